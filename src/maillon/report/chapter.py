@@ -1,0 +1,206 @@
+"""What a chapter of the report is made of: paragraphs, figures, tables and claims, in order."""
+
+import base64
+import io
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from maillon.plot.style import use
+from maillon.random import Generator
+from maillon.report.svg import inline_svg
+
+Verdict = Literal["holds", "differs", "cannot hold", "not comparable"]
+Value: TypeAlias = str | float | list[Any]
+
+LARGEST_SVG = 400_000  # bytes; above, the page embeds the PNG instead
+DOTS_PER_INCH = 150
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of the report, beside what was measured here."""
+
+    id: str
+    chapter: str
+    item: str
+    report: Value
+    measured: Value
+    unit: str
+    verdict: Verdict
+    why: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is told: quick or in full, its seed, and the folder it writes to."""
+
+    quick: bool
+    seed: int
+    out: Path
+
+    def epochs(self, full: int, quick: int) -> int:
+        """The number of epochs of this run."""
+        return quick if self.quick else full
+
+    def generator(self) -> Generator:
+        """A fresh generator in the state of the run's seed."""
+        return Generator(self.seed)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One piece of a chapter; `kind` is text, heading, figure, table or html, and the template knows each."""
+
+    kind: Literal["text", "heading", "figure", "table", "html"]
+    content: str = ""
+    item: str = ""
+    anchor: str = ""
+    width: int = 0
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    caption: str = ""
+
+
+class Chapter:
+    """The ordered blocks, claims and trainings of one chapter.
+
+    Texts, captions, cells and reasons are plain text in which `code` stands between backquotes and **bold**
+    between double asterisks; everything else is shown as it is written.
+    """
+
+    def __init__(self, name: str, title: str, settings: Settings) -> None:
+        self.name = name
+        self.title = title
+        self.settings = settings
+        self.source = ""
+        self.stand_in_reason = ""
+        self.error = ""
+        self.seconds = 0.0
+        self.blocks: list[Block] = []
+        self.trainings: list[tuple[str, float]] = []
+        self._claims: list[Claim] = []
+
+    @property
+    def claims(self) -> list[Claim]:
+        """The claims in order; on a stand-in none of them can be compared."""
+        if not self.stand_in_reason:
+            return list(self._claims)
+        note = "Measured on a stand-in for the report's data. "
+        return [replace(claim, verdict="not comparable", why=note + claim.why) for claim in self._claims]
+
+    def text(self, paragraph: str) -> None:
+        self.blocks.append(Block("text", paragraph))
+
+    def heading(self, text: str) -> None:
+        self.blocks.append(Block("heading", text))
+
+    def html(self, fragment: str) -> None:
+        """Puts trusted HTML on the page as it is; it must not ask for anything outside the page."""
+        self.blocks.append(Block("html", fragment))
+
+    def table(
+        self, caption: str, header: Sequence[object], rows: Sequence[Sequence[object]], item: str = ""
+    ) -> None:
+        cells = tuple(tuple(str(cell) for cell in row) for row in rows)
+        header_cells = tuple(str(cell) for cell in header)
+        self.blocks.append(Block("table", item=item, header=header_cells, rows=cells, caption=caption))
+
+    def figure(self, name: str, fig: Figure, caption: str, item: str = "") -> None:
+        """Writes `figures/<name>.svg` and `.png` and embeds the figure; the figure is closed afterwards."""
+        folder = self.settings.out / "figures"
+        folder.mkdir(parents=True, exist_ok=True)
+        svg, png = _render(fig, salt=f"{self.name}-{name}")
+        (folder / f"{name}.svg").write_bytes(svg)
+        (folder / f"{name}.png").write_bytes(png)
+        anchor = f"{self.name}-{name}"
+        label = f"{item}: {caption}" if item else caption
+        if len(svg) <= LARGEST_SVG:
+            content = inline_svg(svg.decode(), prefix=anchor, label=label)
+        else:
+            content = _image(png, label)
+        width = round(fig.get_figwidth() * 96)
+        self.blocks.append(Block("figure", content, item, anchor, width, caption=caption))
+        fig.clear()
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is not None:
+            pyplot.close(fig)
+
+    def claim(
+        self,
+        id: str,
+        item: str,
+        report: object,
+        measured: object,
+        verdict: Verdict,
+        why: str,
+        unit: str = "",
+    ) -> None:
+        """Sets the report's value beside ours; NumPy numbers and arrays become plain ones.
+
+        Raises:
+            ValueError: for a verdict that is none of the four, and for an id used twice in the chapter.
+        """
+        if verdict not in get_args(Verdict):
+            raise ValueError(f"claim {id!r}: expected a verdict among {get_args(Verdict)}, got {verdict!r}.")
+        if any(claim.id == id for claim in self._claims):
+            raise ValueError(
+                f"claim {id!r} stands twice in chapter {self.name!r}. Give the second its own id."
+            )
+        self._claims.append(Claim(id, self.name, item, _plain(report), _plain(measured), unit, verdict, why))
+
+    def stand_in(self, reason: str) -> None:
+        """Marks the chapter as run on other data than the report's: no claim of it is comparable."""
+        self.stand_in_reason = reason
+
+    @contextmanager
+    def training(self, label: str) -> Iterator[None]:
+        """Measures a training and writes a line about it when it ends.
+
+        Inside, `fit` draws its own live bar where there is a terminal.
+        """
+        begin = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - begin
+        self.trainings.append((label, seconds))
+        sys.stdout.write(f"  {self.name}: {label} {'.' * max(3, 60 - len(label))} {seconds:.2f} s\n")
+        sys.stdout.flush()
+
+
+def _render(fig: Figure, salt: str) -> tuple[bytes, bytes]:
+    svg, png = io.BytesIO(), io.BytesIO()
+    with use(), matplotlib.rc_context({"svg.hashsalt": salt}):
+        fig.savefig(svg, format="svg", metadata={"Date": None})
+        fig.savefig(png, format="png", dpi=DOTS_PER_INCH)
+    return svg.getvalue(), png.getvalue()
+
+
+def _image(png: bytes, label: str) -> str:
+    source = "data:image/png;base64," + base64.b64encode(png).decode()
+    return f'<img src="{source}" alt="{escape(label)}">'
+
+
+def _plain(value: object) -> Value:
+    """What JSON can hold: a string, a finite number or a list of them."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(element) for element in value]
+    if isinstance(value, bool | np.bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return int(value)
+    number = float(value)  # type: ignore[arg-type]  # a non-number raises TypeError here, as it should
+    return number if math.isfinite(number) else str(number)
