@@ -1,0 +1,65 @@
+"""Fails where a run of the report left something out: claims.py REPORT_DIR [--real].
+
+--real: every chapter must have run on the report's own data, not on a stand-in.
+"""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+CHAPTERS = {"linear", "binary", "encapsulation", "mnist", "autoencoder"}
+FIELDS = {"id", "chapter", "item", "report", "measured", "unit", "verdict", "why"}
+VERDICTS = {"holds", "differs", "cannot hold", "not comparable"}
+RUN_FIELDS = ("versions", "machine", "seed", "chapters", "claims")
+LEAST = 30
+
+
+def faults_of_claims(claims: list[dict[str, Any]]) -> list[str]:
+    faults = []
+    for claim in claims:
+        name = claim.get("id", claim)
+        if set(claim) != FIELDS:
+            faults.append(f"{name}: expected the fields {sorted(FIELDS)}, got {sorted(claim)}")
+            continue
+        empty = [field for field in sorted(FIELDS - {"unit"}) if claim[field] in (None, "", [])]
+        if empty:
+            faults.append(f"{name}: nothing in {empty}")
+        if claim["verdict"] not in VERDICTS:
+            faults.append(f"{name}: unknown verdict {claim['verdict']!r}")
+    if len(claims) < LEAST:
+        faults.append(f"expected at least {LEAST} claims, got {len(claims)}")
+    counts = Counter(claim.get("id") for claim in claims)
+    faults += [f"the claim {name} stands {count} times" for name, count in counts.items() if count > 1]
+    missing = CHAPTERS - {claim.get("chapter") for claim in claims}
+    return faults + [f"no claim of the chapter {name}" for name in sorted(missing)]
+
+
+def faults_of_files(folder: Path) -> list[str]:
+    faults = [] if (folder / "index.html").is_file() else ["there is no index.html"]
+    figures = folder / "figures"
+    names = {path.stem for path in figures.glob("*.svg")} | {path.stem for path in figures.glob("*.png")}
+    if not names:
+        faults.append("there are no figures")
+    for name in sorted(names):
+        for suffix in (".svg", ".png"):
+            path = figures / (name + suffix)
+            if not path.is_file() or path.stat().st_size == 0:
+                faults.append(f"figure {name} has no {suffix}")
+    return faults
+
+
+def main(folder: Path, real: bool) -> int:
+    results = json.loads((folder / "results.json").read_text())
+    faults = [f"results.json has no {field!r}" for field in RUN_FIELDS if field not in results]
+    faults += faults_of_claims(results.get("claims", [])) + faults_of_files(folder)
+    for fault in faults:
+        print(f"report: {fault}")
+    verdicts = [claim.get("verdict") for claim in results.get("claims", [])]
+    print(f"{len(verdicts)} claims: " + ", ".join(f"{verdicts.count(v)} {v}" for v in sorted(VERDICTS)))
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), "--real" in sys.argv[2:]))

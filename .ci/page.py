@@ -1,0 +1,210 @@
+"""Opens the report's page in headless Chromium and judges it: page.py INDEX.html [--shots DIR].
+
+No console error, no request to anywhere, every picture drawn, readable at two widths, and the latent space
+answers the pointer.
+"""
+
+import argparse
+import base64
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from browser import BrowserError, Tab, chromium
+
+WIDTHS = (1400, 400)
+HEIGHT = 900
+SMALLEST_TEXT = 11.0  # pixels
+SLICE = 4000  # pixels of page in one screenshot
+WITHIN_THE_PAGE = ("data:", "blob:", "about:")
+
+LAYOUT = """(() => {
+  const shown = e => e.checkVisibility({checkVisibilityCSS: true}) && e.getClientRects().length > 0;
+  const scrolls = e => e && e !== document.body && e !== document.documentElement &&
+    (['auto', 'scroll'].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+  const name = e => [e.tagName.toLowerCase() + (e.id ? '#' + e.id : ''), ...e.classList].join('.');
+  const wide = [], small = [];
+  for (const e of document.body.querySelectorAll('*')) {
+    if (!shown(e)) continue;
+    const box = e.getBoundingClientRect();
+    const outside = box.right > innerWidth + 1 || box.left < -1;
+    if (outside && !e.closest('svg *') && !scrolls(e.parentElement))
+      wide.push(name(e) + ' reaches ' + Math.round(box.right));
+  }
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    const e = words.currentNode.parentElement, text = words.currentNode.data.trim();
+    if (!text || !shown(e) || e.closest('script, style, title, desc')) continue;
+    const matrix = e instanceof SVGElement ? e.getScreenCTM() : null;
+    const scale = matrix ? Math.hypot(matrix.b, matrix.d) : 1;
+    const size = parseFloat(getComputedStyle(e).fontSize) * scale;
+    if (size < SMALLEST) small.push(size.toFixed(1) + ' px: ' + name(e) + ' ' + text.slice(0, 40));
+  }
+  const blank = [...document.images].filter(i => shown(i) && !(i.complete && i.naturalWidth))
+    .map(i => name(i) + ' ' + i.alt);
+  return {width: document.documentElement.scrollWidth, inner: innerWidth,
+          height: document.documentElement.scrollHeight, wide, small, blank, images: document.images.length,
+          drawings: document.querySelectorAll('svg').length};
+})()"""
+
+POINTS = """(() => {
+  const plot = document.querySelector('svg#latent-space, canvas#latent-space');
+  if (!plot) return null;
+  plot.scrollIntoView({block: 'center'});
+  if (plot.tagName === 'CANVAS') return window.maillonLatent.positions.length;
+  return plot.querySelectorAll('[data-latent-point]').length;
+})()"""
+
+POSITION = """(() => {
+  const plot = document.querySelector('svg#latent-space, canvas#latent-space');
+  if (plot.tagName === 'CANVAS') return window.maillonLatent.positions[INDEX];
+  const box = plot.querySelector('[data-latent-point="INDEX"]').getBoundingClientRect();
+  return [box.left + box.width / 2, box.top + box.height / 2];
+})()"""
+
+PREVIEW = """(() => {
+  const preview = document.querySelector('#latent-preview');
+  if (!preview) return null;
+  const image = preview.querySelector('img'), canvas = preview.querySelector('canvas');
+  const drawn = canvas &&
+    canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(v => v);
+  const box = preview.getBoundingClientRect();
+  return {shown: !preview.hidden && preview.checkVisibility({checkVisibilityCSS: true, checkOpacity: true}),
+          picture: image ? image.src : canvas ? canvas.toDataURL() : '',
+          whole: image ? image.complete && image.naturalWidth > 0 : Boolean(drawn),
+          inside: box.left >= -1 && box.right <= innerWidth + 1 && box.bottom > 0 && box.top < innerHeight,
+          text: preview.innerText.trim()};
+})()"""
+
+
+def open_page(tab: Tab, page: Path, width: int) -> None:
+    screen = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+    tab.call("Emulation.setDeviceMetricsOverride", **screen)
+    tab.visit(page.resolve().as_uri())
+    time.sleep(0.5)  # what the page's scripts still draw after loading
+
+
+def faults_of_layout(tab: Tab, width: int) -> list[str]:
+    found = tab.run(LAYOUT.replace("SMALLEST", str(SMALLEST_TEXT)))
+    faults = []
+    if found["width"] > found["inner"]:
+        faults.append(f"the page is {found['width']} pixels wide")
+    if not found["images"] and not found["drawings"]:
+        faults.append("the page shows no picture at all")
+    faults += [f"cut off: {what}" for what in found["wide"][:10]]
+    faults += [f"too small: {what}" for what in found["small"][:10]]
+    faults += [f"a picture is not drawn: {what}" for what in found["blank"][:10]]
+    print(f"{width} pixels: {found['height']} high, {found['images']} images, {found['drawings']} drawings")
+    return [f"at {width} pixels: {fault}" for fault in faults]
+
+
+def hover(tab: Tab, index: int) -> dict[str, Any] | None:
+    """What the preview shows with the pointer on one point of the latent space."""
+    x, y = tab.run(POSITION.replace("INDEX", str(index)))
+    for step in (3, 0):  # a pointer arrives from somewhere
+        tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + step, y=y + step)
+    time.sleep(0.2)
+    shown: dict[str, Any] | None = tab.run(PREVIEW)
+    return shown
+
+
+def faults_of_hover(tab: Tab, width: int) -> list[str]:
+    points = tab.run(POINTS)
+    time.sleep(0.3)
+    where = f"at {width} pixels: the latent space"
+    if points is None:
+        return [f"{where} is not there (svg#latent-space or canvas#latent-space)"]
+    if points < 2:
+        return [f"{where} has {points} points"]
+    faults = []
+    pictures = []
+    for index in (0, points // 2):
+        preview = hover(tab, index)
+        if preview is None:
+            return [f"{where} has no #latent-preview"]
+        pictures.append(preview["picture"])
+        if not preview["shown"]:
+            faults.append(f"{where}: the preview stays hidden over point {index}")
+        elif not preview["whole"] or not preview["picture"].startswith("data:image/"):
+            faults.append(f"{where}: the preview shows no picture over point {index}")
+        elif not preview["inside"]:
+            faults.append(f"{where}: the preview of point {index} is outside the window")
+        elif not any(map(str.isalnum, preview["text"])):
+            faults.append(f"{where}: the preview does not name the class of point {index}")
+        else:
+            print(f"{width} pixels: point {index} of {points} shows {' '.join(preview['text'].split())!r}")
+    if not faults and pictures[0] == pictures[1]:
+        faults.append(f"{where}: two points show the same picture")
+    return faults
+
+
+def faults_of_events(tab: Tab) -> list[str]:
+    faults = set()
+    files = set()
+    for event in tab.events:
+        method, data = event["method"], event.get("params", {})
+        if method == "Runtime.exceptionThrown":
+            details = data["exceptionDetails"]
+            faults.add(f"a script failed: {details.get('exception', {}).get('description', details['text'])}")
+        elif method == "Runtime.consoleAPICalled" and data["type"] in ("error", "assert", "warning"):
+            faults.add(f"console: {[argument.get('value') for argument in data['args']]}")
+        elif method == "Log.entryAdded" and data["entry"]["level"] == "error":
+            faults.add(f"console: {data['entry']['text']} {data['entry'].get('url', '')}")
+        elif method == "Network.requestWillBeSent":
+            address = data["request"]["url"]
+            if address.startswith("file:"):
+                files.add(address)
+            elif not address.startswith(WITHIN_THE_PAGE):
+                faults.add(f"a request to {address[:200]}")
+    if len(files) > 1:
+        faults.add(f"the page is not one file, it asks for {sorted(files)}")
+    return sorted(faults)
+
+
+def photograph(tab: Tab, width: int, folder: Path) -> None:
+    """The whole page, from top to bottom, in pictures of at most 4000 pixels' height."""
+    folder.mkdir(parents=True, exist_ok=True)
+    height = tab.run("document.documentElement.scrollHeight")
+    for number, top in enumerate(range(0, height, SLICE)):
+        clip = {"x": 0, "y": top, "width": width, "height": min(SLICE, height - top), "scale": 1}
+        shot = tab.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        (folder / f"{width}-{number:02d}.png").write_bytes(base64.b64decode(shot["data"]))
+
+
+def judge(page: Path, shots: Path | None) -> list[str]:
+    faults = []
+    with chromium() as tab:
+        for width in WIDTHS:
+            open_page(tab, page, width)
+            faults += faults_of_layout(tab, width)
+            if shots:
+                photograph(tab, width, shots)
+            faults += faults_of_hover(tab, width)
+            if shots:
+                picture = tab.call("Page.captureScreenshot", format="png")["data"]
+                (shots / f"{width}-hover.png").write_bytes(base64.b64decode(picture))
+        return faults + faults_of_events(tab)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("page", type=Path)
+    parser.add_argument("--shots", type=Path, help="a folder for screenshots")
+    options = parser.parse_args()
+    if not options.page.is_file():
+        print(f"page: there is no {options.page}")
+        return 1
+    try:
+        faults = judge(options.page, options.shots)
+    except BrowserError as error:
+        faults = [str(error)]
+    for fault in faults:
+        print(f"page: {fault}")
+    if not faults:
+        print("page: no console error, no request, readable at " + " and ".join(map(str, WIDTHS)) + " pixels")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Runs the README's code: readme.py README.md.
+
+The ```python blocks run one after the other, in one namespace and an empty folder. Where a ```text block
+follows one, it must be what the code printed; numbers may differ by one in the last digit shown.
+"""
+
+import contextlib
+import io
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+def same(expected: str, got: str) -> bool:
+    """Whether two texts agree, each number to one in the last digit that is expected."""
+    if NUMBER.split(expected) != NUMBER.split(got):
+        return False
+    for wanted, found in zip(NUMBER.findall(expected), NUMBER.findall(got), strict=True):
+        digits, _, exponent = wanted.partition("e")
+        decimals = len(digits.partition(".")[2])
+        unit = 10.0 ** (int(exponent or 0) - decimals) if "." in digits else 0.0
+        if abs(float(wanted) - float(found)) > 1.01 * unit:
+            return False
+    return True
+
+
+def lines(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def main(readme: Path) -> int:
+    blocks = FENCE.findall(readme.read_text())
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    ran = compared = 0
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for number, (language, code) in enumerate(blocks):
+            if language != "python":
+                continue
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, f"{readme.name}, block {number + 1}", "exec"), namespace)
+            ran += 1
+            follower, expected = blocks[number + 1] if number + 1 < len(blocks) else ("", "")
+            if follower != "text":
+                continue
+            compared += 1
+            if not same(lines(expected), lines(printed.getvalue())):
+                print(f"{readme.name}, block {number + 1}, says\n{expected}and printed\n{printed.getvalue()}")
+                return 1
+    print(f"{readme.name}: {ran} pieces of code ran, {compared} outputs as shown")
+    return 0 if ran and compared else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]).resolve()))
