@@ -199,9 +199,13 @@ class Generator:
 
 
 def _box_muller(unit: Array) -> Array:
-    """Normal numbers in float64 from uniform ones whose count is a multiple of 16."""
-    blocks = unit.astype(np.float64).reshape(-1, 2, BOX_MULLER_BLOCK // 2)
-    radius, angle = np.sqrt(-2.0 * np.log(1.0 - blocks[:, 0])), 2.0 * math.pi * blocks[:, 1]
+    """Normal numbers in float64 from uniform ones whose count is a multiple of 16.
+
+    Only the angle keeps the precision of `unit`: PyTorch rounds it so, and sine and cosine show it.
+    """
+    blocks = unit.reshape(-1, 2, BOX_MULLER_BLOCK // 2)
+    radius = np.sqrt(-2.0 * np.log(1.0 - blocks[:, 0].astype(np.float64)))
+    angle = (unit.dtype.type(2.0 * math.pi) * blocks[:, 1]).astype(np.float64)
     return np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1).reshape(-1)
 
 
@@ -356,7 +360,7 @@ def resolve(generator: Generator | None) -> Generator:
         return default_generator()
     if not isinstance(generator, Generator):
         raise TypeError(
-            f"generator: expected a maillon.random.Generator or None, got {type(generator).__name__}."
+            f"generator: expected a maillon.random.Generator or None, got {type(generator)}."
             " Pass Generator(seed)."
         )
     return generator
