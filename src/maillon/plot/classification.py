@@ -1,0 +1,100 @@
+"""What a classifier decides: where in the plane, and how often it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from maillon.plot.axes import Model, axes, values
+from maillon.plot.style import COLOURS
+from maillon.typing import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKERS = "osD^vP*X"
+
+
+def classes(scores: Array, threshold: float = 0.5) -> Array:
+    """The class of each row of scores: above the threshold for one column, the largest for several."""
+    scores = scores.reshape(len(scores), -1)
+    if scores.shape[1] == 1:
+        return (scores[:, 0] >= threshold).astype(np.int64)
+    return scores.argmax(axis=1)
+
+
+def decision_regions(
+    model: Model, x: Array, y: Array, ax: Axes | None = None, threshold: float = 0.5, resolution: int = 200
+) -> Axes:
+    """Colours the plane by the class the model decides for, under points in the colour of their own class.
+
+    A point on ground of another colour is a mistake, and is ringed.
+
+    Parameters:
+        model: a network, or a function, from points `(M, 2)` to scores, `(M, 1)` or `(M, classes)`.
+        x: the points, `(N, 2)`.
+        y: their classes, integers, `(N,)` or `(N, 1)`.
+        threshold: the score, in [0, 1], from which a single output means class 1.
+        resolution: the number of grid points along each axis.
+
+    Raises:
+        ValueError: if the points are not in the plane.
+    """
+    points = np.asarray(x)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"decision_regions: expected x of shape (N, 2), got {points.shape}.")
+    ax = axes(ax)
+    truth = np.ravel(y).astype(np.int64)
+    decided = classes(values(model, points), threshold)
+    columns, rows = _grid(points, resolution)
+    ground = classes(values(model, np.column_stack([columns.ravel(), rows.ravel()])), threshold)
+    count = max(int(truth.max()), int(ground.max()), 1) + 1
+    levels = np.arange(count + 1) - 0.5
+    colours = [COLOURS[label % len(COLOURS)] for label in range(count)]
+    ax.contourf(columns, rows, ground.reshape(rows.shape), levels=levels, colors=colours, alpha=0.18)
+    for label in range(count):
+        mine = points[truth == label]
+        marker = MARKERS[label % len(MARKERS)]
+        ax.scatter(*mine.T, s=16, marker=marker, color=colours[label], linewidths=0, label=f"class {label}")
+    wrong = points[decided != truth]
+    ax.scatter(*wrong.T, s=52, facecolors="none", edgecolors="black", linewidths=0.9, label="wrong")
+    ax.grid(visible=False)
+    ax.set(xlabel="$x_1$", ylabel="$x_2$")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=count + 1, handletextpad=0.2)
+    return ax
+
+
+def _grid(points: Array, resolution: int) -> tuple[Array, Array]:
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.06 * np.maximum(high - low, 1e-6)
+    first, second = np.linspace(low - margin, high + margin, resolution).T
+    columns, rows = np.meshgrid(first, second)
+    return columns, rows
+
+
+def confusion_matrix(
+    truth: Array, decided: Array, ax: Axes | None = None, labels: Sequence[str] | None = None
+) -> Axes:
+    """Counts, for every true class (row), how often each class was decided for (column).
+
+    Parameters:
+        truth, decided: classes, integers from 0, `(N,)` or `(N, 1)`.
+        labels: the names of the classes; their numbers if left out.
+    """
+    ax = axes(ax)
+    rows, columns = np.ravel(truth).astype(np.int64), np.ravel(decided).astype(np.int64)
+    count = len(labels) if labels is not None else int(max(rows.max(), columns.max(), 1)) + 1
+    counts = np.zeros((count, count), dtype=np.int64)
+    np.add.at(counts, (rows, columns), 1)
+    names = list(labels) if labels is not None else [str(label) for label in range(count)]
+    ax.imshow(counts, cmap="Blues", vmin=0, vmax=max(int(counts.max()), 1) * 1.25)
+    for (row, column), cell in np.ndenumerate(counts):
+        dark = cell > 0.75 * counts.max()
+        ax.text(column, row, str(cell), ha="center", va="center", color="white" if dark else "#222222")
+    ax.set_xticks(range(count), names)
+    ax.set_yticks(range(count), names)
+    ax.grid(visible=False)
+    ax.set(xlabel="decided", ylabel="true")
+    return ax

@@ -1,0 +1,45 @@
+"""The course of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from maillon.plot.axes import axes
+from maillon.plot.style import BLUE, VERMILION
+from maillon.train.history import History
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def history(
+    h: History | Sequence[float],
+    ax: Axes | None = None,
+    column: str = "loss",
+    label: str | None = None,
+    **line: object,
+) -> Axes:
+    """Draws a column of a history against the epochs, and its validation beside it where there is one.
+
+    Parameters:
+        h: what `fit` returns, or the list of losses that `sgd` returns.
+        column: `loss`, or the name of a metric.
+        label: the name in the legend; "training" if left out, or none where nothing stands beside.
+        line: what matplotlib's `plot` takes, for the training's curve.
+
+    Raises:
+        KeyError: if the history has no such column.
+    """
+    ax = axes(ax)
+    losses = h[column] if isinstance(h, History) else list(h)
+    epochs = range(1, len(losses) + 1)
+    validation = f"val_{column}"
+    both = isinstance(h, History) and validation in h
+    ax.plot(epochs, losses, **{"color": BLUE, "label": label or ("training" if both else None), **line})
+    if isinstance(h, History) and both:
+        ax.plot(epochs, h[validation], color=VERMILION, linestyle="--", label="validation")
+    if both or label:
+        ax.legend()
+    ax.set(xlabel="epoch", ylabel=column.replace("_", " "))
+    return ax

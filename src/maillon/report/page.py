@@ -1,0 +1,91 @@
+"""The page: one HTML file that asks for nothing outside itself."""
+
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, get_args
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from maillon.report.chapter import Chapter, Value, Verdict
+
+MARKS: dict[str, str] = {"holds": "✓", "differs": "≠", "cannot hold": "✕", "not comparable": "–"}
+VERDICTS: tuple[str, ...] = get_args(Verdict)
+
+
+def render(chapters: Sequence[Chapter], results: Mapping[str, Any]) -> str:
+    """The page of these chapters; `results` is what `results.json` holds."""
+    environment = Environment(
+        loader=PackageLoader("maillon.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(inline=inline, value=show, slug=slug, duration=duration)
+    return environment.get_template("page.html.j2").render(
+        chapters=chapters,
+        results=results,
+        verdicts=VERDICTS,
+        marks=MARKS,
+        counts={chapter.name: count(chapter) for chapter in chapters},
+        totals={verdict: sum(count(chapter)[verdict] for chapter in chapters) for verdict in VERDICTS},
+    )
+
+
+def inline(text: str) -> Markup:
+    """Plain text to HTML: `code` between backquotes, **bold** between double asterisks.
+
+    >>> inline("a < b, `x`, **not**")
+    Markup('a &lt; b, <code>x</code>, <strong>not</strong>')
+    """
+    pieces = re.split(r"(`[^`]+`|\*\*[^*]+\*\*)", text)
+    return Markup("").join(_marked(piece) for piece in pieces)
+
+
+def _marked(piece: str) -> Markup:
+    if piece.startswith("`") and len(piece) > 2:
+        return Markup(f"<code>{escape(piece[1:-1])}</code>")
+    if piece.startswith("**") and len(piece) > 4:
+        return Markup(f"<strong>{escape(piece[2:-2])}</strong>")
+    return Markup(escape(piece))
+
+
+def show(value: Value, unit: str = "") -> str:
+    """A claim's value as a reader wants it: four digits, lists in a row, the unit behind.
+
+    >>> show([0.94217, 0.95], "m")
+    '0.9422, 0.95 m'
+    """
+    if isinstance(value, list):
+        text = ", ".join(show(element) for element in value)
+    elif isinstance(value, float):
+        text = f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e")
+    else:
+        text = str(value)
+    return f"{text} {unit}" if unit else text
+
+
+def slug(verdict: str) -> str:
+    return verdict.replace(" ", "-")
+
+
+def duration(seconds: float) -> str:
+    """Seconds, or minutes and seconds from two minutes on.
+
+    >>> duration(0.034), duration(12.34), duration(150)
+    ('0.03 s', '12.3 s', '2 min 30 s')
+    """
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def count(chapter: Chapter) -> dict[str, int]:
+    """How many of the chapter's claims came to each verdict."""
+    verdicts = [claim.verdict for claim in chapter.claims]
+    return {verdict: verdicts.count(verdict) for verdict in get_args(Verdict)}
