@@ -1,0 +1,185 @@
+"""Containers: links made of links."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self, overload
+
+from maillon.nn.errors import LinkError
+from maillon.nn.module import Module
+
+
+def refuse_twice(owner: str, modules: Iterable[tuple[str, Module]]) -> None:
+    """Raise when one instance stands at two places: its second forward would overwrite what the first kept."""
+    places: dict[int, str] = {}
+    for place, module in modules:
+        if (first := places.setdefault(id(module), place)) != place:
+            raise ValueError(
+                f"{owner}: the same {module!r} stands at {first} and at {place}, and what it keeps for backward "
+                "would be overwritten. Use link.share() for the second: a link of its own with the same Parameters."
+            )
+
+
+class Sequential(Module):
+    """The chain: y = linkₙ(… link₂(link₁(x))); backward walks it in the other direction: the chain rule.
+
+    Sequential(link, link, …), or Sequential({"name": link, …}) to name the children. It nests, iterates,
+    indexes by place or name, slices (the slice holds the same links), and changes with append, extend, insert,
+    item assignment and del.
+
+    >>> import maillon
+    >>> network = maillon.Sequential(maillon.Linear(2, 4), maillon.Tanh(), maillon.Linear(4, 1))
+    >>> network
+    Sequential(
+      Linear(2, 4),
+      Tanh(),
+      Linear(4, 1),
+    )
+    >>> network[1], len(network[:2]), list(network.state_dict())
+    (Tanh(), 2, ['0.weight', '0.bias', '2.weight', '2.bias'])
+    """
+
+    def __init__(self, *links: Module | Mapping[str, Module]) -> None:
+        if len(links) == 1 and isinstance(links[0], Mapping):
+            named: list[tuple[str | None, Any]] = list(links[0].items())
+        else:
+            named = [(None, link) for link in links]
+        self._links: dict[str, Module] = {}
+        self._rebuild(named)
+
+    def _rebuild(self, named: list[tuple[str | None, Any]]) -> None:
+        """Give the unnamed links their place as name, check the whole, then take it."""
+        owner = type(self).__name__
+        links: dict[str, Module] = {}
+        for place, (name, link) in enumerate(named):
+            if not isinstance(link, Module):
+                hint = f" Did you mean {link.__name__}()?" if isinstance(link, type) else ""
+                raise TypeError(f"{owner}[{place}]: expected a Module, got {link!r}.{hint}")
+            key = str(place) if name is None else name
+            if not isinstance(key, str) or not key or "." in key or key in links:
+                raise ValueError(f"{owner}[{place}]: the name {key!r} is taken, empty, not a string or has a dot.")
+            links[key] = link
+        refuse_twice(
+            owner,
+            (
+                (f"[{key}]" + "".join(f"[{part}]" for part in inner.split(".") if part), module)
+                for key, link in links.items()
+                for inner, module in link.named_modules()
+            ),
+        )
+        self._links = links
+
+    def _named(self) -> list[tuple[str | None, Module]]:
+        return [(None if name.isdecimal() else name, link) for name, link in self._links.items()]
+
+    def forward(self, x: Any) -> Any:
+        name = ""
+        try:
+            for name, link in self._links.items():  # noqa: B007 - the name is for the error
+                x = link(x)
+        except LinkError as error:
+            error.within(type(self).__name__, name)
+            raise
+        return x
+
+    def backward(self, grad_output: Any) -> Any:
+        name = ""
+        try:
+            for name, link in reversed(self._links.items()):  # noqa: B007
+                grad_output = link.backward(grad_output)
+        except LinkError as error:
+            error.within(type(self).__name__, name)
+            raise
+        return grad_output
+
+    def backward_parameters(self, grad_output: Any) -> None:
+        """As backward, down to the first link that trains, and without that link's input gradient."""
+        first = next((name for name, link in self._links.items() if link.trains()), None)
+        name = ""
+        try:
+            for name, link in reversed(self._links.items()):
+                if name == first:
+                    link.backward_parameters(grad_output)
+                    break
+                grad_output = link.backward(grad_output)
+        except LinkError as error:
+            error.within(type(self).__name__, name)
+            raise
+        for name, link in self._links.items():
+            if name == first:
+                break
+            link.forget()
+
+    # A list of links
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        yield from self._links.items()
+
+    def output_link(self) -> Module:
+        return self[-1].output_link() if self._links else self
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._links.values())
+
+    def _place(self, index: int | str) -> int:
+        names = list(self._links)
+        if isinstance(index, str):
+            if index not in names:
+                raise KeyError(f"{type(self).__name__}: no link {index!r}; there are {', '.join(names) or 'none'}.")
+            return names.index(index)
+        if not -len(names) <= index < len(names):
+            raise IndexError(f"{type(self).__name__}: no link {index}; there are {len(names)}.")
+        return index % len(names)
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    @overload
+    def __getitem__(self, index: int | str) -> Module: ...
+    def __getitem__(self, index: int | str | slice) -> Module | Self:
+        if isinstance(index, slice):
+            return type(self)(dict(list(self._links.items())[index]))
+        return list(self._links.values())[self._place(index)]
+
+    def __setitem__(self, index: int | str, link: Module) -> None:
+        named: list[tuple[str | None, Any]] = list(self._named())
+        place = self._place(index)
+        named[place] = (named[place][0], link)
+        self._rebuild(named)
+
+    def __delitem__(self, index: int | str | slice) -> None:
+        named: list[tuple[str | None, Any]] = list(self._named())
+        del named[index if isinstance(index, slice) else self._place(index)]
+        self._rebuild(named)
+
+    def insert(self, index: int, link: Module) -> Self:
+        """Put a link before the one at `index`; returns the chain."""
+        named: list[tuple[str | None, Any]] = list(self._named())
+        named.insert(index, (None, link))
+        self._rebuild(named)
+        return self
+
+    def append(self, link: Module) -> Self:
+        """Put a link at the end; returns the chain."""
+        return self.extend([link])
+
+    def extend(self, links: Iterable[Module]) -> Self:
+        """Put links at the end; returns the chain."""
+        self._rebuild([*self._named(), *((None, link) for link in links)])
+        return self
+
+    def __getattr__(self, name: str) -> Module:
+        try:
+            return self.__dict__["_links"][name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no attribute or link {name!r}") from None
+
+    def __repr__(self) -> str:
+        if not self._links:
+            return f"{type(self).__name__}()"
+        named = [name for name in self._links if not name.isdecimal()]
+        lines = [
+            (f"{name!r}: " if named else "") + repr(link).replace("\n", "\n  ") for name, link in self._links.items()
+        ]
+        opening, closing = ("({", "})") if named else ("(", ")")
+        return f"{type(self).__name__}{opening}\n" + "".join(f"  {line},\n" for line in lines) + closing

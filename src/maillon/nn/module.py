@@ -1,0 +1,361 @@
+"""Module: what every link is. Parameter: what a link learns."""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from maillon.nn import errors
+from maillon.nn.dtypes import floating_dtype, get_default_dtype
+from maillon.typing import Array, DType, DTypeLike
+
+_keeping: ContextVar[bool] = ContextVar("keeping", default=True)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside this block `forward` keeps nothing for `backward`: less memory, for predictions.
+
+    >>> import numpy as np, maillon
+    >>> with maillon.no_grad():
+    ...     y = maillon.Tanh()(np.zeros((2, 3)))
+    """
+    token = _keeping.set(False)
+    try:
+        yield
+    finally:
+        _keeping.reset(token)
+
+
+class Parameter:
+    """An array that is learnt, and the gradient of the loss with respect to it.
+
+    data: the values, float32 or float64, changed in place by rules (anything else becomes the default dtype).
+    grad: None, or an array of the same shape; `backward` adds to it, `zero_grad()` sets it to None.
+    requires_grad: False freezes the parameter: backward leaves its grad None and rules skip it.
+    """
+
+    __slots__ = ("data", "grad", "requires_grad")
+
+    def __init__(self, data: Any, grad: Array | None = None, requires_grad: bool = True) -> None:
+        array = np.asarray(data)
+        self.data: Array = array if array.dtype.char in "fd" else array.astype(get_default_dtype())
+        self.grad = grad
+        self.requires_grad = requires_grad
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def size(self) -> int:
+        return self.data.size
+
+    @property
+    def dtype(self) -> DType:
+        return self.data.dtype
+
+    def accumulate(self, grad: Array) -> None:
+        """Add `grad` to what other links and earlier backwards have left here."""
+        if self.requires_grad:
+            self.grad = grad if self.grad is None else self.grad + grad
+
+    def __repr__(self) -> str:
+        frozen = "" if self.requires_grad else ", requires_grad=False"
+        return f"Parameter({np.array2string(self.data, separator=', ', threshold=20)}{frozen})"
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict(strict=False)` left alone."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """A link of the chain: `forward` gives its output, `backward` the gradient of the loss with respect to its input.
+
+    A link of your own defines the two, and says with `keep` what the derivative needs:
+
+    >>> import numpy as np, maillon
+    >>> class Square(maillon.Module):
+    ...     def forward(self, x):
+    ...         return self.keep(x * x, x)
+    ...     def backward(self, grad_output):
+    ...         (x,) = self.release(grad_output)
+    ...         return 2 * x * grad_output
+    >>> square = Square()
+    >>> square(np.array([1.0, 3.0]))
+    array([1., 9.])
+    >>> square.backward(np.ones(2))
+    array([2., 6.])
+
+    Attributes that are Parameters or Modules (or lists, tuples, dicts of Modules) are found by themselves;
+    arrays that belong to the state without being learnt are named by `register_buffer`.
+    """
+
+    training: bool = True
+    _buffer_names: tuple[str, ...] = ()
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no forward()")
+
+    def backward(self, grad_output: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no backward()")
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        return self.forward(*inputs, **named)
+
+    def backward_parameters(self, grad_output: Any) -> None:
+        """`backward` for its effect on the parameters alone: what a learning step needs of a network.
+
+        A link whose input's gradient costs something of its own overrides this to leave it out.
+        """
+        self.backward(grad_output)
+
+    # What forward leaves for backward
+
+    def keep(self, output: Any, *values: Any) -> Any:
+        """Remember `values` for the backward of this forward; returns `output`."""
+        if _keeping.get():
+            self.__dict__["_kept"] = (output, values)
+        return output
+
+    def release(self, grad_output: Any) -> tuple[Any, ...]:
+        """Give back what `keep` remembered, once, after checking that `grad_output` is like the output."""
+        kept = self.__dict__.get("_kept")
+        if kept is None:
+            raise errors.no_forward(self)
+        output, values = kept
+        self._check_grad_output(output, grad_output)
+        del self.__dict__["_kept"]
+        return values
+
+    def _check_grad_output(self, output: Any, grad_output: Any) -> None:
+        if isinstance(output, tuple):
+            if not isinstance(grad_output, tuple) or len(grad_output) != len(output):
+                got = f"{len(grad_output)} of them" if isinstance(grad_output, tuple) else type(grad_output).__name__
+                raise errors.LinkShapeError(
+                    f"{self!r}: expected grad_output to be a tuple of {len(output)}, like the output, got {got}. "
+                    "Give None where there is no gradient."
+                )
+            for part, grad_part in zip(output, grad_output, strict=True):
+                if grad_part is not None:
+                    self._check_grad_output(part, grad_part)
+        elif (
+            not isinstance(grad_output, np.ndarray)
+            or grad_output.shape != output.shape
+            or grad_output.dtype != output.dtype
+        ):
+            raise errors.wrong_grad_output(self, output, grad_output)
+
+    def forget(self) -> None:
+        """Drop whatever the links keep for a backward that will not come."""
+        for module in self.modules():
+            module.__dict__.pop("_kept", None)
+
+    @property
+    def kept_output(self) -> Any:
+        """The output of the last forward while its backward is to come, else None."""
+        kept = self.__dict__.get("_kept")
+        return None if kept is None else kept[0]
+
+    # What a module is made of
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(
+                f"{self!r}: expected .{name} to stay a Parameter, got {type(value).__name__}. "
+                f"Change its values with .{name}.data[...] = …, or assign a Parameter."
+            )
+        object.__setattr__(self, name, value)
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """The modules directly inside this one, with the names that state_dict gives them."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, list | tuple | dict) and name != "_kept":
+                for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                    if isinstance(item, Module):
+                        yield f"{name}.{key}", item
+
+    def children(self) -> Iterator["Module"]:
+        return (child for _, child in self.named_children())
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """This module and all inside it, depth first, in the order of the chain."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def modules(self) -> Iterator["Module"]:
+        return (module for _, module in self.named_modules())
+
+    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        return ((name, value) for name, value in vars(self).items() if isinstance(value, Parameter))
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every Parameter once, under its first name."""
+        seen: set[int] = set()
+        for prefix, module in self.named_modules():
+            for name, parameter in module._own_parameters():
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield (f"{prefix}.{name}" if prefix else name), parameter
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every Parameter once: a shared one counts once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def trains(self) -> bool:
+        """Whether anything in this module learns."""
+        if any(parameter.requires_grad for _, parameter in self._own_parameters()):
+            return True
+        return any(child.trains() for child in self.children())
+
+    def register_buffer(self, name: str, value: Array | None) -> None:
+        """Make the array an attribute that belongs to the state (running statistics, say) but is not learnt."""
+        if not name.isidentifier() or (hasattr(self, name) and name not in self._buffer_names):
+            raise ValueError(f"{type(self).__name__}.register_buffer: {name!r} is taken or not a name.")
+        if name not in self._buffer_names:
+            self._buffer_names = (*self._buffer_names, name)
+        setattr(self, name, value)
+
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        for prefix, module in self.named_modules():
+            for name in module._buffer_names:
+                if (value := getattr(module, name)) is not None:
+                    yield (f"{prefix}.{name}" if prefix else name), value
+
+    def buffers(self) -> Iterator[Array]:
+        return (value for _, value in self.named_buffers())
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype of the parameters; the default dtype where there are none."""
+        return next((parameter.dtype for parameter in self.parameters()), get_default_dtype())
+
+    def output_link(self) -> "Module":
+        """The link whose output is this module's output."""
+        return self
+
+    # State
+
+    def _state(self) -> dict[str, Array]:
+        """The arrays themselves, in PyTorch's order: own parameters, own buffers, then the children's."""
+        state: dict[str, Array] = {}
+        for prefix, module in self.named_modules():
+            dot = f"{prefix}." if prefix else ""
+            state |= {dot + name: parameter.data for name, parameter in module._own_parameters()}
+            buffers = {name: getattr(module, name) for name in module._buffer_names}
+            state |= {dot + name: value for name, value in buffers.items() if value is not None}
+        return state
+
+    def state_dict(self) -> dict[str, Array]:
+        """A copy of all parameters and buffers, under PyTorch's names (``0.weight``)."""
+        return {name: value.copy() for name, value in self._state().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Copy the values into the existing arrays, which keep their dtype and identity.
+
+        StateDictError, with nothing changed, lists what is mis-shaped and, when strict, missing or unexpected.
+        """
+        own = self._state()
+        given = {name: _as_array(value) for name, value in state.items()}
+        missing = [name for name in own if name not in given]
+        unexpected = [name for name in given if name not in own]
+        misfit = [
+            f"{name}: expected shape {own[name].shape}, got {value.shape}"
+            if value.dtype.kind in "fiub"
+            else f"{name}: expected real numbers, got dtype {value.dtype}"
+            for name, value in given.items()
+            if name in own and (value.shape != own[name].shape or value.dtype.kind not in "fiub")
+        ]
+        problems = [f"missing {missing}"] * bool(strict and missing)
+        problems += [f"unexpected {unexpected}"] * bool(strict and unexpected)
+        problems += misfit
+        if problems:
+            way_out = " Give strict=False to load what fits by name." if strict and not misfit else ""
+            raise errors.StateDictError(f"{type(self).__name__}.load_state_dict: {'; '.join(problems)}.{way_out}")
+        for name in own.keys() & given.keys():
+            own[name][...] = given[name]
+        return IncompatibleKeys(missing, unexpected)
+
+    # Learning
+
+    def zero_grad(self) -> None:
+        """Set every gradient to None."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def update_parameters(self, lr: float) -> None:
+        """The plain gradient step: p ← p − lr · ∂loss/∂p, in place."""
+        for parameter in self.parameters():
+            if parameter.requires_grad and parameter.grad is not None:
+                parameter.data -= lr * parameter.grad
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, or with mode=False evaluation mode, for this module and all inside it."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Evaluation mode: Dropout lets everything through, for instance."""
+        return self.train(False)
+
+    def to(self, dtype: DTypeLike) -> Self:
+        """Convert parameters, their gradients and floating buffers to float32 or float64."""
+        if dtype is None:
+            raise ValueError(f"{type(self).__name__}.to: expected float32 or float64, got None.")
+        wanted = floating_dtype(dtype)
+        for parameter in self.parameters():
+            parameter.data = parameter.data.astype(wanted)
+            parameter.grad = None if parameter.grad is None else parameter.grad.astype(wanted)
+        for module in self.modules():
+            for name in module._buffer_names:
+                value = getattr(module, name)
+                if value is not None and value.dtype.kind == "f":
+                    setattr(module, name, value.astype(wanted))
+        return self
+
+    def share(self) -> Self:
+        """A link of its own with the **same** Parameters: it may stand elsewhere in the network."""
+        twin = copy.copy(self)
+        for name, value in vars(self).items():
+            if name != "_kept":
+                vars(twin)[name] = _map_modules(value, Module.share)
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_kept"}
+
+    # What it shows of itself
+
+    _shown: ClassVar[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        """The call that makes such a module, as far as it differs from the defaults."""
+        return f"{type(self).__name__}({', '.join(self._arguments())})"
+
+    def _arguments(self) -> list[str]:
+        return [repr(getattr(self, name)) for name in self._shown]
+
+
+def _as_array(value: Any) -> Array:
+    """A state's entry as an array; a tensor that still hangs on its graph is detached first."""
+    return np.asarray(value.detach() if hasattr(value, "detach") else value)
+
+
+def _map_modules(value: Any, change: Callable[[Module], Module]) -> Any:
+    if isinstance(value, Module):
+        return change(value)
+    if type(value) in (list, tuple):
+        return type(value)(_map_modules(item, change) for item in value)
+    if type(value) is dict:
+        return {key: _map_modules(item, change) for key, item in value.items()}
+    return value

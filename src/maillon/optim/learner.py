@@ -1,0 +1,129 @@
+"""Optim: one learning step."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from maillon.nn import Loss, Module
+from maillon.nn.containers import refuse_twice
+from maillon.optim.door import as_inputs, as_target
+from maillon.optim.rules import SGD, Rule
+from maillon.typing import Array
+
+
+class NonFiniteLossError(FloatingPointError):
+    """The loss was NaN or infinite; the step was not applied, the parameters are those of the step before.
+
+    link: the name of the first link whose output was not finite. epoch and batch (both from 1) and history are
+    filled in by the loop that trains; None outside one.
+    """
+
+    def __init__(self, loss: float, link: str) -> None:
+        super().__init__(loss, link)
+        self.loss = loss
+        self.link = link
+        self.epoch: int | None = None
+        self.batch: int | None = None
+        self.history: Any = None
+
+    def __str__(self) -> str:
+        where = "" if self.epoch is None else f" in epoch {self.epoch}, batch {self.batch}"
+        return (
+            f"The loss became {self.loss}{where}: the first output that is not finite is that of {self.link}. The step "
+            "was not applied. Lower the rate, normalise the data, or look at the parameters before this step."
+        )
+
+
+class Optim:
+    """A network, a loss and a rule: `step(x, y)` does forward, backward and update, and returns the loss.
+
+    rule: a number (the rate of plain SGD), a recipe such as ``Adam(lr=1e-3)``, or a bound rule.
+    Errors: ValueError when the network's last link and the loss do not go together (a Softmax before a
+    cross-entropy on logits, say) or one link stands twice in the network.
+
+    >>> import maillon
+    >>> generator = maillon.manual_seed(0)
+    >>> optim = maillon.Optim(maillon.Linear(1, 1), maillon.MSELoss(), 0.1)
+    >>> losses = [optim.step([[1.0], [2.0]], [[3.0], [5.0]]) for _ in range(200)]
+    >>> losses[-1] < 1e-3 < losses[0]
+    True
+    """
+
+    def __init__(self, network: Module, loss: Loss, rule: Rule | float) -> None:
+        if not isinstance(network, Module):
+            raise TypeError(f"Optim: expected network to be a Module, got {type(network).__name__}.")
+        if not isinstance(loss, Loss):
+            hint = f" Did you mean {loss.__name__}()?" if isinstance(loss, type) else ""
+            raise TypeError(f"Optim: expected loss to be a Loss, got {loss!r}.{hint}")
+        refuse_twice("Optim", network.named_modules())
+        loss.check_after(network.output_link())
+        self.network = network
+        self.loss = loss
+        self.rule = _bound(rule, network)
+        self.prediction: Any = None
+
+    def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
+        """One learning step on a mini-batch; returns the loss before it (its sum, for reduction='none').
+
+        x, y: arrays, lists, data frames, tensors; a tuple or dict of them for a network with several inputs.
+        Errors: those of the links, with nothing learnt; NonFiniteLossError before the update.
+        """
+        dtype = self.network.dtype
+        weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
+        return self.learn(as_inputs(x, dtype), as_target(y, self.loss, dtype), weight)
+
+    def learn(self, x: Any, y: Any, sample_weight: Array | None = None) -> float:
+        """`step` on arrays that have passed the door already: no conversion, no cost."""
+        network, loss = self.network, self.loss
+        self.rule.zero_grad()
+        prediction = network.forward(x) if type(x) is np.ndarray else call(network, x)
+        value = loss.forward(prediction, y) if sample_weight is None else loss.forward(prediction, y, sample_weight)
+        total = float(value) if loss.reduction != "none" else float(value.sum())
+        if not math.isfinite(total):
+            raise self._non_finite(total, x)
+        network.backward_parameters(loss.backward())
+        self.rule.step()
+        self.prediction = prediction
+        return total
+
+    def _non_finite(self, total: float, x: Any) -> NonFiniteLossError:
+        """Name the first link, in the order of the chain, whose output was not finite; drop what they all keep."""
+        inputs = x if isinstance(x, tuple) else x.values() if isinstance(x, dict) else (x,)
+        link = (
+            "the data: x holds NaN or infinite values" if not all(map(_finite, inputs)) else f"the loss {self.loss!r}"
+        )
+        if not link.startswith("the data"):
+            for name, module in self.network.named_modules():
+                if module.kept_output is not None and not _finite(module.kept_output):
+                    place = "".join(f"[{key}]" for key in name.split(".") if key)
+                    link = f"{type(self.network).__name__}{place} {module!r}" if place else repr(module)
+                    break
+        self.network.forget()
+        self.loss.forget()
+        return NonFiniteLossError(total, link)
+
+    def __repr__(self) -> str:
+        return f"Optim({self.network!r}, {self.loss!r}, {self.rule!r})"
+
+
+def call(network: Module, x: Any) -> Any:
+    """The network's output for one input, or for a tuple or dict of several."""
+    if isinstance(x, tuple):
+        return network(*x)
+    return network(**x) if isinstance(x, dict) else network(x)
+
+
+def _bound(rule: Any, network: Module) -> Rule:
+    if isinstance(rule, Rule):
+        return rule if rule.bound else rule.bind(network.parameters())
+    if isinstance(rule, int | float | np.number) and not isinstance(rule, bool):
+        return SGD(network.parameters(), lr=float(rule))
+    hint = f" Did you mean {rule.__name__}()?" if isinstance(rule, type) else ""
+    raise TypeError(f"Optim: expected rule to be a number, a recipe or a bound rule, got {rule!r}.{hint}")
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_finite, value))
+    return not isinstance(value, np.ndarray) or bool(np.isfinite(value).all())
