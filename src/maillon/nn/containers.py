@@ -92,10 +92,11 @@ class Sequential(Module):
 
     def backward_parameters(self, grad_output: Any) -> None:
         """As backward, down to the first link that trains, and without that link's input gradient."""
-        first = next((name for name, link in self._links.items() if link.trains()), None)
+        links = self._links
+        first = next((name for name, link in links.items() if link.trains()), None)
         name = ""
         try:
-            for name, link in reversed(self._links.items()):
+            for name, link in reversed(links.items()):
                 if name == first:
                     link.backward_parameters(grad_output)
                     break
@@ -103,7 +104,7 @@ class Sequential(Module):
         except LinkError as error:
             error.within(type(self).__name__, name)
             raise
-        for name, link in self._links.items():
+        for name, link in links.items():
             if name == first:
                 break
             link.forget()

@@ -28,7 +28,7 @@ class Flatten(Module):
         if not isinstance(x, np.ndarray):
             raise errors.wrong_input(self, "x", x)
         start, end = self._dimensions(x)
-        shape = x.shape[:start] + (math.prod(x.shape[start : end + 1]),) + x.shape[end + 1 :]
+        shape = (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
         return self.keep(x.reshape(shape), x.shape)
 
     def backward(self, grad_output: Array) -> Array:

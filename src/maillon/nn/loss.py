@@ -101,16 +101,15 @@ class Loss(Module):
         output = self.kept_output
         if output is None:
             raise errors.no_forward(self)
-        grad = np.ones_like(output) if grad_output is None else np.asarray(grad_output, output.dtype)
-        elements, weight, kept, dtype = self.release(grad)
+        grad = output.dtype.type(1) if grad_output is None else np.asarray(grad_output, output.dtype)
+        if grad_output is not None and grad.shape != output.shape:
+            raise errors.wrong_grad_output(self, output, grad)
+        elements, weight, kept, dtype = self.__dict__.pop("_kept")[1]
         if self.reduction == "mean":
             grad = grad / (self.denominator or 1)
         if weight is not None:
             grad = np.broadcast_to(grad * weight, elements.shape)
         return self.elements_backward(grad, *kept).astype(dtype, copy=False)
-
-    def _check_grad_output(self, output: Any, grad_output: Any) -> None:
-        super()._check_grad_output(np.asarray(output), grad_output)
 
     def _per_sample(self, sample_weight: Array, elements: Array) -> Array:
         if not isinstance(sample_weight, np.ndarray) or sample_weight.dtype != elements.dtype:

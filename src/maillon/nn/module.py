@@ -160,8 +160,7 @@ class Module:
     @property
     def kept_output(self) -> Any:
         """The output of the last forward while its backward is to come, else None."""
-        kept = self.__dict__.get("_kept")
-        return None if kept is None else kept[0]
+        return self.__dict__.get("_kept", (None,))[0]
 
     # What a module is made of
 
@@ -213,8 +212,9 @@ class Module:
 
     def trains(self) -> bool:
         """Whether anything in this module learns."""
-        if any(parameter.requires_grad for _, parameter in self._own_parameters()):
-            return True
+        for value in self.__dict__.values():  # every learning step asks: first what is cheap
+            if isinstance(value, Parameter) and value.requires_grad:
+                return True
         return any(child.trains() for child in self.children())
 
     def register_buffer(self, name: str, value: Array | None) -> None:
