@@ -19,19 +19,19 @@ help: ## show this list
 report: $(VENV)/.report ## run the experiments and write report/index.html (ARGS="--quick mnist" for less)
 	$(VENV)/bin/maillon report $(ARGS)
 
-test: $(VENV)/.report $(VENV)/.test ## run the tests and the doctests (no PyTorch needed)
+test: $(VENV)/.test ## run the tests and the doctests (no PyTorch needed)
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-lint: $(VENV)/.report $(VENV)/.test $(VENV)/.lint ## ruff, mypy and the arrows between the rooms
+lint: $(VENV)/.test $(VENV)/.lint ## ruff, mypy and the arrows between the rooms
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 
-parity: $(VENV)/.report $(VENV)/.test $(VENV)/.torch ## compare with PyTorch, number by number
+parity: $(VENV)/.test $(VENV)/.torch ## compare with PyTorch, number by number
 	MAILLON_REQUIRE_TORCH=1 $(PY) -m pytest tests/parity $(PYTEST_ARGS)
 
-bench: $(VENV)/.report $(VENV)/.test ## time maillon against its peers
+bench: $(VENV)/.test ## time maillon against its peers
 	set -e; for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script" $(ARGS); done
 
 clean: ## remove the environment, the caches and what was built (report/ stays)
@@ -42,15 +42,18 @@ $(PY):
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo 'maillon needs Python 3.11 or newer, and "$(PYTHON)" was not found. Name one: make PYTHON=python3.13' >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "maillon needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.13" >&2; exit 1; }
+	  { echo "maillon needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1). Name another: make PYTHON=python3.13" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once)"
 	@$(PYTHON) -m venv --clear $(VENV) || \
 	  { echo "$(PYTHON) could not make a virtual environment. Where Python comes in parts, install its venv part too (python3-venv)." >&2; rm -rf $(VENV); exit 1; }
 
-# One stamp for each group of packages, renewed when pyproject.toml changes.
-$(VENV)/.report $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: pyproject.toml | $(PY)
-	@echo "Installing maillon[$*]"
-	@$(PIP) --editable '.[$*]'
+# One stamp for each group of packages, renewed when pyproject.toml changes. The tests run the report too.
+$(VENV)/.report: EXTRAS := report
+$(VENV)/.test: EXTRAS := report,test
+$(VENV)/.lint: EXTRAS := lint
+$(VENV)/.report $(VENV)/.test $(VENV)/.lint: pyproject.toml | $(PY)
+	@echo "Installing maillon[$(EXTRAS)]"
+	@$(PIP) --editable '.[$(EXTRAS)]'
 	@touch $@
 
 $(VENV)/.torch: | $(PY)

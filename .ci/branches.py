@@ -8,7 +8,7 @@ WANTED = 95.0
 
 
 def main(report: Path) -> int:
-    files = json.loads(report.read_text())["files"]
+    files = json.loads(report.read_text(encoding="utf-8"))["files"]
     counts = [file["summary"] for file in files.values()]
     covered = sum(count["covered_branches"] for count in counts)
     branches = sum(count["num_branches"] for count in counts)

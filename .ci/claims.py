@@ -51,7 +51,7 @@ def faults_of_files(folder: Path) -> list[str]:
 
 
 def main(folder: Path, real: bool) -> int:
-    results = json.loads((folder / "results.json").read_text())
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     faults = [f"results.json has no {field!r}" for field in RUN_FIELDS if field not in results]
     faults += faults_of_claims(results.get("claims", [])) + faults_of_files(folder)
     for fault in faults:

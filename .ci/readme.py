@@ -34,7 +34,7 @@ def lines(text: str) -> str:
 
 
 def main(readme: Path) -> int:
-    blocks = FENCE.findall(readme.read_text())
+    blocks = FENCE.findall(readme.read_text(encoding="utf-8"))
     namespace: dict[str, object] = {"__name__": "__main__"}
     ran = compared = 0
     os.environ.setdefault("MPLBACKEND", "Agg")

@@ -1,0 +1,97 @@
+"""The house rules that a machine can hold: sizes, quiet, what an import costs, commands that exist."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import maillon
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "maillon"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+SCRIPTS = sorted(ROOT.glob(".ci/*.py"))
+HEAVY = (
+    "matplotlib",
+    "torch",
+    "sklearn",
+    "pandas",
+    "polars",
+    "pooch",
+    "mlxtend",
+    "jinja2",
+    "scipy.stats",
+    "maillon.report",
+)
+
+in_every_file = pytest.mark.parametrize("path", SOURCES + SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of a function, without its docstring: a long docstring is a virtue."""
+    assert function.end_lineno is not None
+    count = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is not None:
+        docstring = function.body[0]
+        assert docstring.end_lineno is not None
+        count -= docstring.end_lineno - docstring.lineno + 1
+    return count
+
+
+@in_every_file
+def test_a_file_has_less_than_400_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 400
+
+
+@in_every_file
+def test_a_function_has_less_than_50_lines(path: Path) -> None:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    long = {function.name: lines_of(function) for function in functions if lines_of(function) >= 50}
+    assert long == {}
+
+
+def test_the_two_checks_above_look_at_every_room() -> None:
+    rooms = {path.parent.name for path in SOURCES}
+    assert rooms >= {"maillon", "nn", "optim", "train", "engine", "data", "check", "plot", "report"}
+    assert SCRIPTS
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_command_line_prints(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    prints = [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+    assert prints == [] or path == PACKAGE / "cli.py"
+
+
+def test_the_version_is_the_packaged_one() -> None:
+    packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert maillon.__version__ == packaged
+
+
+def test_the_changelog_knows_the_version() -> None:
+    assert f"## [{maillon.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_types_are_shipped() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("module", ["maillon", "maillon.cli"])
+def test_an_import_loads_no_heavy_neighbour(module: str) -> None:
+    code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_every_make_command_of_the_texts_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        named = set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE))
+        assert named, name
+        assert named <= targets, name
