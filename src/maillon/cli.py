@@ -212,7 +212,9 @@ def top(arguments: Sequence[str]) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    """The message of an error that may list what was tried on lines of its own."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return "; ".join([line.rstrip(".") for line in lines[:-1]] + lines[-1:])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
