@@ -297,8 +297,7 @@ WRONG_CALLS = {
     "empty range": (
         lambda: Generator(1).randint(5, 5, 3),
         ValueError,
-        "Generator.randint: expected low < high, both within int64, got low=5, high=5."
-        " high itself is never drawn.",
+        "Generator.randint: expected low < high, both within int64, got low=5, high=5. high itself is never drawn.",
     ),
     "not a generator": (
         lambda: resolve(np.random.default_rng(0)),

@@ -99,9 +99,7 @@ class Generator:
         """Numbers uniform on [0, 1), as `torch.rand`: one word each in float32, two in float64."""
         return self.uniform(shape, dtype=dtype)
 
-    def uniform(
-        self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: DTypeLike = np.float32
-    ) -> Array:
+    def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: DTypeLike = np.float32) -> Array:
         """Numbers uniform on [low, high), as `torch.empty(shape).uniform_(low, high)`.
 
         The formula: u · (high - low) + low with u uniform on [0, 1).
@@ -119,9 +117,7 @@ class Generator:
         """Numbers of the law N(0, 1), as `torch.randn` to within 1e-6."""
         return self.normal(shape, dtype=dtype)
 
-    def normal(
-        self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: DTypeLike = np.float32
-    ) -> Array:
+    def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: DTypeLike = np.float32) -> Array:
         """Numbers of the law N(mean, std²), as `torch.empty(shape).normal_(mean, std)`, by Box and Muller.
 
         Sixteen numbers or more come in blocks of 16, fewer come in pairs whose second half waits for the next
@@ -141,9 +137,7 @@ class Generator:
         """The integers 0 … n-1 in random order, int64, as `torch.randperm` (Fisher and Yates' shuffle)."""
         n = _checked_count(n, "randperm")
         if n >= LARGEST_PERMUTATION:
-            raise ValueError(
-                f"Generator.randperm: expected n < {LARGEST_PERMUTATION}, got {n}. Permute in parts."
-            )
+            raise ValueError(f"Generator.randperm: expected n < {LARGEST_PERMUTATION}, got {n}. Permute in parts.")
         steps = (self.random_raw(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint32)).tolist()
         order = list(range(n))
         for i, step in enumerate(steps):
@@ -301,8 +295,7 @@ def _checked_dtype(dtype: DTypeLike, where: str) -> DType:
     real = np.dtype(dtype)
     if real not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise TypeError(
-            f"Generator.{where}: expected dtype float32 or float64, got {real}."
-            " Draw in one of these and convert."
+            f"Generator.{where}: expected dtype float32 or float64, got {real}. Draw in one of these and convert."
         )
     return real
 
@@ -312,13 +305,11 @@ def _checked_shape(shape: Shape, where: str) -> tuple[int, ...]:
         sizes = tuple(operator.index(size) for size in (shape if isinstance(shape, Sequence) else (shape,)))
     except TypeError:
         raise TypeError(
-            f"Generator.{where}: expected a shape of integers, got {shape!r}."
-            " Pass n or a tuple such as (n, 2)."
+            f"Generator.{where}: expected a shape of integers, got {shape!r}. Pass n or a tuple such as (n, 2)."
         ) from None
     if any(size < 0 for size in sizes):
         raise ValueError(
-            f"Generator.{where}: expected a shape of sizes ≥ 0, got {shape!r}."
-            " A size may be 0, never negative."
+            f"Generator.{where}: expected a shape of sizes ≥ 0, got {shape!r}. A size may be 0, never negative."
         )
     return sizes
 
@@ -360,8 +351,7 @@ def resolve(generator: Generator | None) -> Generator:
         return default_generator()
     if not isinstance(generator, Generator):
         raise TypeError(
-            f"generator: expected a maillon.random.Generator or None, got {type(generator)}."
-            " Pass Generator(seed)."
+            f"generator: expected a maillon.random.Generator or None, got {type(generator)}. Pass Generator(seed)."
         )
     return generator
 

@@ -37,9 +37,7 @@ def test_permutations_and_integers_bit_for_bit(torch, seed):
     for n in [0, 1, 2, 3, 100, 10_000]:
         np.testing.assert_array_equal(generator.randperm(n), torch.randperm(n).numpy())
         high = 2 ** (n % 60 + 1)
-        np.testing.assert_array_equal(
-            generator.randint(-3, high, (n, 2)), torch.randint(-3, high, (n, 2)).numpy()
-        )
+        np.testing.assert_array_equal(generator.randint(-3, high, (n, 2)), torch.randint(-3, high, (n, 2)).numpy())
 
 
 @pytest.mark.parametrize("seed", SEEDS)

