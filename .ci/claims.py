@@ -12,7 +12,7 @@ from typing import Any
 CHAPTERS = {"linear", "binary", "encapsulation", "mnist", "autoencoder"}
 FIELDS = {"id", "chapter", "item", "report", "measured", "unit", "verdict", "why"}
 VERDICTS = {"holds", "differs", "cannot hold", "not comparable"}
-RUN_FIELDS = ("versions", "machine", "seed", "chapters", "claims")
+RUN_FIELDS = ("versions", "machine", "seed", "seconds", "chapters", "claims")
 LEAST = 30
 
 
@@ -36,6 +36,14 @@ def faults_of_claims(claims: list[dict[str, Any]]) -> list[str]:
     return faults + [f"no claim of the chapter {name}" for name in sorted(missing)]
 
 
+def faults_of_chapters(chapters: list[dict[str, Any]], real: bool) -> list[str]:
+    faults = [f"{chapter['name']} failed: {chapter['error']}" for chapter in chapters if chapter["error"]]
+    if real:
+        stand_ins = [chapter for chapter in chapters if chapter["stand_in"]]
+        faults += [f"{chapter['name']} ran on a stand-in: {chapter['stand_in']}" for chapter in stand_ins]
+    return faults
+
+
 def faults_of_files(folder: Path) -> list[str]:
     faults = [] if (folder / "index.html").is_file() else ["there is no index.html"]
     figures = folder / "figures"
@@ -53,6 +61,7 @@ def faults_of_files(folder: Path) -> list[str]:
 def main(folder: Path, real: bool) -> int:
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     faults = [f"results.json has no {field!r}" for field in RUN_FIELDS if field not in results]
+    faults += faults_of_chapters(results.get("chapters", []), real)
     faults += faults_of_claims(results.get("claims", [])) + faults_of_files(folder)
     for fault in faults:
         print(f"report: {fault}")
