@@ -1,6 +1,6 @@
 """maillon: neural networks one link at a time, with every derivative in the open."""
 
-from maillon import nn, optim, random
+from maillon import data, engine, nn, optim, plot, random, train
 from maillon.nn import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -29,6 +29,7 @@ from maillon.nn import (
 )
 from maillon.optim import SGD, Adam, NonFiniteLossError, Optim
 from maillon.random import Generator, manual_seed
+from maillon.train import Callback, EarlyStopping, History, evaluate, fit, predict, sgd
 
 __version__ = "0.1.0"
 
@@ -37,11 +38,14 @@ __all__ = [
     "Adam",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "Callback",
     "CrossEntropyLoss",
     "Dropout",
+    "EarlyStopping",
     "Flatten",
     "Generator",
     "HalfMSELoss",
+    "History",
     "Identity",
     "L1Loss",
     "LeakyReLU",
@@ -59,11 +63,19 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "data",
+    "engine",
+    "evaluate",
+    "fit",
     "get_default_dtype",
     "manual_seed",
     "nn",
     "no_grad",
     "optim",
+    "plot",
+    "predict",
     "random",
     "set_default_dtype",
+    "sgd",
+    "train",
 ]
