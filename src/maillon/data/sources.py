@@ -159,6 +159,10 @@ def cache_place(data_set: DataSet) -> Place:
     return Place("the user cache", cache_folder() / data_set.name)
 
 
+def debian_place() -> Place:
+    return Place("Debian's folder", DEBIAN_FOLDER)
+
+
 def places(data_set: DataSet, root: str | PathLike[str] | None = None) -> list[Place]:
     """Where to search, in order. An explicit folder is the only place: nobody names one to be given another."""
     if root is not None:
@@ -171,7 +175,7 @@ def places(data_set: DataSet, root: str | PathLike[str] | None = None) -> list[P
     )
     found = [first, cache_place(data_set)]
     if "debian" in data_set.other_sources:
-        found.append(Place("Debian's folder", DEBIAN_FOLDER))
+        found.append(debian_place())
     return found
 
 

@@ -28,6 +28,8 @@ def linear_data(
     (True, (3, 1))
     """
     _check_count("linear_data", "n", n)
+    if not noise >= 0:
+        raise ValueError(f"linear_data: expected noise ≥ 0, got {noise}. It is a standard deviation.")
     generator = resolve(generator)
     x = generator.uniform((n, 1), low, high, dtype)
     error = generator.normal((n, 1), 0.0, noise, dtype)
