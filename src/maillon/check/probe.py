@@ -1,0 +1,197 @@
+"""A link and its inputs as functions without memory: every evaluation is of a copy, under the same draws."""
+
+import copy
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from maillon import random
+from maillon.check.verdict import CheckError
+from maillon.nn import Loss, Module, Parameter
+from maillon.random import Generator
+from maillon.typing import Array, DTypeLike
+
+
+class Spot(NamedTuple):
+    """Something to differentiate with respect to: a leaf of the inputs, or a Parameter, by its place."""
+
+    kind: str
+    place: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"gradient of {self.kind} {self.name}"
+
+
+class Gradients(NamedTuple):
+    """What one backward gave: the leaves of the inputs' gradient, and each Parameter's."""
+
+    inputs: list[Any]
+    parameters: list[Array | None]
+
+    def at(self, spot: Spot) -> Any:
+        return (self.inputs if spot.kind == "input" else self.parameters)[spot.place]
+
+
+def leaves(value: Any) -> list[Any]:
+    """The parts of a nested tuple, in order."""
+    return [leaf for part in value for leaf in leaves(part)] if isinstance(value, tuple) else [value]
+
+
+def leaf_names(value: Any, name: str) -> list[str]:
+    """The name of each leaf: ``state[0]``."""
+    if isinstance(value, tuple):
+        return [inner for i, part in enumerate(value) for inner in leaf_names(part, f"{name}[{i}]")]
+    return [name]
+
+
+def rebuilt(like: Any, parts: Iterator[Any]) -> Any:
+    """The parts, nested like `like`."""
+    return tuple(rebuilt(part, parts) for part in like) if isinstance(like, tuple) else next(parts)
+
+
+def is_real(leaf: Any) -> bool:
+    """Whether a gradient can belong to it: an array (or NumPy scalar) of floating dtype."""
+    return isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind == "f"
+
+
+def signed(generator: Generator, shape: tuple[int, ...]) -> Array:
+    """Random numbers of either sign in 0.5 … 1 of size: no element of a gradient can hide behind a small one."""
+    draw = generator.uniform((*shape, 2), dtype=np.float64)
+    return np.where(draw[..., 0] < 0.5, -1.0, 1.0) * (0.5 + 0.5 * draw[..., 1])
+
+
+class Probe:
+    """Copies of a link and its inputs in one dtype; the caller's are never touched."""
+
+    def __init__(self, link: Module, inputs: tuple[Any, ...], dtype: DTypeLike, seed: int) -> None:
+        self.shown = link
+        self.link = copy.deepcopy(link).to(dtype)
+        self.link.zero_grad()
+        self.seed = seed
+        self.nested = inputs
+        self.inputs = [np.array(leaf, dtype) if is_real(leaf) else copy.deepcopy(leaf) for leaf in leaves(inputs)]
+        self.names = _input_names(link, inputs)
+
+    @contextmanager
+    def draws(self) -> Iterator[None]:
+        """The same random numbers each time, for links that draw; the global generator is left alone."""
+        with random.using(Generator(self.seed)):
+            yield
+
+    def fresh(self) -> tuple[Module, tuple[Any, ...]]:
+        """A copy of the link and of its inputs."""
+        return copy.deepcopy(self.link), self.renested([copy.deepcopy(leaf) for leaf in self.inputs])
+
+    def renested(self, parts: list[Any]) -> tuple[Any, ...]:
+        nested: tuple[Any, ...] = rebuilt(self.nested, iter(parts))
+        return nested
+
+    def differentiable(self) -> list[bool]:
+        """For each leaf of the inputs, whether backward owes it a gradient: a loss owes none to its target."""
+        count = len(leaves(self.nested[:1])) if isinstance(self.link, Loss) else len(self.inputs)
+        return [is_real(leaf) and place < count for place, leaf in enumerate(self.inputs)]
+
+    def spots(self) -> list[Spot]:
+        """All there is to differentiate with respect to."""
+        wanted = enumerate(self.differentiable())
+        inputs = [Spot("input", place, self.names[place]) for place, yes in wanted if yes and self.inputs[place].size]
+        named = enumerate(self.link.named_parameters())
+        return inputs + [Spot("parameter", place, name) for place, (name, p) in named if p.requires_grad and p.size]
+
+    def value(self, spot: Spot) -> Array:
+        held: Array = self.inputs[spot.place] if spot.kind == "input" else parameters(self.link)[spot.place].data
+        return held
+
+    def output(self, spot: Spot | None = None, displacement: Array | None = None) -> list[Any]:
+        """The leaves of the output, with one input or parameter displaced."""
+        link, inputs = self.fresh()
+        if spot is not None and spot.kind == "input":
+            parts = leaves(inputs)
+            parts[spot.place] = np.asarray(parts[spot.place] + displacement)
+            inputs = self.renested(parts)
+        elif spot is not None:
+            parameter = parameters(link)[spot.place]
+            parameter.data = np.asarray(parameter.data + displacement)
+        with self.draws():
+            return leaves(link(*inputs))
+
+    def grad_output(self, output: Any, generator: Generator) -> Any:
+        """A random gradient like the output; None for what is not real."""
+        parts = [
+            np.asarray(signed(generator, leaf.shape), leaf.dtype) if is_real(leaf) else None for leaf in leaves(output)
+        ]
+        return rebuilt(output, iter(parts))
+
+    def gradients(self, generator: Generator) -> tuple[Any, Gradients]:
+        """A random grad_output, and what backward makes of it."""
+        link, inputs = self.fresh()
+        with self.draws():
+            grad_output = self.grad_output(link(*inputs), generator)
+            return grad_output, self.collect(link, backward(link, copy.deepcopy(grad_output)))
+
+    def collect(self, link: Module, returned: Any) -> Gradients:
+        """What `link` returned and left on its parameters; CheckError when it is not nested like the inputs."""
+        like = self.nested[0] if len(self.nested) == 1 or isinstance(self.link, Loss) else self.nested
+        self._check_nesting(like, returned, "the gradient that backward returned")
+        given = leaves(returned) + [None] * (len(self.inputs) - len(leaves(like)))
+        return Gradients(given, [parameter.grad for parameter in parameters(link)])
+
+    def _check_nesting(self, like: Any, returned: Any, name: str) -> None:
+        if not isinstance(like, tuple):
+            if isinstance(returned, tuple | list):
+                raise CheckError(4, self.shown, name, "one array", f"a {type(returned).__name__} of {len(returned)}")
+            return
+        if not isinstance(returned, tuple) or len(returned) != len(like):
+            got = f"{len(returned)} of them" if isinstance(returned, tuple) else type(returned).__name__
+            raise CheckError(4, self.shown, name, f"a tuple of {len(like)}, one for each input", got)
+        for place, (part, returned_part) in enumerate(zip(like, returned, strict=True)):
+            self._check_nesting(part, returned_part, f"{name}, part {place}")
+
+    def nudged(self, size: float, generator: Generator) -> Self:
+        """The same link a little beside: all it is differentiated with respect to moved by about `size`."""
+        probe = copy.copy(self)
+        probe.link, nested = self.fresh()
+        probe.inputs = leaves(nested)
+        for spot in probe.spots():
+            moved = probe.value(spot)
+            moved += (size * max(1.0, rms(moved)) * signed(generator, moved.shape)).astype(moved.dtype)
+        return probe
+
+
+def parameters(link: Module) -> list[Parameter]:
+    return list(link.parameters())
+
+
+def generators(link: Module) -> list[Generator]:
+    """The generators that the link and those inside it hold, each once."""
+    held = [value for module in link.modules() for value in vars(module).values() if isinstance(value, Generator)]
+    return list({id(generator): generator for generator in held}.values())
+
+
+def rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values * values))) if values.size else 0.0
+
+
+def backward(link: Module, grad_output: Any) -> Any:
+    """`link.backward`, whose failure is one of rule 1."""
+    try:
+        return link.backward(grad_output)
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"
+        raise CheckError(1, link, "backward after a forward", "a gradient", got) from error
+
+
+def _input_names(link: Module, inputs: tuple[Any, ...]) -> list[str]:
+    """The names that forward gives its arguments; their places where it has none."""
+    try:
+        arguments = list(inspect.signature(link.forward).bind(*inputs).arguments.items())
+    except TypeError:
+        arguments = []
+    found = [name for name, _ in arguments]
+    if len(found) != len(inputs):
+        found = [str(place) for place in range(len(inputs))]
+    return [name for outer, value in zip(found, inputs, strict=True) for name in leaf_names(value, outer)]

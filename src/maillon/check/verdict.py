@@ -1,0 +1,105 @@
+"""What a check says: the rule that is broken and how to see it again, or all that holds."""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from maillon.nn import Module
+
+RULES = {
+    1: "backward is the exact derivative of forward",
+    2: "backward adds to each Parameter.grad",
+    3: "inputs, grad_output and what was kept are not changed",
+    4: "gradients are nested, shaped and typed like the inputs",
+    5: "one forward serves one backward",
+    6: "backward works in eval mode too",
+    7: "the reductions agree: mean · denominator = sum = Σ none",
+    8: "backward() is backward(1)",
+}
+"""The six rules of every link, and two more of every loss."""
+
+
+class CheckError(AssertionError):
+    """A rule is broken.
+
+    rule: its number in `RULES`. link: the link. what: the parameter or input it is about.
+    expected, got: as shown in the message. relative_error: None where there is no number to compare.
+    replay: a line of code that shows the same again, given the same `link` and `inputs`.
+    """
+
+    def __init__(
+        self,
+        rule: int,
+        link: Module,
+        what: str,
+        expected: object,
+        got: object,
+        *,
+        relative_error: float | None = None,
+        way_out: str = "",
+    ) -> None:
+        super().__init__(rule, what)
+        self.rule = rule
+        self.link = link
+        self.what = what
+        self.expected = expected
+        self.got = got
+        self.relative_error = relative_error
+        self.way_out = way_out
+        self.replay = ""
+
+    def __str__(self) -> str:
+        error = "" if self.relative_error is None else f" (relative error {self.relative_error:.1e})"
+        hint = f" {self.way_out}" if self.way_out else ""
+        again = f"\nReplay: {self.replay}" if self.replay else ""
+        return (
+            f"rule {self.rule}, {RULES[self.rule]}: broken by {self.link!r}.\n"
+            f"{self.what}: expected {self.expected}, got {self.got}{error}.{hint}{again}"
+        )
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What was checked and held.
+
+    link: what the link looks like. rules: the numbers of the rules. worst: the largest relative error between
+    backward and the finite differences. worst_at: the input or parameter where it is. kinks: how many derivatives
+    took a smaller step, or inputs a little beside, because of a kink or a sharp bend. seed: of the directions.
+    """
+
+    link: str
+    rules: tuple[int, ...]
+    worst: float
+    worst_at: str
+    kinks: int
+    seed: int
+
+    def with_rules(self, *rules: int) -> Self:
+        return replace(self, rules=tuple(sorted({*self.rules, *rules})))
+
+    def joined(self, other: "CheckReport") -> "CheckReport":
+        """The worse of two reports on one link, with the rules and kinks of both."""
+        worse = max(self, other, key=lambda report: report.worst)
+        return replace(worse, link=self.link, kinks=self.kinks + other.kinks).with_rules(*self.rules, *other.rules)
+
+    def __repr__(self) -> str:
+        first, last = self.rules[0], self.rules[-1]
+        whole = self.rules == tuple(range(first, last + 1))
+        rules = f"{first}–{last}" if whole and last > first else ", ".join(map(str, self.rules))
+        hold = f"rule {rules} holds" if len(self.rules) == 1 else f"rules {rules} hold"
+        kinks = f"{self.kinks} kinks stepped around" if self.kinks else "no kinks"
+        where = f" in the {self.worst_at}" if self.worst_at else ""
+        return f"<{self.link}: {hold}; relative error ≤ {self.worst:.1e}{where}; {kinks}>"
+
+
+def one_line(link: Module) -> str:
+    """The link's repr, a container's too, on one line."""
+    shown = re.sub(r"\n\s*", " ", repr(link))
+    return shown.replace("( ", "(").replace("({ ", "({").replace(", )", ")").replace(", })", "})")
+
+
+def replay_line(function: str, seed: int, directions: int, tolerance: float) -> str:
+    """The call that shows a failure again."""
+    options: list[tuple[str, Any, Any]] = [("directions", directions, 3), ("tolerance", tolerance, 1e-7)]
+    given = "".join(f", {name}={value!r}" for name, value, default in options if value != default)
+    return f"maillon.check.{function}(link, *inputs, seed={seed}{given})"
