@@ -125,8 +125,8 @@ class _AlongDim(Module):
         errors.require_floating(self, "x", x)
         axis = (0 if x.ndim in (0, 1, 3) else 1) if self.dim is None else self.dim
         if not -x.ndim <= axis < x.ndim:
-            raise errors.wrong_shape(
-                self, "x", f"with a dimension {axis}", x.shape, f"dim must be in {-x.ndim}…{x.ndim - 1}."
+            raise errors.too_few_dimensions(
+                self, f"a dimension {axis}", x.shape, f"dim must be in {-x.ndim}…{x.ndim - 1}."
             )
         return axis
 

@@ -157,13 +157,9 @@ class CrossEntropyLoss(_ClassLoss):
 
     def _check_distribution(self, prediction: Array, target: Array) -> None:
         if target.shape != prediction.shape:
-            way_out = "Convert labels with target.astype('int64')."
-            raise errors.wrong_shape(
-                self,
-                f"target of dtype {target.dtype} (class probabilities)",
-                prediction.shape,
-                target.shape,
-                way_out,
+            raise errors.LinkShapeError(
+                f"{self!r}: expected integer class labels, or probabilities of shape {prediction.shape}, got "
+                f"{target.dtype} of shape {target.shape}. Convert labels with target.astype('int64')."
             )
         if target.dtype != prediction.dtype:
             raise errors.wrong_input(self, "target", target, prediction.dtype)

@@ -55,6 +55,10 @@ def wrong_shape(link: object, name: str, expected: object, got: Sequence[int], w
     return LinkShapeError(f"{link!r}: expected {name} of shape {expected}, got {tuple(got)}. {way_out}")
 
 
+def too_few_dimensions(link: object, expected: str, got: Sequence[int], way_out: str) -> LinkShapeError:
+    return LinkShapeError(f"{link!r}: expected x with {expected}, got shape {tuple(got)}. {way_out}")
+
+
 def wrong_input(link: object, name: str, got: object, dtype: DType | None = None) -> LinkDtypeError:
     """`got` is no array of the floating dtype that the link computes in."""
     wanted = "float32 or float64" if dtype is None else str(dtype)
@@ -64,7 +68,7 @@ def wrong_input(link: object, name: str, got: object, dtype: DType | None = None
             f"Convert it with numpy.asarray({name}, dtype={wanted.split()[0]!r}); fit and predict do so themselves."
         )
     way_out = f"Convert it with {name}.astype({wanted.split()[0]!r})"
-    if dtype is not None and got.dtype.kind == "f":
+    if name == "x" and dtype is not None and got.dtype.kind == "f":
         way_out += f", or the link with .to({str(got.dtype)!r})"
     return LinkDtypeError(f"{link!r}: expected {name} of dtype {wanted}, got {got.dtype}. {way_out}.")
 

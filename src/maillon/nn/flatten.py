@@ -40,10 +40,9 @@ class Flatten(Module):
         start = self.start_dim + dims if self.start_dim < 0 else self.start_dim
         end = self.end_dim + dims if self.end_dim < 0 else self.end_dim
         if not 0 <= start <= end < dims:
-            raise errors.wrong_shape(
+            raise errors.too_few_dimensions(
                 self,
-                "x",
-                f"with dimensions {self.start_dim} to {self.end_dim}",
+                f"dimensions {self.start_dim} to {self.end_dim}",
                 x.shape,
                 "The first dimension is the batch: a single sample needs x[None].",
             )

@@ -30,8 +30,8 @@ class NonFiniteLossError(FloatingPointError):
     def __str__(self) -> str:
         where = "" if self.epoch is None else f" in epoch {self.epoch}, batch {self.batch}"
         return (
-            f"The loss became {self.loss}{where}: the first output that is not finite is that of {self.link}. The step "
-            "was not applied. Lower the rate, normalise the data, or look at the parameters before this step."
+            f"The loss became {self.loss}{where}. The first link whose output is not finite: {self.link}. The step was "
+            "not applied. Lower the rate, normalise the data, or look at the parameters before this step."
         )
 
 
@@ -76,32 +76,34 @@ class Optim:
     def learn(self, x: Any, y: Any, sample_weight: Array | None = None) -> float:
         """`step` on arrays that have passed the door already: no conversion, no cost."""
         network, loss = self.network, self.loss
-        self.rule.zero_grad()
         prediction = network.forward(x) if type(x) is np.ndarray else call(network, x)
         value = loss.forward(prediction, y) if sample_weight is None else loss.forward(prediction, y, sample_weight)
         total = float(value) if loss.reduction != "none" else float(value.sum())
         if not math.isfinite(total):
             raise self._non_finite(total, x)
+        self.rule.zero_grad()
         network.backward_parameters(loss.backward())
         self.rule.step()
         self.prediction = prediction
         return total
 
     def _non_finite(self, total: float, x: Any) -> NonFiniteLossError:
-        """Name the first link, in the order of the chain, whose output was not finite; drop what they all keep."""
-        inputs = x if isinstance(x, tuple) else x.values() if isinstance(x, dict) else (x,)
-        link = (
-            "the data: x holds NaN or infinite values" if not all(map(_finite, inputs)) else f"the loss {self.loss!r}"
-        )
-        if not link.startswith("the data"):
-            for name, module in self.network.named_modules():
-                if module.kept_output is not None and not _finite(module.kept_output):
-                    place = "".join(f"[{key}]" for key in name.split(".") if key)
-                    link = f"{type(self.network).__name__}{place} {module!r}" if place else repr(module)
-                    break
+        """The error to raise; what the links and the loss keep for a backward that will not come is dropped."""
+        error = NonFiniteLossError(total, self._first_not_finite(x))
         self.network.forget()
         self.loss.forget()
-        return NonFiniteLossError(total, link)
+        return error
+
+    def _first_not_finite(self, x: Any) -> str:
+        """The first link, in the order of the chain, whose output is not finite, by its place and repr."""
+        inputs = x if isinstance(x, tuple) else x.values() if isinstance(x, dict) else (x,)
+        if not all(map(_finite, inputs)):
+            return "none, x itself holds NaN or infinite values"
+        for name, module in self.network.named_modules():
+            if not _finite(module.kept_output):
+                place = "".join(f"[{key}]" for key in name.split(".") if key)
+                return f"{type(self.network).__name__}{place} {module!r}" if place else repr(module)
+        return f"the loss {self.loss!r}"
 
     def __repr__(self) -> str:
         return f"Optim({self.network!r}, {self.loss!r}, {self.rule!r})"

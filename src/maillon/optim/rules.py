@@ -207,7 +207,7 @@ class SGD(Rule):
     ) -> None:
         if isinstance(params, Module) and not isinstance(lr, int | float):
             raise TypeError(
-                "SGD: is the rule of descent; the loop over mini-batches is sgd (small letters): "
+                "SGD is the rule that moves the parameters; the loop over mini-batches is sgd, in small letters: "
                 "sgd(Optim(network, loss, 0.01), x, y, batch_size=…, epochs=…)."
             )
         super().__init__(
