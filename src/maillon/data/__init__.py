@@ -1,8 +1,8 @@
 """Data sets, made-up data, and what prepares both for learning."""
 
 from maillon.data.batches import Batches, batches
-from maillon.data.download import fetch
 from maillon.data.errors import DataError, DataFileError, DataNotFoundError
+from maillon.data.fetch import fetch
 from maillon.data.idx import read_idx
 from maillon.data.mnist import ImageData, fashion_mnist, mnist
 from maillon.data.sources import Status, status

@@ -6,8 +6,8 @@ from os import PathLike
 
 import numpy as np
 
-from maillon.data.download import bring_into_cache, not_found
 from maillon.data.errors import DataFileError
+from maillon.data.fetch import bring_into_cache, not_found
 from maillon.data.sources import (
     DATA_SETS,
     DataSet,
