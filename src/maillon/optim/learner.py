@@ -71,7 +71,8 @@ class Optim:
         """
         dtype = self.network.dtype
         weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
-        return self.learn(as_inputs(x, dtype), as_target(y, self.loss, dtype), weight)
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite raises by itself
+            return self.learn(as_inputs(x, dtype), as_target(y, self.loss, dtype), weight)
 
     def learn(self, x: Any, y: Any, sample_weight: Array | None = None) -> float:
         """`step` on arrays that have passed the door already: no conversion, no cost."""
