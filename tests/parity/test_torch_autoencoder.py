@@ -1,6 +1,7 @@
 """The report's autoencoder against PyTorch: same seed, same permutations, same images, the same 20 epochs."""
 
 import os
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def images() -> Array:
 
 def chain(linear: Any, tanh: Any, sigmoid: Any) -> list[Any]:
     links = []
-    for number, (width_in, width_out) in enumerate(zip(WIDTHS[:-1], WIDTHS[1:], strict=True)):
+    for number, (width_in, width_out) in enumerate(pairwise(WIDTHS)):
         links += [linear(width_in, width_out), sigmoid() if number == len(WIDTHS) - 2 else tanh()]
     return links
 
