@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from maillon.nn import Module
 from maillon.plot.style import use
+from maillon.train.predict import predict
 from maillon.typing import Array
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ def axes(ax: Axes | None, figsize: tuple[float, float] | None = None) -> Axes:
 def values(model: Model, points: Array) -> Array:
     """The model's outputs at `points`; a network is asked through `predict`, which keeps nothing."""
     if isinstance(model, Module):
-        from maillon.train import predict
-
-        return predict(model, points)
+        outputs: Array = predict(model, points)
+        return outputs
     return model(points)

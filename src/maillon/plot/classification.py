@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from maillon import train
 from maillon.plot.axes import Model, axes, values
 from maillon.plot.style import COLOURS
 from maillon.typing import Array
@@ -57,9 +58,11 @@ def decision_regions(
     for label in range(count):
         mine = points[truth == label]
         marker = MARKERS[label % len(MARKERS)]
-        ax.scatter(*mine.T, s=16, marker=marker, color=colours[label], linewidths=0, label=f"class {label}")
+        ax.scatter(
+            mine[:, 0], mine[:, 1], s=16, marker=marker, color=colours[label], linewidths=0, label=f"class {label}"
+        )
     wrong = points[decided != truth]
-    ax.scatter(*wrong.T, s=52, facecolors="none", edgecolors="black", linewidths=0.9, label="wrong")
+    ax.scatter(wrong[:, 0], wrong[:, 1], s=52, facecolors="none", edgecolors="black", linewidths=0.9, label="wrong")
     ax.grid(visible=False)
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=count + 1, handletextpad=0.2)
@@ -75,26 +78,24 @@ def _grid(points: Array, resolution: int) -> tuple[Array, Array]:
 
 
 def confusion_matrix(
-    truth: Array, decided: Array, ax: Axes | None = None, labels: Sequence[str] | None = None
+    prediction: Array, target: Array, ax: Axes | None = None, labels: Sequence[str] | None = None
 ) -> Axes:
     """Counts, for every true class (row), how often each class was decided for (column).
 
     Parameters:
-        truth, decided: classes, integers from 0, `(N,)` or `(N, 1)`.
+        prediction: labels `(N,)` or scores `(N, 1)`, `(N, classes)`, as for the metric of the same name.
+        target: the true labels, `(N,)` or `(N, 1)`, or one-hot.
         labels: the names of the classes; their numbers if left out.
     """
+    counts = train.confusion_matrix(prediction, target, None if labels is None else len(labels))
     ax = axes(ax)
-    rows, columns = np.ravel(truth).astype(np.int64), np.ravel(decided).astype(np.int64)
-    count = len(labels) if labels is not None else int(max(rows.max(), columns.max(), 1)) + 1
-    counts = np.zeros((count, count), dtype=np.int64)
-    np.add.at(counts, (rows, columns), 1)
-    names = list(labels) if labels is not None else [str(label) for label in range(count)]
-    ax.imshow(counts, cmap="Blues", vmin=0, vmax=max(int(counts.max()), 1) * 1.25)
+    names = [str(label) for label in range(len(counts))] if labels is None else list(labels)
+    ax.imshow(counts, cmap="Blues", vmin=0, vmax=1.25 * counts.max())
     for (row, column), cell in np.ndenumerate(counts):
-        dark = cell > 0.75 * counts.max()
-        ax.text(column, row, str(cell), ha="center", va="center", color="white" if dark else "#222222")
-    ax.set_xticks(range(count), names)
-    ax.set_yticks(range(count), names)
+        colour = "white" if cell > 0.75 * counts.max() else "#222222"
+        ax.text(column, row, str(cell), ha="center", va="center", color=colour)
+    ax.set_xticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), names)
     ax.grid(visible=False)
     ax.set(xlabel="decided", ylabel="true")
     return ax

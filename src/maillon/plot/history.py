@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maillon.plot.axes import axes
 from maillon.plot.style import BLUE, VERMILION
@@ -18,7 +18,7 @@ def history(
     ax: Axes | None = None,
     column: str = "loss",
     label: str | None = None,
-    **line: object,
+    **line: Any,
 ) -> Axes:
     """Draws a column of a history against the epochs, and its validation beside it where there is one.
 

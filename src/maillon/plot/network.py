@@ -163,9 +163,7 @@ def _draw_box(ax: Axes, node: _Node, place: tuple[float, float], scale: float) -
     ax.text(place[0], place[1] - 0.13, node.note, ha="center", va="center", fontsize=note, color="#555555")
 
 
-def _draw_arrows(
-    ax: Axes, node: _Node, start: tuple[float, float], end: tuple[float, float], scale: float
-) -> None:
+def _draw_arrows(ax: Axes, node: _Node, start: tuple[float, float], end: tuple[float, float], scale: float) -> None:
     """The value to the next box and, beside it, the gradient that comes back."""
     forward = f"${node.symbol}$  {node.shape}"
     backward = rf"$\partial L/\partial {node.symbol}$"
@@ -191,9 +189,7 @@ def _arrow(ax: Axes, tail: tuple[float, float], head: tuple[float, float], colou
     ax.annotate("", xy=head, xytext=tail, arrowprops={**look, "shrinkA": 0, "shrinkB": 0})
 
 
-def _label(
-    ax: Axes, place: tuple[float, float], text: str, colour: str, ha: str, va: str, scale: float
-) -> None:
+def _label(ax: Axes, place: tuple[float, float], text: str, colour: str, ha: str, va: str, scale: float) -> None:
     ax.text(*place, text, color=colour, ha=ha, va=va, fontsize=scale * POINTS)
 
 
@@ -201,6 +197,4 @@ def _draw_legend(ax: Axes, width: float, scale: float) -> None:
     size = scale * (POINTS - 0.5)
     middle = width / 2
     ax.text(middle - 0.1, 0.28, "→ forward: values", color=BLUE, ha="right", va="center", fontsize=size)
-    ax.text(
-        middle + 0.1, 0.28, "← backward: gradients", color=VERMILION, ha="left", va="center", fontsize=size
-    )
+    ax.text(middle + 0.1, 0.28, "← backward: gradients", color=VERMILION, ha="left", va="center", fontsize=size)

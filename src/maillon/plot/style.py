@@ -49,4 +49,5 @@ def use() -> AbstractContextManager[None]:
     import matplotlib
     from cycler import cycler
 
-    return matplotlib.rc_context({**STYLE, "axes.prop_cycle": cycler(color=list(COLOURS))})
+    settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=list(COLOURS))}
+    return matplotlib.rc_context(settings)

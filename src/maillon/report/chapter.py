@@ -109,21 +109,25 @@ class Chapter:
         """Puts trusted HTML on the page as it is; it must not ask for anything outside the page."""
         self.blocks.append(Block("html", fragment))
 
-    def table(
-        self, caption: str, header: Sequence[object], rows: Sequence[Sequence[object]], item: str = ""
-    ) -> None:
+    def table(self, caption: str, header: Sequence[object], rows: Sequence[Sequence[object]], item: str = "") -> None:
         cells = tuple(tuple(str(cell) for cell in row) for row in rows)
         header_cells = tuple(str(cell) for cell in header)
         self.blocks.append(Block("table", item=item, header=header_cells, rows=cells, caption=caption))
 
     def figure(self, name: str, fig: Figure, caption: str, item: str = "") -> None:
-        """Writes `figures/<name>.svg` and `.png` and embeds the figure; the figure is closed afterwards."""
+        """Writes `figures/<name>.svg` and `.png` and embeds the figure; the figure is closed afterwards.
+
+        Raises:
+            ValueError: for a name used twice in the chapter.
+        """
+        anchor = f"{self.name}-{name}"
+        if any(block.anchor == anchor for block in self.blocks):
+            raise ValueError(f"figure {name!r} stands twice in chapter {self.name!r}. Give the second its own name.")
         folder = self.settings.out / "figures"
         folder.mkdir(parents=True, exist_ok=True)
-        svg, png = _render(fig, salt=f"{self.name}-{name}")
+        svg, png = _render(fig, salt=anchor)
         (folder / f"{name}.svg").write_bytes(svg)
         (folder / f"{name}.png").write_bytes(png)
-        anchor = f"{self.name}-{name}"
         label = f"{item}: {caption}" if item else caption
         if len(svg) <= LARGEST_SVG:
             content = inline_svg(svg.decode(), prefix=anchor, label=label)
@@ -154,9 +158,7 @@ class Chapter:
         if verdict not in get_args(Verdict):
             raise ValueError(f"claim {id!r}: expected a verdict among {get_args(Verdict)}, got {verdict!r}.")
         if any(claim.id == id for claim in self._claims):
-            raise ValueError(
-                f"claim {id!r} stands twice in chapter {self.name!r}. Give the second its own id."
-            )
+            raise ValueError(f"claim {id!r} stands twice in chapter {self.name!r}. Give the second its own id.")
         self._claims.append(Claim(id, self.name, item, _plain(report), _plain(measured), unit, verdict, why))
 
     def stand_in(self, reason: str) -> None:
@@ -175,6 +177,11 @@ class Chapter:
         self.trainings.append((label, seconds))
         sys.stdout.write(f"  {self.name}: {label} {'.' * max(3, 60 - len(label))} {seconds:.2f} s\n")
         sys.stdout.flush()
+
+
+def verdict_of(holds: bool) -> Verdict:
+    """What a measurement that could have come out either way says of a claim."""
+    return "holds" if holds else "differs"
 
 
 def _render(fig: Figure, salt: str) -> tuple[bytes, bytes]:

@@ -1,0 +1,133 @@
+"""The report's linear regressions: their data, their network, the loop written by hand, their three panels."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from maillon import plot
+from maillon.data import linear_data, normalize
+from maillon.nn import HalfMSELoss, Linear, Loss
+from maillon.plot.style import BLUE, GREY, use
+from maillon.random import Generator
+from maillon.typing import Array, DTypeLike
+
+SAMPLES = 100
+NOISE = 5.0
+EPOCHS = 200
+START = -0.72
+RATES = (1e-2, 1e-3, 1e-4, 1e-5)
+RATE = 1e-2
+BATCH_SIZES = (1, 10, 100)
+
+
+@dataclass
+class Course:
+    """What a training left: the network, and its loss and slope after every epoch, its slope after every step."""
+
+    network: Linear
+    losses: list[float] = field(default_factory=list)
+    slopes: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
+
+    @property
+    def slope(self) -> float:
+        return float(self.network.weight.data[0, 0])
+
+
+def raw_data(generator: Generator, slope: float) -> tuple[Array, Array]:
+    """x uniform in [0, 50] and y = slope · x + N(0, 5²), both of shape (100, 1)."""
+    return linear_data(SAMPLES, slope=slope, noise=NOISE, generator=generator)
+
+
+def normalised_data(generator: Generator) -> tuple[Array, Array]:
+    """The same with slope 1, both of mean 0 and standard deviation 1."""
+    x, y = raw_data(generator, slope=1.0)
+    return normalize(x), normalize(y)
+
+
+def line(bias: bool = True, dtype: DTypeLike = np.float32) -> Linear:
+    """Linear 1→1 as the report must have started it: slope -0.72, bias 0."""
+    network = Linear(1, 1, bias=bias, dtype=dtype)
+    network.weight.data[:] = START
+    if network.bias is not None:
+        network.bias.data[:] = 0
+    return network
+
+
+def by_hand(
+    network: Linear,
+    x: Array,
+    y: Array,
+    rate: float,
+    generator: Generator,
+    batch_size: int = 1,
+    epochs: int = EPOCHS,
+    loss: Loss | None = None,
+) -> Course:
+    """The report's first loop: forward, backward and update called one by one."""
+    loss = HalfMSELoss() if loss is None else loss
+    course = Course(network)
+    for _ in range(epochs):
+        order = generator.randperm(len(x))
+        total = 0.0
+        for start in range(0, len(x), batch_size):
+            batch = order[start : start + batch_size]
+            prediction = network(x[batch])
+            total += float(loss(prediction, y[batch])) * len(batch)
+            network.zero_grad()
+            network.backward(loss.backward())
+            network.update_parameters(rate)
+            course.steps.append(course.slope)
+        course.losses.append(total / len(x))
+        course.slopes.append(course.slope)
+    return course
+
+
+def three_panels(courses: Mapping[str, Course], x: Array, y: Array, optimum: float) -> Figure:
+    """One row for each course: loss per epoch, slope per epoch, data with the fitted line."""
+    with use():
+        figure = Figure(figsize=(9.6, 2.45 * len(courses)), layout=roomy())
+        rows = figure.subplots(len(courses), 3, squeeze=False)
+        for (label, course), row in zip(courses.items(), rows, strict=True):
+            draw_course(label, course, row, optimum)
+            plot.regression(course.network, x, y, row[2])
+    return figure
+
+
+def roomy() -> ConstrainedLayoutEngine:
+    """A layout with some room, in inches, around each panel."""
+    return ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.1)
+
+
+def draw_course(label: str, course: Course, row: Array, optimum: float) -> None:
+    """The first two panels of a row, and the third one's title."""
+    plot.history(course.losses, row[0])
+    draw_slopes(course.slopes, row[1], optimum)
+    row[0].set_title(label, loc="left", fontweight="bold")
+    row[1].set_title(f"slope, at the end {course.slope:.3f} (best {optimum:.3f})")
+    row[2].set_title("data and fit")
+
+
+def draw_slopes(slopes: list[float], ax: Axes, optimum: float) -> None:
+    ax.axhline(optimum, color=GREY, linestyle=":", linewidth=1)
+    ax.plot(range(1, len(slopes) + 1), slopes, color=BLUE)
+    ax.set(xlabel="epoch", ylabel="slope")
+
+
+def first_within(slopes: list[float], optimum: float, share: float = 0.05) -> int | None:
+    """The number of entries until the slope has covered all but `share` of its way; None if it never does."""
+    near = np.abs(np.array(slopes) - optimum) <= share * abs(START - optimum)
+    return int(near.argmax()) + 1 if near.any() else None
+
+
+def jaggedness(slopes: list[float]) -> float:
+    """How far a curve is from smooth: the mean absolute second difference over its second half."""
+    return float(np.abs(np.diff(slopes[len(slopes) // 2 :], 2)).mean())
+
+
+def listed(numbers: Iterable[float]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)
