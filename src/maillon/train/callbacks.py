@@ -1,0 +1,164 @@
+"""What may look on while a network learns, and end it early."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from maillon.nn import Module
+from maillon.optim import Optim
+from maillon.train.history import History, Number
+from maillon.train.names import unknown_name
+
+_GREATER_IS_BETTER = ("accuracy", "r2_score")
+
+
+@dataclass
+class State:
+    """Where a training stands: what callbacks are given.
+
+    epoch: the current one, from 1 (0 before the first). batch: the current step of the epoch, from 1. step: the
+    steps done in all epochs of this training. loss: after a step that step's loss, after an epoch the epoch's.
+    optim.prediction: the last step's output, before its update.
+    """
+
+    optim: Optim
+    history: History
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    loss: float = float("nan")
+    stopping: bool = field(default=False, repr=False)
+
+    @property
+    def network(self) -> Module:
+        return self.optim.network
+
+    def stop(self) -> None:
+        """End the training after the current step; the history is then marked `stopped_early`."""
+        self.stopping = True
+
+
+class Callback:
+    """Override what you need; what you leave alone costs nothing.
+
+    The history has the epoch's row when `on_epoch_end` is called. `on_train_end` is called after the last epoch,
+    after `stop()` and after Ctrl-C, but not when an error ends the training.
+
+    >>> class Patience(Callback):
+    ...     def on_step_end(self, state):
+    ...         if state.step == 3:
+    ...             state.stop()
+    """
+
+    def on_train_begin(self, state: State) -> None:
+        """Before the first epoch."""
+
+    def on_epoch_begin(self, state: State) -> None:
+        """Before the first step of an epoch."""
+
+    def on_step_end(self, state: State) -> None:
+        """After each update."""
+
+    def on_epoch_end(self, state: State) -> None:
+        """After each whole epoch, its validation included."""
+
+    def on_train_end(self, state: State) -> None:
+        """After the last epoch."""
+
+
+class EarlyStopping(Callback):
+    """End the training when a column of the history has not improved for a while; go back to the best weights.
+
+    monitor: the column. patience: the epochs without improvement that end it, at least 1. min_delta: what counts as
+    improvement, in the unit of the column, at least 0. mode: "min" for losses and errors, "max" for scores.
+    restore_best: give the network back its state of the best epoch when the training ends, be it by patience, after
+    all epochs or by Ctrl-C. The rule's own state (momenta) stays that of the last step.
+
+    `history.best_epoch` is the epoch chosen. ValueError, before any step, for a column that the history has not.
+
+    >>> EarlyStopping(patience=3).patience
+    3
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 5,
+        min_delta: float = 0.0,
+        mode: str = "min",
+        restore_best: bool = True,
+    ) -> None:
+        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
+            raise ValueError(f"EarlyStopping: expected patience, an integer ≥ 1, got {patience!r}.")
+        if not min_delta >= 0:
+            raise ValueError(f"EarlyStopping: expected min_delta ≥ 0, got {min_delta!r}.")
+        if mode not in ("min", "max"):
+            raise ValueError(f"EarlyStopping: expected mode 'min' or 'max', got {mode!r}.")
+        if mode == "min" and monitor.removeprefix("val_") in _GREATER_IS_BETTER:
+            raise ValueError(f"EarlyStopping: {monitor} is the better the greater it is. Pass mode='max'.")
+        self.monitor = monitor
+        self.patience = patience
+        self.min_delta = min_delta
+        self.mode = mode
+        self.restore_best = restore_best
+
+    def on_train_begin(self, state: State) -> None:
+        if self.monitor not in state.history:
+            message = unknown_name("EarlyStopping", "a column to monitor", self.monitor, state.history.columns)
+            if self.monitor.startswith("val_"):
+                message += " Columns with val_ need validation_data or validation_split."
+            raise ValueError(message)
+        self._best: Number = float("inf")
+        self._best_epoch = 0
+        self._best_state: dict[str, Any] | None = None
+
+    def on_epoch_end(self, state: State) -> None:
+        value = state.history[self.monitor][-1]
+        cost = value if self.mode == "min" else -value
+        if cost < self._best - self.min_delta:
+            self._best = cost
+            self._best_epoch = state.history.best_epoch = state.epoch
+            if self.restore_best:
+                self._best_state = state.network.state_dict()
+        elif state.epoch - self._best_epoch >= self.patience:
+            state.stop()
+
+    def on_train_end(self, state: State) -> None:
+        if self._best_state is not None:
+            state.network.load_state_dict(self._best_state)
+            self._best_state = None
+
+
+Hook = Callable[[State], None]
+
+
+class Hooks:
+    """The hooks that the callbacks really have, in the order of the callbacks."""
+
+    def __init__(self, callbacks: Callback | Callable[[State], Any] | Iterable[Any]) -> None:
+        several = callbacks if isinstance(callbacks, Iterable) else (callbacks,)
+        listeners = [_listener(callback) for callback in several]
+        self.train_begin = _overridden(listeners, "on_train_begin")
+        self.epoch_begin = _overridden(listeners, "on_epoch_begin")
+        self.step_end = _overridden(listeners, "on_step_end")
+        self.epoch_end = _overridden(listeners, "on_epoch_end")
+        self.train_end = _overridden(listeners, "on_train_end")
+
+
+def _listener(callback: Any) -> Callback:
+    if isinstance(callback, Callback):
+        return callback
+    if isinstance(callback, type) or not callable(callback):
+        got = f"the class {callback.__name__}" if isinstance(callback, type) else type(callback).__name__
+        raise TypeError(
+            f"fit: expected each callback to be a Callback or a function of the state, got {got}. "
+            "Pass an instance such as EarlyStopping(), or a function, which is called after each epoch."
+        )
+    listener = Callback()
+    listener.on_epoch_end = callback  # type: ignore[method-assign]
+    return listener
+
+
+def _overridden(listeners: list[Callback], name: str) -> list[Hook]:
+    hooks = [getattr(listener, name) for listener in listeners]
+    return [hook for hook in hooks if getattr(hook, "__func__", hook) is not getattr(Callback, name)]

@@ -1,0 +1,142 @@
+"""What training leaves behind: one row of numbers for each epoch."""
+
+import contextlib
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from maillon.train.names import unknown_name
+
+Number = int | float
+_SHOWN_ROWS = 12
+
+
+class History:
+    """The course of a training, epoch by epoch.
+
+    `columns`: epoch (from 1), loss, the metrics, val_loss and val_… where there was validation data, lr (the rate
+    of the first group) and seconds (validation included). `history["loss"]` is a column, `len(history)` the number
+    of whole epochs, and iteration gives the rows as dicts. An epoch that was cut short has no row; `steps` counts
+    its steps all the same.
+
+    `interrupted`: Ctrl-C ended the training. `stopped_early`: a callback did. `seconds`: the whole duration.
+
+    >>> history = History(["loss"])
+    >>> history.append(loss=0.5)
+    >>> history["loss"]
+    [0.5]
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._values: dict[str, list[Number]] = {name: [] for name in columns}
+        self.interrupted = False
+        self.stopped_early = False
+        self.steps = 0
+        self.seconds = 0.0
+        self._best_epoch: int | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self._values)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch, from 1, that EarlyStopping took for the best; without it that of the least val_loss or loss."""
+        if self._best_epoch is not None or not len(self):
+            return self._best_epoch
+        losses = self._values.get("val_loss") or self["loss"]
+        return min(range(len(self)), key=losses.__getitem__) + 1
+
+    @best_epoch.setter
+    def best_epoch(self, epoch: int) -> None:
+        self._best_epoch = epoch
+
+    def append(self, **row: Number) -> None:
+        """Add the numbers of one epoch: one for each column."""
+        if row.keys() != self._values.keys():
+            raise ValueError(f"History.append: expected the columns {', '.join(self.columns)}, got {', '.join(row)}.")
+        for name, value in row.items():
+            self._values[name].append(value)
+
+    def __getitem__(self, name: str) -> list[Number]:
+        """A column, as a list that may be changed without changing the history."""
+        if name not in self._values:
+            raise KeyError(unknown_name("History", "a column", name, self.columns))
+        return list(self._values[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __len__(self) -> int:
+        return min((len(column) for column in self._values.values()), default=0)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[dict[str, Number]]:
+        for row in zip(*self._values.values(), strict=True):
+            yield dict(zip(self._values, row, strict=True))
+
+    def to_dict(self) -> dict[str, list[Number]]:
+        """The columns by name, copied: what `pandas.DataFrame` takes."""
+        return {name: list(column) for name, column in self._values.items()}
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write the table with a header, all digits kept; returns the path.
+
+        The file is written beside its place and moved there when whole: an old one is never left half overwritten.
+        OSError, with the reason, where that is not possible.
+        """
+        target = Path(path)
+        try:
+            with _replacing(target) as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(self.columns)
+                writer.writerows(zip(*self._values.values(), strict=True))
+        except OSError as error:
+            raise OSError(
+                f"History.to_csv: cannot write {str(target)!r}: {error.strerror or error}. "
+                "Give the path of a file in a folder that exists and that you may write to."
+            ) from error
+        return target
+
+    def table(self, rows: int | None = None) -> str:
+        """The table as text; rows limits it to the first and last ones, None shows all."""
+        cells = [[_shown(name, value) for name, value in row.items()] for row in self]
+        if rows is not None and len(cells) > max(rows, 2):
+            head = max(rows, 2) // 2
+            cells = [*cells[:head], ["…"] * len(self._values), *cells[head - max(rows, 2) :]]
+        lines = [self.columns, *cells]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self._values))]
+        return "\n".join(
+            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
+        )
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{self.table(_SHOWN_ROWS)}" if len(self) else repr(self)
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self)} epochs", f"{self.steps} steps", f"{self.seconds:.3g} s"]
+        parts += [f"{name} {self[name][-1]:.4g}" for name in ("loss", "val_loss") if name in self and len(self)]
+        parts += ["interrupted"] * self.interrupted + ["stopped early"] * self.stopped_early
+        return f"History({', '.join(parts)})"
+
+
+def _shown(name: str, value: Number) -> str:
+    if name == "seconds":
+        return f"{value:.2f}"
+    return str(value) if isinstance(value, int) else f"{value:.5g}"
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[TextIO]:
+    """A text file that takes the place of `path` when all went well, and leaves no trace otherwise."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,50 @@
+"""The loop you can read: the report's SGD()."""
+
+from typing import Any
+
+import numpy as np
+
+from maillon.optim import Optim
+from maillon.random import Generator, using
+from maillon.train import checks
+from maillon.train.modes import learning
+from maillon.train.rehearsal import opened
+from maillon.train.scores import LossMean
+
+
+def sgd(
+    optim: Optim,
+    x: Any,
+    y: Any,
+    batch_size: int,
+    epochs: int,
+    *,
+    shuffle: bool = True,
+    generator: Generator | None = None,
+) -> list[float]:
+    """Stochastic gradient descent: cut the data into mini-batches and learn from each, epoch after epoch.
+
+    shuffle: draw a new order for each epoch, one `generator.randperm(n)`. generator: where this order and what the
+    links draw come from; None takes the global one. The last mini-batch of an epoch may be short.
+    Returns the loss of each epoch: over all its samples, each taken before the step that learnt from it.
+
+    >>> import numpy as np, maillon
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> optim = maillon.Optim(maillon.Linear(1, 1), maillon.MSELoss(), 0.1)
+    >>> losses = maillon.sgd(optim, x, 2 * x, batch_size=5, epochs=20)
+    >>> losses[-1] < losses[0]
+    True
+    """
+    batch_size = checks.whole_number("sgd", "batch_size", batch_size, 1)
+    epochs = checks.whole_number("sgd", "epochs", epochs, 0)
+    data = opened("sgd", optim, x, y)
+    losses = []
+    with learning(optim.network), using(generator) as numbers:
+        for _ in range(epochs):
+            order = numbers.randperm(data.rows) if shuffle else np.arange(data.rows)
+            epoch_loss = LossMean(optim.loss)
+            for start in range(0, data.rows, batch_size):
+                batch = data.take(order[start : start + batch_size])
+                epoch_loss.add(optim.learn(batch.x, batch.y))
+            losses.append(epoch_loss.value)
+    return losses

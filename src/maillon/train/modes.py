@@ -1,0 +1,27 @@
+"""Training and evaluation mode for the length of a block."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from maillon.nn import Module
+
+
+@contextmanager
+def mode(network: Module, training: bool) -> Iterator[None]:
+    """Put the network in training (True) or evaluation mode (False); afterwards each link is as it was."""
+    before = [(module, module.training) for module in network.modules()]
+    network.train(training)
+    try:
+        yield
+    finally:
+        for module, was_training in before:
+            module.training = was_training
+
+
+@contextmanager
+def learning(network: Module) -> Iterator[None]:
+    """Training mode, and no warnings about numbers that overflow: a loss that is not finite raises by itself."""
+    with mode(network, training=True), np.errstate(over="ignore", invalid="ignore"):
+        yield

@@ -1,0 +1,75 @@
+"""What a network says of data, in mini-batches, with nothing kept and nothing drawn."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from maillon.nn import Loss, Module, no_grad
+from maillon.optim.door import as_inputs
+from maillon.optim.learner import call
+from maillon.train import checks
+from maillon.train.feed import Data, cut
+from maillon.train.modes import mode
+from maillon.train.scores import LossMean, Metric, joined, named_metrics, score
+
+
+def predict(network: Module, x: Any, batch_size: int = 1024) -> Any:
+    """The network's output for every row of x, in evaluation mode.
+
+    x: an array, list, DataFrame or tensor, or a tuple or dict of them for a network of several inputs; real numbers
+    are converted to the network's dtype. No rows give an output of no rows. batch_size: rows computed at a time,
+    at least 1: it bounds the memory and changes nothing else.
+
+    Returns the output, nested as the network's. Each link's mode is what it was afterwards.
+
+    >>> import maillon
+    >>> maillon.predict(maillon.Sequential(maillon.Linear(2, 3), maillon.ReLU()), [[1, 2], [3, 4]]).shape
+    (2, 3)
+    """
+    size = checks.whole_number("predict", "batch_size", batch_size, 1)
+    inputs = as_inputs(x, network.dtype)
+    rows = checks.common_length("predict", ("x", inputs), least=0)
+    with mode(network, training=False), no_grad():
+        return joined([call(network, cut(inputs, i, min(i + size, rows))) for i in range(0, max(rows, 1), size)])
+
+
+def evaluate(
+    network: Module,
+    loss: Loss,
+    x: Any,
+    y: Any,
+    metrics: str | Metric | Iterable[str | Metric] = (),
+    batch_size: int = 1024,
+    sample_weight: Any = None,
+) -> dict[str, float]:
+    """The loss and the metrics of the network on data, in evaluation mode.
+
+    The loss is that of all samples under its own reduction ('mean' over all, else the total), weighted by
+    sample_weight (n,) where given. metrics: names ("accuracy", "mse", "mae", "rmse", "r2" …) or functions of
+    (prediction, target); each is taken once, over all predictions, unweighted.
+
+    >>> import maillon
+    >>> network = maillon.Linear(1, 1)
+    >>> sorted(maillon.evaluate(network, maillon.MSELoss(), [[1.0], [2.0]], [[2.0], [4.0]], metrics=["mae"]))
+    ['loss', 'mae']
+    """
+    size = checks.whole_number("evaluate", "batch_size", batch_size, 1)
+    chosen = named_metrics("evaluate", metrics, loss)
+    data = Data.opened("evaluate", network.dtype, loss, x, y, sample_weight)
+    return evaluated(network, loss, data, chosen, size)
+
+
+def evaluated(network: Module, loss: Loss, data: Data, metrics: dict[str, Metric], batch_size: int) -> dict[str, float]:
+    """As `evaluate`, of data already opened."""
+    mean = LossMean(loss)
+    predictions = []
+    with mode(network, training=False), no_grad():
+        for x, y, weight in data.batches(batch_size):
+            prediction = call(network, x)
+            value = loss(prediction, y, weight)
+            mean.add(float(value if loss.reduction != "none" else np.sum(value)))
+            if metrics:
+                predictions.append(prediction)
+    whole = joined(predictions) if metrics else None
+    return {"loss": mean.value} | {name: score(name, metric, whole, data.y) for name, metric in metrics.items()}
