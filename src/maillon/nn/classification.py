@@ -11,6 +11,9 @@ from maillon.nn.losses import check_probabilities, clipped_log
 from maillon.nn.module import Module
 from maillon.typing import Array
 
+# 1 / p overflows not far below these, and class weights want room.
+_LEAST_PROBABILITY = {dtype: np.finfo(dtype).tiny * 2**20 for dtype in ("float32", "float64")}
+
 
 class _ClassLoss(Loss):
     """What the losses over classes share: labels, class weights, and the classes' dimension.
@@ -191,7 +194,7 @@ class CrossEntropyLoss(_ClassLoss):
         if self.from_logits:
             dz = (np.exp(scores) * np.add.reduce(q, axis=-1, keepdims=True) - q) * grad
         else:
-            dz = -q / np.maximum(scores, np.finfo(scores.dtype).tiny) * grad
+            dz = -q / np.maximum(scores, _LEAST_PROBABILITY[scores.dtype.name]) * grad
         return _classes_back(dz)
 
     def count(self, elements: Array, kept: tuple[Any, ...]) -> float:
