@@ -156,7 +156,7 @@ def rule_4_like_the_inputs(probe: Probe) -> None:
         if not owed:
             if grad is not None:
                 raise CheckError(4, probe.shown, what, f"None, for the input is {_kind(value)}", _kind(grad))
-        elif not isinstance(grad, np.ndarray) or grad.shape != value.shape or grad.dtype != value.dtype:
+        elif not isinstance(grad, np.ndarray | np.generic) or grad.shape != value.shape or grad.dtype != value.dtype:
             raise CheckError(4, probe.shown, what, _kind(value), _kind(grad))
     for (name, parameter), grad in zip(probe.link.named_parameters(), gradients.parameters, strict=True):
         if isinstance(grad, np.ndarray) and grad.shape == parameter.shape and grad.dtype != parameter.dtype:
@@ -311,6 +311,6 @@ def _arrays(value: Any) -> Iterator[Array]:
 
 
 def _kind(value: Any) -> str:
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return f"{value.dtype} of shape {value.shape}"
     return "None" if value is None else type(value).__name__

@@ -72,6 +72,8 @@ class Probe:
         self.link = copy.deepcopy(link).to(dtype)
         self.link.zero_grad()
         self.seed = seed
+        self._drawn = Generator(seed)
+        self._start = self._drawn.get_state()
         self.nested = inputs
         self.inputs = [np.array(leaf, dtype) if is_real(leaf) else copy.deepcopy(leaf) for leaf in leaves(inputs)]
         self.names = _input_names(link, inputs)
@@ -79,7 +81,7 @@ class Probe:
     @contextmanager
     def draws(self) -> Iterator[None]:
         """The same random numbers each time, for links that draw; the global generator is left alone."""
-        with random.using(Generator(self.seed)):
+        with random.using(self._drawn.set_state(self._start)):
             yield
 
     def fresh(self) -> tuple[Module, tuple[Any, ...]]:
