@@ -25,17 +25,17 @@ def image_grid(
     """Draw images side by side, row by row, each under its title.
 
     Args:
-        images: Grey images, shape ``(n, height, width)``; 0 is black and 1 white.
+        images: Grey images, shape `(n, height, width)`; 0 is black and 1 white.
         titles: One short text an image.
         columns: Images in a row, at least 1.
         ax: Where to draw; a new figure when absent.
-        **imshow: Handed to matplotlib's ``imshow``.
+        **imshow: Handed to matplotlib's `imshow`.
 
     Returns:
         The axes.
 
     Raises:
-        ValueError: The images are not of shape ``(n, height, width)``, or the titles are not one an image.
+        ValueError: The images are not of shape `(n, height, width)`, or the titles are not one an image.
 
     Example:
         >>> ax = image_grid(np.zeros((3, 28, 28)), ["a", "b", "c"], columns=2)
@@ -44,18 +44,14 @@ def image_grid(
     """
     images = _stack(images, "image_grid")
     if titles is not None and len(titles) != len(images):
-        raise ValueError(
-            f"image_grid: expected one title for each of the {len(images)} images, got {len(titles)}."
-        )
+        raise ValueError(f"image_grid: expected one title for each of the {len(images)} images, got {len(titles)}.")
     columns = max(1, min(columns, len(images)))
     rows = [images[start : start + columns] for start in range(0, len(images), columns)]
     ax = _new_axes(0.9 * columns, (1.2 if titles else 1.0) * len(rows)) if ax is None else ax
     step = _mosaic(ax, rows, gap=0.3 if titles else 0.08, imshow=imshow)
     for index, title in enumerate(titles or ()):
         row, column = divmod(index, columns)
-        ax.text(
-            column * step[1] + 0.5, row * step[0] - 0.03, title, ha="center", va="bottom", fontsize=LABEL_SIZE
-        )
+        ax.text(column * step[1] + 0.5, row * step[0] - 0.03, title, ha="center", va="bottom", fontsize=LABEL_SIZE)
     return ax
 
 
@@ -69,10 +65,10 @@ def image_rows(
     """Draw one labelled row of images above the other: originals over reconstructions.
 
     Args:
-        rows: For each row its label and its images, shape ``(n, height, width)``, n the same in all rows.
+        rows: For each row its label and its images, shape `(n, height, width)`, n the same in all rows.
         titles: One short text a column, above the first row.
         ax: Where to draw; a new figure when absent.
-        **imshow: Handed to matplotlib's ``imshow``.
+        **imshow: Handed to matplotlib's `imshow`.
 
     Returns:
         The axes.
@@ -112,11 +108,11 @@ def probability_bars(
     """Draw the probability a classifier gives to each class, the true one marked by colour, hatch and star.
 
     Args:
-        probabilities: Numbers in [0, 1], shape ``(classes,)``.
+        probabilities: Numbers in [0, 1], shape `(classes,)`.
         true_class: The index of the true class.
         class_names: One name a class; the indices when absent.
         ax: Where to draw; a new figure when absent.
-        **bar: Handed to matplotlib's ``bar``.
+        **bar: Handed to matplotlib's `bar`.
 
     Returns:
         The axes.

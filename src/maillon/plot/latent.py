@@ -25,17 +25,17 @@ def latent_scatter(
     """Draw the latent codes of images, one colour and one marker for each group of classes.
 
     Args:
-        codes: Shape ``(n, 2)``.
-        labels: The class of each image, shape ``(n,)``.
+        codes: Shape `(n, 2)`.
+        labels: The class of each image, shape `(n,)`.
         groups: For each group its name and its classes, at most eight; each class by itself when absent.
         ax: Where to draw; a new figure when absent.
-        **scatter: Handed to matplotlib's ``scatter``.
+        **scatter: Handed to matplotlib's `scatter`.
 
     Returns:
         The axes.
 
     Raises:
-        ValueError: The codes are not of shape ``(n, 2)``, or there are not as many labels.
+        ValueError: The codes are not of shape `(n, 2)`, or there are not as many labels.
 
     Example:
         >>> codes = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]])

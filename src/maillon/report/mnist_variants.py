@@ -1,0 +1,151 @@
+"""What the report's text on MNIST leaves open, tried in turn: the softmax as a link, the average, other weights."""
+
+import numpy as np
+
+from maillon.nn import CrossEntropyLoss
+from maillon.report import mnist_figures as figures
+from maillon.report.mnist_trainings import (
+    BATCH_SIZE,
+    CLASSES,
+    LEAST_ACCURACY,
+    RATE,
+    Classroom,
+    combined_gradient,
+)
+from maillon.report.verdicts import because
+
+
+def literally(room: Classroom) -> None:
+    chapter, settings, split = room.chapter, room.chapter.settings, room.split
+    epochs = settings.epochs(200, 10)
+    network = room.train(
+        "literal",
+        "literally: Softmax link, one-hot",
+        (epochs,),
+        loss=CrossEntropyLoss(from_logits=False, reduction="sum"),
+        literal=True,
+    )
+    ours, usual = np.array(room.courses["literal"].losses), np.array(room.courses["summed"].losses)[:epochs]
+    apart = float(np.abs(ours / usual - 1).max())
+    chapter.claim(
+        "mnist-literal",
+        "4.2, softmax then cross-entropy",
+        "softmax on the outputs, cross-entropy with one-hot targets",
+        apart,
+        "holds" if apart < 1e-3 else "differs",
+        f"Over {epochs} epochs a `Softmax` link and the cross-entropy of probabilities give the loss of the "
+        f"cross-entropy on logits to within {apart:.1e}, relatively: "
+        f"{'the same' if apart < 1e-3 else 'another'} training.",
+        "largest relative difference of the loss",
+    )
+    difference, walked, expected = combined_gradient(network, split.x_test[:100], split.y_test[:100])
+    chapter.claim(
+        "mnist-p-minus-y",
+        "4.2, combined gradient",
+        "softmax and cross-entropy together give p − y",
+        difference,
+        "holds" if difference < 1e-12 else "differs",
+        "The gradient at the logits, walked back through the loss and then the `Softmax` link in float64, differs from "
+        f"p − y by at most {difference:.1e} over {min(100, len(split.y_test))} test images.",
+        "largest absolute difference",
+    )
+    chapter.heading("Literally: a Softmax link, then cross-entropy on probabilities")
+    chapter.text(
+        "The loss's own gradient is −y/p and the softmax's backward is a full Jacobian product; walked one after the "
+        "other they must give p − y, which `CrossEntropyLoss` on logits computes at once."
+    )
+    chapter.table(
+        "The gradient at the logits of the first test image, walked back through both links, and p − y.",
+        ["", *range(CLASSES)],
+        [["walked back", *(f"{v:.6f}" for v in walked)], ["p − y", *(f"{v:.6f}" for v in expected)]],
+    )
+
+
+def averaged(room: Classroom) -> None:
+    chapter, settings = room.chapter, room.chapter.settings
+    epochs = settings.epochs(120, 10)
+    room.train("averaged", "averaged, uniform weights", (epochs,), loss=CrossEntropyLoss())
+    reached = room.courses["averaged"].final
+    fails = reached < LEAST_ACCURACY / 2
+    chapter.claim(
+        "mnist-averaged",
+        "4.2, the rate 1e-4",
+        "learns at rate 1e-4",
+        round(100 * reached, 2),
+        "not comparable" if settings.quick else ("cannot hold" if fails else "holds"),
+        because(
+            settings,
+            f"If the cross-entropy is averaged over the mini-batch, {epochs} epochs at {RATE:g} reach {reached:.1%}: "
+            f"every gradient is {BATCH_SIZE} times smaller, as if the sum were learnt at {RATE / BATCH_SIZE:g}. "
+            "The report's rate therefore means the sum.",
+        ),
+        "% of the test images",
+    )
+
+
+def normal(room: Classroom) -> None:
+    chapter, settings = room.chapter, room.chapter.settings
+    epochs = settings.epochs(500, 30)
+    room.train("normal", "summed, randn weights", (epochs,), loss=CrossEntropyLoss(reduction="sum"), normal=True)
+    reached, uniform = room.courses["normal"].final, room.courses["summed"].accuracies[epochs]
+    worse = reached < uniform
+    chapter.claim(
+        "mnist-initial-weights",
+        "4.2, initial weights",
+        "not stated; Table 1's are randn",
+        [round(100 * uniform, 2), round(100 * reached, 2)],
+        "not comparable",
+        because(
+            settings,
+            f"Nothing in the report to compare with. From uniform weights {uniform:.2%}, from randn weights "
+            f"{reached:.2%} after {epochs} epochs. "
+            + (
+                "N(0, 1) weights on 784 pixels saturate the sigmoids, and little gradient passes."
+                if worse
+                else "The start made no difference for the worse."
+            ),
+        ),
+        "% of the test images, uniform and randn",
+    )
+
+
+def overview(room: Classroom) -> None:
+    chapter, epochs = room.chapter, room.chapter.settings.epochs(500, 30)
+    chapter.heading("The loss, and what the text leaves open")
+    chapter.figure(
+        "figure13",
+        figures.losses(room.courses, epochs),
+        "Left: the cross-entropy per image at each epoch of the report's training, continued to twice its length. "
+        "Right: the same beside the other readings of the text, on a logarithmic axis; the literal one lies on the "
+        "summed one.",
+        "Figure 13",
+    )
+    rows = [
+        [course.label, epoch, f"{course.losses[epoch - 1]:.4f}" if epoch else "–", f"{share:.2%}"]
+        for course in room.courses.values()
+        for epoch, share in course.accuracies.items()
+    ]
+    chapter.table(
+        "Every training of this chapter, all from the same seed: loss per training image and test accuracy.",
+        ["training", "epochs", "loss", "test accuracy"],
+        rows,
+    )
+    _repeatable(room)
+
+
+def _repeatable(room: Classroom) -> None:
+    """One more epoch of the first training from the same seed."""
+    chapter, courses = room.chapter, room.courses
+    room.train("again", "again, one epoch", (1,), loss=CrossEntropyLoss(reduction="sum"))
+    again = courses.pop("again")
+    same = again.losses[0] == courses["summed"].losses[0]
+    chapter.claim(
+        "mnist-seed",
+        "6, reproducibility",
+        "a seed makes experiments repeatable",
+        same,
+        "holds" if same else "differs",
+        f"The first epoch, run again from seed {chapter.settings.seed}, gives the loss {again.losses[0]!r}, "
+        f"{'every bit the same' if same else 'not ' + repr(courses['summed'].losses[0])}.",
+        "same bits",
+    )

@@ -1,0 +1,141 @@
+"""The chapter on MNIST, run whole on a few made images: its claims, figures and judgements."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from small_images import ShortSettings, small_split
+
+from maillon.nn import CrossEntropyLoss
+from maillon.random import Generator
+from maillon.report import mnist
+from maillon.report.chapter import Chapter, Settings
+from maillon.report.mnist import open_nine
+from maillon.report.mnist_trainings import Classroom, classifier, combined_gradient, normal_weights, probabilities
+
+mpl.use("Agg")
+
+ALWAYS_JUDGED = {
+    "mnist-table2-counts",
+    "mnist-table2-class5",
+    "mnist-before-random",
+    "mnist-literal",
+    "mnist-p-minus-y",
+    "mnist-seed",
+}
+
+
+def run(settings, split):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "digits", lambda seed: split)
+        return mnist.run(settings)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    return run(ShortSettings(quick=False, seed=10, out=tmp_path_factory.mktemp("full")), small_split())
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    settings = ShortSettings(quick=True, seed=10, out=tmp_path_factory.mktemp("quick"))
+    return run(settings, small_split("The images are made."))
+
+
+def test_every_figure_and_table_of_the_report_is_there(full):
+    items = {block.item for block in full.blocks}
+    assert {"Table 2", "Figure 10", "Figure 11", "Figure 12", "Figure 13"} <= items
+    for name in ("figure10", "figure11", "figure12", "figure13", "confusion", "entropy"):
+        for suffix in (".svg", ".png"):
+            assert (full.settings.out / "figures" / (name + suffix)).stat().st_size > 1000
+
+
+def test_the_claims_are_many_and_named_once(full):
+    names = [claim.id for claim in full.claims]
+    assert len(names) == len(set(names)) >= 8
+    assert all(claim.measured not in ("", []) and claim.why for claim in full.claims)
+    assert full.source == "made on the spot" and full.stand_in_reason == ""
+
+
+def test_what_was_measured_decides(full):
+    claims = {claim.id: claim for claim in full.claims}
+    assert claims["mnist-table2-counts"].verdict == "differs"
+    assert claims["mnist-table2-counts"].measured == [12] * 10
+    assert claims["mnist-table2-class5"].measured == 10.0
+    assert claims["mnist-table2-class5"].verdict == "cannot hold"
+    assert claims["mnist-accuracy"].verdict == ("holds" if claims["mnist-accuracy"].measured >= 92 else "differs")
+    assert claims["mnist-literal"].verdict == "holds" and claims["mnist-literal"].measured < 1e-6
+    assert claims["mnist-p-minus-y"].verdict == "holds"
+    assert claims["mnist-seed"].measured == "yes" and claims["mnist-seed"].verdict == "holds"
+    assert claims["mnist-averaged"].verdict == "cannot hold"
+    before, after = claims["mnist-entropy"].measured
+    assert claims["mnist-entropy"].verdict == ("holds" if after < before / 2 else "differs")
+
+
+def test_a_quick_run_judges_only_what_needs_no_epochs(quick, monkeypatch):
+    monkeypatch.setattr(quick, "stand_in_reason", "")
+    for claim in quick.claims:
+        if claim.id in ALWAYS_JUDGED:
+            assert claim.verdict != "not comparable"
+        else:
+            assert claim.verdict == "not comparable"
+            assert claim.why.startswith("Quick run, fewer epochs than the report's: not its setting. ")
+
+
+def test_on_a_stand_in_nothing_is_comparable(quick, full):
+    assert quick.stand_in_reason == "The images are made."
+    assert {claim.verdict for claim in quick.claims} == {"not comparable"}
+    assert [claim.id for claim in quick.claims] == [claim.id for claim in full.claims]
+
+
+def test_the_trainings_are_timed_one_by_one(full):
+    labels = [label for label, _ in full.trainings]
+    assert labels[:2] == ["summed, uniform weights, epochs 1 to 5", "summed, uniform weights, epochs 6 to 10"]
+    assert len(labels) == 6
+
+
+def test_the_open_nine_is_the_nearest_with_four_second():
+    beliefs = np.full((5, 10), 0.01)
+    beliefs[:, 9] = (0.9, 0.45, 0.50, 0.50, 0.50)
+    beliefs[:, 4] = (0.05, 0.30, 0.20, 0.24, 0.24)
+    beliefs[3, 7] = 0.3  # a third class is second
+    assert open_nine(beliefs, np.array([9, 9, 9, 9, 3])) == 2
+
+
+def test_without_such_a_nine_the_nearest_nine_is_taken():
+    beliefs = np.full((3, 10), 0.01)
+    beliefs[:, 3] = 0.6
+    beliefs[1, 9] = 0.3
+    assert open_nine(beliefs, np.array([9, 9, 2])) == 1
+
+
+def test_probabilities_are_those_of_the_classes():
+    network = classifier(Generator(1))
+    p = probabilities(network, small_split().x_test)
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-5)
+    assert [len(network), p.shape] == [3, (80, 10)], "the network itself has no softmax"
+
+
+def test_the_combined_gradient_is_p_minus_y():
+    split = small_split()
+    difference, walked, expected = combined_gradient(classifier(Generator(1)), split.x_test, split.y_test)
+    assert difference < 1e-12
+    assert walked.argmin() == split.y_test[0]
+    np.testing.assert_allclose(walked, expected, atol=1e-12)
+
+
+def test_normal_weights_leave_the_biases():
+    usual, normal = classifier(Generator(1)), normal_weights(classifier(Generator(1)), Generator(2))
+    np.testing.assert_array_equal(usual[0].bias.data, normal[0].bias.data)
+    assert abs(normal[0].weight.data.std() - 1) < 0.01
+    assert usual[0].weight.data.std() < 0.1
+
+
+def test_an_averaged_loss_is_kept_as_it_is(tmp_path):
+    chapter = Chapter("mnist", "Digits", Settings(quick=True, seed=3, out=tmp_path))
+    room = Classroom(chapter, small_split())
+    room.train("mean", "mean", (1,), loss=CrossEntropyLoss())
+    room.train("sum", "sum", (1,), loss=CrossEntropyLoss(reduction="sum"))
+    mean, summed = room.courses["mean"].losses[0], room.courses["sum"].losses[0]
+    assert mean == pytest.approx(2.3, abs=0.3)
+    assert summed == pytest.approx(mean, rel=0.01), "per image, both"
+    assert set(room.courses["sum"].accuracies) == {0, 1}
