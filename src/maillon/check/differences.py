@@ -62,7 +62,7 @@ def directional(probe: Probe, spot: Spot, direction: Array, grad_output: Any, to
 
 
 def _at_step(weighted: Any, here: Array, direction: Array, h: float, tolerance: float) -> Slope | None:
-    """The derivative by steps of h and h/2; None when they disagree or leave the domain of forward."""
+    """The derivative by steps of h and h/2; None when they disagree, meet a kink or leave the domain of forward."""
     try:
         with np.errstate(over="raise", invalid="raise"):
             at = {t: weighted(direction * (t * h)) for t in (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)}
@@ -75,11 +75,8 @@ def _at_step(weighted: Any, here: Array, direction: Array, h: float, tolerance: 
     value = float(np.sum((16 * fine - coarse) / 15))
     noise = ROUNDING * float(np.linalg.norm(here)) / h
     scale = max(abs(value), float(np.linalg.norm(fine)), noise / tolerance)
-    if _on_kink(at, here, h, tolerance * scale + 8 * noise):
-        raise KinkError
-    if float(np.linalg.norm(fine - coarse)) > tolerance * scale + noise:
-        return None
-    return Slope(value, scale, False)
+    agree = float(np.linalg.norm(fine - coarse)) <= tolerance * scale + noise
+    return Slope(value, scale, False) if agree and not _on_kink(at, here, h, tolerance * scale + 8 * noise) else None
 
 
 def _on_kink(at: dict[float, Array], here: Array, h: float, negligible: float) -> bool:

@@ -73,7 +73,7 @@ def gradients_hold(probe: Probe, directions: int, tolerance: float) -> CheckRepo
 
 def _compare(probe: Probe, generator: Generator, directions: int, tolerance: float) -> tuple[int, float, str]:
     """Steps shrunk, the largest relative error, and where it is; CheckError when one is above the tolerance."""
-    _same_twice(probe)
+    rule_1_a_function(probe)
     spots = probe.spots()
     found: dict[Spot, list[tuple[float, float, float]]] = {spot: [] for spot in spots}
     shrunk = 0
@@ -100,7 +100,7 @@ def _relative(got: float, slope: Slope) -> float:
     return abs(got - slope.value) / size if size else 0.0
 
 
-def _same_twice(probe: Probe) -> None:
+def rule_1_a_function(probe: Probe) -> None:
     """A derivative belongs to a function: the same inputs and draws must give the same output."""
     for first, second in zip(probe.output(), probe.output(), strict=True):
         if not np.array_equal(np.asarray(first), np.asarray(second), equal_nan=np.asarray(first).dtype.kind == "f"):
@@ -135,11 +135,11 @@ def _wrong(
     """Rule 1 is broken; a factor that is the same in every direction is a hint worth giving."""
     ratios = [got / expected for expected, got, _ in triples if expected]
     way_out = ""
-    if ratios and max(ratios) - min(ratios) <= 1e-4 * abs(ratios[0]):
+    if not any(got for _, got, _ in triples):
+        way_out = "It is zero in every direction."
+    elif ratios and max(ratios) - min(ratios) <= 1e-4 * abs(ratios[0]):
         factor = ratios[0]
         way_out = "The sign is wrong." if abs(factor + 1) < 1e-4 else f"It is {factor:.4g} times what it should be."
-    elif not any(got for _, got, _ in triples):
-        way_out = "It is zero."
     return CheckError(
         1,
         probe.shown,

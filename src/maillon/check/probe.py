@@ -133,7 +133,7 @@ class Probe:
         link, inputs = self.fresh()
         with self.draws():
             grad_output = self.grad_output(link(*inputs), generator)
-            return grad_output, self.collect(link, backward(link, copy.deepcopy(grad_output)))
+            return grad_output, self.collect(link, self.backward(link, copy.deepcopy(grad_output)))
 
     def collect(self, link: Module, returned: Any) -> Gradients:
         """What `link` returned and left on its parameters; CheckError when it is not nested like the inputs."""
@@ -141,6 +141,14 @@ class Probe:
         self._check_nesting(like, returned, "the gradient that backward returned")
         given = leaves(returned) + [None] * (len(self.inputs) - len(leaves(like)))
         return Gradients(given, [parameter.grad for parameter in parameters(link)])
+
+    def backward(self, link: Module, grad_output: Any) -> Any:
+        """`link.backward`, of a copy of this link; that it fails after a forward breaks rule 1."""
+        try:
+            return link.backward(grad_output)
+        except Exception as error:
+            got = f"{type(error).__name__}: {error}"
+            raise CheckError(1, self.shown, "backward after a forward", "a gradient", got) from error
 
     def _check_nesting(self, like: Any, returned: Any, name: str) -> None:
         if not isinstance(like, tuple):
@@ -176,15 +184,6 @@ def generators(link: Module) -> list[Generator]:
 
 def rms(values: Array) -> float:
     return float(np.sqrt(np.mean(values * values))) if values.size else 0.0
-
-
-def backward(link: Module, grad_output: Any) -> Any:
-    """`link.backward`, whose failure is one of rule 1."""
-    try:
-        return link.backward(grad_output)
-    except Exception as error:
-        got = f"{type(error).__name__}: {error}"
-        raise CheckError(1, link, "backward after a forward", "a gradient", got) from error
 
 
 def _input_names(link: Module, inputs: tuple[Any, ...]) -> list[str]:

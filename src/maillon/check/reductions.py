@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from maillon.check.probe import Probe, backward
+from maillon.check.probe import Probe
 from maillon.check.verdict import CheckError
 
 
@@ -27,13 +27,12 @@ def rule_7_reductions_agree(probe: Probe) -> None:
 
 def rule_8_backward_of_nothing(probe: Probe, reduction: str) -> None:
     """backward() starts from 1, or from ones for every element."""
-    given: list[Any] = []
-    for start in (None, 1):
-        loss, inputs = _reduced(probe, getattr(probe.shown, "reduction", "mean"))
+    given = []
+    for absent in (True, False):
+        loss, inputs = _reduced(probe, reduction)
         with probe.draws():
             output = loss(*inputs)
-        grad_output = None if start is None else np.ones_like(output)
-        given.append(np.asarray(backward(loss, grad_output)))
+            given.append(np.asarray(probe.backward(loss, None if absent else np.ones_like(output))))
     if not np.allclose(given[0], given[1], rtol=1e-12, atol=0):
         error = float(np.max(np.abs(given[0] - given[1])) / np.max(np.abs(given[1])))
         raise CheckError(8, probe.shown, "backward()", "what backward(1) gives", "something else", relative_error=error)
