@@ -28,7 +28,7 @@ LAYOUT = """(() => {
   for (const e of document.body.querySelectorAll('*')) {
     if (!shown(e)) continue;
     const box = e.getBoundingClientRect();
-    const outside = box.right > innerWidth + 1 || box.left < -1;
+    const outside = box.right > innerWidth + 1 || (box.left < -1 && box.right > 0);
     if (outside && !e.closest('svg *') && !scrolls(e.parentElement))
       wide.push(name(e) + ' reaches ' + Math.round(box.right));
   }
