@@ -27,7 +27,13 @@ def classes(scores: Array, threshold: float = 0.5) -> Array:
 
 
 def decision_regions(
-    model: Model, x: Array, y: Array, ax: Axes | None = None, threshold: float = 0.5, resolution: int = 200
+    model: Model,
+    x: Array,
+    y: Array,
+    ax: Axes | None = None,
+    threshold: float = 0.5,
+    resolution: int = 300,
+    labels: Sequence[str] | None = None,
 ) -> Axes:
     """Colours the plane by the class the model decides for, under points in the colour of their own class.
 
@@ -39,6 +45,7 @@ def decision_regions(
         y: their classes, integers, `(N,)` or `(N, 1)`.
         threshold: the score, in [0, 1], from which a single output means class 1.
         resolution: the number of grid points along each axis.
+        labels: the names of the classes; their numbers if left out.
 
     Raises:
         ValueError: if the points are not in the plane.
@@ -55,12 +62,11 @@ def decision_regions(
     levels = np.arange(count + 1) - 0.5
     colours = [COLOURS[label % len(COLOURS)] for label in range(count)]
     ax.contourf(columns, rows, ground.reshape(rows.shape), levels=levels, colors=colours, alpha=0.18)
-    for label in range(count):
+    names = [f"class {label}" for label in range(count)] if labels is None else labels
+    for label, name in enumerate(names):
         mine = points[truth == label]
         marker = MARKERS[label % len(MARKERS)]
-        ax.scatter(
-            mine[:, 0], mine[:, 1], s=16, marker=marker, color=colours[label], linewidths=0, label=f"class {label}"
-        )
+        ax.scatter(mine[:, 0], mine[:, 1], s=16, marker=marker, color=colours[label], linewidths=0, label=name)
     wrong = points[decided != truth]
     ax.scatter(wrong[:, 0], wrong[:, 1], s=52, facecolors="none", edgecolors="black", linewidths=0.9, label="wrong")
     ax.grid(visible=False)

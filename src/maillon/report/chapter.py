@@ -187,6 +187,8 @@ def verdict_of(holds: bool) -> Verdict:
 def _render(fig: Figure, salt: str) -> tuple[bytes, bytes]:
     svg, png = io.BytesIO(), io.BytesIO()
     with use(), matplotlib.rc_context({"svg.hashsalt": salt}):
+        fig.draw_without_rendering()
+        fig.set_layout_engine("none")  # laid out once, for both files
         fig.savefig(svg, format="svg", metadata={"Date": None})
         fig.savefig(png, format="png", dpi=DOTS_PER_INCH)
     return svg.getvalue(), png.getvalue()

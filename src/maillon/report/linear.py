@@ -9,9 +9,10 @@ from maillon import plot
 from maillon.nn import HalfMSELoss, MSELoss
 from maillon.plot.style import use
 from maillon.report import slopes
-from maillon.report.chapter import Chapter, Settings, Verdict, verdict_of
+from maillon.report.chapter import Chapter, Settings, verdict_of
 from maillon.report.raw_line import RAW_SLOPE, Raw, figure_4, passing
 from maillon.report.slopes import BATCH_SIZES, RATE, RATES, Course, by_hand, first_within, listed
+from maillon.report.verdicts import because, judged
 from maillon.typing import Array
 
 REPORTED = {1e-2: 0.95, 1e-3: 0.95, 1e-4: 0.73, 1e-5: -0.41}
@@ -61,15 +62,16 @@ def _set_up(chapter: Chapter) -> None:
 
 def _figure_2(chapter: Chapter, x: Array, y: Array, optimum: float) -> dict[float, Course]:
     chapter.heading("Four learning rates")
+    epochs = slopes.epochs(chapter.settings)
     courses = {}
     for rate in RATES:
         with chapter.training(f"rate {rate:g}, batch 1"):
-            courses[rate] = by_hand(slopes.line(), x, y, rate, chapter.settings.generator())
+            courses[rate] = by_hand(slopes.line(), x, y, rate, chapter.settings.generator(), epochs)
     chapter.figure(
         "figure-2",
         slopes.three_panels({f"rate {rate:g}": course for rate, course in courses.items()}, x, y, optimum),
         "Loss per epoch, slope per epoch, data with the fitted line, for four learning rates: normalised data, "
-        "mini-batches of 1, 200 epochs.",
+        f"mini-batches of 1, {epochs} epochs.",
         item="Figure 2",
     )
     for rate, course in courses.items():
@@ -87,9 +89,12 @@ def _claim_slope(chapter: Chapter, rate: float, slope: float) -> None:
         "Figure 2",
         REPORTED[rate],
         slope,
-        "holds" if near else "differs",
-        f"Slope after 200 epochs at rate {rate:g}: {distance:.3f} from the report's, "
-        f"{'within' if near else 'beyond'} the {TOLERANCE} that another draw of 100 points may make.",
+        judged(chapter.settings, near),
+        because(
+            chapter.settings,
+            f"Slope after {slopes.epochs(chapter.settings)} epochs at rate {rate:g}: {distance:.3f} from the report's, "
+            f"{'within' if near else 'beyond'} the {TOLERANCE} that another draw of 100 points may make.",
+        ),
     )
 
 
@@ -146,21 +151,22 @@ def _factor_two(chapter: Chapter, x: Array, y: Array, halves: dict[float, Course
         "So every figure of this chapter uses `HalfMSELoss`; the table has `MSELoss` beside it."
     )
     fulls = {}
+    epochs = slopes.epochs(chapter.settings)
     for rate in RATES:
         with chapter.training(f"rate {rate:g}, batch 1, MSELoss"):
             generator = chapter.settings.generator()
-            fulls[rate] = by_hand(slopes.line(), x, y, rate, generator, loss=MSELoss())
+            fulls[rate] = by_hand(slopes.line(), x, y, rate, generator, epochs, loss=MSELoss())
     rows = [
         [f"{rate:g}", f"{REPORTED[rate]:.2f}", f"{halves[rate].slope:.3f}", f"{fulls[rate].slope:.3f}"]
         for rate in RATES
     ]
     header = ["rate", "report", "`HalfMSELoss`, k = 1", "`MSELoss`, k = 2"]
-    chapter.table("Slopes after 200 epochs, without and with the factor 2.", header, rows)
+    chapter.table(f"Slopes after {epochs} epochs, without and with the factor 2.", header, rows)
     optimum = float((x * y).mean())
     predicted = _slope_if_factor_two(optimum)
     worst = max(abs(fulls[rate].slope - REPORTED[rate]) for rate in RATES)
     possible = abs(predicted - REPORTED[1e-4]) <= TOLERANCE
-    verdict: Verdict = "holds" if worst <= TOLERANCE else "differs" if possible else "cannot hold"
+    verdict = judged(chapter.settings, worst <= TOLERANCE) if possible else "cannot hold"
     chapter.claim(
         "figure-2-loss-is-mse",
         "Figure 2",
@@ -186,10 +192,12 @@ def _slope_if_factor_two(optimum: float) -> float:
 
 def _figure_3(chapter: Chapter, x: Array, y: Array, optimum: float) -> None:
     chapter.heading("Three batch sizes")
+    total = slopes.epochs(chapter.settings)
     courses = {}
     for size in BATCH_SIZES:
         with chapter.training(f"rate {RATE:g}, batch {size}"):
-            courses[size] = by_hand(slopes.line(), x, y, RATE, chapter.settings.generator(), batch_size=size)
+            generator = chapter.settings.generator()
+            courses[size] = by_hand(slopes.line(), x, y, RATE, generator, total, batch_size=size)
     chapter.figure(
         "figure-3",
         slopes.three_panels({f"batch {size}": course for size, course in courses.items()}, x, y, optimum),
@@ -201,7 +209,7 @@ def _figure_3(chapter: Chapter, x: Array, y: Array, optimum: float) -> None:
     rough = [slopes.jaggedness(course.slopes) for course in courses.values()]
     slower = epochs[0] < epochs[1] < epochs[2]
     smoother = rough[0] > rough[1] > rough[2]
-    shown = [count if count < math.inf else f"not in {slopes.EPOCHS}" for count in epochs]
+    shown = [count if count < math.inf else f"not in {total}" for count in epochs]
     chapter.claim(
         "batch-1-fast-100-slow",
         "Figure 3",
@@ -217,7 +225,7 @@ def _figure_3(chapter: Chapter, x: Array, y: Array, optimum: float) -> None:
         "1 is jagged, 100 is smooth",
         rough,
         verdict_of(rough[0] > 10 * rough[2]),
-        "Mean absolute second difference of the slope's curve over the last 100 epochs, for batches of "
+        "Mean absolute second difference of the slope's curve over the second half of the epochs, for batches of "
         f"{listed(BATCH_SIZES)}: the first is {rough[0] / rough[2]:.0f} times the last; more than 10 counts.",
     )
     chapter.claim(

@@ -13,11 +13,13 @@ from maillon.data import linear_data, normalize
 from maillon.nn import HalfMSELoss, Linear, Loss
 from maillon.plot.style import BLUE, GREY, use
 from maillon.random import Generator
+from maillon.report.chapter import Settings
 from maillon.typing import Array, DTypeLike
 
 SAMPLES = 100
 NOISE = 5.0
 EPOCHS = 200
+QUICK_EPOCHS = 50
 START = -0.72
 RATES = (1e-2, 1e-3, 1e-4, 1e-5)
 RATE = 1e-2
@@ -36,6 +38,11 @@ class Course:
     @property
     def slope(self) -> float:
         return float(self.network.weight.data[0, 0])
+
+
+def epochs(settings: Settings) -> int:
+    """The report's 200 epochs, or a quick run's."""
+    return settings.epochs(EPOCHS, QUICK_EPOCHS)
 
 
 def raw_data(generator: Generator, slope: float) -> tuple[Array, Array]:
@@ -64,8 +71,8 @@ def by_hand(
     y: Array,
     rate: float,
     generator: Generator,
+    epochs: int,
     batch_size: int = 1,
-    epochs: int = EPOCHS,
     loss: Loss | None = None,
 ) -> Course:
     """The report's first loop: forward, backward and update called one by one."""
