@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from maillon.optim.door import as_inputs
 from maillon.typing import Array, DType
 
 
 def whole_number(where: str, name: str, value: Any, least: int) -> int:
     """`value` as an int, at least `least`."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < least:
-        error = ValueError if isinstance(value, int | np.integer) else TypeError
+    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not integer or value < least:
+        error = ValueError if integer else TypeError
         raise error(f"{where}: expected {name}, an integer ≥ {least}, got {value!r}.")
     return int(value)
 
@@ -50,13 +52,7 @@ def common_length(where: str, *named: tuple[str, Any], least: int = 1) -> int:
 
 def weights(where: str, name: str, value: Any, rows: int, dtype: DType) -> Array:
     """Sample weights in the network's dtype: one for each row, finite, not negative."""
-    try:
-        weight = np.asarray(value, dtype=dtype)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{where}: expected {name} to hold real numbers, got {type(value).__name__}. "
-            f"Pass an array of shape ({rows},)."
-        ) from None
+    weight: Array = as_inputs(list(value) if isinstance(value, tuple) else value, dtype, name)
     if weight.shape != (rows,):
         raise ValueError(
             f"{where}: expected {name} of shape ({rows},), got {weight.shape}. Give one weight for each row of x."

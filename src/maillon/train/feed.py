@@ -54,7 +54,7 @@ class Data:
         prefix: "validation " where that is what the arrays are.
         """
         inputs = as_inputs(x, dtype, name=f"{prefix}x")
-        target = inputs if y is x and not loss.takes_labels else as_target(y, loss, dtype)
+        target = inputs if y is x and not loss.takes_labels else as_target(y, loss, dtype, name=f"{prefix}y")
         rows = checks.common_length(where, (f"{prefix}x", inputs), (f"{prefix}y", target))
         weight = None if weight is None else checks.weights(where, f"{prefix}sample_weight", weight, rows, dtype)
         checks.finite(where, f"{prefix}x", inputs)

@@ -35,6 +35,8 @@ def sgd(
     >>> losses[-1] < losses[0]
     True
     """
+    if not isinstance(optim, Optim):
+        raise TypeError(f"sgd: expected an Optim, got {type(optim).__name__}. Make one: Optim(network, loss, rule).")
     batch_size = checks.whole_number("sgd", "batch_size", batch_size, 1)
     epochs = checks.whole_number("sgd", "epochs", epochs, 0)
     data = opened("sgd", optim, x, y)

@@ -27,6 +27,7 @@ def predict(network: Module, x: Any, batch_size: int = 1024) -> Any:
     >>> maillon.predict(maillon.Sequential(maillon.Linear(2, 3), maillon.ReLU()), [[1, 2], [3, 4]]).shape
     (2, 3)
     """
+    _require_network("predict", network)
     size = checks.whole_number("predict", "batch_size", batch_size, 1)
     inputs = as_inputs(x, network.dtype)
     rows = checks.common_length("predict", ("x", inputs), least=0)
@@ -54,6 +55,7 @@ def evaluate(
     >>> sorted(maillon.evaluate(network, maillon.MSELoss(), [[1.0], [2.0]], [[2.0], [4.0]], metrics=["mae"]))
     ['loss', 'mae']
     """
+    _require_network("evaluate", network)
     size = checks.whole_number("evaluate", "batch_size", batch_size, 1)
     chosen = named_metrics("evaluate", metrics, loss)
     data = Data.opened("evaluate", network.dtype, loss, x, y, sample_weight)
@@ -73,3 +75,8 @@ def evaluated(network: Module, loss: Loss, data: Data, metrics: dict[str, Metric
                 predictions.append(prediction)
     whole = joined(predictions) if metrics else None
     return {"loss": mean.value} | {name: score(name, metric, whole, data.y) for name, metric in metrics.items()}
+
+
+def _require_network(where: str, network: object) -> None:
+    if not isinstance(network, Module):
+        raise TypeError(f"{where}: expected a Module, got {type(network).__name__}. Give the network: optim.network.")

@@ -1,0 +1,100 @@
+"""The bar: seen where somebody looks, and nowhere else."""
+
+import io
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import maillon as m
+from maillon.train.progress import Bar, wanted
+from maillon.typing import Array
+
+Data = tuple[Array, Array]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
+    """Turns the error stream into a terminal, from inside the test: pytest sets its own before each."""
+
+    def begin() -> Terminal:
+        stream = Terminal()
+        monkeypatch.setattr(sys, "stderr", stream)
+        return stream
+
+    return begin
+
+
+def test_a_terminal_sees_loss_metrics_and_time(
+    look: Callable[[], Terminal], make_linear: Callable[[], m.Linear], line: Data
+) -> None:
+    terminal = look()
+    m.fit(make_linear(), m.MSELoss(), *line, batch_size=5, epochs=2, metrics=["mae"], validation_data=line)
+    text = terminal.getvalue()
+    last = text.strip().split("\r")[-1]
+    assert "epoch 2/2" in last
+    assert "8/8" in last
+    assert "100%" in last
+    for name in ("loss=", "mae=", "val_loss=", "val_mae="):
+        assert name in last
+    assert "seconds" not in text
+
+
+def test_nobody_else_does(capsys: pytest.CaptureFixture[str], make_linear: Callable[[], m.Linear], line: Data) -> None:
+    m.fit(make_linear(), m.MSELoss(), *line)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_false_is_quiet_on_a_terminal(
+    look: Callable[[], Terminal], make_linear: Callable[[], m.Linear], line: Data
+) -> None:
+    terminal = look()
+    m.fit(make_linear(), m.MSELoss(), *line, progress=False)
+    assert terminal.getvalue() == ""
+
+
+def test_progress_true_speaks_to_any_stream(
+    capsys: pytest.CaptureFixture[str], make_linear: Callable[[], m.Linear], line: Data
+) -> None:
+    m.fit(make_linear(), m.MSELoss(), *line, batch_size=5, progress=True)
+    assert "epoch 1/1" in capsys.readouterr().err
+
+
+def test_where_there_is_no_error_stream_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert not wanted(None)
+    assert wanted(True)
+
+
+def test_it_draws_at_most_ten_times_a_second(look: Callable[[], Terminal], monkeypatch: pytest.MonkeyPatch) -> None:
+    look()
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    bar = Bar(epochs=1, steps=1000)
+    drawn = 0
+    for step in range(1, 1001):
+        now[0] += 0.001
+        if bar.due:
+            drawn += 1
+            bar.show(1, step, {"loss": 1.0})
+    bar.close()
+    assert 9 <= drawn <= 11
+
+
+def test_the_steps_are_learnt_from_the_first_epoch(
+    look: Callable[[], Terminal], make_linear: Callable[[], m.Linear], line: Data
+) -> None:
+    terminal = look()
+
+    class Endless:
+        def __iter__(self) -> Iterator[Data]:
+            return iter([line] * 3)
+
+    m.fit(make_linear(), m.MSELoss(), Endless(), epochs=4)
+    assert "12/12" in terminal.getvalue()
