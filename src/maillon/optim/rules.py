@@ -112,9 +112,9 @@ class Rule:
         order = [number for group in state["param_groups"] for number in group["params"]]
         loaded: dict[Parameter, dict[str, Any]] = {}
         for number, parameter in zip(order, parameters, strict=True):
-            own = {key: _copied(value) for key, value in state["state"].get(number, {}).items()}
+            own = {key: _loaded(value, parameter) for key, value in state["state"].get(number, {}).items()}
             for key, value in own.items():
-                if isinstance(value, np.ndarray) and value.ndim and value.shape != parameter.shape:
+                if isinstance(value, np.ndarray) and value.shape != parameter.shape:
                     raise ValueError(
                         f"{name}.load_state_dict: expected {key} of parameter {number} to have shape "
                         f"{parameter.shape}, got {value.shape}."
@@ -176,6 +176,15 @@ def require_number(rule: str, name: str, value: Any, below: float = math.inf) ->
         raise ValueError(f"{rule}: expected {name} to be a number {limit}, got {value!r}.")
 
 
+def _loaded(value: Any, parameter: Parameter) -> Any:
+    """A copy in the parameter's dtype; a tensor (PyTorch's counts are tensors too) as an array or a number."""
+    if hasattr(value, "detach"):
+        value = np.asarray(value.detach())
+    if isinstance(value, np.ndarray):
+        return value.astype(parameter.dtype) if value.ndim or not parameter.data.ndim else value.item()
+    return value
+
+
 def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
@@ -233,7 +242,7 @@ class SGD(Rule):
         if momentum := group["momentum"]:
             velocity = state.get("momentum_buffer")
             if velocity is None:
-                state["momentum_buffer"] = velocity = grad.copy()
+                state["momentum_buffer"] = velocity = np.array(grad)  # an array, even of a number
             else:
                 velocity *= momentum
                 velocity += (1 - group["dampening"]) * grad
