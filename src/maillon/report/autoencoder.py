@@ -60,8 +60,8 @@ def run(settings: Settings) -> Chapter:
 def _data(chapter: Chapter, split: ImageSplit) -> None:
     chapter.text(
         f"{len(split.y_train):,} images to learn from and {len(split.y_test):,} to look at, 28 × 28 pixels from 0 "
-        "to 1. The report takes 8 000 of 10 000: those of `numpy.random.RandomState(10).permutation(10000)[:8000]`, "
-        "out of the first 10 000 training images, give its Table 3 exactly."
+        "to 1. The report takes 8,000 of 10,000: those of `numpy.random.RandomState(10).permutation(10000)[:8000]`, "
+        "out of the first 10,000 training images, give its Table 3 exactly."
     )
     counts = np.bincount(split.y_train, minlength=len(split.class_names))
     counts_table(chapter, "Table 3", counts, REPORT_COUNTS, REPORT_SHARES, split.class_names)
@@ -82,8 +82,8 @@ def _data(chapter: Chapter, split: ImageSplit) -> None:
         REPORT_SHARES[0],
         round(share, 4),
         "holds" if abs(share - REPORT_SHARES[0]) < 0.01 else "cannot hold",
-        f"The table's own count, 759 of 8 000, is {100 * 759 / 8000:.4f} %: the decimal point slipped. "
-        f"Counted here: {counts[0]} of {counts.sum()}.",
+        f"The table's own count, 759 of 8,000, is {100 * 759 / 8000:.4f} %: the decimal point slipped. "
+        f"Counted here: {counts[0]} of {counts.sum():,}.",
         "%",
     )
     present = len(np.unique(split.y_train))

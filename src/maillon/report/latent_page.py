@@ -13,7 +13,7 @@ from maillon.plot.style import COLOURS
 from maillon.typing import Array
 
 WIDTH, HEIGHT = 640, 500
-LEFT, RIGHT, TOP, BOTTOM = 84, 632, 36, 438
+LEFT, RIGHT, TOP, BOTTOM = 84, 608, 36, 438
 SPRITE_COLUMNS = 40
 MARKERS = 4  # the template draws a circle, a square, a triangle and a diamond
 
@@ -135,7 +135,10 @@ def _ticks(low: float, high: float, start: float, end: float) -> list[tuple[floa
     power = 10.0 ** np.floor(np.log10(raw))
     step = power * min((factor for factor in (1, 2, 5, 10) if factor * power >= raw), default=10)
     values = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
-    return [(round(start + (value - low) / (high - low) * (end - start), 1), f"{value + 0.0:g}") for value in values]
+    return [
+        (round(start + (value - low) / (high - low) * (end - start), 1), f"{value + 0.0:g}".replace("-", "−"))
+        for value in values
+    ]
 
 
 def _legend(groups: Mapping[str, Sequence[int]]) -> list[dict[str, object]]:

@@ -31,7 +31,7 @@ REPORT_COUNTS = (1001, 1127, 991, 1032, 980, 863, 1014, 1070, 944, 978)
 REPORT_PROPORTIONS = (10.01, 11.27, 9.91, 10.32, 9.8, 9.63, 10.14, 10.70, 9.44, 9.78)
 SHOWN = 5
 OPEN_NINE = (0.50, 0.24)  # the report's p(9) and p(4)
-WORTH_WHILE = 0.005  # half a point of accuracy, twice its standard error on 10 000 images
+WORTH_WHILE = 0.005  # half a point of accuracy, twice its standard error on 10,000 images
 STANDSTILL = 0.01  # a loss has converged when 50 epochs make less of its whole fall
 
 
@@ -70,8 +70,8 @@ def run(settings: Settings) -> Chapter:
 def _data(chapter: Chapter, split: ImageSplit) -> None:
     chapter.text(
         f"{len(split.y_train):,} images to learn from, {len(split.y_test):,} to test on, 28 × 28 pixels from 0 to 1, "
-        "flattened to 784 numbers. The report trains on the first 10 000 images of MNIST's training file; "
-        "it tests, here, on all 10 000 images of the test file."
+        "flattened to 784 numbers. The report trains on the first 10,000 images of MNIST's training file; "
+        "it tests, here, on all 10,000 images of the test file."
     )
     counts = np.bincount(split.y_train, minlength=CLASSES)
     counts_table(chapter, "Table 2", counts, REPORT_COUNTS, REPORT_PROPORTIONS, split.class_names)
@@ -82,7 +82,7 @@ def _data(chapter: Chapter, split: ImageSplit) -> None:
         REPORT_COUNTS,
         counts,
         "holds" if same == CLASSES else "differs",
-        f"{same} of the {CLASSES} counts are the report's; they are those of the first {len(split.y_train)} images.",
+        f"{same} of the {CLASSES} counts are the report's; they are those of the first {len(split.y_train):,} images.",
         "images",
     )
     share = 100 * counts[5] / counts.sum()
@@ -93,8 +93,8 @@ def _data(chapter: Chapter, split: ImageSplit) -> None:
         REPORT_PROPORTIONS[5],
         round(float(share), 2),
         "holds" if fits else "cannot hold",
-        f"The table's own count, 863 of 10 000, is {863 / 100:.2f} %, not 9.63 %: a digit is misprinted. "
-        f"Counted here: {counts[5]} of {counts.sum()}.",
+        f"The table's own count, 863 of 10,000, is {863 / 100:.2f} %, not 9.63 %: a digit is misprinted. "
+        f"Counted here: {counts[5]} of {counts.sum():,}.",
         "%",
     )
     chapter.figure(
@@ -147,7 +147,7 @@ def _main_training(room: Classroom) -> Beliefs:
         judged(settings, reached >= LEAST_ACCURACY),
         because(
             settings,
-            f"{reached:.2%} of the {len(room.split.y_test)} test images after {epochs} epochs, "
+            f"{reached:.2%} of the {len(room.split.y_test):,} test images after {epochs} epochs, "
             f"{course.accuracies[0]:.2%} before; {LEAST_ACCURACY:.0%} was asked for.",
         ),
         "% of the test images",

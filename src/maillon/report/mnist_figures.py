@@ -46,9 +46,7 @@ def losses(courses: dict[str, Course], report_epochs: int) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.4), layout="constrained")
     course = np.array(courses["summed"].losses)
     epochs = np.arange(1, len(course) + 1)
-    left.plot(
-        epochs[:report_epochs], course[:report_epochs], color=BLUE, label=f"{report_epochs} epochs, as the report"
-    )
+    left.plot(epochs[:report_epochs], course[:report_epochs], color=BLUE, label=f"{report_epochs} epochs")
     left.plot(epochs[report_epochs:], course[report_epochs:], "--", color=GREEN, label="continued beyond the report")
     left.set(xlabel="epoch", ylabel="cross-entropy per image (nats)", ylim=(0, None), title="The report's training")
     left.legend()
