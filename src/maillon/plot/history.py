@@ -41,5 +41,6 @@ def history(
         ax.plot(epochs, h[validation], color=VERMILION, linestyle="--", label="validation")
     if both or label:
         ax.legend()
+    ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="epoch", ylabel=column.replace("_", " "))
     return ax

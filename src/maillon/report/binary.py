@@ -13,7 +13,6 @@ from maillon.nn import Linear, Module, MSELoss, Sequential, Sigmoid, Tanh
 from maillon.plot.style import use
 from maillon.random import Generator
 from maillon.report.chapter import Chapter, Settings, verdict_of
-from maillon.report.slopes import roomy
 from maillon.train import History, accuracy, fit, predict
 from maillon.typing import Array
 
@@ -106,7 +105,7 @@ def _train(chapter: Chapter, network: Module, data: Data, epochs: int, generator
 
 def _draw(chapter: Chapter, model: Model, data: Data, name: str, item: str, epochs: int) -> None:
     with use():
-        figure = Figure(figsize=(9.6, 7.6), layout=roomy())
+        figure = Figure(figsize=(9.6, 7.6), layout="constrained")
         (regions, loss), (train, test) = figure.subplots(2, 2)
         x, y = np.concatenate([data.x, data.x_test]), np.concatenate([data.y, data.y_test])
         plot.decision_regions(model.network, x, y, regions, labels=CLASSES)

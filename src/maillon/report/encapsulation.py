@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from maillon import plot
 from maillon.nn import HalfMSELoss, Linear, MSELoss
 from maillon.optim import Optim
-from maillon.plot.style import BLUE, VERMILION, use
+from maillon.plot.style import VERMILION, use
 from maillon.random import Generator
 from maillon.report import binary, slopes
 from maillon.report.chapter import Chapter, Settings, verdict_of
@@ -139,7 +139,7 @@ def _figure_8(chapter: Chapter, x: Array, y: Array) -> None:
 
 def _figure_9(chapter: Chapter, x: Array, y: Array) -> None:
     chapter.heading("SGD() against the loop by hand")
-    epochs = chapter.settings.epochs(slopes.EPOCHS, 20)
+    epochs = chapter.settings.epochs(slopes.EPOCHS, 10)
     runs = {f"rate {rate:g}": (rate, 1) for rate in RATES} | {f"batch {b}": (RATE, b) for b in BATCH_SIZES}
     ways = {"by hand": _hand, "sgd": by_sgd, "fit(engine='numpy')": by_fit}
     courses: dict[str, dict[str, Course]] = {}
@@ -168,13 +168,13 @@ def _hand(
 
 def _draw_figure_9(hand: dict[str, Course], other: dict[str, Course]) -> Figure:
     with use():
-        figure = Figure(figsize=(9.6, 2.1 * len(hand)), layout=slopes.roomy())
-        for (label, course), row in zip(hand.items(), figure.subplots(len(hand), 2), strict=True):
-            for ax, quantity in zip(row, ("losses", "slopes"), strict=True):
+        figure, rows = slopes.panels(len(hand), 2, height=2.1)
+        for (label, course), row in zip(hand.items(), rows, strict=True):
+            for ax, quantity, name in zip(row, ("losses", "slopes"), ("loss", "slope"), strict=True):
                 plot.history(getattr(course, quantity), ax, label="by hand", color="#A6CEE8", linewidth=5)
                 plot.history(getattr(other[label], quantity), ax, label="sgd", color=VERMILION, linewidth=1)
-                ax.set_ylabel(quantity.removesuffix("es") if quantity == "losses" else "slope")
-            row[0].set_title(label, loc="left", fontweight="bold", color=BLUE)
+                ax.set_ylabel(name)
+            row[0].set_title(label, loc="left", fontweight="bold")
     return figure
 
 

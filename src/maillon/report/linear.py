@@ -41,8 +41,8 @@ def _set_up(chapter: Chapter) -> None:
     chapter.text(
         "The smallest network there is: one link, `Linear(1, 1)`, a slope and a bias. It is trained as the report "
         "first did, with `forward`, `backward` and `update_parameters` called by hand, in mini-batches drawn in a "
-        "new order every epoch, for 200 epochs. The slope starts at −0.72 and the bias at 0: the start is not in "
-        "the text, but the slopes that it prints at the two small rates leave no other."
+        "new order every epoch. The slope starts at −0.72 and the bias at 0: the text does not say so, but the slopes "
+        "that it prints for the two small rates lead back to this start."
     )
     network = slopes.line()
     with use():

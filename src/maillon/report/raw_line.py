@@ -122,8 +122,7 @@ def _largest_stable_rate(x: Array) -> float:
 
 def _draw_figure_4(courses: dict[float, Course], divergence: Divergence, x: Array, y: Array, optimum: float) -> Figure:
     with use():
-        figure = Figure(figsize=(9.6, 2.45 * (len(courses) + 1)), layout=slopes.roomy())
-        rows = figure.subplots(len(courses) + 1, 3)
+        figure, rows = slopes.panels(len(courses) + 1, 3)
         _draw_divergence(divergence, rows[0], x, y, optimum)
         for (rate, course), row in zip(courses.items(), rows[1:], strict=True):
             slopes.draw_course(f"rate {rate:g}", course, row, optimum)
