@@ -84,7 +84,7 @@ class _ClassLoss(Loss):
         """The target distribution over the classes (last dimension), zero where the label is ignored."""
         classes = scores.shape[-1]
         distribution = np.zeros(scores.shape, scores.dtype)
-        labels = target.ravel()
+        labels = target.ravel().astype(np.int64, copy=False)  # booleans would select, not count
         rows = np.arange(labels.size)
         valid = labels != self.ignore_index
         if not valid.all():
