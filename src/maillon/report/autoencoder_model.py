@@ -63,7 +63,7 @@ def train(chapter: Chapter, split: ImageSplit) -> tuple[Trained, Sequential]:
     losses: list[float] = []
     stages = [stage(network, split, 0)]
     reported = autoencoder(settings.generator())
-    for until in (settings.epochs(2000, 30), settings.epochs(3000, 45)):
+    for until in (settings.epochs(2000, 20), settings.epochs(3000, 30)):
         done = len(losses)
         with chapter.training(f"autoencoder, epochs {done + 1} to {until}"):
             history = fit(

@@ -23,6 +23,7 @@ from maillon.report.mnist_trainings import (
     Classroom,
     classifier,
     probabilities,
+    report_epochs,
 )
 from maillon.report.verdicts import because, judged
 from maillon.typing import Array
@@ -124,7 +125,7 @@ def _network(chapter: Chapter) -> None:
 
 def _main_training(room: Classroom) -> Beliefs:
     settings = room.chapter.settings
-    epochs = settings.epochs(500, 30)
+    epochs = report_epochs(settings)
     seen: dict[int, Array] = {}
 
     def remember(epoch: int, network: Sequential) -> None:
@@ -170,7 +171,7 @@ def open_nine(beliefs: Array, labels: Array) -> int:
 
 def _predictions(room: Classroom, beliefs: Beliefs) -> None:
     chapter, split = room.chapter, room.split
-    settings, epochs = chapter.settings, chapter.settings.epochs(500, 30)
+    settings, epochs = chapter.settings, report_epochs(chapter.settings)
     nine = open_nine(beliefs.after, split.y_test)
     shown = [*range(SHOWN - 1), nine]
     labels = split.y_test[shown]
@@ -216,7 +217,7 @@ def _predictions(room: Classroom, beliefs: Beliefs) -> None:
 
 
 def _confusion(chapter: Chapter, split: ImageSplit, decided: Array) -> None:
-    epochs = chapter.settings.epochs(500, 30)
+    epochs = report_epochs(chapter.settings)
     matrix = confusion_matrix(decided, split.y_test)
     chapter.figure(
         "confusion",
@@ -227,7 +228,7 @@ def _confusion(chapter: Chapter, split: ImageSplit, decided: Array) -> None:
 
 def _entropy(room: Classroom, beliefs: Beliefs) -> None:
     chapter, settings = room.chapter, room.chapter.settings
-    epochs = settings.epochs(500, 30)
+    epochs = report_epochs(settings)
     before, after = entropy(beliefs.before), entropy(beliefs.after)
     start = room.courses["summed"].accuracies[0]
     chapter.heading("The outputs' entropy")
@@ -266,7 +267,7 @@ def _entropy(room: Classroom, beliefs: Beliefs) -> None:
 
 def _convergence(room: Classroom, beliefs: Beliefs) -> None:
     chapter, settings, course = room.chapter, room.chapter.settings, room.courses["summed"]
-    epochs = settings.epochs(500, 30)
+    epochs = report_epochs(settings)
     losses = np.array(course.losses)
     window = min(50, epochs // 2)
     fall = losses[epochs - 1 - window] - losses[epochs - 1]

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from maillon.plot.images import image_grid, probability_bars
 from maillon.plot.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
@@ -57,8 +58,9 @@ def losses(courses: dict[str, Course], report_epochs: int) -> Figure:
     right.axhline(np.log(10), color=GREY, linewidth=0.8)
     right.text(report_epochs, np.log(10), "ln 10: knows nothing", ha="right", va="bottom", fontsize=7, color=GREY)
     right.set(xlabel="epoch", ylabel="cross-entropy per image (nats)", yscale="log", title="What the text leaves open")
-    for axis in (right.yaxis.set_major_formatter, right.yaxis.set_minor_formatter):
-        axis("{x:g}")
+    right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    right.yaxis.set_minor_locator(NullLocator())
+    right.yaxis.set_major_formatter("{x:g}")
     right.legend()
     return figure
 

@@ -9,7 +9,7 @@ from maillon.data import one_hot
 from maillon.nn import CrossEntropyLoss, Linear, Loss, Module, Sequential, Sigmoid, Softmax
 from maillon.optim import Optim
 from maillon.random import Generator
-from maillon.report.chapter import Chapter
+from maillon.report.chapter import Chapter, Settings
 from maillon.report.images import ImageSplit
 from maillon.train import fit, predict
 from maillon.typing import Array
@@ -19,6 +19,11 @@ HIDDEN = 100
 BATCH_SIZE = 100
 RATE = 1e-4
 LEAST_ACCURACY = 0.92  # on the 10 000 test images
+
+
+def report_epochs(settings: Settings) -> int:
+    """The epochs of the report's training: 500, or few in a quick run."""
+    return settings.epochs(500, 20)
 
 
 def classifier(generator: Generator) -> Sequential:

@@ -11,13 +11,14 @@ from maillon.report.mnist_trainings import (
     RATE,
     Classroom,
     combined_gradient,
+    report_epochs,
 )
 from maillon.report.verdicts import because
 
 
 def literally(room: Classroom) -> None:
     chapter, settings, split = room.chapter, room.chapter.settings, room.split
-    epochs = settings.epochs(200, 10)
+    epochs = settings.epochs(200, 5)
     network = room.train(
         "literal",
         "literally: Softmax link, one-hot",
@@ -63,7 +64,7 @@ def literally(room: Classroom) -> None:
 
 def averaged(room: Classroom) -> None:
     chapter, settings = room.chapter, room.chapter.settings
-    epochs = settings.epochs(120, 10)
+    epochs = settings.epochs(120, 5)
     room.train("averaged", "averaged, uniform weights", (epochs,), loss=CrossEntropyLoss())
     reached = room.courses["averaged"].final
     fails = reached < LEAST_ACCURACY / 2
@@ -85,7 +86,7 @@ def averaged(room: Classroom) -> None:
 
 def normal(room: Classroom) -> None:
     chapter, settings = room.chapter, room.chapter.settings
-    epochs = settings.epochs(500, 30)
+    epochs = report_epochs(settings)
     room.train("normal", "summed, randn weights", (epochs,), loss=CrossEntropyLoss(reduction="sum"), normal=True)
     reached, uniform = room.courses["normal"].final, room.courses["summed"].accuracies[epochs]
     worse = reached < uniform
@@ -110,7 +111,7 @@ def normal(room: Classroom) -> None:
 
 
 def overview(room: Classroom) -> None:
-    chapter, epochs = room.chapter, room.chapter.settings.epochs(500, 30)
+    chapter, epochs = room.chapter, report_epochs(room.chapter.settings)
     chapter.heading("The loss, and what the text leaves open")
     chapter.figure(
         "figure13",
