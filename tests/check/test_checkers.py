@@ -212,11 +212,43 @@ def test_the_domain_of_a_link_is_respected() -> None:
     assert check_loss(maillon.BCELoss(), np.array([1e-3, 0.999]), np.array([0.0, 1.0])).worst <= 1e-7
 
 
+class Log(Module):
+    """Gives NaN outside its domain."""
+
+    def forward(self, x: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            return self.keep(np.log(x), x)
+
+    def backward(self, grad_output: Array) -> Array:
+        (x,) = self.release(grad_output)
+        return grad_output / x
+
+
+class Narrow(Abs):
+    """A kink in the middle of a narrow domain."""
+
+    def forward(self, x: Array) -> Array:
+        if (np.abs(x) > 4e-3).any():
+            raise ValueError("Narrow: expected |x| ≤ 0.004")
+        return super().forward(x)
+
+
+def test_values_at_the_edge_of_the_domain() -> None:
+    assert check_module(Log(), np.array([3e-3, 0.5])).worst <= 1e-7
+    edge = np.array([[0.9996, 4e-4], [4e-4, 0.9996]])
+    assert check_loss(maillon.BCELoss(), edge, np.array([[0.0, 1.0], [0.5, 1.0]])).worst <= 1e-7
+    report = check_gradients(Narrow(), np.zeros(2))
+    assert report.kinks > 0
+    assert report.worst <= 1e-7
+
+
 def test_wrong_inputs_are_the_callers_own_error() -> None:
     with pytest.raises(ValueError, match="Root: expected x ≥ 0"):
         check_gradients(Root(), np.array([-1.0]))
     with pytest.raises(maillon.nn.LinkShapeError, match=r"expected x of shape \(\*, 3\), got \(4, 2\)"):
         check_module(maillon.Linear(3, 3), X[:, :2])
+    with pytest.raises(TypeError, match="takes 2 positional arguments but 3 were given"):
+        check_module(maillon.Tanh(), X, X)
     with pytest.raises(TypeError, match=r"check_loss: expected a Loss, got Tanh\(\)\. Use check_module"):
         check_loss(maillon.Tanh(), X)
 
@@ -311,6 +343,31 @@ def test_a_mistake_of_another_reduction_is_found() -> None:
     with pytest.raises(CheckError, match=r"broken by SumForgotten\(reduction='sum'\)") as caught:
         check_loss(SumForgotten(), X, X + 1)
     assert caught.value.rule == 1
+
+
+def test_check_gradients_alone_names_shapes_too() -> None:
+    for mutant, rule, message in [
+        (mutants.LeftFlat(), 4, r"gradient of input x: expected an array of shape \(2, 3, 2\), got \(2, 6\)\."),
+        (mutants.BiasNotSummed(), 2, r"gradient of parameter bias: expected an array of shape \(3,\), got \(4, 3\)\."),
+    ]:
+        inputs = np.ones((2, 3, 2)) if rule == 4 else X
+        with pytest.raises(CheckError, match=message) as caught:
+            check_gradients(mutant, inputs)
+        assert caught.value.rule == rule
+
+
+def test_a_gradient_that_changes_its_shape_is_another_one() -> None:
+    class Shrinks(Affine):
+        def backward(self, grad_output: Array) -> Array:
+            first = self.__dict__.setdefault("seen", 0) == 0
+            self.seen += 1
+            grad = super().backward(grad_output)
+            return grad if first else grad[:1]
+
+    with pytest.raises(
+        CheckError, match="gradient of input x, after an earlier forward and backward"
+    ):
+        check_module(Shrinks(), X)
 
 
 # What is said

@@ -155,6 +155,11 @@ def test_named_parameters_and_repeated_ones() -> None:
             "SGD: expected several parameters, got Parameter. Give network.parameters(), or leave it out for a recipe.",
         ),
         (
+            "weights",
+            TypeError,
+            "SGD: expected Parameters, got str. Give network.parameters(), or leave it out for a recipe.",
+        ),
+        (
             [np.zeros(1)],
             TypeError,
             "SGD: expected Parameters, got ndarray. Give network.parameters(), or leave it out for a recipe.",
@@ -260,6 +265,29 @@ def test_a_state_takes_the_parameters_dtype() -> None:
     other.step()
     assert single[0].dtype == np.float32
     assert other.state[single[0]]["step"] == 2
+
+
+class Tensor:
+    """Like PyTorch's: an array once detached."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.array(values)
+
+    def detach(self) -> Array:
+        return self.values
+
+
+def test_a_state_of_tensors_becomes_arrays_and_numbers() -> None:
+    listed = with_gradients(parameters(1))
+    rule = Adam(listed)
+    state = {"step": Tensor(4.0), "exp_avg": Tensor(np.ones(3, "f")), "exp_avg_sq": Tensor(np.ones(3))}
+    rule.load_state_dict({"state": {0: state}, "param_groups": [{"params": [0], "lr": 0.5, "foreach": None}]})
+    rule.step()
+    assert rule.state[listed[0]]["step"] == 5
+    assert rule.state[listed[0]]["exp_avg"].dtype == np.float64
+    assert rule.param_groups[0]["lr"] == 0.5
+    assert "foreach" not in rule.param_groups[0]
+    assert (state["exp_avg"].values == 1).all()  # a copy
 
 
 def test_a_state_that_does_not_fit_changes_nothing() -> None:

@@ -10,7 +10,7 @@ from maillon.typing import Array
 
 FIRST_STEP = 1e-2
 """The length of the first step along a direction, for values of size 1."""
-SHRINK = (1.0, 0.1, 1e-2, 1e-3)
+SHRINK = (1.0, 0.1, 1e-2, 1e-3, 1e-4)
 """The steps tried, of the first: a smaller one may pass by a kink, but loses digits to rounding."""
 ROUNDING = 16 * np.finfo(np.float64).eps
 """What an output is off by, relative to its size: every sum and function adds its half bit."""
