@@ -364,9 +364,7 @@ def test_a_gradient_that_changes_its_shape_is_another_one() -> None:
             grad = super().backward(grad_output)
             return grad if first else grad[:1]
 
-    with pytest.raises(
-        CheckError, match="gradient of input x, after an earlier forward and backward"
-    ):
+    with pytest.raises(CheckError, match="gradient of input x, after an earlier forward and backward"):
         check_module(Shrinks(), X)
 
 
