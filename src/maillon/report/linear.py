@@ -226,7 +226,8 @@ def _figure_3(chapter: Chapter, x: Array, y: Array, optimum: float) -> None:
         rough,
         verdict_of(rough[0] > 10 * rough[2]),
         "Mean absolute second difference of the slope's curve over the second half of the epochs, for batches of "
-        f"{listed(BATCH_SIZES)}: the first is {rough[0] / rough[2]:.0f} times the last; more than 10 counts.",
+        f"{listed(BATCH_SIZES)}: the first is {rough[0] / max(rough[2], 1e-12):.0f} times the last; "
+        "more than 10 counts.",
     )
     chapter.claim(
         "batch-10-compromise",

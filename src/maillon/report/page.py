@@ -61,7 +61,8 @@ def show(value: Value, unit: str = "") -> str:
     if isinstance(value, list):
         text = ", ".join(show(element) for element in value)
     elif isinstance(value, float):
-        text = f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e")
+        digits = f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
+        text = re.sub(r"e(-?)\+?0*", r"e\1", digits)
     else:
         text = str(value)
     return f"{text} {unit}" if unit else text

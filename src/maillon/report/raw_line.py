@@ -200,7 +200,7 @@ def _claim_fluctuation(chapter: Chapter, courses: dict[float, Course], optimum: 
         spreads,
         verdict_of(many),
         f"Standard deviation of the slope over the second half of the epochs at rates {listed(courses)}: the first is "
-        f"{spreads[0] / spreads[-1]:.0f} times the last; more than 5 counts.",
+        f"{spreads[0] / max(spreads[-1], 1e-12):.0f} times the last; more than 5 counts.",
     )
     steps = [first_within(course.steps, optimum) or math.inf for course in courses.values()]
     slower = steps == sorted(steps) and steps[0] < steps[-1]

@@ -18,9 +18,9 @@ def table_1(chapter: Chapter) -> None:
     chapter.heading("Sequential against PyTorch")
     chapter.text(
         "The network of Figure 5 without biases, from the report’s own initial weights: they are "
-        "`numpy.random.RandomState(10).randn(…)`, drawn afresh for each layer. The text calls this table “Figure 8”, and "
-        "its data those of chapter 3 where it means chapter 2; it prints −1.54 for the weight −1.5454, so weights are "
-        "compared to within 0.01."
+        "`numpy.random.RandomState(10).randn(…)`, drawn afresh for each layer. The text calls this table “Figure 8”, "
+        "and its data those of chapter 3 where it means chapter 2; it prints −1.54 for the weight −1.5454, so weights "
+        "are compared to within 0.01."
     )
     ours: dict[str, Snapshots] = {}
     theirs: dict[str, Snapshots] = {}
@@ -33,10 +33,11 @@ def table_1(chapter: Chapter) -> None:
             theirs[key] = {dtype: table1.pytorch_or_golden(key, dtype, shorter) for dtype in table1.DTYPES}
     _show(chapter, "as_figure_6", ours, theirs)
     chapter.text(
-        "**What the printed weights tell of the report’s data.** With raw points one at a time, 1600 steps of rate 0.01 "
-        "move the weights much farther in 10 epochs than the report prints. They fit if the points are standardised (one "
-        "mean and one deviation for both coordinates) and 10 epochs make 160 steps, as mini-batches of 10 do; the table "
-        "below is run so. The report’s own points are not known, so the digits stay those of another draw."
+        "**What the printed weights tell of the report’s data.** With raw points one at a time, the 1600 steps of 10 "
+        "epochs move the weights much farther than the report prints. The printed ones fit points that are "
+        "standardised (one mean and one deviation for both coordinates) and 160 steps in 10 epochs, as mini-batches of "
+        "10 make them; the table below is run so. The report’s own points are not known, so its digits are those of "
+        "another draw."
     )
     _show(chapter, "pointed_to", ours, theirs)
     _claim_initial(chapter, ours["as_figure_6"]["float64"][0])
@@ -110,8 +111,8 @@ def _claim_scores(chapter: Chapter, snapshots: dict[int, Snapshot]) -> None:
         list(PRINTED_SCORES.values()),
         [snapshots[epoch].score for epoch in PRINTED_SCORES],
         "not comparable",
-        f"Scores after 0, 10 and 200 epochs on another draw of 40 test points ({POINTED_TO.name}): one point is 2.5 %, and "
-        f"the report’s own points are not known. Its scores are {'all' if forty else 'not all'} multiples of 1/40.",
+        f"Scores after 0, 10 and 200 epochs on another draw of 40 test points ({POINTED_TO.name}): one point is 2.5 %, "
+        f"and the report’s own points are not known. Its scores are {'all' if forty else 'not all'} multiples of 1/40.",
         unit="%",
     )
 
@@ -125,8 +126,8 @@ def _claim_weights(chapter: Chapter, snapshots: dict[int, Snapshot]) -> None:
             list(PRINTED[epoch]),
             [round(weight, 2) for weight in snapshots[epoch].weights],
             "not comparable",
-            f"The report’s points are not known; on another draw ({POINTED_TO.name}) the weights after {epoch} epochs come "
-            f"within {far:.2f} of the printed ones.",
+            f"The report’s points are not known; on another draw ({POINTED_TO.name}) the weights after {epoch} epochs "
+            f"come within {far:.2f} of the printed ones.",
         )
 
 
@@ -148,7 +149,7 @@ def _claim_setting(chapter: Chapter) -> None:
         "the data and the batch size of chapter 2",
         [min(raw), min(standardised)],
         "holds" if possible else "differs",
-        f"How near {DRAWS} draws come to the printed weights after 10 epochs, raw points one at a time and standardised "
-        f"points in tens, at best: {'some' if possible else 'no'} draw of the first comes within {NEAR}, "
+        f"How near {DRAWS} draws come to the printed weights after 10 epochs, raw points one at a time and "
+        f"standardised points in tens, at best: {'some' if possible else 'no'} draw of the first comes within {NEAR}, "
         f"{sum(value <= NEAR for value in standardised)} of the second.",
     )

@@ -1,0 +1,48 @@
+"""Small pieces of the page: markup, numbers, durations."""
+
+import pytest
+
+from maillon.report.page import duration, inline, show, slug
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("plain & <simple>", "plain &amp; &lt;simple&gt;"),
+        ("`a < b` and **c**", "<code>a &lt; b</code> and <strong>c</strong>"),
+        ("w* + (w₀ − w*)", "w* + (w₀ − w*)"),
+        ("a lone ` and ** stay", "a lone ` and ** stay"),
+        ("", ""),
+    ],
+)
+def test_inline(text, html):
+    assert str(inline(text)) == html
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.123456, "", "0.1235"),
+        (3, "epochs", "3 epochs"),
+        (1e-7, "", "1e-7"),
+        (2.5e12, "", "2.5e12"),
+        ([0.5, "never"], "s", "0.5, never s"),
+        ("as said", "", "as said"),
+        (10000, "", "10000"),
+        (123456.7, "", "123457"),
+        (-0.0312345, "", "-0.03123"),
+    ],
+)
+def test_values(value, unit, text):
+    assert show(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.034, "0.03 s"), (12.34, "12.3 s"), (119.94, "119.9 s"), (150, "2 min 30 s")]
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_slugs():
+    assert slug("not comparable") == "not-comparable"
