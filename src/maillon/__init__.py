@@ -1,6 +1,6 @@
 """maillon: neural networks one link at a time, with every derivative in the open."""
 
-from maillon import data, engine, nn, optim, plot, random, train
+from maillon import check, data, engine, nn, optim, plot, random, train
 from maillon.nn import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -63,6 +63,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "check",
     "data",
     "engine",
     "evaluate",

@@ -33,12 +33,11 @@ class LambdaLR:
         self.rule = rule
         self.base_lrs = [group["lr"] for group in groups]
         self.last_epoch = 0
-        self._apply()
+        self._go_to(0)
 
     def step(self) -> None:
         """Go on to the next epoch."""
-        self.last_epoch += 1
-        self._apply()
+        self._go_to(self.last_epoch + 1)
 
     def get_last_lr(self) -> list[float]:
         """The rates in force, one a group."""
@@ -51,9 +50,10 @@ class LambdaLR:
         self.base_lrs = list(state["base_lrs"])
         self.last_epoch = state["last_epoch"]
 
-    def _apply(self) -> None:
-        rates = [base * factor(self.last_epoch) for base, factor in zip(self.base_lrs, self.lr_lambdas, strict=True)]
+    def _go_to(self, epoch: int) -> None:
+        rates = [base * factor(epoch) for base, factor in zip(self.base_lrs, self.lr_lambdas, strict=True)]
         for rate in rates:
-            require_number("LambdaLR", f"the rate of epoch {self.last_epoch}", rate)
+            require_number("LambdaLR", f"the rate of epoch {epoch}", rate)
         for group, rate in zip(self.rule.param_groups, rates, strict=True):
             group["lr"] = rate
+        self.last_epoch = epoch
