@@ -15,7 +15,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from maillon.engine import info
 from maillon.train import fit
 from maillon.typing import Array
 
-Orders = list[Array]
+Orders = Iterable[Array]  # the rows of each epoch
 Weights = list[Array]  # weight, bias, weight, bias … of the Linear links
 Loop = Callable[[Weights, Array, Array, Orders, int], float]
 
@@ -162,7 +162,7 @@ CASES = [
         1e-4,
         10_000,
         100,
-        2,
+        5,
         digits_by_hand,
     ),
     Case(
@@ -173,7 +173,7 @@ CASES = [
         0.5,
         8_000,
         2048,
-        1,
+        2,
         autoencoder_by_hand,
     ),
 ]
