@@ -153,7 +153,7 @@ def _claim_short(chapter: Chapter, short: Model, long: Model) -> None:
         "figure-6-many-errors",
         "Figure 6",
         "a rather large proportion is misclassified",
-        100 * errors,
+        round(100 * errors, 2),
         verdict_of(many),
         f"Mistakes among all 200 points after 20 epochs; more than {100 * MANY:.0f} % counts as a large proportion. It "
         "depends on the initial weights and on the spread of the clusters, which the report does not give.",
@@ -167,7 +167,7 @@ def _claim_long(chapter: Chapter, short: Model, long: Model) -> None:
         "figure-7-diagonal",
         "Figure 7",
         "both confusion matrices are strongly diagonal",
-        [100 * (1 - long.train_errors), 100 * (1 - long.test_errors)],
+        [round(100 * (1 - errors), 3) for errors in (long.train_errors, long.test_errors)],
         verdict_of(worst < FEW),
         f"Share on the diagonal, train and test, after 200 epochs; {100 * (1 - FEW):.0f} % and more counts as strong.",
         unit="%",
@@ -184,7 +184,7 @@ def _claim_long(chapter: Chapter, short: Model, long: Model) -> None:
         f"{100 * _least_error():.1f} % on average, for the clusters overlap.",
         unit="points",
     )
-    shares = [(160 * model.train_errors + 40 * model.test_errors) / 2 for model in (short, long)]
+    shares = [round((160 * model.train_errors + 40 * model.test_errors) / 2, 2) for model in (short, long)]
     better = shares[1] < shares[0]
     chapter.claim(
         "figure-7-better-than-6",

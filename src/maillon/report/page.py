@@ -53,19 +53,22 @@ def _marked(piece: str) -> Markup:
 
 
 def show(value: Value, unit: str = "") -> str:
-    """A claim's value as a reader wants it: four digits, lists in a row, the unit behind.
+    """A claim's value as a reader wants it: four digits, lists in a row, the unit behind numbers.
 
-    >>> show([0.94217, 0.95], "m")
-    '0.9422, 0.95 m'
+    >>> show([0.94217, -0.95], "m"), show("within a metre", "m")
+    ('0.9422, −0.95 m', 'within a metre')
     """
-    if isinstance(value, list):
-        text = ", ".join(show(element) for element in value)
-    elif isinstance(value, float):
-        digits = f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
-        text = re.sub(r"e(-?)\+?0*", r"e\1", digits)
-    else:
-        text = str(value)
+    if isinstance(value, str):
+        return value
+    text = ", ".join(show(element) for element in value) if isinstance(value, list) else _number(value)
     return f"{text} {unit}" if unit else text
+
+
+def _number(value: float) -> str:
+    digits = str(value) if isinstance(value, int) else f"{value:.4g}"
+    if "e" in digits and 1 <= abs(value) < 1e7:
+        digits = f"{value:.0f}"
+    return re.sub(r"e(-?)\+?0*", r"e\1", digits).replace("-", "−")
 
 
 def slug(verdict: str) -> str:

@@ -125,7 +125,7 @@ def with_pytorch(setting: Setting, dtype: str, epochs: Sequence[int] = EPOCHS) -
 
 def _snapshot(layers: list[Array], scores: Array, target: Array) -> Snapshot:
     weights = np.concatenate([layer.T.ravel() for layer in layers])
-    return Snapshot(tuple(weights.tolist()), 100 * accuracy(scores, target))
+    return Snapshot(tuple(weights.tolist()), round(100 * accuracy(scores, target), 2))
 
 
 def pytorch_or_golden(key: str, dtype: str, epochs: Sequence[int]) -> dict[int, Snapshot]:
