@@ -9,12 +9,12 @@ from maillon.nn.module import Module
 from maillon.typing import Array
 
 # exp(−x) overflows below these; there 1 / (1 + exp(−x)) is 0 to the last bit that matters.
-_LOWEST_EXPONENT = {dtype: -math.floor(math.log(np.finfo(dtype).max)) for dtype in ("float32", "float64")}
+_LOWEST_EXPONENT = {kind: -math.floor(math.log(np.finfo(kind).max)) for kind in "fd"}
 
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e⁻ˣ) without overflow, exact to the last bits in both tails."""
-    return 1 / (1 + np.exp(-np.maximum(x, _LOWEST_EXPONENT[x.dtype.name])))
+    return 1 / (1 + np.exp(-np.maximum(x, _LOWEST_EXPONENT[x.dtype.char])))
 
 
 def log_softmax(x: Array, axis: int) -> Array:

@@ -12,7 +12,7 @@ from maillon.nn.module import Module
 from maillon.typing import Array
 
 # 1 / p overflows not far below these, and class weights want room.
-_LEAST_PROBABILITY = {dtype: np.finfo(dtype).tiny * 2**20 for dtype in ("float32", "float64")}
+_LEAST_PROBABILITY = {kind: np.finfo(kind).tiny * 2**20 for kind in "fd"}
 
 
 class _ClassLoss(Loss):
@@ -187,14 +187,15 @@ class CrossEntropyLoss(_ClassLoss):
         q = self._smooth(distribution, target if labels else None)
         log_p = log_softmax(scores, axis=-1) if self.from_logits else clipped_log(scores)
         kept = (q, log_p if self.from_logits else scores, counted)
-        return -np.add.reduce(q * log_p, axis=-1), kept
+        return -np.vecdot(q, log_p), kept
 
     def elements_backward(self, grad_elements: Array, q: Array, scores: Array, counted: Any) -> Array:
         grad = grad_elements[..., None]
         if self.from_logits:
-            dz = (np.exp(scores) * np.add.reduce(q, axis=-1, keepdims=True) - q) * grad
+            mass = q @ np.ones(q.shape[-1], q.dtype)
+            dz = (np.exp(scores) * mass[..., None] - q) * grad
         else:
-            dz = -q / np.maximum(scores, _LEAST_PROBABILITY[scores.dtype.name]) * grad
+            dz = -q / np.maximum(scores, _LEAST_PROBABILITY[scores.dtype.char]) * grad
         return _classes_back(dz)
 
     def count(self, elements: Array, kept: tuple[Any, ...]) -> float:

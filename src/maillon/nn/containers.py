@@ -92,20 +92,22 @@ class Sequential(Module):
 
     def backward_parameters(self, grad_output: Any) -> None:
         """As backward, down to the first link that trains, and without that link's input gradient."""
-        links = self._links
-        first = next((name for name, link in links.items() if link.trains()), None)
-        name = ""
+        links, name, first = self._links, "", None
+        for link in links.values():
+            if link.trains():
+                first = link
+                break
         try:
             for name, link in reversed(links.items()):
-                if name == first:
+                if link is first:
                     link.backward_parameters(grad_output)
                     break
                 grad_output = link.backward(grad_output)
         except LinkError as error:
             error.within(type(self).__name__, name)
             raise
-        for name, link in links.items():
-            if name == first:
+        for link in links.values():
+            if link is first:
                 break
             link.forget()
 

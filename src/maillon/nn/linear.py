@@ -75,8 +75,10 @@ class Linear(Module):
 
     def backward_parameters(self, grad_output: Array) -> None:
         (x,) = self.release(grad_output)
-        dy = grad_output.reshape(-1, self.out_features)
-        self.weight.accumulate(dy.T @ x.reshape(-1, self.in_features))
+        dy = grad_output
+        if dy.ndim != 2:
+            dy, x = dy.reshape(-1, self.out_features), x.reshape(-1, self.in_features)
+        self.weight.accumulate(dy.T @ x)
         if self.bias is not None:
             self.bias.accumulate(np.add.reduce(dy, axis=0))
 

@@ -87,13 +87,10 @@ class Loss(Module):
         elements, kept = self.elements(prediction, target)
         weight = None if sample_weight is None else self._per_sample(sample_weight, elements)
         weighted = elements if weight is None else elements * weight
-        self.denominator = self.count(elements, kept)
-        if self.reduction == "none":
-            output = weighted
-        else:
-            output = np.add.reduce(weighted, axis=None)
-            if self.reduction == "mean":  # the mean of nothing is not a number, as in PyTorch
-                output = output / self.denominator if self.denominator else output.dtype.type(np.nan)
+        output = weighted if self.reduction == "none" else np.add.reduce(weighted, axis=None)
+        if self.reduction == "mean":  # the mean of nothing is not a number, as in PyTorch
+            self.denominator = self.count(elements, kept)
+            output = output / self.denominator if self.denominator else output.dtype.type(np.nan)
         return self.keep(output, elements, weight, kept, prediction.dtype)
 
     def backward(self, grad_output: Array | float | None = None) -> Array:
