@@ -98,7 +98,7 @@ class Sequential(Module):
                 first = link
                 break
         try:
-            for name, link in reversed(links.items()):
+            for name, link in reversed(links.items()):  # noqa: B007
                 if link is first:
                     link.backward_parameters(grad_output)
                     break
