@@ -49,6 +49,12 @@ def decision_regions(
 
     Raises:
         ValueError: if the points are not in the plane.
+
+    >>> from matplotlib.figure import Figure
+    >>> right = lambda points: (points[:, :1] > 0).astype(float)
+    >>> ax = decision_regions(right, [[-1.0, 0.0], [1.0, 0.5]], [0, 1], Figure().add_subplot())
+    >>> ax.get_xlabel()
+    '$x_1$'
     """
     points = np.asarray(x)
     if points.ndim != 2 or points.shape[1] != 2:
@@ -92,6 +98,11 @@ def confusion_matrix(
         prediction: labels `(N,)` or scores `(N, 1)`, `(N, classes)`, as for the metric of the same name.
         target: the true labels, `(N,)` or `(N, 1)`, or one-hot.
         labels: the names of the classes; their numbers if left out.
+
+    >>> from matplotlib.figure import Figure
+    >>> ax = confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), Figure().add_subplot())
+    >>> [cell.get_text() for cell in ax.texts]
+    ['1', '1', '0', '1']
     """
     counts = train.confusion_matrix(prediction, target, None if labels is None else len(labels))
     ax = axes(ax)

@@ -30,6 +30,10 @@ def history(
 
     Raises:
         KeyError: if the history has no such column.
+
+    >>> from matplotlib.figure import Figure
+    >>> history([0.9, 0.5, 0.4], Figure().add_subplot()).get_ylabel()
+    'loss'
     """
     ax = axes(ax)
     losses = h[column] if isinstance(h, History) else list(h)

@@ -55,6 +55,13 @@ def network(
 
     Raises:
         ValueError: if `input_shape` is needed and missing.
+
+    >>> from maillon.nn import Linear
+    >>> from matplotlib.figure import Figure
+    >>> net = Linear(2, 1)
+    >>> ax = network(net, Figure(figsize=network_size(net)).add_axes((0, 0, 1, 1)))
+    >>> [text.get_text() for text in ax.texts if "Linear" in text.get_text()]
+    ['Linear(2, 1)']
     """
     nodes = _nodes(net, _input_shape(net, input_shape), loss)
     width, height = _size(len(nodes))

@@ -19,6 +19,11 @@ def regression(model: Model, x: Array, y: Array, ax: Axes | None = None, label: 
 
     `x` and `y` are of shape `(N,)` or `(N, 1)`; `model` is a network with one input and one output, or any
     function from `(M, 1)` to `(M, 1)`.
+
+    >>> from matplotlib.figure import Figure
+    >>> ax = regression(np.square, np.array([0.0, 3.0]), np.array([0.0, 9.0]), Figure().add_subplot())
+    >>> float(ax.lines[0].get_ydata()[-1])
+    9.0
     """
     ax = axes(ax)
     flat = np.ravel(x)
