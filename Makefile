@@ -36,7 +36,7 @@ bench: $(VENV)/.test ## time maillon against its peers
 
 clean: ## remove the environment, the caches and what was built (report/ stays)
 	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-	find src tests benchmarks examples .ci -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
 	@command -v $(PYTHON) >/dev/null || \
