@@ -5,7 +5,7 @@ ARGS ?=
 PYTEST_ARGS ?=
 
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+PIP := $(PY) -m pip install -qq --disable-pip-version-check
 TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help
