@@ -138,10 +138,10 @@ class Generator:
         n = _checked_count(n, "randperm")
         if n >= LARGEST_PERMUTATION:
             raise ValueError(f"Generator.randperm: expected n < {LARGEST_PERMUTATION}, got {n}. Permute in parts.")
-        steps = (self.random_raw(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint32)).tolist()
+        steps = self.random_raw(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint32)
         order = list(range(n))
-        for i, step in enumerate(steps):
-            order[i], order[i + step] = order[i + step], order[i]
+        for i, j in enumerate((steps + np.arange(steps.size, dtype=np.uint32)).tolist()):
+            order[i], order[j] = order[j], order[i]
         return np.array(order, dtype=np.int64)
 
     def randint(self, low: int, high: int, shape: Shape) -> Array:

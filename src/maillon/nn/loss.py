@@ -39,7 +39,7 @@ class Loss(Module):
     takes_labels: bool = False
     """Whether an integer target means class labels (else it is converted to the network's dtype)."""
 
-    denominator: float
+    denominator: float = 1.0
     """What the mean of the last forward was divided by."""
 
     def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean") -> None:
