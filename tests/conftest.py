@@ -1,11 +1,21 @@
 """What every test stands on: a strict NumPy, and a global generator that no test leaves changed."""
 
+import signal
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from maillon.random import default_generator
+
+
+@pytest.fixture(autouse=True, scope="session")
+def control_c_is_heard() -> Iterator[None]:
+    """A run in the background inherits an ignored SIGINT; the tests that press Ctrl-C need Python's own handler."""
+    previous = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
 
 
 @pytest.fixture(autouse=True)
