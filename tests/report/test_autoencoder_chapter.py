@@ -67,7 +67,7 @@ def test_every_figure_and_table_of_the_report_is_there(full):
     items = {block.item for block in full.blocks}
     assert {"Table 3", "Table 4"} <= items
     assert {f"Figure {number}" for number in range(14, 22)} <= items
-    for name in [*(f"figure{number}" for number in range(14, 22)), "beyond"]:
+    for name in [*(f"figure-{number}" for number in range(14, 22)), "figure-17-beyond"]:
         for suffix in (".svg", ".png"):
             assert (full.settings.out / "figures" / (name + suffix)).stat().st_size > 1000
 

@@ -44,7 +44,7 @@ def quick(tmp_path_factory):
 def test_every_figure_and_table_of_the_report_is_there(full):
     items = {block.item for block in full.blocks}
     assert {"Table 2", "Figure 10", "Figure 11", "Figure 12", "Figure 13"} <= items
-    for name in ("figure10", "figure11", "figure12", "figure13", "confusion", "entropy"):
+    for name in ("figure-10", "figure-11", "figure-12", "figure-13", "confusion", "entropy"):
         for suffix in (".svg", ".png"):
             assert (full.settings.out / "figures" / (name + suffix)).stat().st_size > 1000
 

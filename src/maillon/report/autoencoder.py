@@ -105,7 +105,7 @@ def _data(chapter: Chapter, split: ImageSplit) -> None:
         f"The text says 3 groups; its Table 4 lists {len(GROUPS)}: {', '.join(GROUPS)}.",
         "groups",
     )
-    chapter.figure("figure15", samples(split), "Articles of the training part, two of each class.", "Figure 15")
+    chapter.figure("figure-15", samples(split), "Articles of the training part, two of each class.", "Figure 15")
 
 
 def _network(chapter: Chapter) -> None:
@@ -113,7 +113,7 @@ def _network(chapter: Chapter) -> None:
     size = sum(parameter.data.size for parameter in network.parameters())
     ax = draw_network(network, loss=MSELoss())
     chapter.figure(
-        "figure14",
+        "figure-14",
         cast(Figure, ax.figure),
         f"The autoencoder, {size:,} parameters. The report does not give the hidden widths; 256 and 64 were taken.",
         "Figure 14",
@@ -135,7 +135,7 @@ def _reconstructions(chapter: Chapter, split: ImageSplit, trained: Trained) -> N
         ("", trained.longer, f"after {trained.longer.epochs} epochs, beyond the report"),
     ):
         chapter.figure(
-            (item or "beyond").lower().replace(" ", ""),
+            (item or "figure-17-beyond").lower().replace(" ", "-"),
             figures.rows({"original": originals, "reconstruction": stage.reconstructions[shown]}, names),
             f"Test images over their reconstructions {words}, the first of each class.",
             item,

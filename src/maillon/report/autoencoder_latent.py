@@ -27,7 +27,7 @@ def latent(chapter: Chapter, split: ImageSplit, stage: Stage, known: Array) -> N
         "Table 4",
     )
     chapter.figure(
-        "figure21",
+        "figure-21",
         figures.latent(stage.codes, split.y_test, GROUPS),
         f"The codes of the {len(split.y_test):,} test images after {stage.epochs} epochs: the two outputs of the "
         "encoder's last `Linear`, before the `Tanh` that leads on to the decoder.",

@@ -26,7 +26,7 @@ def course(chapter: Chapter, split: ImageSplit, trained: Trained) -> None:
     flat = plateau(mse[:reported], WINDOW, FALL)
     chapter.heading("The loss")
     chapter.figure(
-        "figure18",
+        "figure-18",
         figures.losses(mse, constant, mean_image, reported, flat),
         "The loss of each epoch, as the mean squared error and as its root. The horizontal lines are what one grey "
         "for every pixel, and the mean image for every image, would cost.",

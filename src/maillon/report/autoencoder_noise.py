@@ -34,7 +34,7 @@ def noise(chapter: Chapter, split: ImageSplit, network: Sequential) -> None:
         votes = vote(encode(network, x), known, groups)
         seen.append(np.bincount(votes, minlength=len(GROUPS)) / len(votes))
     chapter.figure(
-        "figure20",
+        "figure-20",
         figures.noise(SCALES, clean, noisy),
         "Mean squared error of the test images' reconstructions against the scale of the noise. Left, against the "
         "clean image: what is lost. Right, against the noisy input, which no reconstruction can follow: about c² more.",
@@ -63,7 +63,7 @@ def _rows(chapter: Chapter, split: ImageSplit, network: Sequential) -> None:
         rows[f"c = {scale:g}: input"] = x
         rows[f"c = {scale:g}: reconstruction"] = predict(network, x)
     chapter.figure(
-        "figure19",
+        "figure-19",
         figures.rows(rows, [split.class_names[split.y_test[place]] for place in shown]),
         "The first test image of each class, without noise and with noise of three scales, and what the autoencoder "
         "makes of each.",

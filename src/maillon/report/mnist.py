@@ -99,7 +99,7 @@ def _data(chapter: Chapter, split: ImageSplit) -> None:
         "%",
     )
     chapter.figure(
-        "figure10",
+        "figure-10",
         samples(split),
         "Digits of the training part, two of each class.",
         "Figure 10",
@@ -111,7 +111,7 @@ def _network(chapter: Chapter) -> None:
     size = sum(parameter.data.size for parameter in network.parameters())
     ax = draw_network(network, loss=CrossEntropyLoss(reduction="sum"))
     chapter.figure(
-        "figure11",
+        "figure-11",
         cast(Figure, ax.figure),
         f"The classifier, {size:,} parameters. Its softmax is part of the loss; further down it also runs as a link.",
         "Figure 11",
@@ -177,7 +177,7 @@ def _predictions(room: Classroom, beliefs: Beliefs) -> None:
     labels = split.y_test[shown]
     chapter.heading("Five test digits, before and after")
     chapter.figure(
-        "figure12",
+        "figure-12",
         figures.predictions(split.x_test[shown], labels, beliefs.before[shown], beliefs.after[shown], epochs),
         "The predicted probabilities; hatching and star mark the true class. Four digits are the first of the test "
         f"part; the last, number {nine}, is the 9 whose probabilities come nearest to those of the report's open 9.",

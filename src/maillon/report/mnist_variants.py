@@ -114,7 +114,7 @@ def overview(room: Classroom) -> None:
     chapter, epochs = room.chapter, report_epochs(room.chapter.settings)
     chapter.heading("The loss, and what the text leaves open")
     chapter.figure(
-        "figure13",
+        "figure-13",
         figures.losses(room.courses, epochs),
         "Left: the cross-entropy per image at each epoch of the report's training, continued to twice its length. "
         "Right: the same beside the other readings of the text, on a logarithmic axis; the literal one lies on the "
