@@ -1,21 +1,16 @@
 """The README's pictures: `python docs/pictures.py REPORT`, where REPORT is the folder of a full `maillon report`."""
 
-import shutil
 import sys
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from PIL import Image
 
 import maillon as m
 from maillon.data import train_test_split, two_clusters
 
 IMAGES = Path(__file__).parent / "images"
-FROM_REPORT = {
-    "fashion-network": "autoencoder",
-    "reconstructions": "fig17",
-    "latent": "fig21",
-    "digits": "fig12",
-}
+FROM_REPORT = ("figure-7", "figure-12", "figure-14", "figure-17", "figure-18", "figure-21")
 
 
 def first_network() -> None:
@@ -35,10 +30,17 @@ def first_network() -> None:
         figure.savefig(IMAGES / "first_network.png", dpi=110)
 
 
-def main() -> None:
+def main(report: Path) -> None:
+    """Draw the first network, and take the report's figures over, no wider than a page shows them."""
     IMAGES.mkdir(exist_ok=True)
     first_network()
+    for name in FROM_REPORT:
+        picture = Image.open(report / "figures" / f"{name}.png").convert("RGB")
+        picture.thumbnail((1000, 1000))
+        picture.quantize(128).save(IMAGES / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]))
