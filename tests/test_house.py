@@ -95,3 +95,10 @@ def test_every_make_command_of_the_texts_exists() -> None:
         named = set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE))
         assert named, name
         assert named <= targets, name
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_link_to_a_file_leads_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [link for link in links if not (ROOT / link.partition("#")[0]).exists()] == []
