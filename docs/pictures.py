@@ -10,7 +10,7 @@ import maillon as m
 from maillon.data import train_test_split, two_clusters
 
 IMAGES = Path(__file__).parent / "images"
-FROM_REPORT = ("figure-7", "figure-12", "figure-14", "figure-17", "figure-18", "figure-21")
+FROM_REPORT = ("figure-12", "figure-17", "figure-18", "figure-21")
 
 
 def first_network() -> None:
