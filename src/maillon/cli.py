@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 CHAPTERS = ("linear", "binary", "encapsulation", "mnist", "autoencoder")
-OF_THE_REPORT = frozenset({"matplotlib", "jinja2", "pooch", "mlxtend", "sklearn"})
+OF_THE_REPORT = frozenset({"matplotlib", "jinja2", "pooch", "mlxtend", "sklearn", "threadpoolctl"})
 
 MISUSE = 2
 INTERRUPTED = 130

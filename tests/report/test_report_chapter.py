@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from maillon.random import Generator
 from maillon.report import chapter as module
-from maillon.report.chapter import Chapter, Settings, verdict_of
+from maillon.report.chapter import Chapter, Settings, verdict_of, whole
+from maillon.train import History
 
 mpl.use("Agg")
 
@@ -149,3 +150,11 @@ def test_a_training_that_fails_is_not_told(chapter, capsys):
     with pytest.raises(ZeroDivisionError), chapter.training("rate 0.1"):
         raise ZeroDivisionError
     assert chapter.trainings == [] and capsys.readouterr().out == ""
+
+
+def test_control_c_in_a_training_ends_the_report() -> None:
+    history = History(["epoch", "loss"])
+    assert whole(history) is history
+    history.interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        whole(history)

@@ -14,7 +14,11 @@ _LOWEST_EXPONENT = {kind: -math.floor(math.log(np.finfo(kind).max)) for kind in 
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e⁻ˣ) without overflow, exact to the last bits in both tails."""
-    return 1 / (1 + np.exp(-np.maximum(x, _LOWEST_EXPONENT[x.dtype.char])))
+    y = np.asarray(np.maximum(x, _LOWEST_EXPONENT[x.dtype.char]))
+    np.negative(y, out=y)
+    np.exp(y, out=y)
+    y += 1
+    return np.reciprocal(y, out=y)
 
 
 def log_softmax(x: Array, axis: int) -> Array:

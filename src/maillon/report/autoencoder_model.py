@@ -9,7 +9,7 @@ import numpy as np
 from maillon.nn import Linear, Module, MSELoss, Sequential, Sigmoid, Tanh
 from maillon.optim import Optim
 from maillon.random import Generator
-from maillon.report.chapter import Chapter
+from maillon.report.chapter import Chapter, whole
 from maillon.report.images import ImageSplit
 from maillon.train import fit, predict
 from maillon.typing import Array
@@ -66,13 +66,15 @@ def train(chapter: Chapter, split: ImageSplit) -> tuple[Trained, Sequential]:
     for until in (settings.epochs(2000, 20), settings.epochs(3000, 30)):
         done = len(losses)
         with chapter.training(f"autoencoder, epochs {done + 1} to {until}"):
-            history = fit(
-                optim,
-                split.x_train,
-                split.x_train,
-                batch_size=BATCH_SIZE,
-                epochs=until - done,
-                generator=generator,
+            history = whole(
+                fit(
+                    optim,
+                    split.x_train,
+                    split.x_train,
+                    batch_size=BATCH_SIZE,
+                    epochs=until - done,
+                    generator=generator,
+                )
             )
         losses += history["loss"]
         if not done:

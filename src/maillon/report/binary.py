@@ -12,7 +12,7 @@ from maillon.data import train_test_split, two_clusters
 from maillon.nn import Linear, Module, MSELoss, Sequential, Sigmoid, Tanh
 from maillon.plot.style import use
 from maillon.random import Generator
-from maillon.report.chapter import Chapter, Settings, verdict_of
+from maillon.report.chapter import Chapter, Settings, verdict_of, whole
 from maillon.train import History, accuracy, fit, predict
 from maillon.typing import Array
 
@@ -97,7 +97,9 @@ def _set_up(chapter: Chapter) -> None:
 
 def _train(chapter: Chapter, network: Module, data: Data, epochs: int, generator: Generator, label: str = "") -> Model:
     with chapter.training(f"{label}{epochs} epochs"):
-        history = fit(network, MSELoss(), data.x, data.y, rule=RATE, batch_size=1, epochs=epochs, generator=generator)
+        history = whole(
+            fit(network, MSELoss(), data.x, data.y, rule=RATE, batch_size=1, epochs=epochs, generator=generator)
+        )
     train_errors = 1 - accuracy(predict(network, data.x), data.y)
     test_errors = 1 - accuracy(predict(network, data.x_test), data.y_test)
     return Model(network, history, train_errors, test_errors)

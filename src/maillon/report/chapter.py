@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from maillon.plot.style import use
 from maillon.random import Generator
 from maillon.report.svg import inline_svg
+from maillon.train import History
 
 Verdict = Literal["holds", "differs", "cannot hold", "not comparable"]
 Value: TypeAlias = str | float | list[Any]
@@ -182,6 +183,13 @@ class Chapter:
 def verdict_of(holds: bool) -> Verdict:
     """What a measurement that could have come out either way says of a claim."""
     return "holds" if holds else "differs"
+
+
+def whole(history: History) -> History:
+    """The history of a training that ran to its end; Ctrl-C inside one ends the report, not that training alone."""
+    if history.interrupted:
+        raise KeyboardInterrupt
+    return history
 
 
 def _render(fig: Figure, salt: str) -> tuple[bytes, bytes]:

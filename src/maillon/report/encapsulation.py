@@ -11,7 +11,7 @@ from maillon.optim import Optim
 from maillon.plot.style import VERMILION, use
 from maillon.random import Generator
 from maillon.report import binary, slopes
-from maillon.report.chapter import Chapter, Settings, verdict_of
+from maillon.report.chapter import Chapter, Settings, verdict_of, whole
 from maillon.report.slopes import BATCH_SIZES, RATE, RATES, Course, by_hand, line
 from maillon.report.table1_claims import table_1
 from maillon.train import State, fit, sgd
@@ -83,8 +83,8 @@ def by_fit(
     def look(state: State) -> None:
         course.slopes.append(course.slope)
 
-    history = fit(
-        optim, x, y, batch_size=batch_size, epochs=epochs, generator=generator, engine="numpy", callbacks=look
+    history = whole(
+        fit(optim, x, y, batch_size=batch_size, epochs=epochs, generator=generator, engine="numpy", callbacks=look)
     )
     course.losses += history["loss"]
     return course
@@ -201,7 +201,7 @@ def _seeds(chapter: Chapter) -> None:
         generator = Generator(seed)
         data = binary.clusters(generator)
         network = binary.classifier(generator)
-        fit(network, MSELoss(), data.x, data.y, rule=RATE, batch_size=10, epochs=5, generator=generator)
+        whole(fit(network, MSELoss(), data.x, data.y, rule=RATE, batch_size=10, epochs=5, generator=generator))
         return [parameter.data.tobytes() for parameter in network.parameters()]
 
     seed = chapter.settings.seed

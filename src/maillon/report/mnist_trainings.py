@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from maillon.data import one_hot
 from maillon.nn import CrossEntropyLoss, Linear, Loss, Module, Sequential, Sigmoid, Softmax
 from maillon.optim import Optim
 from maillon.random import Generator
-from maillon.report.chapter import Chapter, Settings
+from maillon.report.chapter import Chapter, Settings, whole
 from maillon.report.images import ImageSplit
 from maillon.train import fit, predict
 from maillon.typing import Array
@@ -100,9 +101,17 @@ class Classroom:
         for until in (0, *epochs):
             done = len(course.losses)
             if until > done:
-                with self.chapter.training(f"{label}, epochs {done + 1} to {until}"):
-                    history = fit(
-                        optim, split.x_train, targets, batch_size=BATCH_SIZE, epochs=until - done, generator=generator
+                # products this small gain nothing from a second thread, and lose much where processors are busy
+                with self.chapter.training(f"{label}, epochs {done + 1} to {until}"), threadpool_limits(1, "blas"):
+                    history = whole(
+                        fit(
+                            optim,
+                            split.x_train,
+                            targets,
+                            batch_size=BATCH_SIZE,
+                            epochs=until - done,
+                            generator=generator,
+                        )
                     )
                 course.losses += [value / per_image for value in history["loss"]]
             course.accuracies[until] = accuracy(chain, split.x_test, split.y_test)
