@@ -83,13 +83,9 @@ class _ClassLoss(Loss):
     def _one_hot(self, scores: Array, target: Array) -> Array:
         """The target distribution over the classes (last dimension), zero where the label is ignored."""
         classes = scores.shape[-1]
-        distribution = np.zeros(scores.shape, scores.dtype)
-        labels = target.ravel().astype(np.int64, copy=False)  # booleans would select, not count
-        rows = np.arange(labels.size)
-        valid = labels != self.ignore_index
-        if not valid.all():
-            rows, labels = rows[valid], labels[valid]
-        distribution.reshape(-1, classes)[rows, labels] = 1
+        distribution = (target[..., None] == np.arange(classes)).astype(scores.dtype)
+        if 0 <= self.ignore_index < classes:  # any other label that is ignored equals no class
+            distribution[..., self.ignore_index] = 0
         return distribution
 
     def _weighted(self, distribution: Array) -> Array:
