@@ -270,6 +270,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "frame.json")
     parser.add_argument("cases", nargs="*", help="beginnings of the cases' names (default: all)")
     arguments = parser.parse_args()
+    if arguments.repeats < 2:
+        parser.error(f"expected --repeats ≥ 2, for quartiles, got {arguments.repeats}")
     chosen = [case for case in CASES if not arguments.cases or case.name.startswith(tuple(arguments.cases))]
     print(f"{'network':<28}{'batch':>6}{'by hand µs':>14}{'fit µs':>12}{'ratio':>8}{'limit':>8}")
     results = []
