@@ -273,6 +273,8 @@ def main() -> None:
     if arguments.repeats < 2:
         parser.error(f"expected --repeats ≥ 2, for quartiles, got {arguments.repeats}")
     chosen = [case for case in CASES if not arguments.cases or case.name.startswith(tuple(arguments.cases))]
+    if not chosen:
+        parser.error(f"no case begins so; there are {', '.join(case.name for case in CASES)}")
     print(f"{'network':<28}{'batch':>6}{'by hand µs':>14}{'fit µs':>12}{'ratio':>8}{'limit':>8}")
     results = []
     for case in chosen:

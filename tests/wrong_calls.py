@@ -80,3 +80,12 @@ def refused(wrong: Wrong, folder: Path) -> None:
 
     assert str(caught.value) == wrong.message.replace("{folder}", str(folder))
     assert bench.snapshot() == before
+
+
+def says(call: Callable[[], Any], kind: type[Exception], message: str) -> None:
+    """The call raises this error, with its message to the letter, and draws nothing from the global generator."""
+    before = random.default_generator().get_state()
+    with pytest.raises(kind) as caught:
+        call()
+    assert str(caught.value) == message
+    assert random.default_generator().get_state() == before
