@@ -1,24 +1,19 @@
 """Activations: the non-linear links, applied value by value, and the softmaxes."""
 
-import math
-
 import numpy as np
 
 from maillon.nn import errors
 from maillon.nn.module import Module
 from maillon.typing import Array
 
-# exp(−x) overflows below these; there 1 / (1 + exp(−x)) is 0 to the last bit that matters.
-_LOWEST_EXPONENT = {kind: -math.floor(math.log(np.finfo(kind).max)) for kind in "fd"}
-
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + e⁻ˣ) without overflow, exact to the last bits in both tails."""
-    y = np.asarray(np.maximum(x, _LOWEST_EXPONENT[x.dtype.char]))
-    np.negative(y, out=y)
-    np.exp(y, out=y)
+    """1 / (1 + e⁻ˣ); where e⁻ˣ is too large for the dtype the quotient is 0, as it should be."""
+    y = np.asarray(-x)
+    with np.errstate(over="ignore"):
+        np.exp(y, out=y)
     y += 1
-    return np.reciprocal(y, out=y)
+    return np.divide(1, y, out=y)
 
 
 def log_softmax(x: Array, axis: int) -> Array:
@@ -53,7 +48,7 @@ class Sigmoid(Module):
     x: any shape, float32 or float64 → y: the same shape, in (0, 1): a probability.
 
     >>> import numpy as np, maillon
-    >>> maillon.Sigmoid()(np.array([-1e4, 0.0, 1e4])).round(6)
+    >>> maillon.Sigmoid()(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
 

@@ -149,8 +149,8 @@ class BCEWithLogitsLoss(_BinaryLoss):
     >>> loss = maillon.BCEWithLogitsLoss(reduction="sum")
     >>> float(loss(np.array([-1e4, 1e4]), np.array([1.0, 1.0])))
     10000.0
-    >>> loss.backward().round(6)
-    array([-1., -0.])
+    >>> loss.backward()
+    array([-1.,  0.])
     """
 
     def __init__(

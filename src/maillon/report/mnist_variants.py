@@ -18,7 +18,7 @@ from maillon.report.verdicts import because
 
 def literally(room: Classroom) -> None:
     chapter, settings, split = room.chapter, room.chapter.settings, room.split
-    epochs = settings.epochs(200, 5)
+    epochs = settings.epochs(100, 5)
     network = room.train(
         "literal",
         "literally: Softmax link, one-hot",
