@@ -1,6 +1,6 @@
 """The links: modules with an explicit forward and backward."""
 
-from maillon.nn import init
+from maillon.nn import init, utils
 from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
@@ -52,4 +52,5 @@ __all__ = [
     "init",
     "no_grad",
     "set_default_dtype",
+    "utils",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 
 from maillon.nn import Loss, Module
 from maillon.nn.containers import refuse_twice
+from maillon.nn.utils import clip_grad_norm_, clip_grad_value_
 from maillon.optim.door import as_inputs, as_target
 from maillon.optim.rules import SGD, Rule
 from maillon.typing import Array
@@ -39,8 +40,11 @@ class Optim:
     """A network, a loss and a rule: `step(x, y)` does forward, backward and update, and returns the loss.
 
     rule: a number (the rate of plain SGD), a recipe such as ``Adam(lr=1e-3)``, or a bound rule.
+    clip_grad_norm: None, or the norm > 0 to which the gradients of the rule's parameters, together, are scaled down
+    before each update; clip_grad_value: None, or the bound > 0 on each of their entries. Either may be set later,
+    as an attribute, and holds from the next step on.
     Errors: ValueError when the network's last link and the loss do not go together (a Softmax before a
-    cross-entropy on logits, say) or one link stands twice in the network.
+    cross-entropy on logits, say), one link stands twice in the network, or both clippings are given.
 
     >>> import maillon
     >>> generator = maillon.manual_seed(0)
@@ -50,7 +54,15 @@ class Optim:
     True
     """
 
-    def __init__(self, network: Module, loss: Loss, rule: Rule | float) -> None:
+    def __init__(
+        self,
+        network: Module,
+        loss: Loss,
+        rule: Rule | float,
+        *,
+        clip_grad_norm: float | None = None,
+        clip_grad_value: float | None = None,
+    ) -> None:
         if not isinstance(network, Module):
             raise TypeError(f"Optim: expected network to be a Module, got {type(network).__name__}.")
         if not isinstance(loss, Loss):
@@ -62,6 +74,28 @@ class Optim:
         self.loss = loss
         self.rule = _bound(rule, network)
         self.prediction: Any = None
+        self._clip_norm: float | None = None
+        self._clip_value: float | None = None
+        self.clip_grad_norm = clip_grad_norm
+        self.clip_grad_value = clip_grad_value
+
+    @property
+    def clip_grad_norm(self) -> float | None:
+        """The norm that all gradients together are scaled down to, before each update; None leaves them."""
+        return self._clip_norm
+
+    @clip_grad_norm.setter
+    def clip_grad_norm(self, value: float | None) -> None:
+        self._clip_norm = _limit("clip_grad_norm", value, self._clip_value)
+
+    @property
+    def clip_grad_value(self) -> float | None:
+        """The bound on each entry of the gradients, before each update; None leaves them."""
+        return self._clip_value
+
+    @clip_grad_value.setter
+    def clip_grad_value(self, value: float | None) -> None:
+        self._clip_value = _limit("clip_grad_value", value, self._clip_norm)
 
     def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """One learning step on a mini-batch; returns the loss before it (its sum, for reduction='none').
@@ -84,9 +118,18 @@ class Optim:
             raise self._non_finite(total, x)
         self.rule.zero_grad()
         network.backward_parameters(loss.backward())
+        if self._clip_norm is not None or self._clip_value is not None:
+            self._clip()
         self.rule.step()
         self.prediction = prediction
         return total
+
+    def _clip(self) -> None:
+        parameters = [parameter for group in self.rule.param_groups for parameter in group["params"]]
+        if self._clip_norm is not None:
+            clip_grad_norm_(parameters, self._clip_norm)
+        if self._clip_value is not None:
+            clip_grad_value_(parameters, self._clip_value)
 
     def _non_finite(self, total: float, x: Any) -> NonFiniteLossError:
         """The error to raise; what the links and the loss keep for a backward that will not come is dropped."""
@@ -107,7 +150,9 @@ class Optim:
         return f"the loss {self.loss!r}"
 
     def __repr__(self) -> str:
-        return f"Optim({self.network!r}, {self.loss!r}, {self.rule!r})"
+        clipping = {"clip_grad_norm": self.clip_grad_norm, "clip_grad_value": self.clip_grad_value}
+        options = "".join(f", {name}={value!r}" for name, value in clipping.items() if value is not None)
+        return f"Optim({self.network!r}, {self.loss!r}, {self.rule!r}{options})"
 
 
 def call(network: Module, x: Any) -> Any:
@@ -115,6 +160,21 @@ def call(network: Module, x: Any) -> Any:
     if isinstance(x, tuple):
         return network(*x)
     return network(**x) if isinstance(x, dict) else network(x)
+
+
+def _limit(name: str, value: Any, other: float | None) -> float | None:
+    """One way to clip, checked; the other must then be off."""
+    if value is None:
+        return None
+    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not real or not 0 < value < math.inf:
+        raise ValueError(f"Optim: expected {name} to be a number > 0 and finite, or None, got {value!r}.")
+    if other is not None:
+        raise ValueError(
+            "Optim: expected clip_grad_norm or clip_grad_value, got both. Which comes first would matter: leave one "
+            "out, or set it to None first. maillon.nn.utils has both, for a step of your own."
+        )
+    return float(value)
 
 
 def _bound(rule: Any, network: Module) -> Rule:

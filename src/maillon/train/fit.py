@@ -33,6 +33,8 @@ def fit(
     callbacks: Callback | Callable[[State], Any] | Iterable[Callback | Callable[[State], Any]] = (),
     schedule: Schedule | None = None,
     sample_weight: Any = None,
+    clip_grad_norm: float | None = None,
+    clip_grad_value: float | None = None,
     generator: Generator | None = None,
     engine: str = "auto",
     progress: bool | None = None,
@@ -52,6 +54,8 @@ def fit(
     callbacks: `Callback`s, such as EarlyStopping(), or functions of the `State`, called after each epoch.
     schedule: a function of the epoch, from 0, giving the factor on each group's initial rate.
     sample_weight: n factors ≥ 0 on the samples' losses; a mean still divides by their unweighted number.
+    clip_grad_norm: in each step the gradients are scaled down together to at most this norm; or clip_grad_value: each
+    of their entries is brought into [−value, value]. Both > 0. An Optim given has its own.
     generator: where the order, and what links such as Dropout draw, come from; None is the global one.
     engine: "auto" or "numpy"; "native" raises, there being no compiled core yet.
     progress: show a bar on the error stream; None shows it on a terminal.
@@ -68,14 +72,12 @@ def fit(
     (50, True)
     """
     engines.choose(engine)
-    numbers = resolve(generator)
     batch_size = checks.whole_number("fit", "batch_size", batch_size, 1)
     epochs = checks.whole_number("fit", "epochs", epochs, 0)
-    optim, x, y = _learner_and_data(network, loss, x, y, rule)
+    optim, x, y = _learner_and_data(network, loss, x, y, rule, clip_grad_norm, clip_grad_value)
     hooks = Hooks(callbacks)
     chosen = named_metrics("fit", metrics, optim.loss)
-    if schedule is not None and not callable(schedule):
-        raise TypeError(f"fit: expected schedule to be a function of the epoch, got {schedule!r}.")
+    _require_function(schedule)
     batches: ArrayBatches | GivenBatches
     if y is None:
         batches = _given_batches(x, optim, epochs, sample_weight, validation_split)
@@ -94,12 +96,21 @@ def fit(
         schedule=schedule,
         progress=wanted(progress),
     )
-    with using(numbers):
+    with using(resolve(generator)):
         return training.run()
 
 
-def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any) -> tuple[Optim, Any, Any]:
+def _learner_and_data(
+    network: Any, loss: Any, x: Any, y: Any, rule: Any, clip_norm: float | None, clip_value: float | None
+) -> tuple[Optim, Any, Any]:
     """The Optim to train and its data, of either way to call `fit`."""
+    clipping = {"clip_grad_norm": clip_norm, "clip_grad_value": clip_value}
+    beside = [f"{name}={value!r}" for name, value in clipping.items() if value is not None]
+    if beside and (isinstance(network, Optim) or isinstance(rule, Optim)):
+        raise TypeError(
+            f"fit: an Optim clips by its own attributes, got {beside[0]} beside it. Give it to the Optim: "
+            f"Optim(network, loss, rule, {beside[0]})."
+        )
     if isinstance(network, Optim):
         given = [value for value in (loss, x, y) if value is not None]
         if rule is not None or isinstance(loss, Loss) or len(given) > 2:
@@ -116,10 +127,15 @@ def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any) -> tup
             )
         optim = rule
     else:
-        optim = Optim(network, loss, Adam() if rule is None else rule)
+        optim = Optim(network, loss, Adam() if rule is None else rule, **clipping)
     if x is None:
         raise TypeError("fit: expected data in x, got none. Call fit(network, loss, x, y, …) or fit(optim, x, y, …).")
     return optim, x, y
+
+
+def _require_function(schedule: Any) -> None:
+    if schedule is not None and not callable(schedule):
+        raise TypeError(f"fit: expected schedule to be a function of the epoch, got {schedule!r}.")
 
 
 def _given_batches(x: Any, optim: Optim, epochs: int, sample_weight: Any, validation_split: float) -> GivenBatches:
