@@ -77,6 +77,51 @@ RULES = [
         "Optim: expected rule to be a number, a recipe or a bound rule, got 'adam'.",
     ),
     Wrong(
+        "a norm of 0 to clip to",
+        lambda b: m.Optim(b.network, b.loss, 0.1, clip_grad_norm=0),
+        ValueError,
+        "Optim: expected clip_grad_norm to be a number > 0 and finite, or None, got 0.",
+    ),
+    Wrong(
+        "two ways to clip",
+        lambda b: m.Optim(b.network, b.loss, 0.1, clip_grad_norm=1.0, clip_grad_value=0.5),
+        ValueError,
+        (
+            "Optim: expected clip_grad_norm or clip_grad_value, got both. Which comes first would matter: leave "
+            "one out, or set it to None first. maillon.nn.utils has both, for a step of your own."
+        ),
+    ),
+    Wrong(
+        "a network to clip",
+        lambda b: m.nn.utils.clip_grad_norm_(b.network, 1.0),  # type: ignore[arg-type]
+        TypeError,
+        "clip_grad_norm_: expected Parameters, got Sequential. Give network.parameters(), say.",
+    ),
+    Wrong(
+        "arrays to clip",
+        lambda b: m.nn.utils.clip_grad_value_([b.x], 1.0),
+        TypeError,
+        "clip_grad_value_: expected Parameters, got ndarray. Give network.parameters(), say.",
+    ),
+    Wrong(
+        "a negative norm",
+        lambda b: m.nn.utils.clip_grad_norm_(b.network.parameters(), -1.0),
+        ValueError,
+        "clip_grad_norm_: expected max_norm ≥ 0, got -1.0.",
+    ),
+    Wrong(
+        "a norm of order 0",
+        lambda b: m.nn.utils.clip_grad_norm_(b.network.parameters(), 1.0, norm_type=0),
+        ValueError,
+        "clip_grad_norm_: expected norm_type > 0, math.inf included, got 0.",
+    ),
+    Wrong(
+        "a bound that is no number",
+        lambda b: m.nn.utils.clip_grad_value_(b.network.parameters(), float("nan")),
+        ValueError,
+        "clip_grad_value_: expected clip_value ≥ 0, got nan.",
+    ),
+    Wrong(
         "texts as data",
         lambda b: b.optim.step([["a"] * 6], [0]),
         TypeError,
@@ -142,6 +187,33 @@ TRAINING = [
         lambda b: b.fit(rule=-0.1),
         ValueError,
         "SGD: expected lr to be a number ≥ 0 and finite, got -0.1.",
+    ),
+    Wrong(
+        "a clipping beside the Optim",
+        lambda b: m.fit(b.optim, b.x, b.labels, clip_grad_norm=1.0),
+        TypeError,
+        (
+            "fit: an Optim clips by its own attributes, got clip_grad_norm=1.0 beside it. Give it to the Optim: "
+            "Optim(network, loss, rule, clip_grad_norm=1.0)."
+        ),
+    ),
+    Wrong(
+        "a clipping beside the Optim given as rule",
+        lambda b: b.fit(rule=b.optim, clip_grad_value=0.5),
+        TypeError,
+        (
+            "fit: an Optim clips by its own attributes, got clip_grad_value=0.5 beside it. Give it to the Optim: "
+            "Optim(network, loss, rule, clip_grad_value=0.5)."
+        ),
+    ),
+    Wrong(
+        "two ways to clip in fit",
+        lambda b: b.fit(clip_grad_norm=1, clip_grad_value=1),
+        ValueError,
+        (
+            "Optim: expected clip_grad_norm or clip_grad_value, got both. Which comes first would matter: leave "
+            "one out, or set it to None first. maillon.nn.utils has both, for a step of your own."
+        ),
     ),
     Wrong(
         "a mistyped metric",

@@ -1,6 +1,9 @@
 """maillon: neural networks one link at a time, with every derivative in the open."""
 
-from maillon import check, data, engine, nn, optim, plot, random, train
+import importlib
+from typing import TYPE_CHECKING
+
+from maillon import engine, nn, optim, random, train
 from maillon.nn import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -30,6 +33,20 @@ from maillon.nn import (
 from maillon.optim import SGD, Adam, NonFiniteLossError, Optim
 from maillon.random import Generator, manual_seed
 from maillon.train import Callback, EarlyStopping, History, evaluate, fit, predict, sgd
+
+if TYPE_CHECKING:
+    from maillon import check, data, plot
+else:
+
+    def __getattr__(name: str) -> object:
+        """The rooms that learning does without open when first asked for: so `import maillon` stays quick."""
+        if name in ("check", "data", "plot"):
+            return importlib.import_module(f"maillon.{name}")
+        raise AttributeError(f"module 'maillon' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __version__ = "0.1.0"
 

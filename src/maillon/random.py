@@ -327,8 +327,16 @@ def _checked_interval(low: float, high: float, real: DType) -> tuple[float, floa
     return float(first), float(width)
 
 
-_global = Generator(DEFAULT_SEED)
+_made: dict[int, Generator] = {}  # the global generator, by its seed
 _current: contextvars.ContextVar[Generator | None] = contextvars.ContextVar("maillon_generator", default=None)
+
+
+def _global() -> Generator:
+    """The global generator, made by the first who asks: `numpy.random` takes longer to import than all of maillon.
+
+    Of two threads that ask at once, both get the one that `setdefault` keeps.
+    """
+    return _made.get(DEFAULT_SEED) or _made.setdefault(DEFAULT_SEED, Generator(DEFAULT_SEED))
 
 
 def manual_seed(seed: int) -> Generator:
@@ -337,12 +345,12 @@ def manual_seed(seed: int) -> Generator:
     >>> manual_seed(10)
     Generator(seed=10)
     """
-    return _global.manual_seed(seed)
+    return _global().manual_seed(seed)
 
 
 def default_generator() -> Generator:
     """The generator used where none is passed: the global one, or the one that `using` has put in place."""
-    return _current.get() or _global
+    return _current.get() or _global()
 
 
 def resolve(generator: Generator | None) -> Generator:

@@ -97,13 +97,13 @@ def _with_gradients(where: str, parameters: Any) -> list[tuple[Parameter, Array]
     """Each parameter that has a gradient, once, and that gradient."""
     if isinstance(parameters, Module) or not isinstance(parameters, Parameter | Iterable):
         raise _no_parameters(where, parameters)
-    unique = dict.fromkeys([parameters] if isinstance(parameters, Parameter) else parameters)
-    if not unique and isinstance(parameters, Iterator):
+    listed = [parameters] if isinstance(parameters, Parameter) else list(parameters)
+    if not listed and isinstance(parameters, Iterator):
         warnings.warn(f"{where}: the iterator has no parameters (left?), nothing is clipped.", stacklevel=3)
-    for parameter in unique:
+    for parameter in listed:
         if not isinstance(parameter, Parameter):
             raise _no_parameters(where, parameter)
-    return [(parameter, parameter.grad) for parameter in unique if parameter.grad is not None]
+    return [(parameter, parameter.grad) for parameter in dict.fromkeys(listed) if parameter.grad is not None]
 
 
 def _no_parameters(where: str, got: Any) -> TypeError:

@@ -1,13 +1,16 @@
 """What training leaves behind: one row of numbers for each epoch."""
 
+from __future__ import annotations
+
 import contextlib
-import csv
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from maillon.train.names import unknown_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Number = int | float
 _SHOWN_ROWS = 12
@@ -89,6 +92,9 @@ class History:
         The file is written beside its place and moved there when whole: an old one is never left half overwritten.
         OSError, with the reason, where that is not possible.
         """
+        import csv
+        from pathlib import Path
+
         target = Path(path)
         try:
             with _replacing(target) as file:

@@ -1,6 +1,5 @@
 """Words for a name that is not known: what there is, and what was probably meant."""
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -10,6 +9,8 @@ def unknown_name(where: str, expected: str, got: object, names: Iterable[str]) -
     >>> unknown_name("fit", "a metric", "acuracy", ["accuracy", "mae"])
     "fit: expected a metric (accuracy, mae), got 'acuracy'. Did you mean 'accuracy'?"
     """
+    import difflib
+
     known = list(names)
     close = difflib.get_close_matches(str(got), known, n=1)
     way_out = f"Did you mean {close[0]!r}?" if close else "Take one of those."

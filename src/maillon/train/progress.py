@@ -5,8 +5,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tqdm import tqdm
-
 from maillon.train.history import Number
 
 _EVERY_S = 0.1
@@ -26,6 +24,8 @@ class Bar:
     """
 
     def __init__(self, epochs: int, steps: int | None) -> None:
+        from tqdm import tqdm
+
         self.epochs = epochs
         self._tqdm: Any = tqdm(
             total=None if steps is None else steps * epochs, unit="step", dynamic_ncols=True, mininterval=0
