@@ -1,0 +1,294 @@
+// Losses between scores of C classes and the class that is right: the value of every sample and the gradient of the
+// scores in one pass. The formulas are those of nn/classification.py: l = −Σ_c q_c log p_c, where q holds the target
+// distribution times the class weights.
+#pragma once
+
+#include "element_losses.hpp"
+#include "lanes.hpp"
+#include "math.hpp"
+#include "simd.hpp"
+#include "team.hpp"
+#include "wide.hpp"
+
+namespace maillon::MAILLON_ISA {
+
+template <class T> struct Classes { // scores seen as (outer, classes, inner); a sample is outer · inner + its place
+    const T* scores;
+    const int64_t* labels;  // (outer, inner), or null:
+    const T* distribution;  // probabilities of the scores' shape
+    const T* class_weight;  // one a class, or null
+    const T* sample_weight; // one for each outer row, or null
+    double smoothing;
+    int64_t ignore_index;
+    bool from_logits; // else the scores are probabilities
+    bool likelihood;  // NLLLoss: the scores are log-probabilities
+    int64_t classes, inner;
+};
+
+// 1 / p overflows not far below these, and class weights want room.
+template <class T> inline constexpr T least_probability = sizeof(T) == 4 ? T(0x1p-106) : T(0x1p-1002);
+
+template <class T> struct Label { // an ignored label counts 0 for class 0
+    int64_t right;
+    T counted;
+};
+
+// False for a label that is neither a class nor ignored.
+template <class T> MAILLON_INLINE bool read_label(const Classes<T>& a, int64_t sample, Label<T>& label) {
+    label = {0, T(0)};
+    if (a.labels == nullptr) return true;
+    const int64_t given = a.labels[sample];
+    if (given == a.ignore_index) return true;
+    if (given < 0 || given >= a.classes) return false;
+    label = {given, T(1)};
+    return true;
+}
+
+// What the mean divides by: the sum of the class weights of the labels that count, in order (labels out of range are
+// for `class_loss` to find), or the number of samples.
+template <class T> double class_count(const Classes<T>& a, Span samples) {
+    if (a.labels == nullptr) return double(samples.end - samples.begin);
+    double count = 0;
+    for (int64_t i = samples.begin; i < samples.end; ++i) {
+        Label<T> label;
+        if (!read_label(a, i, label) || label.counted == 0) continue;
+        count += a.class_weight ? double(a.class_weight[label.right]) : 1.0;
+    }
+    return count;
+}
+
+template <class T> MAILLON_INLINE Vec<T> keep_few(Vec<T> v, int n) { return n < lanes<T> ? keep<T>(first<T>(n), v) : v; }
+
+template <class T> MAILLON_INLINE Bits<T> lane_numbers() {
+    Bits<T> number{};
+    for (int i = 0; i < lanes<T>; ++i) number[i] = i;
+    return number;
+}
+
+// Smoothing takes (1 − ε) of the target and adds ε / C, in numbers rounded to T.
+template <class T> struct Smoothing {
+    T own, others;
+    bool on;
+    MAILLON_INLINE explicit Smoothing(const Classes<T>& a)
+        : own(T(1 - a.smoothing)), others(T(a.smoothing / double(a.classes))), on(a.smoothing != 0) {}
+};
+
+// The classes of one sample side by side (inner = 1).
+template <class T> struct Row {
+    const T* scores;
+    const T* distribution; // or null
+    const T* class_weight; // or null
+    Label<T> label;
+    Smoothing<T> smoothing;
+    int64_t classes;
+    T scale;
+    T* grad; // or null
+
+    // q of the n classes from c on; zeros in the other lanes.
+    MAILLON_INLINE Vec<T> target(int64_t c, int n) const {
+        Vec<T> q;
+        T others = smoothing.others;
+        if (distribution != nullptr) {
+            q = load_up_to(distribution + c, n);
+        } else {
+            const Bits<T> right = Bits<T>{} + typename Native<T>::Int(label.right - c);
+            q = keep<T>(lane_numbers<T>() == right, broadcast(label.counted));
+            others *= label.counted;
+        }
+        if (smoothing.on) q = broadcast(smoothing.own) * q + broadcast(others);
+        if (class_weight != nullptr) q = q * load_up_to(class_weight + c, n);
+        return smoothing.on ? keep_few<T>(q, n) : q;
+    }
+
+    // A label without smoothing: q is zero but for the class that is right.
+    MAILLON_INLINE T right_weight() const {
+        return class_weight != nullptr ? label.counted * class_weight[label.right] : label.counted;
+    }
+};
+
+// −Σ_c q_c log softmax(z)_c and (p Σ_c q_c − q) · scale. The products 0 · log p are as in NumPy: a score of −inf makes
+// the value NaN.
+template <bool plain, class T> MAILLON_INLINE double logits_row(const Row<T>& row) {
+    constexpr int64_t room = 256; // exponentials of few classes are kept here, those of many where the gradient will be
+    T near[room + lanes<T>];
+    const bool few = row.classes <= room;
+    T* kept = few ? near : row.grad;
+    const Vec<T> top = broadcast(maximum<T>(row.scores, row.classes)), zero = broadcast(T(0));
+    Sum<double> sum, product, mass;
+    each_vector<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
+        const Vec<T> z = load_up_to(row.scores + c, n) - top;
+        const Vec<T> e = keep_few<T>(fma(z, zero, exp(z)), n);
+        add<T>(sum, e);
+        if (row.grad != nullptr) store_up_to(kept + c, e, few ? lanes<T> : n);
+        if constexpr (plain) return;
+        const Vec<T> q = row.target(c, n);
+        add_product<T>(product, q, z);
+        add<T>(mass, q);
+    });
+    const double total = sum.total(), log_total = log(broadcast(total))[0];
+    const double weight = plain ? double(row.right_weight()) : mass.total();
+    if (row.grad != nullptr) {
+        const Vec<T> p_scale = broadcast(T(weight / total)), scale = broadcast(row.scale);
+        each_vector<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
+            const Vec<T> e = load_up_to(kept + c, few ? lanes<T> : n);
+            store_up_to(row.grad + c, fma(e, p_scale, -row.target(c, n)) * scale, n);
+        });
+    }
+    if constexpr (plain) return weight * (log_total - double(row.scores[row.label.right] - top[0]));
+    return weight * log_total - product.total();
+}
+
+// −Σ_c q_c log p_c and −q / p · scale.
+template <class T> MAILLON_INLINE double probabilities_row(const Row<T>& row, Bits<T>& outside) {
+    const Vec<T> scale = broadcast(row.scale);
+    Sum<double> sum;
+    each_vector<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
+        const Vec<T> p = load_up_to(row.scores + c, n), q = row.target(c, n);
+        outside |= (p < broadcast(T(0))) | (p > broadcast(T(1)));
+        add_product<T>(sum, q, at_least(T(lowest_log), log(p)));
+        if (row.grad == nullptr) return;
+        store_up_to(row.grad + c, -q / at_least(least_probability<T>, p) * scale, n);
+    });
+    return -sum.total();
+}
+
+// −w z and −w · scale at the class that is right.
+template <class T> MAILLON_INLINE double likelihood_row(const Row<T>& row) {
+    const T weight = row.right_weight();
+    if (row.grad != nullptr) {
+        each_vector<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
+            store_up_to(row.grad + c, broadcast(T(0)), n);
+        });
+        row.grad[row.label.right] = -weight * row.scale;
+    }
+    return -double(weight) * double(row.scores[row.label.right]);
+}
+
+template <class T>
+bool class_rows(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
+    const int64_t size = a.classes;
+    Row<T> row{nullptr, nullptr, a.class_weight, {}, Smoothing<T>(a), size, scale, nullptr};
+    Bits<T> outside{};
+    for (int64_t i = samples.begin; i < samples.end; ++i) {
+        if (!read_label(a, i, row.label)) return false;
+        const T weight = a.sample_weight ? a.sample_weight[i] : T(1);
+        row.scores = a.scores + i * size;
+        row.distribution = a.labels ? nullptr : a.distribution + i * size;
+        row.scale = scale * weight;
+        row.grad = grad ? grad + i * size : nullptr;
+        double value;
+        if (a.likelihood) value = likelihood_row<T>(row);
+        else if (!a.from_logits) value = probabilities_row<T>(row, outside);
+        else if (a.labels != nullptr && !row.smoothing.on) value = logits_row<true, T>(row);
+        else value = logits_row<false, T>(row);
+        row_totals[i] = value * double(weight);
+    }
+    return !any<T>(outside);
+}
+
+// One register of samples, whose classes lie `inner` apart.
+template <class T> struct Strided {
+    const T* scores;
+    const T* distribution; // or null
+    const T* class_weight; // or null
+    Bits<T> right;
+    Vec<T> counted;
+    Smoothing<T> smoothing;
+    int64_t classes, inner;
+    Vec<T> scale;
+    T* grad; // or null
+    int n;
+
+    MAILLON_INLINE Vec<T> score(int64_t c) const { return load_up_to(scores + c * inner, n); }
+    MAILLON_INLINE Vec<T> target(int64_t c) const {
+        Vec<T> q, others = broadcast(smoothing.others);
+        if (distribution != nullptr) {
+            q = load_up_to(distribution + c * inner, n);
+        } else {
+            q = keep<T>(right == Bits<T>{} + typename Native<T>::Int(c), counted);
+            others = others * counted;
+        }
+        if (smoothing.on) q = broadcast(smoothing.own) * q + others;
+        return class_weight != nullptr ? q * broadcast(class_weight[c]) : q;
+    }
+    MAILLON_INLINE void put(int64_t c, Vec<T> v) const { store_up_to(grad + c * inner, v, n); }
+};
+
+template <class T> Vec<T> logits_block(const Strided<T>& b) {
+    Vec<T> top = b.score(0), sum{}, product{}, mass{};
+    for (int64_t c = 1; c < b.classes; ++c) {
+        const Vec<T> z = b.score(c);
+        top = select(z > top, z, top);
+    }
+    for (int64_t c = 0; c < b.classes; ++c) {
+        const Vec<T> z = b.score(c) - top, e = exp(z), q = b.target(c);
+        sum += e;
+        product = fma(q, z, product);
+        mass += q;
+        if (b.grad != nullptr) b.put(c, e);
+    }
+    if (b.grad != nullptr) {
+        const Vec<T> p_scale = mass / sum;
+        for (int64_t c = 0; c < b.classes; ++c)
+            b.put(c, fma(load_up_to(b.grad + c * b.inner, b.n), p_scale, -b.target(c)) * b.scale);
+    }
+    return mass * log(sum) - product;
+}
+
+template <class T> Vec<T> probabilities_block(const Strided<T>& b, Bits<T>& outside) {
+    Vec<T> sum{};
+    for (int64_t c = 0; c < b.classes; ++c) {
+        const Vec<T> p = b.score(c), q = b.target(c);
+        outside |= (p < broadcast(T(0))) | (p > broadcast(T(1)));
+        sum = fma(q, at_least(T(lowest_log), log(p)), sum);
+        if (b.grad != nullptr) b.put(c, -q / at_least(least_probability<T>, p) * b.scale);
+    }
+    return -sum;
+}
+
+template <class T> Vec<T> likelihood_block(const Strided<T>& b) {
+    Vec<T> value{};
+    for (int64_t c = 0; c < b.classes; ++c) {
+        const Vec<T> q = b.target(c);
+        value = select(b.right == Bits<T>{} + typename Native<T>::Int(c), -q * b.score(c), value);
+        if (b.grad != nullptr) b.put(c, -q * b.scale);
+    }
+    return value;
+}
+
+template <class T>
+bool class_blocks(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
+    Strided<T> b{nullptr, nullptr, a.class_weight, {}, {}, Smoothing<T>(a), a.classes, a.inner, {}, nullptr, 0};
+    Bits<T> outside{};
+    for (int64_t i = samples.begin; i < samples.end; i += b.n) {
+        const int64_t outer = i / a.inner, place = i % a.inner, at = outer * a.classes * a.inner + place;
+        int64_t most = a.inner - place < lanes<T> ? a.inner - place : lanes<T>;
+        if (samples.end - i < most) most = samples.end - i;
+        b.n = int(most);
+        for (int k = 0; k < b.n; ++k) {
+            Label<T> label;
+            if (!read_label(a, i + k, label)) return false;
+            b.right[k] = typename Native<T>::Int(label.right);
+            b.counted[k] = label.counted;
+        }
+        const T weight = a.sample_weight ? a.sample_weight[outer] : T(1);
+        b.scores = a.scores + at;
+        b.distribution = a.labels ? nullptr : a.distribution + at;
+        b.scale = broadcast(T(scale * weight));
+        b.grad = grad ? grad + at : nullptr;
+        const Vec<T> value = a.likelihood     ? likelihood_block<T>(b)
+                             : a.from_logits ? logits_block<T>(b)
+                                             : probabilities_block<T>(b, outside);
+        for (int k = 0; k < b.n; ++k) row_totals[i + k] = double(value[k]) * double(weight);
+    }
+    return !any<T>(outside);
+}
+
+// `scale` is ∂value/∂element; `grad` null asks for values only. `row_totals` has one weighted value a sample, unscaled.
+// False, with the outputs unfinished, for a probability outside [0, 1] or a label that is neither a class nor ignored.
+template <class T> bool class_loss(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
+    return a.inner == 1 ? class_rows<T>(a, scale, grad, row_totals, samples)
+                        : class_blocks<T>(a, scale, grad, row_totals, samples);
+}
+
+} // namespace maillon::MAILLON_ISA
