@@ -1,0 +1,223 @@
+// exp, log, log1p, tanh and sigmoid of a register, within 2 units in the last place everywhere, denormal numbers and
+// infinities included; NaN stays NaN. No tables, no branches: each lane's bits depend on that lane alone.
+//
+// The coefficients are minimax fits over the range named beside them, one coefficient rounded after the other and the
+// rest fitted anew. Polynomials are evaluated in pairs (Estrin): a short chain counts where one register is all there is.
+#pragma once
+
+#include "simd.hpp"
+
+namespace maillon::MAILLON_ISA {
+
+#if defined(__FMA__) || defined(__aarch64__)
+inline constexpr bool fused = true; // fma rounds once
+#else
+inline constexpr bool fused = false;
+#endif
+
+template <class T> struct Number;
+template <> struct Number<float> {
+    typedef uint32_t Words __attribute__((vector_size(register_bytes)));
+    using Word = uint32_t;
+    static constexpr int mantissa_bits = 23;
+    static constexpr Word bias = 127, root_half = 0x3f3504f3, infinity = 0x7f800000, nan = 0x7fc00000;
+    static constexpr float smallest_normal = 0x1p-126f;
+    static constexpr float ln2 = 0x1.62e43p-1f;
+    static constexpr float log2_e = 0x1.715476p+0f;
+    static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f; // high · k is exact
+    static constexpr float exp_least = -104.0f, exp_most = 89.0f;              // e^x is 0, or infinite, beyond
+    static constexpr float sigmoid_most = 20.0f, tanh_most = 10.0f;             // 1 beyond
+
+    // e^r = 1 + r + r² Σ c r^i, |r| ≤ 0.35, relative error 2^-28.1
+    static constexpr float exp[] = {0x1.fffffcp-2f, 0x1.555482p-3f, 0x1.555824p-5f, 0x1.124564p-7f, 0x1.6b14b4p-10f};
+    // tanh r = r + r³ Σ c r^2i, |r| ≤ 0.175, relative error 2^-32.4
+    static constexpr float tanh[] = {-0x1.55554ep-2f, 0x1.110582p-3f, -0x1.afcb96p-5f};
+    // log((1 + s) / (1 - s)) = 2s + s³ Σ c s^2i, |s| ≤ 0.1716, relative error 2^-30.2
+    static constexpr float log[] = {0x1.55557ap-1f, 0x1.995ed4p-2f, 0x1.31e0d2p-2f};
+};
+template <> struct Number<double> {
+    typedef uint64_t Words __attribute__((vector_size(register_bytes)));
+    using Word = uint64_t;
+    static constexpr int mantissa_bits = 52;
+    static constexpr Word bias = 1023, root_half = 0x3fe6a09e667f3bcd, infinity = 0x7ff0000000000000,
+                          nan = 0x7ff8000000000000;
+    static constexpr double smallest_normal = 0x1p-1022;
+    static constexpr double ln2 = 0x1.62e42fefa39efp-1;
+    static constexpr double log2_e = 0x1.71547652b82fep+0;
+    static constexpr double ln2_high = 0x1.62e42fefa4p-1, ln2_low = -0x1.8432a1b0e2634p-43;
+    static constexpr double exp_least = -746.0, exp_most = 710.0;
+    static constexpr double sigmoid_most = 40.0, tanh_most = 20.0;
+
+    // as above; exp, |r| ≤ 0.3467: 2^-57.9; tanh, |r| ≤ 0.17334: 2^-57.8; log: 2^-59.5
+    static constexpr double exp[] = {0x1.000000000000ap-1,  0x1.5555555555502p-3,  0x1.5555555550600p-5,
+                                     0x1.11111111251a1p-7,  0x1.6c16c184b7453p-10, 0x1.a01a013bb5a01p-13,
+                                     0x1.a0199886fcf47p-16, 0x1.71def7e711179p-19, 0x1.28aee09711b4cp-22,
+                                     0x1.add17ca438eb6p-26};
+    static constexpr double tanh[] = {-0x1.55555555554bcp-2, 0x1.11111110e094dp-3,  -0x1.ba1ba116add5fp-5,
+                                      0x1.664ec9c55202ap-6,  -0x1.223c6e53c7222p-7, 0x1.c3829ad631a13p-9};
+    static constexpr double log[] = {0x1.5555555555592p-1, 0x1.999999997ff06p-2, 0x1.24924941e313cp-2,
+                                     0x1.c71c521277bdep-3, 0x1.74663d6188630p-3, 0x1.39a1db6821dc3p-3,
+                                     0x1.2f045021fd4dap-3};
+};
+template <class T> using Words = typename Number<T>::Words;
+
+// x no larger, no smaller than a limit; NaN stays. One instruction where the processor has a minimum of that kind.
+template <class T> MAILLON_INLINE Vec<T> at_most(T limit, Vec<T> x) {
+    const Vec<T> most = broadcast(limit);
+    return most < x ? most : x;
+}
+template <class T> MAILLON_INLINE Vec<T> at_least(T limit, Vec<T> x) {
+    const Vec<T> least = broadcast(limit);
+    return least > x ? least : x;
+}
+
+template <class T, int n> struct Polynomial {
+    Vec<T> c[n];
+
+    MAILLON_INLINE Vec<T> operator()(Vec<T> x) const {
+        if constexpr (n == 1) {
+            return c[0];
+        } else {
+            Polynomial<T, (n + 1) / 2> pairs;
+#pragma GCC unroll 8
+            for (int i = 0; i < n / 2; ++i) pairs.c[i] = fma(c[2 * i + 1], x, c[2 * i]);
+            if constexpr (n % 2 == 1) pairs.c[n / 2] = c[n - 1];
+            return pairs(x * x);
+        }
+    }
+};
+// Σ c[i] x^i
+template <class T, int n> MAILLON_INLINE Vec<T> polynomial(const T (&c)[n], Vec<T> x) {
+    Polynomial<T, n> p;
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) p.c[i] = broadcast(c[i]);
+    return p(x);
+}
+
+// x = n ln 2 + r, |r| ≤ ln 2 / 2. 2^n comes as low · high: it may be denormal or infinite where e^r · 2^n is not.
+template <class T> struct Reduced {
+    Vec<T> n, low, high;
+};
+template <class T> MAILLON_INLINE Reduced<T> reduce(Vec<T> x) {
+    using N = Number<T>;
+    // Added to a number this large, n + 2 bias stands, rounded, in the lowest bits.
+    const T round = T(uint64_t(3) << (N::mantissa_bits - 1)) + T(2 * N::bias);
+    const Vec<T> shifted = fma(x, broadcast(N::log2_e), broadcast(round));
+    const Words<T> exponent = (Words<T>)shifted, half = exponent >> 1;
+    return {shifted - round, (Vec<T>)(half << N::mantissa_bits), (Vec<T>)((exponent - half) << N::mantissa_bits)};
+}
+
+template <class T> MAILLON_INLINE Vec<T> exp_of(Vec<T> x) {
+    using N = Number<T>;
+    x = at_least<T>(N::exp_least, at_most<T>(N::exp_most, x));
+    const Reduced<T> e = reduce<T>(x);
+    const Vec<T> r = fma(e.n, broadcast(-N::ln2_low), fma(e.n, broadcast(-N::ln2_high), x));
+    const Vec<T> p = fma(r * r, polynomial(N::exp, r), r) + T(1);
+    return p * e.low * e.high;
+}
+
+template <class T> MAILLON_INLINE Vec<T> tanh_near_0(Vec<T> r) {
+    const Vec<T> z = r * r;
+    return fma(r * z, polynomial(Number<T>::tanh, z), r);
+}
+
+// 1 / (1 + e^-x) = s (1 + t) / (s (1 + t) + 1 - t), s = 2^n, t = tanh(r / 2), written as m + m · a quotient below 1/2
+// with the power of two m = min(s, 1): the quotient's rounding counts half, and the result is at most 1.
+template <class T> MAILLON_INLINE Vec<T> sigmoid_of(Vec<T> x) {
+    using N = Number<T>;
+    x = at_least<T>(N::exp_least, at_most<T>(N::sigmoid_most, x));
+    const Reduced<T> e = reduce<T>(x);
+    const Vec<T> half = fma(e.n, broadcast(N::ln2_high * T(-0.5)), x * T(0.5));
+    const Vec<T> t = tanh_near_0<T>(fma(e.n, broadcast(N::ln2_low * T(-0.5)), half));
+    const Vec<T> s = e.low * e.high, m = at_most<T>(T(1), s);
+    return fma(m, fma(T(2) - m, t, -m) / fma(s - T(1), t, s + T(1)), m);
+}
+
+// (s (1 + t) - (1 - t)) / (s (1 + t) + 1 - t), s = 2^n, for |x| = n ln 2 / 2 + r and t = tanh r, written as c + a
+// quotient that is small but where n = 0, with c = (1 - 1 / s)². Tiny x come out as they went in.
+template <class T> MAILLON_INLINE Vec<T> tanh_of(Vec<T> x) {
+    using N = Number<T>;
+    const Words<T> sign = (Words<T>)x & (Words<T>)broadcast(T(-0.0));
+    const Vec<T> a = at_most<T>(N::tanh_most, (Vec<T>)((Words<T>)x ^ sign));
+    const T round = T(uint64_t(3) << (N::mantissa_bits - 1)) + T(N::bias);
+    const Vec<T> shifted = fma(a, broadcast(2 * N::log2_e), broadcast(round)), n = shifted - round;
+    const Words<T> exponent = (Words<T>)shifted << N::mantissa_bits;
+    const Vec<T> s = (Vec<T>)exponent, w = (Vec<T>)((2 * N::bias << N::mantissa_bits) - exponent);
+    // n is small: where fma rounds once, one product is exact enough.
+    const Vec<T> r = fused ? fma(n, broadcast(N::ln2 * T(-0.5)), a)
+                           : fma(n, broadcast(N::ln2_low * T(-0.5)), fma(n, broadcast(N::ln2_high * T(-0.5)), a));
+    const Vec<T> t = tanh_near_0<T>(r), e = T(1) - w, c = fma(w, w - T(2), broadcast(T(1)));
+    const Vec<T> y = c + fma(e + T(2) + c, t, w * e) / fma(s - T(1), t, s + T(1));
+    return (Vec<T>)((Words<T>)y | sign);
+}
+
+// k ln 2 + log(1 + f), √½ ≤ 1 + f < √2, by s = f / (2 + f): log(1 + f) = f - f²/2 + s (f²/2 + s² Σ c s^2i)
+template <class T> MAILLON_INLINE Vec<T> log_of_parts(Vec<T> k, Vec<T> f) {
+    using N = Number<T>;
+    const Vec<T> s = f / (f + T(2)), z = s * s, half = f * f * T(0.5);
+    const Vec<T> rest = fma(s, fma(z, polynomial(N::log, z), half), k * N::ln2_low);
+    return fma(k, broadcast(N::ln2_high), f - (half - rest));
+}
+
+// u = m · 2^k, √½ ≤ m < √2, for normal u > 0
+template <class T> struct Parts {
+    Vec<T> m, k;
+    Words<T> biased; // k + bias
+};
+template <class T> MAILLON_INLINE Parts<T> parts(Vec<T> u) {
+    using N = Number<T>;
+    using Word = typename N::Word;
+    constexpr Word one = Word(1) << N::mantissa_bits;
+    const Words<T> from_root = (Words<T>)u - N::root_half;
+    const Words<T> biased = (from_root + N::bias * one) >> N::mantissa_bits;
+    const Words<T> m = (from_root & (one - 1)) + N::root_half;
+    const T large = T(one); // its lowest mantissa bit counts ones
+    const Vec<T> k = (Vec<T>)(biased | (Words<T>)broadcast(large)) - (large + T(N::bias));
+    return {(Vec<T>)m, k, biased};
+}
+
+// The logarithm of u where that is a matter of arithmetic, else -inf at 0, NaN below, and x: +inf, NaN, log1p's ±0.
+template <class T> MAILLON_INLINE Vec<T> log_or_special(Bits<T> usual, Vec<T> log, Vec<T> u, Vec<T> x) {
+    using N = Number<T>;
+    const Vec<T> infinity = (Vec<T>)(Words<T>{} + N::infinity), nan = (Vec<T>)(Words<T>{} + N::nan), zero{};
+    const Vec<T> below = u < zero ? nan : x;
+    const Vec<T> special = u == zero ? -infinity : below;
+    return usual ? log : special;
+}
+
+template <class T> MAILLON_INLINE Vec<T> log_of(Vec<T> x) {
+    using N = Number<T>;
+    const Vec<T> infinity = (Vec<T>)(Words<T>{} + N::infinity), zero{};
+    const Bits<T> denormal = x < broadcast(N::smallest_normal);
+    const T up = T(uint64_t(1) << N::mantissa_bits);
+    const Parts<T> p = parts<T>(denormal ? x * up : x);
+    const Vec<T> shift = denormal ? broadcast(T(N::mantissa_bits)) : zero;
+    return log_or_special<T>((x > zero) & (x < infinity), log_of_parts<T>(p.k - shift, p.m - T(1)), x, x);
+}
+
+// With u = 1 + x, rounded, and c what rounding took: log(u + c) = k ln 2 + log(m + c / 2^k).
+template <class T> MAILLON_INLINE Vec<T> log1p_of(Vec<T> x) {
+    using N = Number<T>;
+    const Vec<T> infinity = (Vec<T>)(Words<T>{} + N::infinity), zero{};
+    const Vec<T> u = x + T(1), most = u - T(1);
+    const Vec<T> c = (T(1) - (u - most)) + (x - most);
+    const Parts<T> p = parts<T>(u);
+    const T large = T(uint64_t(1) << (N::mantissa_bits + 3)); // from here on c counts for nothing
+    const Words<T> down = (2 * N::bias - p.biased) << N::mantissa_bits;
+    const Vec<T> lost = c * (Vec<T>)((Words<T>)(u < broadcast(large)) & down);
+    const Vec<T> y = log_of_parts<T>(p.k, (p.m - T(1)) + lost);
+    return log_or_special<T>((u > zero) & (u < infinity) & (x != zero), y, u, x);
+}
+
+MAILLON_INLINE Vec<float> exp(Vec<float> x) { return exp_of<float>(x); }
+MAILLON_INLINE Vec<double> exp(Vec<double> x) { return exp_of<double>(x); }
+MAILLON_INLINE Vec<float> log(Vec<float> x) { return log_of<float>(x); }
+MAILLON_INLINE Vec<double> log(Vec<double> x) { return log_of<double>(x); }
+MAILLON_INLINE Vec<float> log1p(Vec<float> x) { return log1p_of<float>(x); }
+MAILLON_INLINE Vec<double> log1p(Vec<double> x) { return log1p_of<double>(x); }
+MAILLON_INLINE Vec<float> tanh(Vec<float> x) { return tanh_of<float>(x); }
+MAILLON_INLINE Vec<double> tanh(Vec<double> x) { return tanh_of<double>(x); }
+MAILLON_INLINE Vec<float> sigmoid(Vec<float> x) { return sigmoid_of<float>(x); }
+MAILLON_INLINE Vec<double> sigmoid(Vec<double> x) { return sigmoid_of<double>(x); }
+
+} // namespace maillon::MAILLON_ISA
