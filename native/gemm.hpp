@@ -1,0 +1,129 @@
+// The matrix product of a Linear link: forward (A and B along k), gradient of the input, gradient of the weight.
+//
+// Bits: every element of C is begin + a₀b₀ + a₁b₁ + …, one fused multiply-add after the other in the order of k, whatever
+// the path, the tile, the instruction set or the number of threads. The one exception is decided by the shape alone
+// (`uses_dots`): few rows or columns, both operands along k, where each element is a dot product over eight lanes.
+#pragma once
+
+#include "gemm_small.hpp"
+
+namespace maillon::MAILLON_ISA {
+
+template <class T> MAILLON_INLINE bool uses_dots(const Product<T>& g) {
+    return g.a_k == 1 && g.b_k == 1 && g.k >= 8 && (g.m <= 8 || g.n <= 4);
+}
+
+MAILLON_INLINE bool is_small(int64_t m, int64_t n, int64_t k) { return m <= 12 || m * n * k <= int64_t(1) << 18; }
+
+// Elements of workspace, for any team and any instruction set: 0 where m ≤ 12 or m·n·k ≤ 2¹⁸, otherwise
+// (m + n + 128) · min(k, 256): one slice of k of A and of B, each padded to whole tiles.
+template <class T> int64_t product_workspace(int64_t m, int64_t n, int64_t k) {
+    return is_small(m, n, k) ? 0 : (m + n + 128) * (k < slice ? k : slice);
+}
+
+// ── Large products: a slice of k at a time, B (and mostly A) packed ───────────────────────────────────────────────────
+
+template <class T> inline constexpr int64_t block_rows = 768 / int64_t(sizeof(T)) / tile_rows * tile_rows; // of A, in L2
+
+template <class T> struct Blocked {
+    const Product<T>& g;
+    T *a, *b;      // the packed slices, shared by the team
+    bool packs_a;  // otherwise A is read where it lies
+    bool by_rows;  // what the team shares among its threads
+    Span rows, columns;
+};
+
+template <class T> void pack_a_rows(const Blocked<T>& w, int64_t p, int64_t k, Span rows) {
+    for (int64_t i = rows.begin; i < rows.end; i += tile_rows) {
+        const int n = w.g.m - i < tile_rows ? int(w.g.m - i) : tile_rows;
+        pack_a(w.g, p, k, i, n, w.a + i * k);
+    }
+}
+
+template <class T> void pack_b_columns(const Blocked<T>& w, int64_t p, int64_t k, Span columns) {
+    for (int64_t j = columns.begin; j < columns.end; j += tile_columns<T>) {
+        const int n = w.g.n - j < tile_columns<T> ? int(w.g.n - j) : tile_columns<T>;
+        pack_b(w.g, p, k, j, n, w.b + j * k);
+    }
+}
+
+// This thread's part of one slice: a block of rows that stays in L2 against one panel of B after the other.
+template <class T> void multiply_slice(const Blocked<T>& w, int64_t p, int64_t k) {
+    const Product<T>& g = w.g;
+    const Begin begin = p == 0 ? g.begin : Begin::keep;
+    for (int64_t i = w.rows.begin; i < w.rows.end; i += block_rows<T>) {
+        const int64_t end = i + block_rows<T> < w.rows.end ? i + block_rows<T> : w.rows.end;
+        if (w.packs_a && w.by_rows) pack_a_rows(w, p, k, {i, end});
+        for (int64_t j = w.columns.begin; j < w.columns.end; j += tile_columns<T>) {
+            const int n = w.columns.end - j < tile_columns<T> ? int(w.columns.end - j) : tile_columns<T>;
+            Tile<T> t{k, w.a + i * k, tile_rows, w.b + j * k, tile_columns<T>, g.c + i * g.c_row + j, g.c_row, 0,
+                      begin == Begin::bias ? g.bias + j : nullptr, begin};
+            if (w.packs_a) {
+                tile_column<T, tile_vectors, false>(t, end - i, tile_rows * k, n, true);
+            } else {
+                t.a = g.a + i * g.a_row + p * g.a_k;
+                t.a_stride = g.a_row;
+                tile_column<T, tile_vectors, true>(t, end - i, tile_rows * g.a_row, n, true);
+            }
+        }
+    }
+}
+
+template <class T> void product_blocked(const Product<T>& g, T* workspace, const Team& team) {
+    const auto worst = [&](int64_t size, int64_t grain) { // the largest share, relative to an even one
+        const int64_t grains = (size + grain - 1) / grain;
+        return double((grains + team.size - 1) / team.size * grain) / double(size);
+    };
+    const bool by_rows = worst(g.m, tile_rows) <= worst(g.n, tile_columns<T>);
+    const int64_t slices = (g.k + slice - 1) / slice, depth = (g.k + slices - 1) / slices;
+    const int64_t padded = (g.n + tile_columns<T> - 1) / tile_columns<T> * tile_columns<T>;
+    const bool packs_a = g.a_k != 1 || g.n > 128 || g.a_row * sizeof(T) % 512 == 0;
+    const Span my_rows = share(g.m, tile_rows, team), my_columns = share(g.n, tile_columns<T>, team);
+    const Blocked<T> w{g,       workspace + padded * depth,            workspace,
+                       packs_a, by_rows, by_rows ? my_rows : Span{0, g.m}, by_rows ? Span{0, g.n} : my_columns};
+    for (int64_t p = 0; p < g.k; p += depth) {
+        const int64_t k = g.k - p < depth ? g.k - p : depth;
+        if (p > 0) team.wait(); // the last slice's panels are in use no more
+        pack_b_columns(w, p, k, my_columns);
+        if (packs_a && !by_rows) pack_a_rows(w, p, k, my_rows);
+        team.wait();
+        multiply_slice(w, p, k);
+    }
+}
+
+// Called by every thread of the team with the same arguments; workspace: product_workspace elements.
+template <class T> void product(const Product<T>& g, T* workspace, const Team& team) {
+    if (g.m == 0 || g.n == 0) return;
+    if (uses_dots(g)) return product_dots(g, team);
+    if (g.m * g.n * g.k <= 32) {
+        if (team.rank == 0) product_scalar(g);
+        return;
+    }
+    if (is_small(g.m, g.n, g.k)) return product_unpacked(g, team);
+    product_blocked(g, workspace, team);
+}
+
+// out[j] (+)= Σ over the rows of x[·][j], in their order.
+template <class T>
+void column_sums(const T* x, int64_t rows, int64_t columns, T* out, bool keep, const Team& team) {
+    const Span own = share(columns, tile_columns<T>, team);
+    int64_t j = own.begin;
+    for (; j + 4 * lanes<T> <= own.end; j += 4 * lanes<T>) {
+        Vec<T> sum[4];
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; ++v) sum[v] = keep ? load(out + j + v * lanes<T>) : Vec<T>{};
+        for (int64_t i = 0; i < rows; ++i)
+#pragma GCC unroll 4
+            for (int v = 0; v < 4; ++v) sum[v] += load(x + i * columns + j + v * lanes<T>);
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; ++v) store(out + j + v * lanes<T>, sum[v]);
+    }
+    for (; j < own.end; j += lanes<T>) {
+        const int n = own.end - j < lanes<T> ? int(own.end - j) : lanes<T>;
+        Vec<T> sum = keep ? load_lanes(out + j, n) : Vec<T>{};
+        for (int64_t i = 0; i < rows; ++i) sum += load_lanes(x + i * columns + j, n);
+        store_lanes(out + j, sum, n);
+    }
+}
+
+} // namespace maillon::MAILLON_ISA

@@ -1,0 +1,258 @@
+// The register tile of the matrix product, and the packing that feeds it. A tile is R rows of C by V registers; it
+// holds its accumulators in registers while it runs over k, one multiply-add for each k, in order: what blocking,
+// packing and tile shape do to an element of C is therefore nothing.
+#pragma once
+
+#include "simd.hpp"
+#include "team.hpp"
+
+namespace maillon::MAILLON_ISA {
+
+enum class Begin : int { zero, bias, keep }; // the accumulators start at 0, at bias[j], or at what C holds
+
+// C (m × n, row-major, row stride c_row) = begin + A·B. Element (i, p) of A lies at a[i·a_row + p·a_k], element (p, j)
+// of B at b[p·b_k + j·b_col]; of each pair of strides one is 1.
+template <class T> struct Product {
+    int64_t m, n, k;
+    const T* a;
+    int64_t a_row, a_k;
+    const T* b;
+    int64_t b_k, b_col;
+    T* c;
+    int64_t c_row;
+    const T* bias;
+    Begin begin;
+};
+
+#if defined(__AVX512F__)
+inline constexpr int tile_rows = 12, tile_vectors = 2;
+#elif defined(__AVX2__)
+inline constexpr int tile_rows = 6, tile_vectors = 2;
+#elif defined(__aarch64__)
+inline constexpr int tile_rows = 8, tile_vectors = 3;
+#else
+inline constexpr int tile_rows = 4, tile_vectors = 2;
+#endif
+template <class T> inline constexpr int tile_columns = tile_vectors * lanes<T>;
+
+// The operands of a column of tiles: A read along k (stride: from row to row) or along its rows (stride: from k to k).
+template <class T> struct Tile {
+    int64_t k;
+    const T* a;
+    int64_t a_stride;
+    const T* b;
+    int64_t b_stride; // from k to k; the columns lie side by side
+    T* c;
+    int64_t c_row;
+    int last; // lanes that count in the last register of columns
+    const T* bias;
+    Begin begin;
+};
+
+template <class T> MAILLON_INLINE Vec<T> load_lanes(const T* from, int n) {
+    return n == lanes<T> ? load(from) : load_partial(from, n);
+}
+template <class T> MAILLON_INLINE void store_lanes(T* to, Vec<T> v, int n) {
+    if (n == lanes<T>) store(to, v);
+    else store_partial(to, v, n);
+}
+
+template <class T, int R, int V> MAILLON_INLINE void begin_tile(const Tile<T>& t, Vec<T> (&sum)[R][V]) {
+    if (t.begin == Begin::keep) {
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+            for (int v = 0; v < V; ++v) {
+                const T* from = t.c + r * t.c_row + v * lanes<T>;
+                sum[r][v] = v == V - 1 ? load_lanes(from, t.last) : load(from);
+            }
+        return;
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+        Vec<T> start{};
+        if (t.begin == Begin::bias) {
+            const T* from = t.bias + v * lanes<T>;
+            start = v == V - 1 ? load_lanes(from, t.last) : load(from);
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) sum[r][v] = start;
+    }
+}
+
+// PARTIAL: the last register of B is read by its lanes that count only (packed B is padded and needs none of this).
+template <class T, int R, int V, bool ALONG_K, bool PARTIAL> __attribute__((noinline)) void tile(const Tile<T>& t) {
+    Vec<T> sum[R][V];
+    begin_tile<T, R, V>(t, sum);
+    const T* a[R];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) a[r] = ALONG_K ? t.a + r * t.a_stride : t.a + r;
+    const T* b = t.b;
+    const int64_t a_stride = t.a_stride, b_stride = t.b_stride;
+    const int last = t.last;
+    const auto step = [&](int64_t p, int64_t ahead) __attribute__((always_inline)) {
+        Vec<T> column[V];
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) {
+            const T* from = b + v * lanes<T>;
+            column[v] = PARTIAL && v == V - 1 ? load_partial(from, last) : load(from);
+        }
+        b += b_stride;
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const Vec<T> factor = broadcast<T>(ALONG_K ? a[r][p + ahead] : a[0][r]);
+#pragma GCC unroll 8
+            for (int v = 0; v < V; ++v) sum[r][v] = fma(factor, column[v], sum[r][v]);
+        }
+        if (!ALONG_K) a[0] += a_stride;
+    };
+    int64_t p = 0;
+    for (; p + 4 <= t.k; p += 4) {
+        step(p, 0);
+        step(p, 1);
+        step(p, 2);
+        step(p, 3);
+    }
+    for (; p < t.k; ++p) step(p, 0);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) {
+            T* to = t.c + r * t.c_row + v * lanes<T>;
+            if (v == V - 1) store_lanes(to, sum[r][v], last);
+            else store(to, sum[r][v]);
+        }
+}
+
+// A tile of `rows` ≤ R rows.
+template <class T, int R, int V, bool ALONG_K, bool PARTIAL> void some_rows(const Tile<T>& t, int64_t rows) {
+    if constexpr (R > 1) {
+        if (rows < R) return some_rows<T, R - 1, V, ALONG_K, PARTIAL>(t, rows);
+    }
+    tile<T, R, V, ALONG_K, PARTIAL>(t);
+}
+
+// A column of tiles m rows long; a_step leads from one tile's A to the next.
+template <class T, int V, bool ALONG_K, bool PARTIAL> void tile_column(Tile<T> t, int64_t m, int64_t a_step) {
+    for (; m >= tile_rows; m -= tile_rows) {
+        tile<T, tile_rows, V, ALONG_K, PARTIAL>(t);
+        t.a += a_step;
+        t.c += tile_rows * t.c_row;
+    }
+    if (m > 0) some_rows<T, tile_rows, V, ALONG_K, PARTIAL>(t, m);
+}
+
+// The same for `columns` ≤ V registers of columns.
+template <class T, int V, bool ALONG_K>
+void tile_column(Tile<T> t, int64_t m, int64_t a_step, int columns, bool padded) {
+    if constexpr (V > 1) {
+        if (columns <= (V - 1) * lanes<T>) return tile_column<T, V - 1, ALONG_K>(t, m, a_step, columns, padded);
+    }
+    t.last = columns - (V - 1) * lanes<T>;
+    if (t.last == lanes<T> || padded) tile_column<T, V, ALONG_K, false>(t, m, a_step);
+    else tile_column<T, V, ALONG_K, true>(t, m, a_step);
+}
+
+// The vector in which a transposition works: two (or one) blocks of 16 bytes × 16 bytes side by side.
+#if defined(__AVX2__)
+inline constexpr int block_bytes = 32;
+#else
+inline constexpr int block_bytes = 16;
+#endif
+template <class T> struct Block;
+template <> struct Block<float> {
+    typedef float Vec __attribute__((vector_size(block_bytes)));
+};
+template <> struct Block<double> {
+    typedef double Vec __attribute__((vector_size(block_bytes)));
+};
+template <class T> inline constexpr int block_lanes = block_bytes / int(sizeof(T));
+template <class T> inline constexpr int quad = 16 / int(sizeof(T)); // elements of 16 bytes
+
+// Rows j and j + quad of x, 16 bytes of each.
+template <class T> MAILLON_INLINE typename Block<T>::Vec load_rows(const T* x, int64_t row) {
+    typename Block<T>::Vec v;
+    for (int half = 0; half < block_bytes / 16; ++half)
+        std::memcpy((char*)&v + 16 * half, x + half * quad<T> * row, 16);
+    return v;
+}
+
+// to[p·to_row + j] = x[j·row + p] for j < block_lanes, p < quad.
+MAILLON_INLINE void transpose_block(const float* x, int64_t row, float* to, int64_t to_row) {
+    using V = Block<float>::Vec;
+    const V a = load_rows(x, row), b = load_rows(x + row, row);
+    const V c = load_rows(x + 2 * row, row), d = load_rows(x + 3 * row, row);
+#if defined(__AVX2__)
+    const V ab = _mm256_unpacklo_ps(a, b), AB = _mm256_unpackhi_ps(a, b);
+    const V cd = _mm256_unpacklo_ps(c, d), CD = _mm256_unpackhi_ps(c, d);
+    const V out[4] = {_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xEE),
+                      _mm256_shuffle_ps(AB, CD, 0x44), _mm256_shuffle_ps(AB, CD, 0xEE)};
+#else
+    const V ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const V cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    const V out[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5), __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                      __builtin_shufflevector(AB, CD, 0, 1, 4, 5), __builtin_shufflevector(AB, CD, 2, 3, 6, 7)};
+#endif
+    for (int p = 0; p < 4; ++p) std::memcpy(to + p * to_row, &out[p], sizeof(V));
+}
+MAILLON_INLINE void transpose_block(const double* x, int64_t row, double* to, int64_t to_row) {
+    using V = Block<double>::Vec;
+    const V a = load_rows(x, row), b = load_rows(x + row, row);
+#if defined(__AVX2__)
+    const V out[2] = {_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)};
+#else
+    const V out[2] = {__builtin_shufflevector(a, b, 0, 2), __builtin_shufflevector(a, b, 1, 3)};
+#endif
+    for (int p = 0; p < 2; ++p) std::memcpy(to + p * to_row, &out[p], sizeof(V));
+}
+
+// to[p·width + j] = x[j·row + p] for j < n, p < k; zeros for n ≤ j < width.
+template <class T> void pack_transposed(const T* x, int64_t row, int n, int64_t k, T* to, int width) {
+    int j = 0;
+    for (; j + block_lanes<T> <= n; j += block_lanes<T>) {
+        const T* from = x + j * row;
+        int64_t p = 0;
+        for (; p + quad<T> <= k; p += quad<T>) transpose_block(from + p, row, to + p * width + j, width);
+        for (; p < k; ++p)
+            for (int i = 0; i < block_lanes<T>; ++i) to[p * width + j + i] = from[i * row + p];
+    }
+    for (; j < n; ++j)
+        for (int64_t p = 0; p < k; ++p) to[p * width + j] = x[j * row + p];
+    for (; j < width; ++j)
+        for (int64_t p = 0; p < k; ++p) to[p * width + j] = T(0);
+}
+
+// to[p·width + j] = x[p·row + j] for j < n, p < k; zeros for n ≤ j < width.
+template <class T> void pack_rows(const T* x, int64_t row, int n, int64_t k, T* to, int width) {
+    for (int64_t p = 0; p < k; ++p, x += row, to += width) {
+        if (n == width) {
+            std::memcpy(to, x, sizeof(T) * width);
+            continue;
+        }
+        for (int j = 0; j < n; ++j) to[j] = x[j];
+        for (int j = n; j < width; ++j) to[j] = T(0);
+    }
+}
+
+// A panel of B: `columns` columns from j on, k elements from p on, as k rows of tile_columns.
+template <class T> void pack_b(const Product<T>& g, int64_t p, int64_t k, int64_t j, int columns, T* to) {
+    const T* from = g.b + p * g.b_k + j * g.b_col;
+    if (g.b_col != 1) return pack_transposed(from, g.b_col, columns, k, to, tile_columns<T>);
+    if (columns == tile_columns<T>) { // the width known to the compiler
+        for (int64_t i = 0; i < k; ++i, from += g.b_k, to += tile_columns<T>)
+#pragma GCC unroll 4
+            for (int v = 0; v < tile_vectors; ++v) store(to + v * lanes<T>, load(from + v * lanes<T>));
+        return;
+    }
+    pack_rows(from, g.b_k, columns, k, to, tile_columns<T>);
+}
+
+// A panel of A: `rows` rows from i on, k elements from p on, as k columns of tile_rows.
+template <class T> void pack_a(const Product<T>& g, int64_t p, int64_t k, int64_t i, int rows, T* to) {
+    const T* from = g.a + i * g.a_row + p * g.a_k;
+    if (g.a_row != 1) return pack_transposed(from, g.a_row, rows, k, to, tile_rows);
+    if (rows == tile_rows) return pack_rows(from, g.a_k, tile_rows, k, to, tile_rows);
+    pack_rows(from, g.a_k, rows, k, to, tile_rows);
+}
+
+} // namespace maillon::MAILLON_ISA
