@@ -65,6 +65,11 @@ class Generator:
         """The seed the stream began with, as the unsigned 64-bit integer PyTorch shows."""
         return self._seed
 
+    @property
+    def bit_generator(self) -> np.random.MT19937:
+        """The NumPy bit generator that the words come from: whoever draws from it draws from this stream."""
+        return self._twister
+
     def get_state(self) -> GeneratorState:
         """What decides all further draws; `set_state` takes it back."""
         twister = self._twister.state["state"]

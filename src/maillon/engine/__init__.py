@@ -1,47 +1,110 @@
-"""The engines that carry out training: today NumPy alone.
+"""The engines that carry out training: NumPy, link by link, and the compiled core, whole epochs of a plan.
 
-The room of the compiled core: `plan.py` will lower a chain, its loss and its rule to a flat list of operations, and
-`native.py` will run it. Until they stand, `choose` answers "numpy" or says why it cannot do otherwise.
+Both mean the same. `fit`, `predict` and `evaluate` take the core where it is installed and knows every link, the loss
+and the rule; `lower` shows the plan it would run, `compile` prepares a network for calls with one sample at a time.
 """
 
 import os
 from typing import Any
 
+from maillon.engine.lowering import NotLoweredError
+from maillon.engine.plan import Plan, PlanError
+from maillon.engine.predictor import Predictor
+from maillon.engine.processor import core, get_num_threads, instruction_set, set_num_threads
+from maillon.nn import Module
+from maillon.optim import Optim
+from maillon.optim.door import as_inputs, as_target
+
 ENGINES = ("auto", "numpy", "native")
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
-__all__ = ["ENGINES", "choose", "info"]
+__all__ = [
+    "ENGINES",
+    "FallbackWarning",
+    "NotLoweredError",
+    "Plan",
+    "PlanError",
+    "Predictor",
+    "choose",
+    "compile",
+    "get_num_threads",
+    "info",
+    "lower",
+    "set_num_threads",
+]
+
+
+class FallbackWarning(UserWarning):
+    """A training runs in NumPy although the core is there: something in it is not among what the core knows."""
 
 
 def choose(engine: str) -> str:
-    """The engine that will run: "numpy", for "auto" and "numpy".
+    """The engine that will run, "native" or "numpy"; "auto" takes the core where it is installed.
 
-    Raises ValueError for a name that is no engine, and RuntimeError for "native", which this version has not.
+    Raises ValueError for a name that is no engine, and RuntimeError for "native" where there is no core.
 
-    >>> choose("auto")
+    >>> choose("numpy")
     'numpy'
     """
     if engine not in ENGINES:
         raise ValueError(f"engine: expected 'auto', 'numpy' or 'native', got {engine!r}.")
-    if engine == "native":
-        raise RuntimeError(
-            "engine='native': this version of maillon has no compiled core. Pass engine='numpy', or 'auto', "
-            "which takes the fastest engine there is."
-        )
-    return "numpy"
+    if engine == "numpy" or core() is None:
+        if engine == "native":
+            raise RuntimeError(
+                "engine='native': this installation of maillon has no compiled core. Install it where there is a C++ "
+                "compiler, or pass engine='numpy', or 'auto', which takes the fastest engine there is."
+            )
+        return "numpy"
+    instruction_set()  # a wrong MAILLON_ISA is to be told now
+    return "native"
 
 
 def info() -> dict[str, Any]:
     """What "auto" stands for here: the engine, its instruction set (None: NumPy's own choice) and its threads."""
-    return {"engine": choose("auto"), "instruction_set": None, "threads": _threads()}
+    if core() is None:
+        return {"engine": "numpy", "instruction_set": None, "threads": _numpy_threads()}
+    return {"engine": "native", "instruction_set": instruction_set(), "threads": get_num_threads()}
 
 
-def _threads() -> int:
+def compile(network: Module) -> Predictor:
+    """Prepare a network for many calls: `predictor(x)` is its output in evaluation mode, at the least cost a call.
+
+    Meant for control loops that ask for one sample at a time. It follows later changes of the parameters.
+
+    >>> import numpy as np
+    >>> from maillon.nn import Linear, Sequential, Tanh
+    >>> predictor = compile(Sequential(Linear(8, 64), Tanh(), Linear(64, 2)))
+    >>> predictor(np.zeros(8, np.float32)).shape
+    (2,)
+    """
+    if not isinstance(network, Module):
+        raise TypeError(f"compile: expected a Module, got {type(network).__name__}. Give the network: optim.network.")
+    return Predictor(network)
+
+
+def lower(optim: Optim, x: Any, y: Any, sample_weight: Any = None) -> Plan:
+    """The plan of a learning step on a mini-batch like x, y: what the core carries out. `print` shows it.
+
+    Nothing runs, and nothing changes. Raises NotLoweredError with the reason where NumPy would have to do the work.
+
+    >>> import numpy as np
+    >>> from maillon.nn import Linear, MSELoss
+    >>> print(lower(Optim(Linear(1, 1), MSELoss(), 0.1), np.zeros((4, 1)), np.zeros((4, 1))))
+    """
+    from maillon.engine import native
+
+    dtype = optim.network.dtype
+    inputs = as_inputs(x, dtype)
+    target = inputs if y is x and not optim.loss.takes_labels else as_target(y, optim.loss, dtype)
+    weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
+    batches = native.Batches.of(inputs, target, weight, len(inputs), shuffle=False)
+    return native.plan_of(optim, batches)
+
+
+def _numpy_threads() -> int:
     """The threads NumPy's matrix products may use: what the environment allows, else the processors there are."""
     for variable in _THREAD_VARIABLES:
         value = os.environ.get(variable, "")
         if value.isdecimal() and int(value) > 0:
             return int(value)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return get_num_threads()

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from maillon import engine as engines
 from maillon.nn import Loss, Module
 from maillon.optim import Adam, Optim, Rule
 from maillon.random import Generator, resolve, using
@@ -57,7 +56,8 @@ def fit(
     clip_grad_norm: in each step the gradients are scaled down together to at most this norm; or clip_grad_value: each
     of their entries is brought into [−value, value]. Both > 0. An Optim given has its own.
     generator: where the order, and what links such as Dropout draw, come from; None is the global one.
-    engine: "auto" or "numpy"; "native" raises, there being no compiled core yet.
+    engine: "auto" runs whole epochs in the compiled core where that is installed and knows every link, the loss and
+    the rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
     progress: show a bar on the error stream; None shows it on a terminal.
 
     Returns the `History`. Ctrl-C ends the training after the current step, the history then marked `interrupted`;
@@ -71,7 +71,6 @@ def fit(
     >>> len(history), history["loss"][-1] < 1e-4
     (50, True)
     """
-    engines.choose(engine)
     batch_size = checks.whole_number("fit", "batch_size", batch_size, 1)
     epochs = checks.whole_number("fit", "epochs", epochs, 0)
     optim, x, y = _learner_and_data(network, loss, x, y, rule, clip_grad_norm, clip_grad_value)
@@ -95,6 +94,7 @@ def fit(
         hooks=hooks,
         schedule=schedule,
         progress=wanted(progress),
+        engine=engine,
     )
     with using(resolve(generator)):
         return training.run()

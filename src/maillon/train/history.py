@@ -25,6 +25,7 @@ class History:
     its steps all the same.
 
     `interrupted`: Ctrl-C ended the training. `stopped_early`: a callback did. `seconds`: the whole duration.
+    `engine`: what carried out the steps, "native" or "numpy".
 
     >>> history = History(["loss"])
     >>> history.append(loss=0.5)
@@ -38,6 +39,7 @@ class History:
         self.stopped_early = False
         self.steps = 0
         self.seconds = 0.0
+        self.engine = "numpy"
         self._best_epoch: int | None = None
 
     @property

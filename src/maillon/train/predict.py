@@ -1,10 +1,13 @@
 """What a network says of data, in mini-batches, with nothing kept and nothing drawn."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from maillon import engine as engines
+from maillon.engine import NotLoweredError
+from maillon.engine.predictor import Outputs
 from maillon.nn import Loss, Module, no_grad
 from maillon.optim.door import as_inputs
 from maillon.optim.learner import call
@@ -14,12 +17,13 @@ from maillon.train.modes import mode
 from maillon.train.scores import LossMean, Metric, joined, named_metrics, score
 
 
-def predict(network: Module, x: Any, batch_size: int = 1024) -> Any:
+def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto") -> Any:
     """The network's output for every row of x, in evaluation mode.
 
     x: an array, list, DataFrame or tensor, or a tuple or dict of them for a network of several inputs; real numbers
     are converted to the network's dtype. No rows give an output of no rows. batch_size: rows computed at a time,
-    at least 1: it bounds the memory and changes nothing else.
+    at least 1: it bounds the memory and changes nothing else. engine: "auto" takes the compiled core where it can,
+    "numpy" and "native" force one; `network(x)` is always NumPy.
 
     Returns the output, nested as the network's. Each link's mode is what it was afterwards.
 
@@ -32,7 +36,8 @@ def predict(network: Module, x: Any, batch_size: int = 1024) -> Any:
     inputs = as_inputs(x, network.dtype)
     rows = checks.common_length("predict", ("x", inputs), least=0)
     with mode(network, training=False), no_grad():
-        return joined([call(network, cut(inputs, i, min(i + size, rows))) for i in range(0, max(rows, 1), size)])
+        outputs = _outputs(network, engine)
+        return joined([outputs(cut(inputs, i, min(i + size, rows))) for i in range(0, max(rows, 1), size)])
 
 
 def evaluate(
@@ -43,12 +48,13 @@ def evaluate(
     metrics: str | Metric | Iterable[str | Metric] = (),
     batch_size: int = 1024,
     sample_weight: Any = None,
+    engine: str = "auto",
 ) -> dict[str, float]:
     """The loss and the metrics of the network on data, in evaluation mode.
 
     The loss is that of all samples under its own reduction ('mean' over all, else the total), weighted by
     sample_weight (n,) where given. metrics: names ("accuracy", "mse", "mae", "rmse", "r2" …) or functions of
-    (prediction, target); each is taken once, over all predictions, unweighted.
+    (prediction, target); each is taken once, over all predictions, unweighted. engine: as for `predict`.
 
     >>> import maillon
     >>> network = maillon.Linear(1, 1)
@@ -59,22 +65,48 @@ def evaluate(
     size = checks.whole_number("evaluate", "batch_size", batch_size, 1)
     chosen = named_metrics("evaluate", metrics, loss)
     data = Data.opened("evaluate", network.dtype, loss, x, y, sample_weight)
-    return evaluated(network, loss, data, chosen, size)
+    return evaluated(network, loss, data, chosen, size, engine)
 
 
-def evaluated(network: Module, loss: Loss, data: Data, metrics: dict[str, Metric], batch_size: int) -> dict[str, float]:
+def evaluated(
+    network: Module, loss: Loss, data: Data, metrics: dict[str, Metric], batch_size: int, engine: str
+) -> dict[str, float]:
     """As `evaluate`, of data already opened."""
     mean = LossMean(loss)
     predictions = []
     with mode(network, training=False), no_grad():
+        outputs = _outputs(network, engine)
         for x, y, weight in data.batches(batch_size):
-            prediction = call(network, x)
+            prediction = outputs(x)
             value = loss(prediction, y, weight)
             mean.add(float(value if loss.reduction != "none" else np.sum(value)))
             if metrics:
                 predictions.append(prediction)
     whole = joined(predictions) if metrics else None
     return {"loss": mean.value} | {name: score(name, metric, whole, data.y) for name, metric in metrics.items()}
+
+
+def _outputs(network: Module, engine: str) -> Callable[[Any], Any]:
+    """The function from a mini-batch of x to the network's output, by the engine that can."""
+
+    def in_numpy(x: Any) -> Any:
+        return call(network, x)
+
+    if engines.choose(engine) == "numpy":
+        return in_numpy
+    outputs = Outputs(network)
+
+    def in_core(x: Any) -> Any:
+        try:
+            return outputs(x)
+        except NotLoweredError as reason:
+            if engine == "native":
+                raise RuntimeError(
+                    f"engine='native': {reason}. Pass engine='auto' to compute in NumPy where it must."
+                ) from None
+            return in_numpy(x)
+
+    return in_core
 
 
 def _require_network(where: str, network: object) -> None:

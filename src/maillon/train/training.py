@@ -7,6 +7,7 @@ from typing import Any
 from maillon.optim import LambdaLR, NonFiniteLossError, Optim
 from maillon.train.callbacks import Hook, Hooks, State
 from maillon.train.checks import leaves
+from maillon.train.compiled import Compiled, compiled
 from maillon.train.feed import ArrayBatches, Data, GivenBatches
 from maillon.train.history import History
 from maillon.train.interrupt import Interrupt, deferred_interrupt
@@ -34,6 +35,7 @@ class Training:
         hooks: Hooks,
         schedule: Schedule | None,
         progress: bool,
+        engine: str,
     ) -> None:
         self.optim = optim
         self.batches = batches
@@ -43,6 +45,8 @@ class Training:
         self.hooks = hooks
         self.schedule = schedule
         self.progress = progress
+        self.engine = engine
+        self.core: Compiled | None = None
         names = ["loss", *metrics]
         validated = [f"val_{name}" for name in names] if validation is not None else []
         self.history = History(["epoch", *names, *validated, "lr", "seconds"])
@@ -55,8 +59,14 @@ class Training:
         begun = time.perf_counter()
         try:
             with learning(self.optim.network), deferred_interrupt() as self.interrupt:
+                self.core = compiled(self.engine, self.optim, self.batches)
+                self.history.engine = "numpy" if self.core is None else "native"
                 _call(self.hooks.train_begin, self.state)
-                self._epochs()
+                try:
+                    self._epochs()
+                finally:
+                    if self.core is not None:
+                        self.core.expose()
                 self.history.interrupted = self.interrupt.requested
                 self.history.stopped_early = self.state.stopping
                 _call(self.hooks.train_end, self.state)
@@ -70,6 +80,9 @@ class Training:
     def _epochs(self) -> None:
         if self.progress:
             self.bar = Bar(self.epochs, self.batches.steps)
+        if self.core is not None and self._unwatched:
+            self.core.epochs(self)
+            return
         scheduler = None
         for epoch in range(1, self.epochs + 1):
             if self.schedule is not None and scheduler is None:
@@ -78,11 +91,17 @@ class Training:
                 scheduler.step()
             self.state.epoch = epoch
             self._epoch()
-            if self._ending:
+            if self.ending:
                 break
 
     @property
-    def _ending(self) -> bool:
+    def _unwatched(self) -> bool:
+        """Whether nobody wants to do anything between two epochs."""
+        hooks = self.hooks.epoch_begin or self.hooks.step_end or self.hooks.epoch_end
+        return not (hooks or self.schedule or self.metrics or self.validation)
+
+    @property
+    def ending(self) -> bool:
         return self.interrupt.requested or self.state.stopping
 
     def _epoch(self) -> None:
@@ -90,16 +109,16 @@ class Training:
         begun = time.perf_counter()
         state, optim = self.state, self.optim
         _call(self.hooks.epoch_begin, state)
-        if self._ending:
+        if self.ending:
             return
         lr = float(optim.rule.param_groups[0]["lr"])
         mean, running = LossMean(optim.loss), RunningMetrics(self.metrics)
-        if not self._steps(mean, running):
+        if not (self._steps(mean, running) if self.core is None else self.core.steps(self, mean, running)):
             return
         state.loss = mean.value
         row = {"loss": mean.value} | running.values()
         if self.validation is not None:
-            scores = evaluated(optim.network, optim.loss, self.validation, self.metrics, _VALIDATION_BATCH)
+            scores = evaluated(optim.network, optim.loss, self.validation, self.metrics, _VALIDATION_BATCH, self.engine)
             row |= {f"val_{name}": value for name, value in scores.items()}
         self.history.append(epoch=state.epoch, **row, lr=lr, seconds=time.perf_counter() - begun)
         if self.bar is not None:

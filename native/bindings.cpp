@@ -1,0 +1,261 @@
+// What Python sees of the core. No arithmetic here: addresses and sizes come checked from engine/verify.py.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "isa.hpp"
+#include "pool.hpp"
+#include "program.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace maillon {
+
+namespace {
+
+using Table = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Numbers = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Addresses = nb::ndarray<const uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+template <class T> T* at(uint64_t address) { return reinterpret_cast<T*>(address); }
+
+double seconds_now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+const Core& core_named(const std::string& name) {
+    const Core* cores[max_cores];
+    const int count = available_cores(cores);
+    for (int i = 0; i < count; ++i)
+        if (name == cores[i]->name) return *cores[i];
+    throw std::invalid_argument("no instruction set " + name);
+}
+
+std::vector<std::string> instruction_sets() {
+    const Core* cores[max_cores];
+    const int count = available_cores(cores);
+    std::vector<std::string> names;
+    for (int i = 0; i < count; ++i) names.emplace_back(cores[i]->name);
+    return names;
+}
+
+struct Stream { // the words of a NumPy bit generator, which Python keeps alive and locks
+    explicit Stream(nb::capsule capsule) {
+        void* pointer = PyCapsule_GetPointer(capsule.ptr(), "BitGenerator");
+        if (pointer == nullptr) throw nb::python_error();
+        words.source = static_cast<BitGenerator*>(pointer);
+    }
+    WordStream words;
+};
+
+// One row of `table` an operation: its kind, its buffers (places in `addresses`, -1 for none), its sizes, its stream.
+struct Operations {
+    static constexpr size_t columns = 1 + max_buffers + max_sizes + 1;
+
+    Operations(const std::string& set, bool wide, int64_t rows, Table table, Numbers numbers, Addresses addresses,
+               const std::vector<Stream*>& streams)
+        : core(core_named(set)) {
+        if (table.shape(1) != columns || numbers.shape(1) != size_t(max_numbers) ||
+            numbers.shape(0) != table.shape(0))
+            throw std::invalid_argument("a table of operations has other columns");
+        operations.resize(table.shape(0));
+        for (size_t i = 0; i < operations.size(); ++i) {
+            const int64_t* row = table.data() + i * columns;
+            Operation& op = operations[i];
+            if (row[0] < 0 || row[0] >= int64_t(Kind::count_)) throw std::invalid_argument("no such operation");
+            op.kind = Kind(row[0]);
+            for (int b = 0; b < max_buffers; ++b) {
+                const int64_t place = row[1 + b];
+                if (place >= int64_t(addresses.shape(0))) throw std::invalid_argument("no such buffer");
+                op.buffers[b] = place < 0 ? nullptr : at<void>(addresses.data()[place]);
+            }
+            for (int s = 0; s < max_sizes; ++s) op.sizes[s] = row[1 + max_buffers + s];
+            for (int n = 0; n < max_numbers; ++n) op.numbers[n] = numbers.data()[i * max_numbers + n];
+            const int64_t stream = row[columns - 1];
+            if (stream >= int64_t(streams.size())) throw std::invalid_argument("no such stream");
+            op.words = stream < 0 ? nullptr : &streams[stream]->words;
+        }
+        program = {operations.data(), int64_t(operations.size()), rows, 0, wide};
+        core.prepare(program);
+    }
+
+    const Core& core;
+    std::vector<Operation> operations;
+    Program program;
+};
+
+struct Once {
+    const Core& core;
+    const Program& program;
+    bool fine = true;
+};
+
+bool run_program(const Operations& operations, int threads) {
+    Once once{operations.core, operations.program};
+    run_team(
+        threads,
+        [](void* context, const Team& team) {
+            auto& it = *static_cast<Once*>(context);
+            const bool fine = it.core.run(it.program, team);
+            if (team.rank == 0) it.fine = fine;
+        },
+        &once);
+    return once.fine;
+}
+
+struct Run {
+    const Core& core;
+    Training& training;
+    Slice& slice;
+};
+
+struct Trainer {
+    // feeds: address of the data, bytes a row, address of the batch, one line each
+    Trainer(Operations& whole, nb::object rest, Addresses feeds, int64_t rows, int64_t batch_size, uint64_t order,
+            nb::object words, uint64_t result)
+        : core(whole.core) {
+        training.whole = &whole.program;
+        if (!rest.is_none()) training.rest = &nb::cast<Operations&>(rest).program;
+        training.feed_count = int(feeds.shape(0) / 3);
+        if (training.feed_count > max_feeds) throw std::invalid_argument("too many feeds");
+        for (int i = 0; i < training.feed_count; ++i) {
+            const uint64_t* feed = feeds.data() + 3 * i;
+            training.feeds[i] = {at<const char>(feed[0]), int64_t(feed[1]), at<char>(feed[2])};
+        }
+        training.rows = rows;
+        training.batch_size = batch_size;
+        training.order = at<int64_t>(order);
+        if (!words.is_none()) {
+            training.words = &nb::cast<Stream&>(words).words;
+            training.shuffle = true;
+        }
+        training.result = at<const double>(result);
+    }
+
+    void record(uint64_t to, uint64_t prediction, int64_t row_bytes) {
+        training.record = at<char>(to);
+        training.prediction = at<const char>(prediction);
+        training.prediction_row_bytes = row_bytes;
+    }
+
+    std::tuple<int64_t, int64_t, int> run(int threads, int64_t max_steps, int64_t max_epochs, double seconds,
+                                          uint64_t epoch_totals) {
+        Slice slice;
+        slice.max_steps = max_steps;
+        slice.max_epochs = max_epochs;
+        slice.seconds = seconds;
+        slice.epoch_totals = at<double>(epoch_totals);
+        slice.clock = seconds_now;
+        slice.begun = seconds_now();
+        Run context{core, training, slice};
+        run_team(
+            threads,
+            [](void* given, const Team& team) {
+                auto& it = *static_cast<Run*>(given);
+                it.core.train(it.training, it.slice, team);
+            },
+            &context);
+        return {slice.steps, slice.epochs, int(slice.ending)};
+    }
+
+    const Core& core;
+    Training training;
+};
+
+template <class T>
+using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <class T> struct Factors {
+    const Core& core;
+    const T *a, *b;
+    T *c, *workspace;
+    int64_t m, n, k;
+    bool transposed;
+};
+
+// For tests and benchmarks: the shapes are checked in engine/native.py.
+template <class T>
+void matmul(const std::string& set, Matrix<const T> a, Matrix<const T> b, Matrix<T> c, uint64_t workspace,
+            bool transposed, int threads) {
+    Factors<T> factors{core_named(set),      a.data(),           b.data(),           c.data(), at<T>(workspace),
+                       int64_t(c.shape(0)), int64_t(c.shape(1)), int64_t(a.shape(1)), transposed};
+    nb::gil_scoped_release released;
+    run_team(
+        threads,
+        [](void* context, const Team& team) {
+            const auto& it = *static_cast<Factors<T>*>(context);
+            if constexpr (sizeof(T) == 4)
+                it.core.matmul_float(it.a, it.b, it.c, it.workspace, it.m, it.n, it.k, it.transposed, team);
+            else
+                it.core.matmul_double(it.a, it.b, it.c, it.workspace, it.m, it.n, it.k, it.transposed, team);
+        },
+        &factors);
+}
+
+template <class T>
+void elementary(const std::string& set, const std::string& name,
+                nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu> x,
+                nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu> y) {
+    const Core& core = core_named(set);
+    bool known;
+    if constexpr (sizeof(T) == 4)
+        known = core.elementary_float(name.c_str(), x.data(), y.data(), int64_t(x.shape(0)));
+    else
+        known = core.elementary_double(name.c_str(), x.data(), y.data(), int64_t(x.shape(0)));
+    if (!known) throw std::invalid_argument("no function " + name);
+}
+
+} // namespace
+
+} // namespace maillon
+
+#include "predictor.hpp"
+
+NB_MODULE(_core, m) {
+    using namespace maillon;
+    m.attr("KINDS") = int(Kind::count_);
+    m.attr("BUFFERS") = max_buffers;
+    m.attr("SIZES") = max_sizes;
+    m.attr("NUMBERS") = max_numbers;
+    m.def("instruction_sets", instruction_sets);
+    nb::class_<Stream>(m, "Stream")
+        .def(nb::init<nb::capsule>())
+        .def_prop_rw(
+            "drawn", [](const Stream& s) { return s.words.drawn; }, [](Stream& s, uint64_t n) { s.words.drawn = n; });
+    nb::class_<Operations>(m, "Program")
+        .def(nb::init<const std::string&, bool, int64_t, Table, Numbers, Addresses, const std::vector<Stream*>&>(),
+             nb::keep_alive<1, 8>())
+        .def_prop_ro("flops", [](const Operations& it) { return it.program.flops; })
+        .def("run", run_program, "threads"_a, nb::call_guard<nb::gil_scoped_release>());
+    nb::class_<Trainer>(m, "Training")
+        .def(nb::init<Operations&, nb::object, Addresses, int64_t, int64_t, uint64_t, nb::object, uint64_t>(),
+             "whole"_a, "rest"_a.none(), "feeds"_a, "rows"_a, "batch_size"_a, "order"_a, "words"_a.none(), "result"_a,
+             nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(), nb::keep_alive<1, 8>())
+        .def("record", &Trainer::record)
+        .def("run", &Trainer::run, nb::call_guard<nb::gil_scoped_release>())
+        .def_prop_rw(
+            "position", [](const Trainer& t) { return t.training.position; },
+            [](Trainer& t, int64_t position) { t.training.position = position; })
+        .def_prop_rw(
+            "total", [](const Trainer& t) { return t.training.total; },
+            [](Trainer& t, double total) { t.training.total = total; })
+        .def_prop_rw(
+            "size", [](const Trainer& t) { return t.training.size; },
+            [](Trainer& t, double size) { t.training.size = size; });
+    m.def("matmul", matmul<float>);
+    m.def("matmul", matmul<double>);
+    m.def("elementary", elementary<float>);
+    m.def("elementary", elementary<double>);
+    bind_predictor(m);
+}

@@ -1,0 +1,113 @@
+// Everything hot, for one instruction set.
+#include "gemm.hpp"
+#include "math.hpp"
+#include "operations.hpp"
+#include "training.hpp"
+
+namespace maillon::MAILLON_ISA {
+
+namespace {
+
+// Roughly 1 µs of work: what sharing it among threads costs.
+constexpr double worth_sharing = 60e3;
+
+template <class T> Carry function_of(Kind kind) {
+    switch (kind) {
+    case Kind::linear: return linear<T>;
+    case Kind::linear_grad_input: return linear_grad_input<T>;
+    case Kind::linear_grad_weight: return linear_grad_weight<T>;
+    case Kind::activation: return activation<T>;
+    case Kind::activation_grad: return activation_grad<T>;
+    case Kind::softmax: return softmax_values<T>;
+    case Kind::softmax_grad: return softmax_values_grad<T>;
+    case Kind::dropout: return dropout<T>;
+    case Kind::multiply: return multiplication<T>;
+    case Kind::element_loss: return element_loss_value<T>;
+    case Kind::class_loss: return class_loss_value<T>;
+    case Kind::sgd: return sgd_update<T>;
+    case Kind::adam: return adam_update<T>;
+    case Kind::clip_norm: return clip_norm<T>;
+    case Kind::clip_value: return clip_value<T>;
+    case Kind::count_: break;
+    }
+    return nullptr;
+}
+
+double cost(const Operation& op) {
+    const int64_t* size = op.sizes;
+    switch (op.kind) {
+    case Kind::linear:
+    case Kind::linear_grad_input:
+    case Kind::linear_grad_weight: return 2.0 * double(size[0]) * double(size[1]) * double(size[2]);
+    case Kind::softmax:
+    case Kind::softmax_grad:
+    case Kind::class_loss: return 20.0 * double(size[0]) * double(size[1]) * double(size[2]);
+    case Kind::element_loss: return 10.0 * double(size[0]) * double(size[1]);
+    case Kind::sgd:
+    case Kind::adam: return 10.0 * double(size[0]);
+    default: return 5.0 * double(size[0]);
+    }
+}
+
+bool shared(const Operation& op) {
+    if (op.kind == Kind::dropout || op.kind == Kind::clip_norm || op.kind == Kind::clip_value) return false;
+    return cost(op) >= worth_sharing;
+}
+
+void prepare(Program& program) {
+    for (int64_t i = 0; i < program.count; ++i) {
+        Operation& op = program.operations[i];
+        op.carry = program.wide ? function_of<double>(op.kind) : function_of<float>(op.kind);
+        op.alone = !shared(op);
+        program.flops += cost(op);
+    }
+    for (int64_t i = 0; i < program.count; ++i) {
+        const bool next_alone = i + 1 < program.count && program.operations[i + 1].alone;
+        program.operations[i].wait_after = !(program.operations[i].alone && next_alone);
+    }
+}
+
+template <class T>
+void matmul(const T* a, const T* b, T* c, T* workspace, int64_t m, int64_t n, int64_t k, bool transposed,
+            const Team& team) {
+    product<T>({m, n, k, a, k, 1, b, transposed ? 1 : n, transposed ? k : 1, c, n, nullptr, Begin::zero}, workspace,
+               team);
+}
+
+template <class T> using Elementary = Vec<T> (*)(Vec<T>);
+
+bool same(const char* a, const char* b) {
+    while (*a && *a == *b) ++a, ++b;
+    return *a == *b;
+}
+
+template <class T> bool elementary(const char* name, const T* x, T* y, int64_t n) {
+    const struct {
+        const char* name;
+        Elementary<T> function;
+    } known[] = {{"exp", [](Vec<T> v) { return exp(v); }},
+                 {"log", [](Vec<T> v) { return log(v); }},
+                 {"log1p", [](Vec<T> v) { return log1p(v); }},
+                 {"tanh", [](Vec<T> v) { return tanh(v); }},
+                 {"sigmoid", [](Vec<T> v) { return sigmoid(v); }}};
+    for (const auto& entry : known) {
+        if (!same(entry.name, name)) continue;
+        for (int64_t i = 0; i < n; i += lanes<T>) {
+            const int rest = int(n - i < lanes<T> ? n - i : lanes<T>);
+            store_partial(y + i, entry.function(load_partial(x + i, rest)), rest);
+        }
+        return true;
+    }
+    return false;
+}
+
+} // namespace
+
+#define MAILLON_TEXT_(x) #x
+#define MAILLON_TEXT(x) MAILLON_TEXT_(x)
+
+extern const Core core;
+const Core core{MAILLON_TEXT(MAILLON_ISA), prepare,       run_once,          train,
+                matmul<float>,             matmul<double>, elementary<float>, elementary<double>};
+
+} // namespace maillon::MAILLON_ISA

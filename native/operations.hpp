@@ -1,0 +1,221 @@
+// One function for each kind of operation: it takes what Python has laid out apart and calls the kernels. The order of
+// buffers, sizes and numbers is that of OPERATIONS in engine/operations.py.
+#pragma once
+
+#include "activations.hpp"
+#include "gemm.hpp"
+#include "losses.hpp"
+#include "program.hpp"
+#include "rules.hpp"
+#include "simd.hpp"
+
+namespace maillon::MAILLON_ISA {
+
+template <class T> MAILLON_INLINE T* real(const Operation& op, int i) { return static_cast<T*>(op.buffers[i]); }
+MAILLON_INLINE double* doubles(const Operation& op, int i) { return static_cast<double*>(op.buffers[i]); }
+
+inline constexpr int64_t grain = 64; // elements: no two threads write to one cache line
+
+// What the product of a share of rows leaves in the cache gets its activation from the thread that computed it only if
+// both split alike; splitting again by rows costs one wait and is simple.
+// buffers: x, weight, bias?, y, workspace; sizes: rows, inputs, outputs, activation; numbers: slope
+template <class T> bool linear(const Operation& op, const Team& team) {
+    const int64_t rows = op.sizes[0], inputs = op.sizes[1], outputs = op.sizes[2];
+    const T* bias = real<T>(op, 2);
+    T* y = real<T>(op, 3);
+    product<T>({rows, outputs, inputs, real<T>(op, 0), inputs, 1, real<T>(op, 1), 1, inputs, y, outputs, bias,
+                bias ? Begin::bias : Begin::zero},
+               real<T>(op, 4), team);
+    if (const auto kind = Activation(op.sizes[3]); kind != Activation::none) {
+        team.wait();
+        const Span part = share(rows * outputs, grain, team);
+        activate<T>(kind, T(op.numbers[0]), y + part.begin, y + part.begin, part.end - part.begin);
+    }
+    return true;
+}
+
+// buffers: dy, weight, reference?, dx, workspace; sizes: rows, inputs, outputs, activation; numbers: slope
+template <class T> bool linear_grad_input(const Operation& op, const Team& team) {
+    const int64_t rows = op.sizes[0], inputs = op.sizes[1], outputs = op.sizes[2];
+    T* dx = real<T>(op, 3);
+    product<T>({rows, inputs, outputs, real<T>(op, 0), outputs, 1, real<T>(op, 1), inputs, 1, dx, inputs, nullptr,
+                Begin::zero},
+               real<T>(op, 4), team);
+    if (const auto kind = Activation(op.sizes[3]); kind != Activation::none) {
+        team.wait();
+        const Span part = share(rows * inputs, grain, team);
+        activate_grad<T>(kind, T(op.numbers[0]), dx + part.begin, real<T>(op, 2) + part.begin, dx + part.begin,
+                         part.end - part.begin);
+    }
+    return true;
+}
+
+// buffers: dy, x, dweight, dbias?, workspace; sizes: rows, inputs, outputs, keep
+template <class T> bool linear_grad_weight(const Operation& op, const Team& team) {
+    const int64_t rows = op.sizes[0], inputs = op.sizes[1], outputs = op.sizes[2];
+    const bool keep = op.sizes[3] != 0;
+    const T* dy = real<T>(op, 0);
+    product<T>({outputs, inputs, rows, dy, 1, outputs, real<T>(op, 1), inputs, 1, real<T>(op, 2), inputs, nullptr,
+                keep ? Begin::keep : Begin::zero},
+               real<T>(op, 4), team);
+    if (T* dbias = real<T>(op, 3)) column_sums<T>(dy, rows, outputs, dbias, keep, team);
+    return true;
+}
+
+// buffers: x, y; sizes: n, activation; numbers: slope
+template <class T> bool activation(const Operation& op, const Team& team) {
+    const Span part = share(op.sizes[0], grain, team);
+    activate<T>(Activation(op.sizes[1]), T(op.numbers[0]), real<T>(op, 0) + part.begin, real<T>(op, 1) + part.begin,
+                part.end - part.begin);
+    return true;
+}
+
+// buffers: dy, reference, dx; sizes: n, activation; numbers: slope
+template <class T> bool activation_grad(const Operation& op, const Team& team) {
+    const Span part = share(op.sizes[0], grain, team);
+    activate_grad<T>(Activation(op.sizes[1]), T(op.numbers[0]), real<T>(op, 0) + part.begin,
+                     real<T>(op, 1) + part.begin, real<T>(op, 2) + part.begin, part.end - part.begin);
+    return true;
+}
+
+// buffers: x, y; sizes: outer, size, inner, log
+template <class T> bool softmax_values(const Operation& op, const Team& team) {
+    softmax<T>(real<T>(op, 0), real<T>(op, 1), op.sizes[1], op.sizes[2], share(op.sizes[0] * op.sizes[2], grain, team),
+               op.sizes[3] != 0);
+    return true;
+}
+
+// buffers: dy, y, dx; sizes: outer, size, inner, log
+template <class T> bool softmax_values_grad(const Operation& op, const Team& team) {
+    softmax_grad<T>(real<T>(op, 0), real<T>(op, 1), real<T>(op, 2), op.sizes[1], op.sizes[2],
+                    share(op.sizes[0] * op.sizes[2], grain, team), op.sizes[3] != 0);
+    return true;
+}
+
+// One word of the generator an element, in order: this cannot be shared.
+// buffers: x, y, mask; sizes: n, stream; numbers: p
+template <class T> bool dropout(const Operation& op, const Team&) {
+    const T* x = real<T>(op, 0);
+    T *y = real<T>(op, 1), *mask = real<T>(op, 2);
+    const double p = op.numbers[0];
+    const T limit = T(float(p)), kept = p < 1 ? T(1) / T(1 - p) : T(1);
+    for (int64_t i = 0; i < op.sizes[0]; ++i) {
+        const float unit = float(op.words->next() & 0xffffffu) * 0x1p-24f;
+        mask[i] = T(unit) >= limit ? kept : T(0);
+        y[i] = x[i] * mask[i];
+    }
+    return true;
+}
+
+// buffers: a, b, out; sizes: n
+template <class T> bool multiplication(const Operation& op, const Team& team) {
+    const Span part = share(op.sizes[0], grain, team);
+    multiply<T>(real<T>(op, 0) + part.begin, real<T>(op, 1) + part.begin, real<T>(op, 2) + part.begin,
+                part.end - part.begin);
+    return true;
+}
+
+enum class Reduction : int64_t { mean, sum };
+
+// The rows' totals made one number, by every thread for itself: what follows depends on it.
+inline double totalled(const double* row_totals, int64_t rows) {
+    double total = 0;
+    for (int64_t i = 0; i < rows; ++i) total += row_totals[i];
+    return total;
+}
+
+template <class T> bool loss_result(const Operation& op, int totals, int64_t rows, double denominator, bool valid,
+                                    const Team& team) {
+    double* row_totals = doubles(op, totals);
+    if (!valid) row_totals[0] = __builtin_nan(""); // whoever finds it tells all
+    team.wait();
+    double value = totalled(row_totals, rows);
+    const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
+    if (mean) value /= denominator;
+    if (team.rank == 0) {
+        doubles(op, totals + 1)[0] = double(T(value));
+        doubles(op, totals + 1)[1] = mean ? denominator : 1;
+    }
+    return __builtin_isfinite(T(value));
+}
+
+// buffers: prediction, target, weight?, pos_weight?, sample_weight?, grad?, row_totals, result
+// sizes: rows, columns, kind, reduction
+template <class T> bool element_loss_value(const Operation& op, const Team& team) {
+    const int64_t rows = op.sizes[0], columns = op.sizes[1];
+    const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
+    const double denominator = double(rows * columns);
+    const bool valid = element_loss<T>(ElementLoss(op.sizes[2]), real<T>(op, 0), real<T>(op, 1), real<T>(op, 2),
+                                       real<T>(op, 3), real<T>(op, 4), mean ? T(1) / T(denominator) : T(1),
+                                       real<T>(op, 5), doubles(op, 6), columns, share(rows, 8, team));
+    return loss_result<T>(op, 6, rows, denominator, valid, team);
+}
+
+inline constexpr int64_t from_logits_flag = 1, likelihood_flag = 2;
+
+// buffers: scores, labels?, distribution?, class_weight?, sample_weight?, grad?, row_totals, result
+// sizes: outer, classes, inner, reduction, flags, ignore_index; numbers: smoothing
+template <class T> bool class_loss_value(const Operation& op, const Team& team) {
+    const int64_t samples = op.sizes[0] * op.sizes[2], flags = op.sizes[4];
+    const Classes<T> classes{real<T>(op, 0), static_cast<const int64_t*>(op.buffers[1]), real<T>(op, 2),
+                             real<T>(op, 3), real<T>(op, 4), op.numbers[0], op.sizes[5],
+                             (flags & from_logits_flag) != 0, (flags & likelihood_flag) != 0, op.sizes[1],
+                             op.sizes[2]};
+    const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
+    const double denominator = mean ? class_count<T>(classes, Span{0, samples}) : 1;
+    const bool valid = class_loss<T>(classes, mean ? T(1) / T(denominator) : T(1), real<T>(op, 5), doubles(op, 6),
+                                     share(samples, 8, team));
+    return loss_result<T>(op, 6, samples, denominator, valid, team);
+}
+
+// buffers: parameter, grad, velocity?, options (lr, momentum, dampening, weight_decay), count
+// sizes: n, nesterov, maximize
+template <class T> bool sgd_update(const Operation& op, const Team& team) {
+    const Span part = share(op.sizes[0], grain, team);
+    const double* option = doubles(op, 3);
+    T* velocity = real<T>(op, 2);
+    auto* count = static_cast<int64_t*>(op.buffers[4]);
+    const bool first = *count == 0;
+    sgd<T>(real<T>(op, 0) + part.begin, real<T>(op, 1) + part.begin, velocity ? velocity + part.begin : nullptr, first,
+           option[0], option[1], option[2], option[3], op.sizes[1] != 0, op.sizes[2] != 0, part.end - part.begin);
+    if (velocity) {
+        team.wait();
+        if (team.rank == 0) ++*count;
+    }
+    return true;
+}
+
+// buffers: parameter, grad, mean, square, largest?, options (lr, beta1, beta2, eps, weight_decay), count
+// sizes: n, maximize
+template <class T> bool adam_update(const Operation& op, const Team& team) {
+    const Span part = share(op.sizes[0], grain, team);
+    const double* option = doubles(op, 5);
+    T* largest = real<T>(op, 4);
+    auto* count = static_cast<int64_t*>(op.buffers[6]);
+    const int64_t step = *count + 1;
+    adam<T>(real<T>(op, 0) + part.begin, real<T>(op, 1) + part.begin, real<T>(op, 2) + part.begin,
+            real<T>(op, 3) + part.begin, largest ? largest + part.begin : nullptr, step, option[0], option[1],
+            option[2], option[3], option[4], op.sizes[1] != 0, part.end - part.begin);
+    team.wait();
+    if (team.rank == 0) *count = step;
+    return true;
+}
+
+// All gradients lie side by side, with zeros between them.
+// buffers: gradients, options (limit); sizes: n
+template <class T> bool clip_norm(const Operation& op, const Team&) {
+    T* gradients = real<T>(op, 0);
+    const int64_t n = op.sizes[0];
+    const double norm = __builtin_sqrt(square_sum<T>(gradients, n));
+    const double factor = *doubles(op, 1) / (norm + 1e-6);
+    scale<T>(gradients, T(factor > 1 ? 1 : factor), n); // a norm that is not a number spoils the gradients, as in NumPy
+    return true;
+}
+
+// buffers: gradients, options (limit); sizes: n
+template <class T> bool clip_value(const Operation& op, const Team&) {
+    clip<T>(real<T>(op, 0), T(*doubles(op, 1)), op.sizes[0]);
+    return true;
+}
+
+} // namespace maillon::MAILLON_ISA

@@ -1,0 +1,126 @@
+// What the core is given: operations over buffers, all addresses known, all sizes checked by the verifier in Python.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "team.hpp"
+
+namespace maillon {
+
+// The numbers are those of OPERATIONS in engine/operations.py, and so is the order of buffers, sizes and numbers.
+enum class Kind : int64_t {
+    linear,
+    linear_grad_input,
+    linear_grad_weight,
+    activation,
+    activation_grad,
+    softmax,
+    softmax_grad,
+    dropout,
+    multiply,
+    element_loss,
+    class_loss,
+    sgd,
+    adam,
+    clip_norm,
+    clip_value,
+    count_
+};
+
+inline constexpr int max_buffers = 10, max_sizes = 8, max_numbers = 4;
+
+// numpy/random/bitgen.h: what the capsule of every NumPy bit generator points to.
+struct BitGenerator {
+    void* state;
+    uint64_t (*next_uint64)(void*);
+    uint32_t (*next_uint32)(void*);
+    double (*next_double)(void*);
+    uint64_t (*next_raw)(void*);
+};
+
+struct WordStream { // a stream of words, and how many of them were drawn
+    BitGenerator* source = nullptr;
+    uint64_t drawn = 0;
+    uint32_t next() {
+        ++drawn;
+        return source->next_uint32(source->state);
+    }
+};
+
+struct Operation;
+// Carries out an operation; false when the numbers went wrong (a loss that is not finite), the same for all threads.
+using Carry = bool (*)(const Operation&, const Team&);
+
+struct Operation {
+    Carry carry = nullptr;
+    bool alone = false;      // too small to share: the first thread does it
+    bool wait_after = false; // the others' next operation may read what this one wrote
+    void* buffers[max_buffers] = {};
+    int64_t sizes[max_sizes] = {};
+    double numbers[max_numbers] = {};
+    WordStream* words = nullptr;
+    Kind kind = Kind::count_;
+};
+
+struct Program { // the operations of one step on so many rows
+    Operation* operations = nullptr;
+    int64_t count = 0;
+    int64_t rows = 0;
+    double flops = 0; // what a step costs, roughly: whether threads and clocks pay
+    bool wide = false; // float64
+};
+
+struct Feed { // rows of data, copied to where the program reads its batch
+    const char* data;
+    int64_t row_bytes;
+    char* batch;
+};
+
+inline constexpr int max_feeds = 4;
+
+enum class Ending : int { steps, epochs, time, trouble };
+
+struct Training {
+    Program* whole = nullptr; // a full mini-batch
+    Program* rest = nullptr;  // the last, shorter one of an epoch; null when there is none
+    Feed feeds[max_feeds] = {};
+    int feed_count = 0;
+    int64_t rows = 0, batch_size = 0;
+    bool shuffle = false;
+    int64_t* order = nullptr; // of the rows in this epoch; null when not shuffled
+    WordStream* words = nullptr;   // for the order
+    const double* result = nullptr; // the last step's loss, and what its mean was divided by (1 for sums)
+    const char* prediction = nullptr;
+    int64_t prediction_row_bytes = 0;
+    char* record = nullptr; // every step's prediction, one after the other; null when nobody wants them
+
+    int64_t position = 0; // rows of this epoch already seen
+    double total = 0, size = 0; // of the epoch: Σ loss · its denominator, Σ denominators
+};
+
+struct Slice { // how far to go, and how far it went
+    int64_t max_steps, max_epochs;
+    double seconds, begun;
+    double* epoch_totals; // total, size, seconds since the slice began: three for each epoch that ended
+
+    int64_t steps = 0, epochs = 0;
+    Ending ending = Ending::steps;
+    std::atomic<int64_t> stop_at{-1}; // the step after which all threads stop
+    double (*clock)();
+};
+
+struct Core { // the same functions, compiled for one instruction set
+    const char* name;
+    void (*prepare)(Program&);
+    bool (*run)(const Program&, const Team&);
+    void (*train)(Training&, Slice&, const Team&);
+    void (*matmul_float)(const float* a, const float* b, float* c, float* workspace, int64_t m, int64_t n, int64_t k,
+                         bool transposed, const Team&);
+    void (*matmul_double)(const double* a, const double* b, double* c, double* workspace, int64_t m, int64_t n,
+                          int64_t k, bool transposed, const Team&);
+    bool (*elementary_float)(const char* name, const float* x, float* y, int64_t n);
+    bool (*elementary_double)(const char* name, const double* x, double* y, int64_t n);
+};
+
+} // namespace maillon

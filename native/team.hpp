@@ -1,0 +1,30 @@
+// The threads that carry out one operation together. Work is split so that no element's arithmetic depends on the
+// split: each is computed whole by one thread.
+#pragma once
+
+#include <cstdint>
+
+namespace maillon {
+
+class Barrier; // pool.hpp
+
+struct Team {
+    int rank = 0, size = 1;
+    Barrier* barrier = nullptr;
+    void wait() const; // until every thread of the team is here; returns at once in a team of one
+};
+
+struct Span {
+    int64_t begin, end;
+};
+
+// This thread's part of n items, in whole grains (the last one may be short).
+inline Span share(int64_t n, int64_t grain, const Team& team) {
+    if (team.size == 1) return {0, n};
+    const int64_t grains = (n + grain - 1) / grain;
+    const int64_t begin = grains * team.rank / team.size * grain;
+    const int64_t end = grains * (team.rank + 1) / team.size * grain;
+    return {begin < n ? begin : n, end < n ? end : n};
+}
+
+} // namespace maillon

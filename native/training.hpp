@@ -1,0 +1,132 @@
+// The loop over steps, carried out by every thread of a team side by side.
+#pragma once
+
+#include "program.hpp"
+#include "simd.hpp"
+
+namespace maillon::MAILLON_ISA {
+
+// The operations of one step. All threads get the same answer: whether the step was carried out whole.
+inline bool run_once(const Program& program, const Team& team) {
+    const Operation *op = program.operations, *end = op + program.count;
+    if (team.size == 1) {
+        for (; op != end; ++op)
+            if (!op->carry(*op, team)) return false;
+        return true;
+    }
+    const Team one{};
+    for (; op != end; ++op) {
+        bool fine = true;
+        if (!op->alone)
+            fine = op->carry(*op, team);
+        else if (team.rank == 0)
+            fine = op->carry(*op, one);
+        if (op->wait_after) team.wait();
+        if (op->kind == Kind::element_loss || op->kind == Kind::class_loss) {
+            const double* result = static_cast<const double*>(op->buffers[7]);
+            if (op->alone) { // the others have not seen it
+                if (!op->wait_after) team.wait();
+                fine = __builtin_isfinite(result[0]);
+            }
+        }
+        if (!fine) {
+            team.wait(); // nobody may still be reading what the next step overwrites
+            return false;
+        }
+    }
+    return true;
+}
+
+// 0, 1, … in random order: Fisher and Yates' shuffle with PyTorch's words, as Generator.randperm.
+inline void permute(int64_t* order, int64_t n, WordStream& words) {
+    for (int64_t i = 0; i < n; ++i) order[i] = i;
+    for (int64_t i = 0; i + 1 < n; ++i) {
+        const int64_t j = i + int64_t(words.next() % uint32_t(n - i));
+        const int64_t other = order[j];
+        order[j] = order[i];
+        order[i] = other;
+    }
+}
+
+MAILLON_INLINE void copy_row(char* to, const char* from, int64_t bytes) {
+    if (bytes == 4) {
+        std::memcpy(to, from, 4);
+    } else if (bytes == 8) {
+        std::memcpy(to, from, 8);
+    } else {
+        std::memcpy(to, from, size_t(bytes));
+    }
+}
+
+// The mini-batch that begins at `position`, copied to where the program reads it.
+inline void gather(const Training& t, int64_t position, int64_t rows, const Team& team) {
+    for (int f = 0; f < t.feed_count; ++f) {
+        const Feed& feed = t.feeds[f];
+        const Span part = share(rows, 1, team);
+        if (t.order == nullptr) {
+            std::memcpy(feed.batch + part.begin * feed.row_bytes, feed.data + (position + part.begin) * feed.row_bytes,
+                        size_t((part.end - part.begin) * feed.row_bytes));
+            continue;
+        }
+        for (int64_t i = part.begin; i < part.end; ++i)
+            copy_row(feed.batch + i * feed.row_bytes, feed.data + t.order[position + i] * feed.row_bytes,
+                     feed.row_bytes);
+    }
+}
+
+// What the first thread alone keeps: the losses, the clock, the end of an epoch.
+inline void record_step(Training& t, Slice& slice, int64_t position, int64_t rows) {
+    t.total += t.result[0] * t.result[1];
+    t.size += t.result[1];
+    if (t.record != nullptr) {
+        const int64_t bytes = rows * t.prediction_row_bytes;
+        std::memcpy(t.record, t.prediction, size_t(bytes));
+        t.record += bytes;
+    }
+    t.position = position;
+    ++slice.steps;
+    if (position < t.rows) return;
+    double* row = slice.epoch_totals + 3 * slice.epochs++;
+    row[0] = t.total;
+    row[1] = t.size;
+    row[2] = slice.clock() - slice.begun;
+    t.total = t.size = 0;
+    t.position = 0;
+}
+
+// Until a limit of the slice: every thread walks the same steps and knows by itself where it is; only whether time is
+// up is told, one step ahead, by the first thread.
+inline void train(Training& t, Slice& slice, const Team& team) {
+    const double costs = t.whole->flops; // looking at the clock costs some 25 ns
+    const int64_t interval = costs > 1e6 ? 1 : costs < 1e3 ? 256 : int64_t(1e6 / costs) / 4 + 1;
+    int64_t position = t.position, epochs = 0, step = 0;
+    for (;; ++step) {
+        const int64_t rows = t.rows - position < t.batch_size ? t.rows - position : t.batch_size;
+        const Program& program = rows == t.batch_size ? *t.whole : *t.rest;
+        if (team.rank == 0) {
+            if (position == 0 && t.shuffle) permute(t.order, t.rows, *t.words);
+            if (step % interval == 0 && slice.clock() - slice.begun > slice.seconds)
+                slice.stop_at.store(step, std::memory_order_relaxed);
+        }
+        if (position == 0 && t.shuffle) team.wait();
+        gather(t, position, rows, team);
+        team.wait();
+        if (!run_once(program, team)) {
+            if (team.rank == 0) slice.ending = Ending::trouble;
+            return;
+        }
+        position += rows;
+        if (team.rank == 0) record_step(t, slice, position, rows);
+        if (position == t.rows) {
+            position = 0;
+            ++epochs;
+        }
+        const bool enough_epochs = epochs == slice.max_epochs, enough_steps = step + 1 == slice.max_steps;
+        const bool time_up = slice.stop_at.load(std::memory_order_relaxed) == step;
+        if (!(enough_epochs || enough_steps || time_up)) continue;
+        if (team.rank == 0) slice.ending = enough_epochs ? Ending::epochs : enough_steps ? Ending::steps : Ending::time;
+        return;
+    }
+}
+
+} // namespace maillon::MAILLON_ISA

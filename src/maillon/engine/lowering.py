@@ -1,0 +1,320 @@
+"""Links to operations: a table keyed by exact type, and the walk along the chain that uses it.
+
+A row of LINKS adds the operations of the link's forward and returns its output, with the function that adds those of
+its backward. What the table lacks raises NotLoweredError, and NumPy does the work.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from maillon import random
+from maillon.engine.operations import ACTIVATIONS, OPERATIONS
+from maillon.engine.plan import Buffer, Operation
+from maillon.nn import (
+    Dropout,
+    Flatten,
+    Identity,
+    LeakyReLU,
+    Linear,
+    LogSoftmax,
+    Module,
+    Parameter,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from maillon.typing import Array, DType
+
+_ALIGNMENT = 64  # bytes: a cache line, and the widest register
+
+
+class NotLoweredError(Exception):
+    """What the core does not do, and why: the reason is a sentence about it."""
+
+
+class Memory:
+    """Arrays by name. The plans of one training, on full and on shorter mini-batches, share them."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, Array] = {}
+
+    def take(self, name: str, size: int, dtype: DType) -> Array:
+        """An aligned array of `size` elements: the beginning of the one known by that name, where it is large enough."""
+        known = self._arrays.get(name)
+        if known is None or known.size < size or known.dtype != dtype:
+            known = self._arrays[name] = aligned(size, dtype)
+        return known[:size]
+
+
+def aligned(size: int, dtype: DType) -> Array:
+    """Zeros, beginning at a cache line."""
+    raw = np.zeros(size * dtype.itemsize + _ALIGNMENT, np.uint8)
+    start = -raw.__array_interface__["data"][0] % _ALIGNMENT
+    return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
+@dataclass(frozen=True)
+class Value:
+    """What flows along the chain: a buffer, read as an array of this shape."""
+
+    buffer: Buffer
+    shape: tuple[int, ...]
+
+
+Backward = Callable[[Buffer, bool], Buffer | None]
+"""From ∂loss/∂output, and whether ∂loss/∂input is wanted, to the latter."""
+
+
+class Builder:
+    """The operations so far, and the memory they use."""
+
+    def __init__(self, dtype: DType, memory: Memory, gradients: "Gradients | None" = None) -> None:
+        self.dtype = dtype
+        self.memory = memory
+        self.gradients = gradients
+        self.operations: list[Operation] = []
+        self.streams: list[random.Generator] = []
+        self._parameters: dict[int, Buffer] = {}
+        self._written: set[int] = set()  # gradients that a first operation has set, and others add to
+
+    @property
+    def training(self) -> bool:
+        return self.gradients is not None
+
+    def buffer(self, name: str, shape: tuple[int, ...], dtype: Any = None) -> Buffer:
+        """A buffer of the plan's own, in the plan's dtype unless another is given."""
+        array = self.memory.take(name, math.prod(shape), self.dtype if dtype is None else np.dtype(dtype))
+        return Buffer(name, array, shape)
+
+    def constant(self, name: str, values: Array) -> Buffer:
+        """A copy of values that do not change, in the plan's dtype."""
+        array = aligned(values.size, self.dtype)
+        array[:] = values.reshape(-1)
+        return Buffer(name, array, values.shape, read_only=True)
+
+    def parameter(self, name: str, parameter: Parameter) -> Buffer:
+        """The parameter's own array, updated in place."""
+        if parameter.data.dtype != self.dtype:
+            raise NotLoweredError(f"{name} is {parameter.data.dtype}, not {self.dtype}")
+        flags = parameter.data.flags
+        if type(parameter.data) is not np.ndarray or not (flags.c_contiguous and flags.aligned and flags.writeable):
+            raise NotLoweredError(f"{name} is not an aligned, writable array in C order")
+        return self._parameters.setdefault(id(parameter), Buffer(name, parameter.data, parameter.shape))
+
+    def gradient(self, parameter: Parameter) -> tuple[Buffer | None, bool]:
+        """Where ∂loss/∂parameter goes, None where nobody wants it, and whether to add to what is there."""
+        buffer = None if self.gradients is None else self.gradients.buffer(parameter)
+        keep = id(parameter) in self._written
+        self._written.add(id(parameter))
+        return buffer, keep
+
+    def add(
+        self, kind: str, part: str, operands: dict[str, Buffer | None], sizes: tuple[int, ...], **numbers: Any
+    ) -> None:
+        """An operation; operands that are None are absent, sizes are in the order of the table."""
+        spec = OPERATIONS[kind]
+        stream = numbers.pop("stream", None)
+        present = {name: buffer for name, buffer in operands.items() if buffer is not None}
+        named = dict(zip(spec.sizes, sizes, strict=True))
+        for operand in spec.operands:
+            if operand.name == "workspace":
+                present["workspace"] = self.buffer("workspace", (operand.extent(named),))
+        values = {name: float(numbers.get(name, 0.0)) for name in spec.numbers}
+        self.operations.append(Operation(kind, part, present, named, values, stream))
+
+    def stream(self, generator: random.Generator) -> int:
+        """The number of a generator among those the plan draws from."""
+        if generator not in self.streams:
+            self.streams.append(generator)
+        return self.streams.index(generator)
+
+    def last_is(self, kind: str, operand: str, buffer: Buffer) -> bool:
+        """Whether the last operation is of this kind, without an activation yet, and made this buffer."""
+        last = self.operations[-1] if self.operations else None
+        return (
+            last is not None and last.kind == kind and last.operands[operand] is buffer and not last.sizes["activation"]
+        )
+
+    def amend(self, operands: dict[str, Buffer], activation: str, slope: float) -> None:
+        """Let the last operation apply an activation, or its derivative, to what it writes."""
+        last = self.operations[-1]
+        sizes = {**last.sizes, "activation": ACTIVATIONS.index(activation)}
+        self.operations[-1] = replace(
+            last, operands={**last.operands, **operands}, sizes=sizes, numbers={"slope": slope}
+        )
+
+
+class Gradients:
+    """One array for all gradients, each at a cache line of its own, zeros between them."""
+
+    def __init__(self, parameters: list[tuple[str, Parameter]], dtype: DType) -> None:
+        step = _ALIGNMENT // dtype.itemsize
+        starts, size = [], 0
+        for _, parameter in parameters:
+            starts.append(size)
+            size += -(-parameter.size // step) * step
+        self.whole = Buffer("gradients", aligned(size, dtype), (size,))
+        self._buffers = {
+            id(parameter): Buffer(f"d{name}", self.whole.array[start : start + parameter.size], parameter.shape)
+            for (name, parameter), start in zip(parameters, starts, strict=True)
+        }
+
+    def buffer(self, parameter: Parameter) -> Buffer | None:
+        return self._buffers.get(id(parameter))
+
+
+def leaves(name: str, module: Module) -> Iterator[tuple[str, Module]]:
+    """The links of nested chains, in order, with their names in the state_dict."""
+    if type(module) is Sequential:
+        for key, link in module.named_children():
+            yield from leaves(f"{name}.{key}" if name else key, link)
+    else:
+        yield name, module
+
+
+def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, list[tuple[Module, Backward]]]:
+    """The chain's output, and what each link's backward adds."""
+    walked = []
+    for name, link in leaves("", network):
+        row = LINKS.get(type(link))
+        if row is None:
+            raise NotLoweredError(f"{f'[{name}] ' if name else ''}{link!r} is not among the links it knows")
+        x, backward = row(builder, link, name, x)
+        walked.append((link, backward))
+    return x, walked
+
+
+def lower_backward(walked: list[tuple[Module, Backward]], grad: Buffer) -> None:
+    """Down to the first link that trains, and without that link's input gradient."""
+    trains = [link.trains() for link, _ in walked]
+    for place in range(len(walked) - 1, -1, -1):
+        if not any(trains[: place + 1]):
+            return
+        dx = walked[place][1](grad, any(trains[:place]))
+        if dx is None:
+            return
+        grad = dx
+
+
+def _linear(builder: Builder, link: Linear, name: str, x: Value) -> tuple[Value, Backward]:
+    inputs, outputs = link.in_features, link.out_features
+    if not x.shape or x.shape[-1] != inputs:
+        raise NotLoweredError(f"[{name}] {link!r} does not take the shape {x.shape}")
+    rows = math.prod(x.shape[:-1])
+    dot = f"{name}." if name else ""
+    weight = builder.parameter(f"{dot}weight", link.weight)
+    bias = None if link.bias is None else builder.parameter(f"{dot}bias", link.bias)
+    y = builder.buffer(f"{dot}y", (rows, outputs))
+    builder.add(
+        "linear", "forward", {"x": x.buffer, "weight": weight, "bias": bias, "y": y}, (rows, inputs, outputs, 0)
+    )
+
+    def backward(dy: Buffer, wanted: bool) -> Buffer | None:
+        dweight, keep = builder.gradient(link.weight) if link.weight.requires_grad else (None, False)
+        dbias = None
+        if link.bias is not None and link.bias.requires_grad:
+            dbias, keep_bias = builder.gradient(link.bias)
+            if dweight is None and dbias is not None:
+                dweight, keep = builder.buffer(f"d{dot}weight, unwanted", (outputs, inputs)), keep_bias
+            elif keep_bias != keep:
+                raise NotLoweredError(f"[{name}] {link!r} shares its weight but not its bias")
+        if dweight is not None:
+            operands = {"dy": dy, "x": x.buffer, "dweight": dweight, "dbias": dbias}
+            builder.add("linear_grad_weight", "backward", operands, (rows, inputs, outputs, int(keep)))
+        if not wanted:
+            return None
+        dx = builder.buffer(f"d{x.buffer.name}", (rows, inputs))
+        operands = {"dy": dy, "weight": weight, "dx": dx}
+        builder.add("linear_grad_input", "backward", operands, (rows, inputs, outputs, 0))
+        return dx
+
+    return Value(y, (*x.shape[:-1], outputs)), backward
+
+
+def _same(builder: Builder, link: Module, name: str, x: Value) -> tuple[Value, Backward]:
+    return x, lambda dy, _wanted: dy
+
+
+def _flatten(builder: Builder, link: Flatten, name: str, x: Value) -> tuple[Value, Backward]:
+    shape = np.broadcast_to(np.zeros((), builder.dtype), x.shape)
+    start, end = link._dimensions(shape)
+    flat = (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
+    return Value(x.buffer, flat), lambda dy, _wanted: dy
+
+
+def _activation(kind: str) -> Callable[..., tuple[Value, Backward]]:
+    def lower(builder: Builder, link: Any, name: str, x: Value) -> tuple[Value, Backward]:
+        slope = float(getattr(link, "negative_slope", 0.0))
+        number, size = ACTIVATIONS.index(kind), math.prod(x.shape)
+        label = f"{name}.y" if name else "y"
+        by_output = kind != "leaky_relu" or slope >= 0  # whether y tells the derivative
+        if by_output and builder.last_is("linear", "y", x.buffer):
+            y = Buffer(label, x.buffer.array, x.shape)
+            builder.amend({"y": y}, kind, slope)
+        else:
+            y = builder.buffer(label, x.shape)
+            builder.add("activation", "forward", {"x": x.buffer, "y": y}, (size, number), slope=slope)
+        reference = y if by_output else x.buffer
+
+        def backward(dy: Buffer, _wanted: bool) -> Buffer:
+            if builder.last_is("linear_grad_input", "dx", dy):
+                builder.amend({"reference": reference}, kind, slope)
+            else:
+                operands = {"dy": dy, "reference": reference, "dx": dy}
+                builder.add("activation_grad", "backward", operands, (size, number), slope=slope)
+            return dy
+
+        return Value(y, x.shape), backward
+
+    return lower
+
+
+def _softmax(log: int) -> Callable[..., tuple[Value, Backward]]:
+    def lower(builder: Builder, link: Any, name: str, x: Value) -> tuple[Value, Backward]:
+        axis = link._axis(np.broadcast_to(np.zeros((), builder.dtype), x.shape)) % len(x.shape)
+        sizes = (math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]), log)
+        y = builder.buffer(f"{name}.y" if name else "y", x.shape)
+        builder.add("softmax", "forward", {"x": x.buffer, "y": y}, sizes)
+
+        def backward(dy: Buffer, _wanted: bool) -> Buffer:
+            builder.add("softmax_grad", "backward", {"dy": dy, "y": y, "dx": dy}, sizes)
+            return dy
+
+        return Value(y, x.shape), backward
+
+    return lower
+
+
+def _dropout(builder: Builder, link: Dropout, name: str, x: Value) -> tuple[Value, Backward]:
+    if not (builder.training and link.training) or link.p == 0:
+        return _same(builder, link, name, x)
+    n, dot = math.prod(x.shape), f"{name}." if name else ""
+    y, mask = builder.buffer(f"{dot}y", x.shape), builder.buffer(f"{dot}mask", x.shape)
+    stream = builder.stream(random.resolve(link.generator))
+    builder.add("dropout", "forward", {"x": x.buffer, "y": y, "mask": mask}, (n,), p=link.p, stream=stream)
+
+    def backward(dy: Buffer, _wanted: bool) -> Buffer:
+        builder.add("multiply", "backward", {"a": dy, "b": mask, "out": dy}, (n,))
+        return dy
+
+    return Value(y, x.shape), backward
+
+
+LINKS: dict[type, Callable[..., tuple[Value, Backward]]] = {
+    Linear: _linear,
+    Identity: _same,
+    Flatten: _flatten,
+    Dropout: _dropout,
+    Tanh: _activation("tanh"),
+    Sigmoid: _activation("sigmoid"),
+    ReLU: _activation("relu"),
+    LeakyReLU: _activation("leaky_relu"),
+    Softmax: _softmax(0),
+    LogSoftmax: _softmax(1),
+}

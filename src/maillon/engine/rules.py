@@ -1,0 +1,141 @@
+"""Rules to operations, and their state between Python and the core: momenta in place, options read anew each time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from maillon.engine.lowering import Builder, Gradients, NotLoweredError, aligned
+from maillon.engine.plan import Buffer
+from maillon.nn import Parameter
+from maillon.optim import SGD, Adam, Optim, Rule
+from maillon.typing import Array
+
+Group = dict[str, Any]
+_SGD_OPTIONS = ("lr", "momentum", "dampening", "weight_decay")
+
+
+class RuleState:
+    """What a rule's operations need beside parameters and gradients, for as long as the plans live.
+
+    `refresh` reads the groups' options (rates change), `store` writes what the core has changed into `rule.state`.
+    """
+
+    def __init__(self, optim: Optim, names: dict[int, str]) -> None:
+        self.optim = optim
+        self.rule = optim.rule
+        known = RULES.get(type(self.rule))
+        if known is None:
+            raise NotLoweredError(f"{self.rule!r} is not among the rules it knows")
+        self._own, self._options, self._update = known
+        self.trained: list[tuple[str, Parameter, Group, Buffer]] = []
+        for number, group in enumerate(self.rule.param_groups):
+            options = self._buffer(f"options of group {number}", len(self._options(group)), np.float64)
+            for parameter in group["params"]:
+                if parameter.requires_grad and id(parameter) in names:
+                    self.trained.append((names[id(parameter)], parameter, group, options))
+        self.state = {
+            id(parameter): self._own(self, name, parameter, group) for name, parameter, group, _ in self.trained
+        }
+        self.counts = {
+            id(parameter): self._buffer(f"steps of {name}", 1, np.int64) for name, parameter, _, _ in self.trained
+        }
+        for _, parameter, _, _ in self.trained:
+            self.counts[id(parameter)].array[0] = self._count(parameter)
+        self.limit = self._buffer("limit of the gradients", 1, np.float64)
+        self.refresh()
+
+    @staticmethod
+    def _buffer(name: str, size: int, dtype: Any) -> Buffer:
+        return Buffer(name, aligned(size, np.dtype(dtype)), (size,))
+
+    def _count(self, parameter: Parameter) -> int:
+        own = self.rule.state.get(parameter, {})
+        return int(own["step"]) if "step" in own else int(own.get("momentum_buffer") is not None)
+
+    def array(self, name: str, parameter: Parameter, key: str) -> Buffer:
+        """A momentum: the rule's own array, or a new one of zeros."""
+        known = self.rule.state.get(parameter, {}).get(key)
+        if known is None:
+            known = aligned(parameter.size, parameter.dtype).reshape(parameter.shape)
+        fits = isinstance(known, np.ndarray) and known.shape == parameter.shape and known.dtype == parameter.dtype
+        if not fits or not (known.flags.c_contiguous and known.flags.aligned and known.flags.writeable):
+            raise NotLoweredError(f"{key} of {name} is not an array like the parameter")
+        return Buffer(f"{key} of {name}", known, parameter.shape)
+
+    def refresh(self) -> None:
+        """Take the options in force."""
+        for _, _, group, options in self.trained:
+            options.array[:] = self._options(group)
+        self.limit.array[0] = self.optim.clip_grad_norm or self.optim.clip_grad_value or 0.0
+
+    def store(self) -> None:
+        """Let `rule.state` hold what it would after the same steps in NumPy."""
+        for _, parameter, _, _ in self.trained:
+            own = self.rule.state.setdefault(parameter, {})
+            count = int(self.counts[id(parameter)].array[0])
+            for key, buffer in self.state[id(parameter)].items():
+                if key in _STATE_KEYS and count:
+                    own[_STATE_KEYS[key]] = buffer.array
+            if type(self.rule) is Adam and count:
+                own["step"] = count
+
+    def lower(self, builder: Builder, gradients: Gradients) -> None:
+        """Add the clipping and the updates."""
+        if not self.trained:
+            return
+        whole = gradients.whole
+        if self.optim.clip_grad_norm or self.optim.clip_grad_value:
+            kind = "clip_norm" if self.optim.clip_grad_norm else "clip_value"
+            builder.add(kind, "clip", {"gradients": whole, "options": self.limit}, (whole.array.size,))
+        for name, parameter, group, options in self.trained:
+            operands = {
+                "parameter": builder.parameter(name, parameter),
+                "grad": gradients.buffer(parameter),
+                "options": options,
+                "count": self.counts[id(parameter)],
+                **self.state[id(parameter)],
+            }
+            self._update(builder, operands, parameter.size, group)
+
+
+_STATE_KEYS = {
+    "velocity": "momentum_buffer",
+    "mean": "exp_avg",
+    "square": "exp_avg_sq",
+    "largest": "max_exp_avg_sq",
+}
+
+
+def _sgd_state(state: RuleState, name: str, parameter: Parameter, group: Group) -> dict[str, Buffer]:
+    return {"velocity": state.array(name, parameter, "momentum_buffer")} if group["momentum"] else {}
+
+
+def _sgd_options(group: Group) -> Array:
+    return np.array([group[key] for key in _SGD_OPTIONS], np.float64)
+
+
+def _sgd_update(builder: Builder, operands: dict[str, Buffer | None], size: int, group: Group) -> None:
+    builder.add("sgd", "update", operands, (size, int(group["nesterov"]), int(group["maximize"])))
+
+
+def _adam_state(state: RuleState, name: str, parameter: Parameter, group: Group) -> dict[str, Buffer]:
+    own = state.rule.state.get(parameter, {})
+    keys = ["mean", "square"] + ["largest"] * bool(group["amsgrad"])
+    if own and any(_STATE_KEYS[key] not in own for key in keys):
+        raise NotLoweredError(f"the state of {name} lacks one of its moments")
+    return {key: state.array(name, parameter, _STATE_KEYS[key]) for key in keys}
+
+
+def _adam_options(group: Group) -> Array:
+    return np.array([group["lr"], *group["betas"], group["eps"], group["weight_decay"]], np.float64)
+
+
+def _adam_update(builder: Builder, operands: dict[str, Buffer | None], size: int, group: Group) -> None:
+    builder.add("adam", "update", operands, (size, int(group["maximize"])))
+
+
+RULES: dict[type[Rule], tuple[Callable[..., dict[str, Buffer]], Callable[[Group], Array], Callable[..., None]]] = {
+    SGD: (_sgd_state, _sgd_options, _sgd_update),
+    Adam: (_adam_state, _adam_options, _adam_update),
+}
