@@ -1,0 +1,85 @@
+"""PyTorch, eager at its best case, and compiled: data in memory, no DataLoader, rows by index_select."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from peers.workloads import Array, Workload
+
+VERSIONS = ("torch",)
+FUNCTIONS = {"tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid}
+
+
+def network_of(workload: Workload) -> torch.nn.Sequential:
+    links: list[torch.nn.Module] = []
+    for fan_in, fan_out in itertools.pairwise(workload.sizes):
+        links += [torch.nn.Linear(fan_in, fan_out), FUNCTIONS[workload.hidden]()]
+    links[-1:] = [FUNCTIONS[workload.last]()] if workload.last else []
+    return torch.nn.Sequential(*links)
+
+
+def loss_of(workload: Workload) -> torch.nn.Module:
+    return torch.nn.MSELoss() if workload.loss == "mse" else torch.nn.CrossEntropyLoss(reduction="sum")
+
+
+class Trainer:
+    def __init__(self, workload: Workload, options: dict[str, Any]) -> None:
+        torch.set_num_threads(options["threads"])
+        self.workload = workload
+        x, y = workload.data()
+        self.x = torch.from_numpy(x)
+        self.y = self.x if y is x else torch.from_numpy(y)
+        self.network, self.loss = network_of(workload), loss_of(workload)
+        self.rule = torch.optim.SGD(self.network.parameters(), lr=workload.lr, fused=options.get("fused", False))
+        self.step = self.compiled_step() if options.get("compiled") else self.eager_step
+
+    def reset(self) -> None:
+        with torch.no_grad():
+            for parameter, value in zip(self.network.parameters(), self.workload.weights(), strict=True):
+                parameter.copy_(torch.from_numpy(value))
+
+    def eager_step(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        self.rule.zero_grad(set_to_none=True)
+        value = self.loss(self.network(x), y)
+        value.backward()
+        self.rule.step()
+        return value.detach()
+
+    def compiled_step(self) -> Any:
+        """Loss, gradients and update as one graph: the functional way, which leaves nothing to Python."""
+        torch._dynamo.reset()  # or it counts the workloads before as recompilations of one function
+        names = dict(self.network.named_parameters())
+
+        def loss(parameters: Any, x: Any, y: Any) -> Any:
+            return self.loss(torch.func.functional_call(self.network, parameters, (x,)), y)
+
+        gradient = torch.func.grad_and_value(loss)
+
+        def step(x: Any, y: Any) -> Any:
+            slopes, value = gradient(names, x, y)
+            for name, parameter in names.items():
+                parameter.sub_(slopes[name], alpha=self.workload.lr)
+            return value
+
+        return torch.no_grad()(torch.compile(torch.no_grad()(step), fullgraph=True, dynamic=False))
+
+    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        order, batch = torch.randperm(self.workload.rows), self.workload.batch
+        if self.x.nbytes < 2**18:  # small data are gathered once, large ones batch by batch
+            x, y = self.x.index_select(0, order), self.y.index_select(0, order)
+            yield from zip(x.split(batch), y.split(batch), strict=True)
+            return
+        for rows in order.split(batch):
+            x = self.x.index_select(0, rows)
+            yield x, x if self.y is self.x else self.y.index_select(0, rows)
+
+    def train(self, epochs: int) -> None:
+        for _ in range(epochs):
+            total = torch.zeros(())
+            for x, y in self.batches():
+                total += self.step(x, y)
+
+    def weights(self) -> list[Array]:
+        return [parameter.detach().numpy() for parameter in self.network.parameters()]
