@@ -106,25 +106,28 @@ template <class T> struct Row {
     }
 };
 
-// −Σ_c q_c log softmax(z)_c and (p Σ_c q_c − q) · scale. The products 0 · log p are as in NumPy: a score of −inf makes
-// the value NaN.
+// −Σ_c q_c log softmax(z)_c and (p Σ_c q_c − q) · scale. All products count, as in NumPy: 0 · log 0 makes the value NaN.
 template <bool plain, class T> MAILLON_INLINE double logits_row(const Row<T>& row) {
     constexpr int64_t room = 256; // exponentials of few classes are kept here, those of many where the gradient will be
     T near[room + lanes<T>];
     const bool few = row.classes <= room;
     T* kept = few ? near : row.grad;
-    const Vec<T> top = broadcast(maximum<T>(row.scores, row.classes)), zero = broadcast(T(0));
+    const Vec<T> top = broadcast(maximum<T>(row.scores, row.classes));
     Sum<double> sum, product, mass;
+    Vec<T> single{}; // a label's product: no lane but one is ever more than zero
     each_vector<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
         const Vec<T> z = load_up_to(row.scores + c, n) - top;
-        const Vec<T> e = keep_few<T>(fma(z, zero, exp(z)), n);
+        const Vec<T> e = keep_few<T>(exp(z), n), q = row.target(c, n);
         add<T>(sum, e);
         if (row.grad != nullptr) store_up_to(kept + c, e, few ? lanes<T> : n);
-        if constexpr (plain) return;
-        const Vec<T> q = row.target(c, n);
-        add_product<T>(product, q, z);
-        add<T>(mass, q);
+        if constexpr (plain) {
+            single = fma(q, z, single);
+        } else {
+            add_product<T>(product, q, z);
+            add<T>(mass, q);
+        }
     });
+    if constexpr (plain) add<T>(product, single);
     const double total = sum.total(), log_total = log(broadcast(total))[0];
     const double weight = plain ? double(row.right_weight()) : mass.total();
     if (row.grad != nullptr) {
@@ -134,7 +137,6 @@ template <bool plain, class T> MAILLON_INLINE double logits_row(const Row<T>& ro
             store_up_to(row.grad + c, fma(e, p_scale, -row.target(c, n)) * scale, n);
         });
     }
-    if constexpr (plain) return weight * (log_total - double(row.scores[row.label.right] - top[0]));
     return weight * log_total - product.total();
 }
 
