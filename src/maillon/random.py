@@ -66,7 +66,7 @@ class Generator:
         return self._seed
 
     @property
-    def bit_generator(self) -> np.random.MT19937:
+    def bit_generator(self) -> "np.random.MT19937":  # as text: `numpy.random` is imported when first drawn from
         """The NumPy bit generator that the words come from: whoever draws from it draws from this stream."""
         return self._twister
 
