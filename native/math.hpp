@@ -61,15 +61,41 @@ template <> struct Number<double> {
 };
 template <class T> using Words = typename Number<T>::Words;
 
-// x no larger, no smaller than a limit; NaN stays. One instruction where the processor has a minimum of that kind.
-template <class T> MAILLON_INLINE Vec<T> at_most(T limit, Vec<T> x) {
-    const Vec<T> most = broadcast(limit);
-    return most < x ? most : x;
+// The smaller, the larger of two; the second where one is NaN. (AVX-512's unmasked ones make GCC 12 warn of a value
+// not initialised, in its own header.)
+#if defined(__AVX512F__)
+MAILLON_INLINE Vec<float> min(Vec<float> a, Vec<float> b) {
+    return (Vec<float>)_mm512_maskz_min_ps(__mmask16(-1), (__m512)a, (__m512)b);
 }
-template <class T> MAILLON_INLINE Vec<T> at_least(T limit, Vec<T> x) {
-    const Vec<T> least = broadcast(limit);
-    return least > x ? least : x;
+MAILLON_INLINE Vec<double> min(Vec<double> a, Vec<double> b) {
+    return (Vec<double>)_mm512_maskz_min_pd(__mmask8(-1), (__m512d)a, (__m512d)b);
 }
+MAILLON_INLINE Vec<float> max(Vec<float> a, Vec<float> b) {
+    return (Vec<float>)_mm512_maskz_max_ps(__mmask16(-1), (__m512)a, (__m512)b);
+}
+MAILLON_INLINE Vec<double> max(Vec<double> a, Vec<double> b) {
+    return (Vec<double>)_mm512_maskz_max_pd(__mmask8(-1), (__m512d)a, (__m512d)b);
+}
+#elif defined(__AVX2__)
+MAILLON_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm256_min_ps((__m256)a, (__m256)b); }
+MAILLON_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm256_max_ps((__m256)a, (__m256)b); }
+MAILLON_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm256_min_pd((__m256d)a, (__m256d)b); }
+MAILLON_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm256_max_pd((__m256d)a, (__m256d)b); }
+#elif defined(__aarch64__)
+MAILLON_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return a < b ? a : b; }
+MAILLON_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return a > b ? a : b; }
+MAILLON_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return a < b ? a : b; }
+MAILLON_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return a > b ? a : b; }
+#else
+MAILLON_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm_min_ps((__m128)a, (__m128)b); }
+MAILLON_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm_max_ps((__m128)a, (__m128)b); }
+MAILLON_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm_min_pd((__m128d)a, (__m128d)b); }
+MAILLON_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm_max_pd((__m128d)a, (__m128d)b); }
+#endif
+
+// x no larger, no smaller than a limit; NaN stays.
+template <class T> MAILLON_INLINE Vec<T> at_most(T limit, Vec<T> x) { return min(broadcast(limit), x); }
+template <class T> MAILLON_INLINE Vec<T> at_least(T limit, Vec<T> x) { return max(broadcast(limit), x); }
 
 template <class T, int n> struct Polynomial {
     Vec<T> c[n];
