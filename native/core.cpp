@@ -2,6 +2,7 @@
 #include "gemm.hpp"
 #include "math.hpp"
 #include "operations.hpp"
+#include "tiny.hpp"
 #include "training.hpp"
 
 namespace maillon::MAILLON_ISA {
@@ -11,8 +12,44 @@ namespace {
 // Roughly 1 µs of work: what sharing it among threads costs.
 constexpr double worth_sharing = 60e3;
 
-template <class T> Carry function_of(Kind kind) {
-    switch (kind) {
+double cost(const Operation& op) {
+    const int64_t* size = op.sizes;
+    switch (op.kind) {
+    case Kind::linear:
+    case Kind::linear_grad_input:
+    case Kind::linear_grad_weight: return 2.0 * double(size[0]) * double(size[1]) * double(size[2]);
+    case Kind::softmax:
+    case Kind::softmax_grad:
+    case Kind::class_loss: return 20.0 * double(size[0]) * double(size[1]) * double(size[2]);
+    case Kind::element_loss: return 10.0 * double(size[0]) * double(size[1]);
+    case Kind::sgd:
+    case Kind::adam: return 10.0 * double(size[0]);
+    default: return 5.0 * double(size[0]);
+    }
+}
+
+template <class T> Carry tiny_function_of(const Operation& op) {
+    switch (op.kind) {
+    case Kind::linear: return linear_tiny<T>;
+    case Kind::linear_grad_input: return linear_grad_input_tiny<T>;
+    case Kind::linear_grad_weight: return linear_grad_weight_tiny<T>;
+    default: return sgd_tiny<T>;
+    }
+}
+
+bool tiny(const Operation& op) {
+    switch (op.kind) {
+    case Kind::linear:
+    case Kind::linear_grad_input:
+    case Kind::linear_grad_weight: return cost(op) <= 2.0 * tiny_product;
+    case Kind::sgd: return op.buffers[2] == nullptr && op.sizes[0] <= tiny_update;
+    default: return false;
+    }
+}
+
+template <class T> Carry function_of(const Operation& op) {
+    if (tiny(op)) return tiny_function_of<T>(op);
+    switch (op.kind) {
     case Kind::linear: return linear<T>;
     case Kind::linear_grad_input: return linear_grad_input<T>;
     case Kind::linear_grad_weight: return linear_grad_weight<T>;
@@ -33,22 +70,6 @@ template <class T> Carry function_of(Kind kind) {
     return nullptr;
 }
 
-double cost(const Operation& op) {
-    const int64_t* size = op.sizes;
-    switch (op.kind) {
-    case Kind::linear:
-    case Kind::linear_grad_input:
-    case Kind::linear_grad_weight: return 2.0 * double(size[0]) * double(size[1]) * double(size[2]);
-    case Kind::softmax:
-    case Kind::softmax_grad:
-    case Kind::class_loss: return 20.0 * double(size[0]) * double(size[1]) * double(size[2]);
-    case Kind::element_loss: return 10.0 * double(size[0]) * double(size[1]);
-    case Kind::sgd:
-    case Kind::adam: return 10.0 * double(size[0]);
-    default: return 5.0 * double(size[0]);
-    }
-}
-
 bool shared(const Operation& op) {
     if (op.kind == Kind::dropout || op.kind == Kind::clip_norm || op.kind == Kind::clip_value) return false;
     return cost(op) >= worth_sharing;
@@ -57,7 +78,7 @@ bool shared(const Operation& op) {
 void prepare(Program& program) {
     for (int64_t i = 0; i < program.count; ++i) {
         Operation& op = program.operations[i];
-        op.carry = program.wide ? function_of<double>(op.kind) : function_of<float>(op.kind);
+        op.carry = program.wide ? function_of<double>(op) : function_of<float>(op);
         op.alone = !shared(op);
         program.flops += cost(op);
     }

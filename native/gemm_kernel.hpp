@@ -57,6 +57,17 @@ template <class T> MAILLON_INLINE void store_lanes(T* to, Vec<T> v, int n) {
     else store_partial(to, v, n);
 }
 
+// sum = a · b + sum. Where registers are few, the instruction is spelt out: GCC 12 prefers its other forms, which put the
+// sum into another register, runs out of registers and spills.
+template <class T> MAILLON_INLINE void accumulate(Vec<T>& sum, Vec<T> a, Vec<T> b) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+    else asm("vfmadd231pd %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+#else
+    sum = fma(a, b, sum);
+#endif
+}
+
 template <class T, int R, int V> MAILLON_INLINE void begin_tile(const Tile<T>& t, Vec<T> (&sum)[R][V]) {
     if (t.begin == Begin::keep) {
 #pragma GCC unroll 16
@@ -102,7 +113,7 @@ template <class T, int R, int V, bool ALONG_K, bool PARTIAL> __attribute__((noin
         for (int r = 0; r < R; ++r) {
             const Vec<T> factor = broadcast<T>(ALONG_K ? a[r][p + ahead] : a[0][r]);
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sum[r][v] = fma(factor, column[v], sum[r][v]);
+            for (int v = 0; v < V; ++v) accumulate<T>(sum[r][v], factor, column[v]);
         }
         if (!ALONG_K) a[0] += a_stride;
     };

@@ -93,11 +93,31 @@ template <> MAILLON_INLINE Vec<float> load_partial(const float* from, int n) {
 template <> MAILLON_INLINE Vec<double> load_partial(const double* from, int n) {
     return (Vec<double>)_mm256_maskload_pd(from, first64(n));
 }
+// Not by masked stores: AMD's processors take some 20 steps for one, and what it wrote cannot be read back at once.
 template <> MAILLON_INLINE void store_partial(float* to, Vec<float> v, int n) {
-    _mm256_maskstore_ps(to, first32(n), (__m256)v);
+    if (n == 8) return store(to, v);
+    __m128 part = _mm256_castps256_ps128((__m256)v);
+    if (n & 4) {
+        _mm_storeu_ps(to, part);
+        part = _mm256_extractf128_ps((__m256)v, 1);
+        to += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi(reinterpret_cast<__m64*>(to), part);
+        part = _mm_movehl_ps(part, part);
+        to += 2;
+    }
+    if (n & 1) _mm_store_ss(to, part);
 }
 template <> MAILLON_INLINE void store_partial(double* to, Vec<double> v, int n) {
-    _mm256_maskstore_pd(to, first64(n), (__m256d)v);
+    if (n == 4) return store(to, v);
+    __m128d part = _mm256_castpd256_pd128((__m256d)v);
+    if (n & 2) {
+        _mm_storeu_pd(to, part);
+        part = _mm256_extractf128_pd((__m256d)v, 1);
+        to += 2;
+    }
+    if (n & 1) _mm_store_sd(to, part);
 }
 #endif
 

@@ -37,11 +37,14 @@ _ENDINGS = ("steps", "epochs", "time", "trouble")
 
 @dataclass
 class Slice:
-    """What a slice did: its steps, the epochs that ended (Σ loss · size, Σ size, seconds) and, where they were
-    wanted, the predictions of each step before its update."""
+    """What a slice did.
+
+    steps: how many. epochs: a row for each that ended: Σ loss · size, Σ size, seconds since the slice began.
+    predictions: of each step before its update, where they were wanted.
+    """
 
     steps: int
-    epochs: list[tuple[float, float, float]]
+    epochs: Array
     predictions: list[Array] = field(default_factory=list)
 
 
@@ -195,7 +198,7 @@ class Runner:
             steps, epochs, ending = self._training.run(
                 processor.threads_for(self._flops), most, min(max_epochs, _MOST_EPOCHS), seconds, address(self._ends)
             )
-        done = Slice(steps, [tuple(row) for row in self._ends[:epochs].tolist()])
+        done = Slice(steps, self._ends[:epochs].copy())
         if room is not None:
             done.predictions = self._split(room, begun, steps)
         if steps:
@@ -273,7 +276,8 @@ class Runner:
         if record:
             done.predictions.append(self.optim.prediction)
         if training.position == self.batches.rows:
-            done.epochs.append((training.total, training.size, done.epochs[-1][2] if done.epochs else 0.0))
+            seconds = done.epochs[-1, 2] if len(done.epochs) else 0.0
+            done.epochs = np.vstack((done.epochs, (training.total, training.size, seconds)))
             training.position, training.total, training.size = 0, 0.0, 0.0
 
     def targets(self, begun: int, steps: int) -> Iterator[Array]:

@@ -5,11 +5,14 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from maillon import engine as engines
 from maillon.engine import FallbackWarning, NotLoweredError
 from maillon.optim import NonFiniteLossError, Optim
 from maillon.train.feed import ArrayBatches, GivenBatches
 from maillon.train.scores import LossMean, RunningMetrics
+from maillon.typing import Array
 
 if TYPE_CHECKING:
     from maillon.train.training import Training
@@ -62,13 +65,13 @@ class Compiled:
             while True:
                 begun = runner.position
                 done = runner.run(1 if each else _ALL, 1, record=bool(training.metrics))
-                ended = bool(done.epochs)
+                ended = bool(len(done.epochs))
                 self._stand(training, before, ended)
                 for prediction, target in zip(done.predictions, runner.targets(begun, done.steps), strict=True):
                     running.add(prediction, target, len(target))
                 self._watch(training, running)
                 if ended:
-                    mean.add_sums(*done.epochs[0][:2])
+                    mean.add_sums(*done.epochs[0, :2].tolist())
                     return True
                 if training.ending:
                     return False
@@ -80,18 +83,13 @@ class Compiled:
     def epochs(self, training: "Training") -> None:
         """All epochs, when nobody wants to look on in between."""
         runner, state, history = self._runner, training.state, training.history
-        lr = float(training.optim.rule.param_groups[0]["lr"])
         epoch_begun = time.perf_counter()
         try:
             while len(history) < training.epochs and not training.ending:
                 slice_begun = time.perf_counter()
                 done = runner.run(_ALL, training.epochs - len(history))
-                for total, size, seconds in done.epochs:
-                    mean = LossMean(training.optim.loss)
-                    mean.add_sums(total, size)
-                    ended = slice_begun + seconds
-                    history.append(epoch=len(history) + 1, loss=mean.value, lr=lr, seconds=ended - epoch_begun)
-                    epoch_begun, state.loss = ended, mean.value
+                if len(done.epochs):
+                    epoch_begun = _recorded(training, done.epochs, slice_begun, epoch_begun)
                 self._stand_after_epochs(training)
         except NonFiniteLossError as error:
             self._stand_after_epochs(training)
@@ -122,3 +120,19 @@ class Compiled:
                 hook(state)
         if training.bar is not None and training.bar.due:
             training.bar.show(state.epoch, state.step, {"loss": state.loss} | running.values())
+
+
+def _recorded(training: "Training", epochs: Array, slice_begun: float, epoch_begun: float) -> float:
+    """Rows of the history for the epochs of a slice; returns when the last one ended."""
+    history, first = training.history, len(training.history) + 1
+    totals, sizes, seconds = epochs.T
+    losses = totals / sizes if training.optim.loss.reduction == "mean" else totals
+    ended = slice_begun + seconds
+    history.extend(
+        epoch=list(range(first, first + len(epochs))),
+        loss=losses.tolist(),
+        lr=[float(training.optim.rule.param_groups[0]["lr"])] * len(epochs),
+        seconds=np.diff(ended, prepend=epoch_begun).tolist(),
+    )
+    training.state.loss = float(losses[-1])
+    return float(ended[-1])

@@ -65,6 +65,17 @@ class History:
         for name, value in row.items():
             self._values[name].append(value)
 
+    def extend(self, **columns: list[Number]) -> None:
+        """Add the numbers of several epochs: a list as long as the others for each column."""
+        if columns.keys() != self._values.keys():
+            raise ValueError(
+                f"History.extend: expected the columns {', '.join(self.columns)}, got {', '.join(columns)}."
+            )
+        if len({len(values) for values in columns.values()}) != 1:
+            raise ValueError("History.extend: expected columns of equal length.")
+        for name, values in columns.items():
+            self._values[name] += values
+
     def __getitem__(self, name: str) -> list[Number]:
         """A column, as a list that may be changed without changing the history."""
         if name not in self._values:
