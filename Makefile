@@ -7,14 +7,16 @@ PYTEST_ARGS ?=
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
 TORCH := torch==2.13.0
+CORE := CMakeLists.txt $(wildcard native/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test lint parity bench clean
+.PHONY: help report test lint parity bench native sanitize fuzz clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo 'Another Python: make test PYTHON=python3.13. Part of the report: make report ARGS="--quick mnist".'
+	@echo 'Without the compiled core: MAILLON_NATIVE=0 make test; with nothing less than it: MAILLON_NATIVE=1 make test.'
 
 report: $(VENV)/.report ## run the experiments and write report/index.html (ARGS="--quick mnist" for less)
 	$(VENV)/bin/maillon report $(ARGS)
@@ -31,11 +33,26 @@ lint: $(VENV)/.test $(VENV)/.lint ## ruff, mypy and the arrows between the rooms
 parity: $(VENV)/.test $(VENV)/.torch ## compare with PyTorch, number by number
 	MAILLON_REQUIRE_TORCH=1 $(PY) -m pytest tests/parity $(PYTEST_ARGS)
 
-bench: $(VENV)/.test ## time maillon against its peers
+bench: $(VENV)/.bench ## time maillon against its peers, which it installs (PyTorch, JAX)
 	set -e; for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script" $(ARGS); done
+
+# The core lands beside the Python, where the editable install finds it: that one is then up to date too.
+native: $(VENV)/.tools ## build the compiled core into src/, what has changed only
+	@$(VENV)/bin/cmake -S . -B build/native -G Ninja -DCMAKE_MAKE_PROGRAM="$(CURDIR)/$(VENV)/bin/ninja" \
+	  -DPython_EXECUTABLE="$(CURDIR)/$(PY)" -DMAILLON_OUTPUT=src/maillon/engine --log-level=WARNING
+	@$(VENV)/bin/cmake --build build/native
+	@if [ $(VENV)/.maillon -nt pyproject.toml ]; then touch $(VENV)/.maillon; fi
+
+sanitize: $(VENV)/.test $(VENV)/.tools ## the tests of the engine under the address, undefined and thread sanitizers
+	$(PY) .ci/sanitize.py address,undefined $(ARGS)
+	$(PY) .ci/sanitize.py thread $(ARGS)
+
+fuzz: $(VENV)/.test ## random and mutated plans through the verifier and the core
+	$(PY) tests/engine/fuzz.py $(ARGS)
 
 clean: ## remove the environment, the caches and what was built (report/ stays)
 	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -f src/maillon/engine/_core.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
@@ -47,13 +64,34 @@ $(PY):
 	@$(PYTHON) -m venv --clear $(VENV) || \
 	  { echo "$(PYTHON) could not make a virtual environment. Where Python comes in parts, install its venv part too (python3-venv)." >&2; rm -rf $(VENV); exit 1; }
 
-# One stamp for each group of packages, renewed when pyproject.toml changes. The tests run the report too.
+# The package itself, its core compiled where there is a compiler; a core that no longer builds does not stay behind.
+$(VENV)/.maillon: pyproject.toml $(CORE) | $(PY)
+	@echo "Installing maillon"
+	@rm -f src/maillon/engine/_core.*
+	@$(PIP) --editable .
+	@$(PY) -c 'from maillon import engine; print("Engine:", engine.info()["engine"])'
+	@touch $@
+
+# One stamp for each group of packages, renewed when pyproject.toml changes; the core is not built again for them.
+# The tests run the report too.
 $(VENV)/.report: EXTRAS := report
-$(VENV)/.test: EXTRAS := report,test
+$(VENV)/.test: EXTRAS := report test
 $(VENV)/.lint: EXTRAS := lint
-$(VENV)/.report $(VENV)/.test $(VENV)/.lint: pyproject.toml | $(PY)
-	@echo "Installing maillon[$(EXTRAS)]"
-	@$(PIP) --editable '.[$(EXTRAS)]'
+NEEDED := import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+  print("\n".join(package for extra in sys.argv[1:] for package in extras[extra]))
+$(VENV)/.report $(VENV)/.test $(VENV)/.lint: pyproject.toml | $(VENV)/.maillon
+	@echo "Installing what maillon needs for: $(EXTRAS)"
+	@$(PY) -c '$(NEEDED)' $(EXTRAS) | $(PIP) --requirement /dev/stdin
+	@touch $@
+
+$(VENV)/.tools: pyproject.toml | $(PY)
+	@echo "Installing CMake, Ninja and nanobind"
+	@$(PIP) 'cmake>=3.26' ninja 'nanobind>=2.5'
+	@touch $@
+
+$(VENV)/.bench: benchmarks/requirements.txt | $(VENV)/.test
+	@echo "Installing the peers"
+	@$(PIP) --requirement benchmarks/requirements.txt
 	@touch $@
 
 $(VENV)/.torch: | $(PY)
