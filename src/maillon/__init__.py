@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from maillon import engine, nn, optim, random, train
+from maillon.engine import compile, get_num_threads, set_num_threads
 from maillon.nn import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -81,11 +82,13 @@ __all__ = [
     "Softmax",
     "Tanh",
     "check",
+    "compile",
     "data",
     "engine",
     "evaluate",
     "fit",
     "get_default_dtype",
+    "get_num_threads",
     "manual_seed",
     "nn",
     "no_grad",
@@ -94,6 +97,7 @@ __all__ = [
     "predict",
     "random",
     "set_default_dtype",
+    "set_num_threads",
     "sgd",
     "train",
 ]

@@ -5,7 +5,7 @@ its backward. What the table lacks raises NotLoweredError, and NumPy does the wo
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,7 +45,7 @@ class Memory:
         self._arrays: dict[str, Array] = {}
 
     def take(self, name: str, size: int, dtype: DType) -> Array:
-        """An aligned array of `size` elements: the beginning of the one known by that name, where it is large enough."""
+        """An aligned array of `size` elements: the beginning of the one known by that name, if it is large enough."""
         known = self._arrays.get(name)
         if known is None or known.size < size or known.dtype != dtype:
             known = self._arrays[name] = aligned(size, dtype)
@@ -115,7 +115,7 @@ class Builder:
         return buffer, keep
 
     def add(
-        self, kind: str, part: str, operands: dict[str, Buffer | None], sizes: tuple[int, ...], **numbers: Any
+        self, kind: str, part: str, operands: Mapping[str, Buffer | None], sizes: tuple[int, ...], **numbers: Any
     ) -> None:
         """An operation; operands that are None are absent, sizes are in the order of the table."""
         spec = OPERATIONS[kind]
@@ -225,8 +225,9 @@ def _linear(builder: Builder, link: Linear, name: str, x: Value) -> tuple[Value,
             elif keep_bias != keep:
                 raise NotLoweredError(f"[{name}] {link!r} shares its weight but not its bias")
         if dweight is not None:
+            sizes = (rows, inputs, outputs, int(keep))
             operands = {"dy": dy, "x": x.buffer, "dweight": dweight, "dbias": dbias}
-            builder.add("linear_grad_weight", "backward", operands, (rows, inputs, outputs, int(keep)))
+            builder.add("linear_grad_weight", "backward", operands, sizes)
         if not wanted:
             return None
         dx = builder.buffer(f"d{x.buffer.name}", (rows, inputs))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from maillon.engine import processor
 from maillon.engine.operations import ACTIVATIONS, ELEMENT_LOSSES, NUMBER_OF, OPERATIONS, REDUCTIONS
 from maillon.typing import Array, DType
 
@@ -248,19 +249,18 @@ def _verify_aliases(operation: Operation) -> None:
 
 def tables(plan: Plan) -> tuple[Array, Array, Array]:
     """The operations as the core reads them: int64 rows, their numbers, and the buffers' addresses."""
-    from maillon.engine import _core
-
+    core = processor.core()
     buffers = list(plan.buffers())
     places = {id(buffer): place for place, buffer in enumerate(buffers)}
-    table = np.full((len(plan.operations), 2 + _core.BUFFERS + _core.SIZES), -1, np.int64)
-    numbers = np.zeros((len(plan.operations), _core.NUMBERS))
+    table = np.full((len(plan.operations), 2 + core.BUFFERS + core.SIZES), -1, np.int64)
+    numbers = np.zeros((len(plan.operations), core.NUMBERS))
     for row, number, operation in zip(table, numbers, plan.operations, strict=True):
         row[0] = NUMBER_OF[operation.kind]
         for i, operand in enumerate(OPERATIONS[operation.kind].operands):
             if operand.name in operation.operands:
                 row[1 + i] = places[id(operation.operands[operand.name])]
         sizes = list(operation.sizes.values())
-        row[1 + _core.BUFFERS : 1 + _core.BUFFERS + len(sizes)] = sizes
+        row[1 + core.BUFFERS : 1 + core.BUFFERS + len(sizes)] = sizes
         row[-1] = -1 if operation.stream is None else operation.stream
         number[: len(operation.numbers)] = list(operation.numbers.values())
     return table, numbers, np.array([address(buffer.array) for buffer in buffers], np.uint64)

@@ -67,10 +67,13 @@ class Compiled:
                 done = runner.run(1 if each else _ALL, 1, record=bool(training.metrics))
                 ended = bool(len(done.epochs))
                 self._stand(training, before, ended)
-                for prediction, target in zip(done.predictions, runner.targets(begun, done.steps), strict=True):
-                    running.add(prediction, target, len(target))
+                if training.metrics:
+                    for prediction, target in zip(done.predictions, runner.targets(begun, done.steps), strict=True):
+                        running.add(prediction, target, len(target))
                 self._watch(training, running)
                 if ended:
+                    if training.hooks.epoch_end:
+                        runner.expose()
                     mean.add_sums(*done.epochs[0, :2].tolist())
                     return True
                 if training.ending:
