@@ -1,12 +1,18 @@
 """maillon's own `fit`, by the engine that the options name."""
 
 import itertools
+import time
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 import maillon
 from maillon import nn
-from peers.workloads import Array, Workload
+from peers.by_numpy import square
+from peers.workloads import POLICY, WORKLOADS, Array, Workload
 
+_CHECKED: set[int] = set()
 VERSIONS = ("maillon", "numpy")
 FUNCTIONS = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
@@ -29,6 +35,61 @@ def loss_of(workload: Workload) -> nn.Loss:
 def info() -> dict[str, Any]:
     """Which engine is here, its instruction set and threads."""
     return maillon.engine.info()
+
+
+def product(n: int, threads: int, times: int) -> float:
+    """Seconds of one product of two n×n matrices by the core, in float32; RuntimeError where there is none."""
+    maillon.engine.choose("native")
+    from maillon.engine.native import product as by_the_core
+
+    a, b = square(n)
+    maillon.engine.set_num_threads(threads)
+    if n not in _CHECKED:
+        np.testing.assert_allclose(by_the_core(a, b), a @ b, rtol=1e-3, atol=1e-4 * n**0.5)
+        _CHECKED.add(n)
+    begun = time.perf_counter()
+    for _ in range(times):
+        by_the_core(a, b)
+    return (time.perf_counter() - begun) / times
+
+
+def policy(options: dict[str, Any]) -> tuple[Callable[[int], None], Array]:
+    """The prepared predictor, or the links themselves."""
+    network = network_of(POLICY)
+    x = POLICY.data()[0][0]
+    answer: Callable[[Array], Array] = network
+    if options["engine"] == "native":
+        maillon.engine.choose("native")
+        answer = maillon.engine.compile(network)
+
+    def loop(n: int) -> None:
+        for _ in range(n):
+            answer(x)
+
+    return loop, answer(x)
+
+
+def first_step(key: str) -> float:
+    """Seconds from the call of `fit` to the end of its first step, in a process that has not called it before."""
+    workload = WORKLOADS[key]
+    network, loss = network_of(workload), loss_of(workload)
+    x, y = workload.data()
+    begun = time.perf_counter()
+    stamp = _Stamp()
+    rate, batch = workload.lr, workload.batch
+    maillon.fit(network, loss, x, y, rule=rate, batch_size=batch, callbacks=stamp, progress=False)
+    return stamp.times[0] - begun
+
+
+class _Stamp(maillon.Callback):
+    """When the first step ended."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_step_end(self, state: Any) -> None:
+        self.times.append(time.perf_counter())
+        state.stop()
 
 
 class Trainer:

@@ -2,12 +2,13 @@
 
 import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from frame import Orders, autoencoder_by_hand, binary_by_hand, digits_by_hand, linear_by_hand
 
-from peers.workloads import Array, Workload
+from peers.workloads import POLICY, Array, Workload
 
 VERSIONS = ("numpy",)
 
@@ -46,22 +47,37 @@ BY_HAND = {
 
 
 @functools.cache
-def _square(n: int) -> tuple[Array, Array, Array]:
+def square(n: int) -> tuple[Array, Array]:
+    """Two n×n matrices."""
     numbers = np.random.default_rng(5)
-    a, b = (numbers.standard_normal((n, n), np.float32) for _ in range(2))
-    return a, b, a @ b
+    return numbers.standard_normal((n, n), np.float32), numbers.standard_normal((n, n), np.float32)
 
 
 def product(n: int, threads: int, times: int) -> float:
     """Seconds of one product of two n×n matrices, in float32."""
     from threadpoolctl import threadpool_limits
 
-    a, b, _ = _square(n)
+    a, b = square(n)
     with threadpool_limits(threads):
         begun = time.perf_counter()
         for _ in range(times):
             a @ b
         return (time.perf_counter() - begun) / times
+
+
+def policy(_: dict[str, Any]) -> tuple[Callable[[int], None], Array]:
+    """The sample's way through the network, written out."""
+    w1, b1, w2, b2, w3, b3 = POLICY.weights()
+    x = POLICY.data()[0][0]
+
+    def answer(x: Array) -> Array:
+        return w3 @ np.tanh(w2 @ np.tanh(w1 @ x + b1) + b2) + b3
+
+    def loop(n: int) -> None:
+        for _ in range(n):
+            answer(x)
+
+    return loop, answer(x)
 
 
 class Trainer:

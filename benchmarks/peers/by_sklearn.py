@@ -19,7 +19,8 @@ class Trainer:
         if workload.kind == "images":
             raise ValueError("it has no Sigmoid last under a squared error")
         self.limits = threadpool_limits(options["threads"])
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", category=ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Got `batch_size`")  # of the rows that only make the network
         self.x, y = workload.data()
         self.y = y.ravel()
         model = MLPRegressor if workload.kind == "line" else MLPClassifier
@@ -41,7 +42,8 @@ class Trainer:
             random_state=0,
         )
         if model is MLPClassifier:
-            self.model.partial_fit(self.x[:1], self.y[:1], classes=np.unique(self.y))
+            classes, rows = np.unique(self.y, return_index=True)
+            self.model.partial_fit(self.x[rows], self.y[rows], classes=classes)
         else:
             self.model.partial_fit(self.x[:1], self.y[:1])
 

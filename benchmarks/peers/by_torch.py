@@ -1,12 +1,13 @@
 """PyTorch, eager at its best case, and compiled: data in memory, no DataLoader, rows by index_select."""
 
 import itertools
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
-from peers.workloads import Array, Workload
+from peers.workloads import POLICY, Array, Workload
 
 VERSIONS = ("torch",)
 FUNCTIONS = {"tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid}
@@ -24,6 +25,34 @@ def loss_of(workload: Workload) -> torch.nn.Module:
     return torch.nn.MSELoss() if workload.loss == "mse" else torch.nn.CrossEntropyLoss(reduction="sum")
 
 
+def policy(options: dict[str, Any]) -> tuple[Callable[[int], None], Any]:
+    """The network on a tensor, eager, traced or compiled, in inference mode."""
+    torch.set_num_threads(1)
+    network: Any = network_of(POLICY)
+    load(network, POLICY)
+    x = torch.from_numpy(POLICY.data()[0][0].copy())
+    if options["mode"] == "traced":
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        network = torch.jit.freeze(torch.jit.trace(network.eval(), x))
+    elif options["mode"] == "compiled":
+        network = torch.compile(network)
+
+    def loop(n: int) -> None:
+        with torch.inference_mode():
+            for _ in range(n):
+                network(x)
+
+    with torch.inference_mode():
+        return loop, network(x)
+
+
+def load(network: torch.nn.Module, workload: Workload) -> None:
+    """The workload's initial weights."""
+    with torch.no_grad():
+        for parameter, value in zip(network.parameters(), workload.weights(), strict=True):
+            parameter.copy_(torch.from_numpy(value))
+
+
 class Trainer:
     def __init__(self, workload: Workload, options: dict[str, Any]) -> None:
         torch.set_num_threads(options["threads"])
@@ -36,9 +65,7 @@ class Trainer:
         self.step = self.compiled_step() if options.get("compiled") else self.eager_step
 
     def reset(self) -> None:
-        with torch.no_grad():
-            for parameter, value in zip(self.network.parameters(), self.workload.weights(), strict=True):
-                parameter.copy_(torch.from_numpy(value))
+        load(self.network, self.workload)
 
     def eager_step(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         self.rule.zero_grad(set_to_none=True)

@@ -122,9 +122,8 @@ def disagreements(result: Result) -> list[str]:
 
 
 def missing(result: Result) -> list[str]:
-    return [
-        f"{result['name']}: {name}: {side['missing']}" for name, side in result["sides"].items() if "missing" in side
-    ]
+    """The sides that could not take part, and why."""
+    return [f"{name}: {side['missing']}" for name, side in result["sides"].items() if "missing" in side]
 
 
 def markdown(result: Result) -> list[str]:
@@ -133,7 +132,8 @@ def markdown(result: Result) -> list[str]:
     lines += [
         f"Peak: {short(result['peak_gflops']['median'])} GFLOP/s, a NumPy product of two 2048×2048 float32 matrices on "
         f"all cores. Median of {result['repeats']} rounds, all sides in turn in each; in brackets the quartiles, then "
-        "the time over ours and the percent of the peak. A peer runs on one thread or all, whichever is faster.",
+        "the time over ours and, from 1 on, the percent of the peak. A peer runs on one thread or "
+        "on all, whichever is faster.",
         "",
     ]
     workloads = list(result["workloads"].values())
@@ -154,7 +154,11 @@ def markdown(result: Result) -> list[str]:
         rows = [[cell["name"], *(_cell_entry(cell, name) for name in names)] for cell in result["grid"]]
         lines += table(["cell", *names], rows)
     everything = [*workloads, *result["grid"]]
-    lines += listed("Missing", [words for one in everything for words in missing(one)])
+    where: dict[str, list[str]] = {}
+    for one in everything:
+        for words in missing(one):
+            where.setdefault(words, []).append(one["name"])
+    lines += listed("Missing", [f"{words} ({'; '.join(names)})" for words, names in where.items()])
     return lines + listed("Limits missed", result["misses"])
 
 
@@ -165,7 +169,8 @@ def _entry(side: Result) -> str:
     words = f"**{short(us['median'])}** ({short(us['q1'])}–{short(us['q3'])})"
     if times is not None:
         words += f" {short(times['median'])}×"
-    return f"{words} {side['percent_of_peak']['median']:.0f} %"
+    percent = side["percent_of_peak"]["median"]
+    return f"{words} {percent:.0f} %" if percent >= 1 else words
 
 
 def _cell_entry(cell: Result, name: str) -> str:

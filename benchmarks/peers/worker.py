@@ -52,6 +52,23 @@ class Worker:
         self.run(self.workload.check_epochs)
         return self.workload.mean_loss(self.trainer.weights())
 
+    def cold(self, workload: Workload, options: dict[str, Any], epochs: int) -> float:
+        """Seconds of a first training, with whatever it compiles."""
+        self.trainer = self.module.Trainer(workload, options)
+        return self.run(epochs)
+
+    def policy(self, options: dict[str, Any]) -> list[float]:
+        """Prepare the answering of one sample; the answer."""
+        self.loop, answer = self.module.policy(options)
+        self.loop(3)
+        return [float(value) for value in answer]
+
+    def calls(self, n: int) -> float:
+        """Seconds that n answers take."""
+        begun = time.perf_counter()
+        self.loop(n)
+        return time.perf_counter() - begun
+
     def ask(self, method: str, *values: Any) -> Any:
         """A function of the peer's module, for what is no training."""
         return getattr(self.module, method)(*values)

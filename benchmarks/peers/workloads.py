@@ -147,6 +147,9 @@ WORKLOADS = {
 }
 
 
+POLICY = Workload("policy 8–64–64–2", (8, 64, 64, 2), "tanh", "", "mse", 0.01, 1, 1, "grid", 1)
+
+
 def cell(width: int, batch: int, depth: int) -> Workload:
     """`depth` hidden Tanh links of `width`, from `width` inputs to 1 output, mean squared error."""
     sizes = (*[width] * (depth + 1), 1)
