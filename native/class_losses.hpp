@@ -258,6 +258,21 @@ template <class T> Vec<T> likelihood_block(const Strided<T>& b) {
     return value;
 }
 
+template <class T> MAILLON_INLINE bool read_labels(const Classes<T>& a, int64_t sample, int n, Strided<T>& b) {
+    for (int k = 0; k < n; ++k) {
+        Label<T> label;
+        if (!read_label(a, sample + k, label)) return false;
+        b.right[k] = typename Native<T>::Int(label.right);
+        b.counted[k] = label.counted;
+    }
+    return true;
+}
+
+template <class T> MAILLON_INLINE Vec<T> block_values(const Classes<T>& a, const Strided<T>& b, Bits<T>& outside) {
+    if (a.likelihood) return likelihood_block<T>(b);
+    return a.from_logits ? logits_block<T>(b) : probabilities_block<T>(b, outside);
+}
+
 template <class T>
 bool class_blocks(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
     Strided<T> b{nullptr, nullptr, a.class_weight, {}, {}, Smoothing<T>(a), a.classes, a.inner, {}, nullptr, 0};
@@ -267,21 +282,52 @@ bool class_blocks(const Classes<T>& a, T scale, T* grad, double* row_totals, Spa
         int64_t most = a.inner - place < lanes<T> ? a.inner - place : lanes<T>;
         if (samples.end - i < most) most = samples.end - i;
         b.n = int(most);
-        for (int k = 0; k < b.n; ++k) {
-            Label<T> label;
-            if (!read_label(a, i + k, label)) return false;
-            b.right[k] = typename Native<T>::Int(label.right);
-            b.counted[k] = label.counted;
-        }
+        if (!read_labels(a, i, b.n, b)) return false;
         const T weight = a.sample_weight ? a.sample_weight[outer] : T(1);
         b.scores = a.scores + at;
         b.distribution = a.labels ? nullptr : a.distribution + at;
         b.scale = broadcast(T(scale * weight));
         b.grad = grad ? grad + at : nullptr;
-        const Vec<T> value = a.likelihood     ? likelihood_block<T>(b)
-                             : a.from_logits ? logits_block<T>(b)
-                                             : probabilities_block<T>(b, outside);
+        const Vec<T> value = block_values<T>(a, b, outside);
         for (int k = 0; k < b.n; ++k) row_totals[i + k] = double(value[k]) * double(weight);
+    }
+    return !any<T>(outside);
+}
+
+inline constexpr int64_t few_classes = 4;
+
+// n rows become n lanes; the lanes beyond repeat the first.
+template <class T> MAILLON_INLINE void turn(const T* rows, int64_t classes, int n, T* turned) {
+    for (int64_t c = 0; c < classes; ++c) {
+        Vec<T> v = broadcast(rows[c]);
+        if (n == lanes<T>)
+            for (int k = 1; k < lanes<T>; ++k) v[k] = rows[k * classes + c];
+        store(turned + c * lanes<T>, v);
+    }
+    if (n == lanes<T>) return;
+    for (int k = 1; k < n; ++k)
+        for (int64_t c = 0; c < classes; ++c) turned[c * lanes<T> + k] = rows[k * classes + c];
+}
+
+// Few classes side by side: samples stand in lanes here too, for crossing the lanes costs more than turning the rows.
+template <class T>
+bool class_tiles(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
+    T scores[few_classes * lanes<T>], distribution[few_classes * lanes<T>], slopes[few_classes * lanes<T>];
+    Strided<T> b{scores, a.labels ? nullptr : distribution, a.class_weight, {}, {}, Smoothing<T>(a), a.classes, lanes<T>,
+                 {}, grad ? slopes : nullptr, lanes<T>};
+    Bits<T> outside{};
+    for (int64_t i = samples.begin; i < samples.end; i += lanes<T>) {
+        const int n = samples.end - i < lanes<T> ? int(samples.end - i) : lanes<T>;
+        if (!read_labels(a, i, n, b)) return false;
+        turn(a.scores + i * a.classes, a.classes, n, scores);
+        if (a.labels == nullptr) turn(a.distribution + i * a.classes, a.classes, n, distribution);
+        const Vec<T> weight = a.sample_weight ? load_up_to(a.sample_weight + i, n) : broadcast(T(1));
+        b.scale = broadcast(scale) * weight;
+        const Vec<T> value = block_values<T>(a, b, outside);
+        for (int k = 0; k < n; ++k) row_totals[i + k] = double(value[k]) * double(weight[k]);
+        if (grad == nullptr) continue;
+        for (int k = 0; k < n; ++k)
+            for (int64_t c = 0; c < a.classes; ++c) grad[(i + k) * a.classes + c] = slopes[c * lanes<T> + k];
     }
     return !any<T>(outside);
 }
@@ -289,8 +335,9 @@ bool class_blocks(const Classes<T>& a, T scale, T* grad, double* row_totals, Spa
 // `scale` is ∂value/∂element; `grad` null asks for values only. `row_totals` has one weighted value a sample, unscaled.
 // False, with the outputs unfinished, for a probability outside [0, 1] or a label that is neither a class nor ignored.
 template <class T> bool class_loss(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
-    return a.inner == 1 ? class_rows<T>(a, scale, grad, row_totals, samples)
-                        : class_blocks<T>(a, scale, grad, row_totals, samples);
+    if (a.inner != 1) return class_blocks<T>(a, scale, grad, row_totals, samples);
+    if (a.classes <= few_classes && !a.likelihood) return class_tiles<T>(a, scale, grad, row_totals, samples);
+    return class_rows<T>(a, scale, grad, row_totals, samples);
 }
 
 } // namespace maillon::MAILLON_ISA

@@ -98,6 +98,11 @@ template <class T, int R, int V, bool ALONG_K, bool PARTIAL> __attribute__((noin
     const T* a[R];
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) a[r] = ALONG_K ? t.a + r * t.a_stride : t.a + r;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) { // the C of the next tile down: fetched meanwhile
+        __builtin_prefetch(t.c + (R + r) * t.c_row, 1);
+        if (V * sizeof(Vec<T>) >= 64) __builtin_prefetch(t.c + (R + r) * t.c_row + V * lanes<T> - 1, 1);
+    }
     const T* b = t.b;
     const int64_t a_stride = t.a_stride, b_stride = t.b_stride;
     const int last = t.last;

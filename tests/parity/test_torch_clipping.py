@@ -79,6 +79,7 @@ def network(room: Any, dtype: Any) -> Any:
 
 
 @both_dtypes
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
 @pytest.mark.parametrize(
     ("ours_by", "theirs_by", "limit"),
     [
@@ -87,7 +88,7 @@ def network(room: Any, dtype: Any) -> Any:
     ],
     ids=["norm", "value"],
 )
-def test_a_training(torch: ModuleType, dtype: str, ours_by: str, theirs_by: str, limit: float) -> None:
+def test_a_training(torch: ModuleType, dtype: str, engine: str, ours_by: str, theirs_by: str, limit: float) -> None:
     """6–16–3, Tanh, CrossEntropyLoss, momentum, 20 epochs at batch 16 with a short last one; most steps clipped."""
     generator = Generator(4)
     x = generator.normal((100, 6), dtype=np.float64).astype(dtype)
@@ -105,6 +106,7 @@ def test_a_training(torch: ModuleType, dtype: str, ours_by: str, theirs_by: str,
         rule=maillon.SGD(lr=0.1, momentum=0.9),
         batch_size=16,
         epochs=EPOCHS,
+        engine=engine,
         progress=False,
         **{ours_by: limit},  # type: ignore[arg-type]
     )

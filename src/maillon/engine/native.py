@@ -124,6 +124,7 @@ class Runner:
         self.optim = optim
         self.batches = batches
         self.loss = float("nan")
+        self._left: dict[Generator, Any] | None = None  # a step's streams before the slice that it ended
         self._order = np.empty(batches.rows, np.int64)
         self._ends = np.empty((_MOST_EPOCHS, 3))
         self._set = processor.instruction_set()
@@ -186,9 +187,11 @@ class Runner:
     def run(self, max_steps: int, max_epochs: int, seconds: float = SLICE_S, record: bool = False) -> Slice:
         """Go on until one of the limits is reached. record: keep the predictions, for metrics.
 
-        What a loss that is not finite, or a probability out of range, would have spoilt is done again by NumPy, which
-        raises the error that says what happened.
+        A step whose loss is not finite, or which a probability out of range would spoil, ends a slice before it. The
+        next call does it in NumPy, which raises the error that says what happened.
         """
+        if self._left is not None:
+            return self._again(self._left)
         self._refresh()
         room = self._recorded(max_steps) if record else None
         begun = self._training.position
@@ -199,12 +202,11 @@ class Runner:
                 processor.threads_for(self._flops), most, min(max_epochs, _MOST_EPOCHS), seconds, address(self._ends)
             )
         done = Slice(steps, self._ends[:epochs].copy())
+        self._left = states if _ENDINGS[ending] == "trouble" else None
         if room is not None:
             done.predictions = self._split(room, begun, steps)
         if steps:
             self.loss = self._result
-        if _ENDINGS[ending] == "trouble":
-            self._again(done, states, record)
         return done
 
     @property
@@ -255,8 +257,9 @@ class Runner:
             start += rows
         return parts
 
-    def _again(self, done: Slice, states: dict[Generator, Any], record: bool) -> None:
+    def _again(self, states: dict[Generator, Any]) -> Slice:
         """The step that the core has left, by NumPy: from the same numbers, drawing the same words."""
+        self._left = None
         position = self._training.position
         rows = min(self.whole.rows, self.batches.rows - position)
         plan = self.whole if rows == self.whole.rows or self.rest is None else self.rest
@@ -272,13 +275,11 @@ class Runner:
         training = self._training
         training.total, training.size = training.total + self.loss * size, training.size + size
         training.position = position + rows
-        done.steps += 1
-        if record:
-            done.predictions.append(self.optim.prediction)
+        done = Slice(1, np.empty((0, 3)), [self.optim.prediction])
         if training.position == self.batches.rows:
-            seconds = done.epochs[-1, 2] if len(done.epochs) else 0.0
-            done.epochs = np.vstack((done.epochs, (training.total, training.size, seconds)))
+            done.epochs = np.array([(training.total, training.size, 0.0)])
             training.position, training.total, training.size = 0, 0.0, 0.0
+        return done
 
     def targets(self, begun: int, steps: int) -> Iterator[Array]:
         """The targets of the steps from row `begun` of the epoch's order on."""

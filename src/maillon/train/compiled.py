@@ -70,7 +70,8 @@ class Compiled:
                 if training.metrics:
                     for prediction, target in zip(done.predictions, runner.targets(begun, done.steps), strict=True):
                         running.add(prediction, target, len(target))
-                self._watch(training, running)
+                if done.steps:
+                    self._watch(training, running)
                 if ended:
                     if training.hooks.epoch_end:
                         runner.expose()
@@ -95,7 +96,8 @@ class Compiled:
                     epoch_begun = _recorded(training, done.epochs, slice_begun, epoch_begun)
                 self._stand_after_epochs(training)
         except NonFiniteLossError as error:
-            self._stand_after_epochs(training)
+            state.epoch = len(history) + 1
+            self._stand(training, len(history) * self._steps_an_epoch, ended=False)
             error.epoch, error.batch, error.history = state.epoch, state.batch + 1, history
             raise
 
