@@ -133,6 +133,7 @@ class Runner:
     def _lower(self, generator: Generator) -> None:
         optim, batches = self.optim, self.batches
         self._signature = signature(optim)
+        self._fresh = True  # no step has been done with these plans
         self._generator = generator
         self.state, self.gradients = rule_and_gradients(optim)
         memory = Memory()
@@ -206,7 +207,7 @@ class Runner:
         if room is not None:
             done.predictions = self._split(room, begun, steps)
         if steps:
-            self.loss = self._result
+            self.loss, self._fresh = self._result, False
         return done
 
     @property
@@ -290,6 +291,8 @@ class Runner:
 
     def expose(self) -> None:
         """Let Python see what a step in NumPy would have left: gradients, prediction, the rule's state."""
+        if self._fresh:
+            return
         self.state.store()
         for _, parameter, _, _ in self.state.trained:
             buffer = self.gradients.buffer(parameter)
