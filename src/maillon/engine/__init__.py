@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 
+core()  # loaded now, so that the first training does not wait for it
+
+
 class FallbackWarning(UserWarning):
     """A training runs in NumPy although the core is there: something in it is not among what the core knows."""
 

@@ -93,9 +93,17 @@ def lower_training(
     if grad is not None:
         lower_backward(walked, grad)
     state.lower(builder, gradients)
-    title = f"{optim.network!r}, {optim.loss!r}, {optim.rule!r}"
     shown = Buffer("output", output.buffer.array, output.shape)
-    plan = Plan(title, dtype, rows, builder.operations, list(inputs.values()), shown, result, builder.streams)
+    plan = Plan(
+        (optim.network, optim.loss, optim.rule),
+        dtype,
+        rows,
+        builder.operations,
+        list(inputs.values()),
+        shown,
+        result,
+        builder.streams,
+    )
     verify(plan)
     return plan
 

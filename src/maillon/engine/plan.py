@@ -92,12 +92,12 @@ def _choice(name: str, value: int) -> str:
 class Plan:
     """Operations in the order of a step, over buffers.
 
-    title: what was lowered. inputs: the buffers that a mini-batch is copied to. output: the network's output, with
+    subject: what was lowered. inputs: the buffers that a mini-batch is copied to. output: the network's output, with
     its shape. result: the loss and what its mean was divided by, after each step. streams: generators that operations
     draw from, by their number.
     """
 
-    title: str
+    subject: tuple[Any, ...]
     dtype: DType
     rows: int
     operations: list[Operation]
@@ -131,7 +131,7 @@ class Plan:
     def __str__(self) -> str:
         memory = sum(buffer.array.nbytes for buffer in self.buffers())
         lines = [
-            f"Plan of {self.title}",
+            f"Plan of {', '.join(map(repr, self.subject))}",
             f"{self.rows} rows, {self.dtype}, {len(self.operations)} operations, {_metric(self.flops)}FLOP and "
             f"{_metric(self.bytes)}B moved a step, {_metric(memory)}B of buffers",
         ]

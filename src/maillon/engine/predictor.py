@@ -23,7 +23,7 @@ def lower_prediction(network: Module, shape: tuple[int, ...], memory: Memory) ->
     output, _ = lower_forward(builder, network, Value(x, shape))
     rows = shape[0] if len(shape) > 1 else 1
     shown = Buffer("output", output.buffer.array, output.shape)
-    plan = Plan(repr(network), dtype, rows, builder.operations, [x], shown)
+    plan = Plan((network,), dtype, rows, builder.operations, [x], shown)
     verify(plan)
     return plan
 
@@ -58,7 +58,7 @@ class Outputs:
         if not isinstance(x, np.ndarray):
             raise NotLoweredError("several inputs are not among what it knows")
         prepared = self._prepared.get(x.shape)
-        if prepared is None:
+        if prepared is None or prepared.signature != signature(self.network):
             prepared = self._prepared[x.shape] = Prepared(self.network, x.shape)
         return prepared(x)
 

@@ -16,6 +16,9 @@ from maillon.train.feed import Data, cut
 from maillon.train.modes import mode
 from maillon.train.scores import LossMean, Metric, joined, named_metrics, score
 
+OutputOf = Callable[[Any], Any]
+"""From a mini-batch of x to the network's output."""
+
 
 def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto") -> Any:
     """The network's output for every row of x, in evaluation mode.
@@ -36,7 +39,7 @@ def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto
     inputs = as_inputs(x, network.dtype)
     rows = checks.common_length("predict", ("x", inputs), least=0)
     with mode(network, training=False), no_grad():
-        outputs = _outputs(network, engine)
+        outputs = outputs_of(network, engine)
         return joined([outputs(cut(inputs, i, min(i + size, rows))) for i in range(0, max(rows, 1), size)])
 
 
@@ -65,17 +68,16 @@ def evaluate(
     size = checks.whole_number("evaluate", "batch_size", batch_size, 1)
     chosen = named_metrics("evaluate", metrics, loss)
     data = Data.opened("evaluate", network.dtype, loss, x, y, sample_weight)
-    return evaluated(network, loss, data, chosen, size, engine)
+    return evaluated(network, loss, data, chosen, size, outputs_of(network, engine))
 
 
 def evaluated(
-    network: Module, loss: Loss, data: Data, metrics: dict[str, Metric], batch_size: int, engine: str
+    network: Module, loss: Loss, data: Data, metrics: dict[str, Metric], batch_size: int, outputs: OutputOf
 ) -> dict[str, float]:
     """As `evaluate`, of data already opened."""
     mean = LossMean(loss)
     predictions = []
     with mode(network, training=False), no_grad():
-        outputs = _outputs(network, engine)
         for x, y, weight in data.batches(batch_size):
             prediction = outputs(x)
             value = loss(prediction, y, weight)
@@ -86,7 +88,7 @@ def evaluated(
     return {"loss": mean.value} | {name: score(name, metric, whole, data.y) for name, metric in metrics.items()}
 
 
-def _outputs(network: Module, engine: str) -> Callable[[Any], Any]:
+def outputs_of(network: Module, engine: str) -> OutputOf:
     """The function from a mini-batch of x to the network's output, by the engine that can."""
 
     def in_numpy(x: Any) -> Any:

@@ -12,7 +12,7 @@ from maillon.train.feed import ArrayBatches, Data, GivenBatches
 from maillon.train.history import History
 from maillon.train.interrupt import Interrupt, deferred_interrupt
 from maillon.train.modes import learning
-from maillon.train.predict import evaluated
+from maillon.train.predict import evaluated, outputs_of
 from maillon.train.progress import Bar
 from maillon.train.scores import LossMean, Metric, RunningMetrics
 
@@ -47,6 +47,7 @@ class Training:
         self.progress = progress
         self.engine = engine
         self.core: Compiled | None = None
+        self.outputs = outputs_of(optim.network, engine)
         names = ["loss", *metrics]
         validated = [f"val_{name}" for name in names] if validation is not None else []
         self.history = History(["epoch", *names, *validated, "lr", "seconds"])
@@ -118,7 +119,9 @@ class Training:
         state.loss = mean.value
         row = {"loss": mean.value} | running.values()
         if self.validation is not None:
-            scores = evaluated(optim.network, optim.loss, self.validation, self.metrics, _VALIDATION_BATCH, self.engine)
+            scores = evaluated(
+                optim.network, optim.loss, self.validation, self.metrics, _VALIDATION_BATCH, self.outputs
+            )
             row |= {f"val_{name}": value for name, value in scores.items()}
         self.history.append(epoch=state.epoch, **row, lr=lr, seconds=time.perf_counter() - begun)
         if self.bar is not None:
