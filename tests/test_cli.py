@@ -192,7 +192,10 @@ def test_version_names_what_it_stands_on(maillon_command: Run) -> None:
     python = ".".join(map(str, sys.version_info[:3]))
     code, out, _ = maillon_command("--version")
     assert code == 0
-    assert out == f"maillon {maillon.__version__} (Python {python}, NumPy {np.__version__}, engine: numpy)\n"
+    info = maillon.engine.info()
+    threads = "1 thread" if info["threads"] == 1 else f"{info['threads']} threads"
+    engine = f"numpy, {threads}" if info["engine"] == "numpy" else f"native, {info['instruction_set']}, {threads}"
+    assert out == f"maillon {maillon.__version__} (Python {python}, NumPy {np.__version__}, engine: {engine})\n"
 
 
 @pytest.mark.parametrize("words", [[], ["-h"], ["report", "-h"], ["data", "-h"], ["data", "fetch", "-h"]])

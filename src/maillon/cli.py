@@ -176,15 +176,18 @@ def fetch(arguments: Sequence[str]) -> None:
 
 
 def version() -> str:
-    """One line: maillon, Python, NumPy and the engine that runs the steps."""
+    """One line: maillon, Python, NumPy and the engine that runs the steps, with its instruction set and threads."""
     import numpy as np
 
     import maillon
     from maillon.engine import info
 
+    engine = info()
+    told = [engine["instruction_set"]] * (engine["instruction_set"] is not None)
+    told.append(f"{engine['threads']} thread{'s' * (engine['threads'] != 1)}")
     return (
         f"maillon {maillon.__version__} (Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"engine: {info()['engine']})"
+        f"engine: {engine['engine']}, {', '.join(told)})"
     )
 
 
