@@ -169,73 +169,69 @@ void tile_column(Tile<T> t, int64_t m, int64_t a_step, int columns, bool padded)
     else tile_column<T, V, ALONG_K, true>(t, m, a_step);
 }
 
-// The vector in which a transposition works: two (or one) blocks of 16 bytes × 16 bytes side by side.
-#if defined(__AVX2__)
-inline constexpr int block_bytes = 32;
-#else
-inline constexpr int block_bytes = 16;
-#endif
-template <class T> struct Block;
-template <> struct Block<float> {
-    typedef float Vec __attribute__((vector_size(block_bytes)));
-};
-template <> struct Block<double> {
-    typedef double Vec __attribute__((vector_size(block_bytes)));
-};
-template <class T> inline constexpr int block_lanes = block_bytes / int(sizeof(T));
+// ── Packing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
 template <class T> inline constexpr int quad = 16 / int(sizeof(T)); // elements of 16 bytes
+typedef float Quad __attribute__((vector_size(16)));
+typedef double Pair __attribute__((vector_size(16)));
 
-// Rows j and j + quad of x, 16 bytes of each.
-template <class T> MAILLON_INLINE typename Block<T>::Vec load_rows(const T* x, int64_t row) {
-    typename Block<T>::Vec v;
-    for (int half = 0; half < block_bytes / 16; ++half)
-        std::memcpy((char*)&v + 16 * half, x + half * quad<T> * row, 16);
-    return v;
+// to[p·to_row + j] = x[j·row + p] for j < 4, p < 4; for doubles j < 2, p < 2.
+MAILLON_INLINE void transpose_quad(const float* x, int64_t row, float* to, int64_t to_row) {
+    Quad in[4];
+    for (int j = 0; j < 4; ++j) std::memcpy(&in[j], x + j * row, 16);
+    const Quad a = __builtin_shufflevector(in[0], in[1], 0, 4, 1, 5), b = __builtin_shufflevector(in[2], in[3], 0, 4, 1, 5);
+    const Quad c = __builtin_shufflevector(in[0], in[1], 2, 6, 3, 7), d = __builtin_shufflevector(in[2], in[3], 2, 6, 3, 7);
+    const Quad out[4] = {__builtin_shufflevector(a, b, 0, 1, 4, 5), __builtin_shufflevector(a, b, 2, 3, 6, 7),
+                         __builtin_shufflevector(c, d, 0, 1, 4, 5), __builtin_shufflevector(c, d, 2, 3, 6, 7)};
+    for (int p = 0; p < 4; ++p) std::memcpy(to + p * to_row, &out[p], 16);
+}
+MAILLON_INLINE void transpose_quad(const double* x, int64_t row, double* to, int64_t to_row) {
+    Pair a, b;
+    std::memcpy(&a, x, 16);
+    std::memcpy(&b, x + row, 16);
+    const Pair out[2] = {__builtin_shufflevector(a, b, 0, 2), __builtin_shufflevector(a, b, 1, 3)};
+    for (int p = 0; p < 2; ++p) std::memcpy(to + p * to_row, &out[p], 16);
 }
 
-// to[p·to_row + j] = x[j·row + p] for j < block_lanes, p < quad.
-MAILLON_INLINE void transpose_block(const float* x, int64_t row, float* to, int64_t to_row) {
-    using V = Block<float>::Vec;
-    const V a = load_rows(x, row), b = load_rows(x + row, row);
-    const V c = load_rows(x + 2 * row, row), d = load_rows(x + 3 * row, row);
 #if defined(__AVX2__)
-    const V ab = _mm256_unpacklo_ps(a, b), AB = _mm256_unpackhi_ps(a, b);
-    const V cd = _mm256_unpacklo_ps(c, d), CD = _mm256_unpackhi_ps(c, d);
-    const V out[4] = {_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xEE),
-                      _mm256_shuffle_ps(AB, CD, 0x44), _mm256_shuffle_ps(AB, CD, 0xEE)};
-#else
-    const V ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    const V cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    const V out[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5), __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
-                      __builtin_shufflevector(AB, CD, 0, 1, 4, 5), __builtin_shufflevector(AB, CD, 2, 3, 6, 7)};
-#endif
-    for (int p = 0; p < 4; ++p) std::memcpy(to + p * to_row, &out[p], sizeof(V));
+// The same for twice as many rows of x, side by side in registers of 32 bytes.
+MAILLON_INLINE __m256 load_rows(const float* x, int64_t row) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x)), _mm_loadu_ps(x + 4 * row), 1);
 }
-MAILLON_INLINE void transpose_block(const double* x, int64_t row, double* to, int64_t to_row) {
-    using V = Block<double>::Vec;
-    const V a = load_rows(x, row), b = load_rows(x + row, row);
-#if defined(__AVX2__)
-    const V out[2] = {_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)};
-#else
-    const V out[2] = {__builtin_shufflevector(a, b, 0, 2), __builtin_shufflevector(a, b, 1, 3)};
-#endif
-    for (int p = 0; p < 2; ++p) std::memcpy(to + p * to_row, &out[p], sizeof(V));
+MAILLON_INLINE __m256d load_rows(const double* x, int64_t row) {
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(x)), _mm_loadu_pd(x + 2 * row), 1);
 }
+MAILLON_INLINE void transpose_quads(const float* x, int64_t row, float* to, int64_t to_row) {
+    const __m256 a = load_rows(x, row), b = load_rows(x + row, row);
+    const __m256 c = load_rows(x + 2 * row, row), d = load_rows(x + 3 * row, row);
+    const __m256 ab = _mm256_unpacklo_ps(a, b), AB = _mm256_unpackhi_ps(a, b);
+    const __m256 cd = _mm256_unpacklo_ps(c, d), CD = _mm256_unpackhi_ps(c, d);
+    _mm256_storeu_ps(to, _mm256_shuffle_ps(ab, cd, 0x44));
+    _mm256_storeu_ps(to + to_row, _mm256_shuffle_ps(ab, cd, 0xEE));
+    _mm256_storeu_ps(to + 2 * to_row, _mm256_shuffle_ps(AB, CD, 0x44));
+    _mm256_storeu_ps(to + 3 * to_row, _mm256_shuffle_ps(AB, CD, 0xEE));
+}
+MAILLON_INLINE void transpose_quads(const double* x, int64_t row, double* to, int64_t to_row) {
+    const __m256d a = load_rows(x, row), b = load_rows(x + row, row);
+    _mm256_storeu_pd(to, _mm256_unpacklo_pd(a, b));
+    _mm256_storeu_pd(to + to_row, _mm256_unpackhi_pd(a, b));
+}
+#endif
 
 // to[p·width + j] = x[j·row + p] for j < n, p < k; zeros for n ≤ j < width.
 template <class T> void pack_transposed(const T* x, int64_t row, int n, int64_t k, T* to, int width) {
+    const int64_t whole = k / quad<T> * quad<T>;
     int j = 0;
-    for (; j + block_lanes<T> <= n; j += block_lanes<T>) {
-        const T* from = x + j * row;
-        int64_t p = 0;
-        for (; p + quad<T> <= k; p += quad<T>) transpose_block(from + p, row, to + p * width + j, width);
-        for (; p < k; ++p)
-            for (int i = 0; i < block_lanes<T>; ++i) to[p * width + j + i] = from[i * row + p];
-    }
-    for (; j < n; ++j)
-        for (int64_t p = 0; p < k; ++p) to[p * width + j] = x[j * row + p];
+#if defined(__AVX2__)
+    for (; j + 2 * quad<T> <= n; j += 2 * quad<T>)
+        for (int64_t p = 0; p < whole; p += quad<T>) transpose_quads(x + j * row + p, row, to + p * width + j, width);
+#endif
+    for (; j + quad<T> <= n; j += quad<T>)
+        for (int64_t p = 0; p < whole; p += quad<T>) transpose_quad(x + j * row + p, row, to + p * width + j, width);
+    for (int64_t p = whole; p < k; ++p)
+        for (int i = 0; i < j; ++i) to[p * width + i] = x[i * row + p];
     for (; j < width; ++j)
-        for (int64_t p = 0; p < k; ++p) to[p * width + j] = T(0);
+        for (int64_t p = 0; p < k; ++p) to[p * width + j] = j < n ? x[j * row + p] : T(0);
 }
 
 // to[p·width + j] = x[p·row + j] for j < n, p < k; zeros for n ≤ j < width.

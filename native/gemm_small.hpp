@@ -39,7 +39,14 @@ template <class T> void product_outer(const Product<T>& g, int64_t from, int64_t
 
 // The logical vector of 256 bits over which a dot product runs, whatever the register.
 #if defined(__AVX2__)
-template <class T> using Wide = typename Block<T>::Vec;
+template <class T> struct WideOf;
+template <> struct WideOf<float> {
+    typedef float Vec __attribute__((vector_size(32)));
+};
+template <> struct WideOf<double> {
+    typedef double Vec __attribute__((vector_size(32)));
+};
+template <class T> using Wide = typename WideOf<T>::Vec;
 MAILLON_INLINE Wide<float> fma_wide(Wide<float> a, Wide<float> b, Wide<float> c) { return _mm256_fmadd_ps(a, b, c); }
 MAILLON_INLINE Wide<double> fma_wide(Wide<double> a, Wide<double> b, Wide<double> c) {
     return _mm256_fmadd_pd(a, b, c);
