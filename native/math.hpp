@@ -2,7 +2,8 @@
 // infinities included; NaN stays NaN. No tables, no branches: each lane's bits depend on that lane alone.
 //
 // The coefficients are minimax fits over the range named beside them, one coefficient rounded after the other and the
-// rest fitted anew. Polynomials are evaluated in pairs (Estrin): a short chain counts where one register is all there is.
+// rest fitted anew. Polynomials are evaluated in pairs (Estrin): a short chain counts where one register is all there
+// is.
 #pragma once
 
 #include "simd.hpp"
@@ -79,8 +80,12 @@ MAILLON_INLINE Vec<double> max(Vec<double> a, Vec<double> b) {
 #elif defined(__AVX2__)
 MAILLON_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm256_min_ps((__m256)a, (__m256)b); }
 MAILLON_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm256_max_ps((__m256)a, (__m256)b); }
-MAILLON_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm256_min_pd((__m256d)a, (__m256d)b); }
-MAILLON_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm256_max_pd((__m256d)a, (__m256d)b); }
+MAILLON_INLINE Vec<double> min(Vec<double> a, Vec<double> b) {
+    return (Vec<double>)_mm256_min_pd((__m256d)a, (__m256d)b);
+}
+MAILLON_INLINE Vec<double> max(Vec<double> a, Vec<double> b) {
+    return (Vec<double>)_mm256_max_pd((__m256d)a, (__m256d)b);
+}
 #elif defined(__aarch64__)
 MAILLON_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return a < b ? a : b; }
 MAILLON_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return a > b ? a : b; }
