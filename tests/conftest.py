@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from cores import require_core
 
 from maillon.random import default_generator
 
@@ -32,3 +33,9 @@ def same_global_generator() -> Iterator[None]:
     generator.manual_seed(0)
     yield
     generator.set_state(state)
+
+
+@pytest.fixture(scope="session")
+def core() -> None:
+    """For tests that need the compiled core."""
+    require_core()

@@ -1,14 +1,26 @@
 """Small networks and data that every test of training may use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from cores import require_core, without_core
 
 import maillon as m
 from maillon.typing import Array
 
 Data = tuple[Array, Array]
+
+
+@pytest.fixture(autouse=True, params=["numpy", "native"])
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every test of training holds for either engine: what "auto" takes."""
+    if request.param == "native":
+        require_core()
+        yield "native"
+    else:
+        with without_core():
+            yield "numpy"
 
 
 @pytest.fixture

@@ -137,8 +137,9 @@ def test_the_input_itself_as_target_is_gathered_once(monkeypatch: pytest.MonkeyP
     optim = m.Optim(network, m.MSELoss(), 0.1)
     learn = optim.learn
     monkeypatch.setattr(optim, "learn", lambda x, y, w: (pairs.append(np.shares_memory(x, y)), learn(x, y, w))[1])
-    m.fit(optim, line[0], line[0], batch_size=6)
-    m.fit(optim, line[0], line[0], batch_size=6, sample_weight=np.ones(20), validation_split=0.5)
+    m.fit(optim, line[0], line[0], batch_size=6, engine="numpy")
+    weight = np.ones(20)
+    m.fit(optim, line[0], line[0], batch_size=6, sample_weight=weight, validation_split=0.5, engine="numpy")
     assert pairs == [True] * 6
 
 
@@ -157,7 +158,7 @@ def test_batches_cover_every_row_once_in_the_drawn_order(size: int) -> None:
             return learn(x, y, w)
 
         optim.learn = note  # type: ignore[method-assign]
-        m.fit(optim, x, x[:, :1], batch_size=size, generator=m.Generator(1))
+        m.fit(optim, x, x[:, :1], batch_size=size, generator=m.Generator(1), engine="numpy")
         order = m.Generator(1).randperm(50)
         assert [len(batch) for batch in seen] == [len(order[i : i + size]) for i in range(0, 50, size)]
         np.testing.assert_array_equal(np.concatenate(seen), order)
@@ -178,6 +179,7 @@ def test_an_iterable_of_batches_is_gone_through_each_epoch(make_linear: MakeLine
         metrics=["mae"],
         validation_data=line,
         progress=True,
+        engine="numpy",
     )
     other = m.fit(
         expected,
@@ -190,6 +192,7 @@ def test_an_iterable_of_batches_is_gone_through_each_epoch(make_linear: MakeLine
         shuffle=False,
         metrics=["mae"],
         validation_data=line,
+        engine="numpy",
     )
     assert bits(network) == bits(expected)
     for name in ("loss", "mae", "val_loss"):
@@ -206,7 +209,7 @@ def test_batches_with_weights_and_a_generator_that_serves_once(make_linear: Make
 
     network, expected = make_linear(), make_linear()
     history = m.fit(m.Optim(network, m.MSELoss(), 0.1), batches(), progress=True)
-    m.fit(expected, m.MSELoss(), x, y, rule=0.1, batch_size=5, shuffle=False, sample_weight=weight)
+    m.fit(expected, m.MSELoss(), x, y, rule=0.1, batch_size=5, shuffle=False, sample_weight=weight, engine="numpy")
     assert bits(network) == bits(expected)
     assert history.steps == 4
 

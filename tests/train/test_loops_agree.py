@@ -122,6 +122,7 @@ def by_watched_fit(task: Task) -> tuple[m.Module, list[float]]:
         metrics=[lambda prediction, target: 0.0],
         callbacks=[lambda state: None],
         progress=True,
+        engine="numpy",
     )
     return network, [float(value) for value in history["loss"]]
 

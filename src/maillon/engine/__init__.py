@@ -92,7 +92,9 @@ def lower(optim: Optim, x: Any, y: Any, sample_weight: Any = None) -> Plan:
 
     >>> import numpy as np
     >>> from maillon.nn import Linear, MSELoss
-    >>> print(lower(Optim(Linear(1, 1), MSELoss(), 0.1), np.zeros((4, 1)), np.zeros((4, 1))))
+    >>> plan = lower(Optim(Linear(1, 1), MSELoss(), 0.1), np.zeros((4, 1)), np.zeros((4, 1)))
+    >>> [operation.kind for operation in plan.operations]
+    ['linear', 'element_loss', 'linear_grad_weight', 'sgd', 'sgd']
     """
     from maillon.engine import native
 

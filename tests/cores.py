@@ -1,0 +1,123 @@
+"""The compiled core, for the tests: required, hidden, or compared with NumPy."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+import maillon as m
+from maillon import engine
+from maillon.engine import processor
+from maillon.random import Generator, default_generator
+from maillon.typing import Array
+
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+
+
+def require_core() -> None:
+    """Skip the test where there is no core, unless there must be one."""
+    if processor.core() is None:
+        if os.environ.get("MAILLON_REQUIRE_NATIVE"):
+            pytest.fail("The compiled core is required here (MAILLON_REQUIRE_NATIVE is set) and is not installed.")
+        pytest.skip("The compiled core is not installed.")
+
+
+@contextmanager
+def without_core() -> Iterator[None]:
+    """As in an installation that has none."""
+
+    def none() -> None:
+        return None
+
+    with patch.object(processor, "core", none), patch.object(engine, "core", none):
+        yield
+
+
+@contextmanager
+def threads(number: int, worth: float | None = None) -> Iterator[None]:
+    """So many threads; worth: the operations of a step from which they are used."""
+    engine.set_num_threads(number)
+    try:
+        with patch.object(processor, "_WORTH_THREADS", processor._WORTH_THREADS if worth is None else worth):
+            yield
+    finally:
+        engine.set_num_threads(None)
+
+
+@dataclass
+class Outcome:
+    """All that a training leaves behind, by name."""
+
+    losses: list[float]
+    arrays: dict[str, Array]
+    numbers: dict[str, Any] = field(default_factory=dict)
+    history: Any = None
+
+
+def outcome(optim: m.Optim, losses: list[float]) -> Outcome:
+    arrays = {name: value.copy() for name, value in optim.network.state_dict().items()}
+    numbers: dict[str, Any] = {}
+    for name, parameter in optim.network.named_parameters():
+        if parameter.grad is None:
+            numbers[f"no gradient of {name}"] = True
+        else:
+            arrays[f"∂loss/∂{name}"] = parameter.grad.copy()
+        for key, value in optim.rule.state.get(parameter, {}).items():
+            if isinstance(value, np.ndarray):
+                arrays[f"{key} of {name}"] = value.copy()
+            else:
+                numbers[f"{key} of {name}"] = value
+    if isinstance(optim.prediction, np.ndarray):
+        arrays["the last prediction"] = optim.prediction.copy()
+    return Outcome(losses, arrays, numbers)
+
+
+def trained(make: Callable[[], m.Optim], engine: str, x: Any, y: Any, **options: Any) -> Outcome:
+    """`fit` from the same beginning; the generators' states are compared too."""
+    optim, generator = make(), Generator(3)
+    before = default_generator().get_state()
+    default_generator().manual_seed(1)
+    try:
+        history = m.fit(optim, x, y, engine=engine, generator=generator, progress=False, **options)
+        after = default_generator().get_state()
+    finally:
+        default_generator().set_state(before)
+    assert history.engine == engine
+    found = outcome(optim, [float(value) for value in history["loss"]])
+    own = [part.generator for part in optim.network.modules() if isinstance(part, m.Dropout) and part.generator]
+    found.numbers |= {
+        "steps": history.steps,
+        "rates": history["lr"],
+        "generators": [repr(each.get_state()) for each in (generator, *own)] + [repr(after)],
+    }
+    found.history = history
+    return found
+
+
+def agree(found: Outcome, expected: Outcome, tolerance: float) -> None:
+    """The same numbers, each array's within the tolerance of its largest."""
+    assert found.numbers == expected.numbers
+    close("losses", np.array(found.losses), np.array(expected.losses), tolerance)
+    assert found.arrays.keys() == expected.arrays.keys()
+    for name, value in expected.arrays.items():
+        close(name, found.arrays[name], value, tolerance)
+
+
+def close(name: str, found: Array, expected: Array, tolerance: float) -> None:
+    assert found.shape == expected.shape, name
+    assert found.dtype == expected.dtype, name
+    largest = float(np.abs(expected).max(initial=0.0))
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * max(largest, 1e-30), err_msg=name)
+
+
+def same_for_both(make: Callable[[], m.Optim], x: Any, y: Any, tolerance: float, **options: Any) -> Outcome:
+    """Train by both engines; hold all that they leave; return the core's."""
+    expected = trained(make, "numpy", x, y, **options)
+    found = trained(make, "native", x, y, **options)
+    agree(found, expected, tolerance)
+    return found
