@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from typing import Any
 
 from peers.workloads import Workload
 
-PAUSE = 0.05  # seconds between turns: what another's threads still spin after their last product
+PAUSE = 0.04  # seconds between turns: what another's threads still spin after their last product
 CALIBRATION = 0.05  # seconds a variant is tried for
 SMALL = 1e5  # FLOPs of a step below which a second thread is not tried
 
@@ -133,6 +132,7 @@ class Process:
 def _plain_environment() -> dict[str, str]:
     """The environment without what would set threads: each side sets its own."""
     set_elsewhere = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MAILLON_NUM_THREADS")
+    set_elsewhere += ("PYTHONDONTWRITEBYTECODE",)  # nor without bytecode, which whoever installs a package has
     return {name: value for name, value in os.environ.items() if name not in set_elsewhere}
 
 
@@ -153,8 +153,9 @@ class Seat:
 class Table:
     """The processes of all sides, for as long as the `with` block lasts."""
 
-    def __init__(self, sides: list[Side]) -> None:
+    def __init__(self, sides: list[Side], say: Callable[[str], None] = lambda words: None) -> None:
         self.sides = sides
+        self.say = say  # is told what is being prepared
         self._processes: dict[tuple[str, Any], Process] = {}
         self._open: dict[tuple[str, Any], tuple[Variant, Workload]] = {}
         self._compiled = tempfile.TemporaryDirectory()  # nothing compiled before this run is found again
@@ -207,6 +208,7 @@ class Table:
         seat = Seat(side)
         choice = []
         for variant in side.variants(workload):
+            self.say(f"{workload.name}: {side.name} ({variant})")
             tried = Seat(side, variant)
             self._attempt(tried, workload, self._try)
             choice.append(tried)
@@ -237,10 +239,9 @@ class Table:
             seat.missing = str(error)
 
     @staticmethod
-    def _try(seat: Seat, process: Process, workload: Workload) -> None:
-        epochs, _ = process.ask("calibrate", CALIBRATION)
-        runs = [process.ask("run", epochs) for _ in range(3)]
-        seat.microseconds.append(1e6 * statistics.median(runs) / epochs / workload.steps)
+    def _try(seat: Seat, process: Process, _: Workload) -> None:
+        _, seconds = process.ask("calibrate", CALIBRATION)
+        seat.microseconds.append(1e6 * seconds)
 
     @staticmethod
     def _calibrate(seat: Seat, process: Process, target: float) -> None:
