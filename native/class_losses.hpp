@@ -57,7 +57,9 @@ template <class T> double class_count(const Classes<T>& a, Span samples) {
     return count;
 }
 
-template <class T> MAILLON_INLINE Vec<T> keep_few(Vec<T> v, int n) { return n < lanes<T> ? keep<T>(first<T>(n), v) : v; }
+template <class T> MAILLON_INLINE Vec<T> keep_few(Vec<T> v, int n) {
+    return n < lanes<T> ? keep<T>(first<T>(n), v) : v;
+}
 
 template <class T> MAILLON_INLINE Bits<T> lane_numbers() {
     Bits<T> number{};
@@ -259,8 +261,11 @@ template <class T> Vec<T> likelihood_block(const Strided<T>& b) {
 }
 
 template <class T> MAILLON_INLINE bool read_labels(const Classes<T>& a, int64_t sample, int n, Strided<T>& b) {
-    for (int k = 0; k < n; ++k) {
-        Label<T> label;
+    Label<T> label;
+    if (!read_label(a, sample, label)) return false;
+    b.right = Bits<T>{} + typename Native<T>::Int(label.right);
+    b.counted = broadcast(label.counted);
+    for (int k = 1; k < n; ++k) {
         if (!read_label(a, sample + k, label)) return false;
         b.right[k] = typename Native<T>::Int(label.right);
         b.counted[k] = label.counted;
@@ -313,8 +318,10 @@ template <class T> MAILLON_INLINE void turn(const T* rows, int64_t classes, int 
 template <class T>
 bool class_tiles(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
     T scores[few_classes * lanes<T>], distribution[few_classes * lanes<T>], slopes[few_classes * lanes<T>];
-    Strided<T> b{scores, a.labels ? nullptr : distribution, a.class_weight, {}, {}, Smoothing<T>(a), a.classes, lanes<T>,
-                 {}, grad ? slopes : nullptr, lanes<T>};
+    const T* targets = a.labels ? nullptr : distribution;
+    T* turned_grad = grad ? slopes : nullptr;
+    const Smoothing<T> smoothing(a);
+    Strided<T> b{scores, targets, a.class_weight, {}, {}, smoothing, a.classes, lanes<T>, {}, turned_grad, lanes<T>};
     Bits<T> outside{};
     for (int64_t i = samples.begin; i < samples.end; i += lanes<T>) {
         const int n = samples.end - i < lanes<T> ? int(samples.end - i) : lanes<T>;

@@ -82,7 +82,11 @@ MAILLON_INLINE Vec<T> element_values(const Elements<T>& a, int64_t at, int n, Ve
         l.value = weight * l.value;
         l.slope = weight * l.slope;
     }
-    if (a.grad) store_up_to(a.grad + at, l.slope * (broadcast(a.scale) * sample_weight), n);
+    if (a.grad) {
+        const Vec<T> grad = l.slope * (broadcast(a.scale) * sample_weight);
+        if (n == 1) a.grad[at] = grad[0]; // read at once by the smallest networks, who would wait for a masked store
+        else store_up_to(a.grad + at, grad, n);
+    }
     return keep<T>(first<T>(n), l.value * sample_weight);
 }
 

@@ -36,9 +36,8 @@ void sgd(T* p, const T* g, T* velocity, bool first, double lr, double momentum, 
         const Vec<T> rate = broadcast(T(maximize ? lr : -lr));
         int64_t i = 0;
         for (; i + lanes<T> <= n; i += lanes<T>) store(p + i, fma(rate, load(g + i), load(p + i)));
-        if (i == n) return;
-        const int rest = int(n - i);
-        store_partial(p + i, fma(rate, load_partial(g + i, rest), load_partial(p + i, rest)), rest);
+        // One by one: the next step reads what this one writes, and a part of a register makes it wait.
+        for (; i < n; ++i) p[i] = fma(rate[0], g[i], p[i]);
         return;
     }
     const Descent options{lr, momentum, dampening, weight_decay, nesterov, maximize, first};
