@@ -108,7 +108,7 @@ template <class T> struct Row {
     }
 };
 
-// −Σ_c q_c log softmax(z)_c and (p Σ_c q_c − q) · scale. All products count, as in NumPy: 0 · log 0 makes the value NaN.
+// −Σ_c q_c log softmax(z)_c and (p Σ_c q_c − q) · scale. All products count, as in NumPy: 0 · log 0 is NaN.
 template <bool plain, class T> MAILLON_INLINE double logits_row(const Row<T>& row) {
     constexpr int64_t room = 256; // exponentials of few classes are kept here, those of many where the gradient will be
     T near[room + lanes<T>];
