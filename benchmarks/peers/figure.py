@@ -11,7 +11,7 @@ from typing import Any
 from peers.referee import BY_HAND, COMPILED, EAGER, EPOCH, NATIVE, NUMPY, SCAN, SKLEARN
 from peers.results import short
 
-# Okabe and Ito's colours, which colour-blind readers tell apart; ours are dark and strong, the bars are named anyhow
+# Okabe and Ito's colours, which colour-blind readers tell apart; ours are dark and strong, the points are named anyhow
 COLOURS = {
     NATIVE: "#0072B2",
     NUMPY: "#56B4E9",
@@ -26,7 +26,7 @@ STYLE = {"font.size": 9, "font.family": "DejaVu Sans", "axes.spines.top": False,
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """A panel for each workload, a bar for each side, on one logarithmic axis per panel."""
+    """A panel for each workload, a point for each side, on a logarithmic axis."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -42,22 +42,28 @@ def draw(result: dict[str, Any], path: Path) -> None:
 
 
 def _panel(panel: Any, workload: dict[str, Any]) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     names = list(COLOURS)
     measured = [workload["sides"][name].get("us", {}).get("median") for name in names]
     known = [value for value in measured if value is not None]
     low, high = min(known), max(known)
-    left = low / 4
+    left = low / 2
     panel.set_xscale("log")
-    panel.set_xlim(left, high * (high / left) ** 0.3)  # room for the numbers beside the longest bar
+    panel.set_xlim(left, high * (high / left) ** 0.55)  # room for the numbers beside the last point
     for place, (name, value) in enumerate(zip(names, measured, strict=True)):
         bold = "bold" if name == NATIVE else "normal"
         if value is None:
-            panel.annotate("—", (left, place), (4, 0), textcoords="offset points", va="center", color="#444444")
+            panel.annotate("— missing", (left, place), (4, 0), textcoords="offset points", va="center", color="#444444")
             continue
-        panel.barh(place, value - left, left=left, color=COLOURS[name], height=0.72)
-        panel.annotate(
-            _label(workload, name, value), (value, place), (4, 0), textcoords="offset points", va="center", weight=bold
-        )
+        panel.hlines(place, left, value, color=COLOURS[name], linewidth=3)
+        panel.plot(value, place, "o", color=COLOURS[name], markersize=8, markeredgecolor="#333333", markeredgewidth=0.6)
+        label = _label(workload, name, value)
+        panel.annotate(label, (value, place), (8, 0), textcoords="offset points", va="center", weight=bold)
+    subs = (1,) if high > 100 * low else (1, 2, 5)
+    panel.xaxis.set_major_locator(LogLocator(subs=subs))
+    panel.xaxis.set_major_formatter(lambda tick, _: f"{tick:,.10g}".replace(",", " "))
+    panel.xaxis.set_minor_formatter(NullFormatter())
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.4, -0.6)
     panel.tick_params(axis="y", length=0)
