@@ -124,17 +124,14 @@ inline double totalled(const double* row_totals, int64_t rows) {
     return total;
 }
 
-template <class T> bool loss_result(const Operation& op, int totals, int64_t rows, double denominator, bool valid,
-                                    const Team& team) {
-    double* row_totals = doubles(op, totals);
-    if (!valid) row_totals[0] = __builtin_nan(""); // whoever finds it tells all
+template <class T> bool loss_result(const Operation& op, int64_t rows, double denominator, const Team& team) {
     team.wait();
-    double value = totalled(row_totals, rows);
+    double value = totalled(doubles(op, 6), rows);
     const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
     if (mean) value /= denominator;
     if (team.rank == 0) {
-        doubles(op, totals + 1)[0] = double(T(value));
-        doubles(op, totals + 1)[1] = mean ? denominator : 1;
+        doubles(op, 7)[0] = double(T(value));
+        doubles(op, 7)[1] = mean ? denominator : 1;
     }
     return __builtin_isfinite(T(value));
 }
@@ -145,10 +142,12 @@ template <class T> bool element_loss_value(const Operation& op, const Team& team
     const int64_t rows = op.sizes[0], columns = op.sizes[1];
     const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
     const double denominator = double(rows * columns);
+    const Span own = share(rows, 8, team);
     const bool valid = element_loss<T>(ElementLoss(op.sizes[2]), real<T>(op, 0), real<T>(op, 1), real<T>(op, 2),
                                        real<T>(op, 3), real<T>(op, 4), mean ? T(1) / T(denominator) : T(1),
-                                       real<T>(op, 5), doubles(op, 6), columns, share(rows, 8, team));
-    return loss_result<T>(op, 6, rows, denominator, valid, team);
+                                       real<T>(op, 5), doubles(op, 6), columns, own);
+    if (!valid) doubles(op, 6)[own.begin] = __builtin_nan(""); // which spoils the sum for all
+    return loss_result<T>(op, rows, denominator, team);
 }
 
 inline constexpr int64_t from_logits_flag = 1, likelihood_flag = 2;
@@ -163,9 +162,11 @@ template <class T> bool class_loss_value(const Operation& op, const Team& team) 
                              op.sizes[2]};
     const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
     const double denominator = mean ? class_count<T>(classes, Span{0, samples}) : 1;
-    const bool valid = class_loss<T>(classes, mean ? T(1) / T(denominator) : T(1), real<T>(op, 5), doubles(op, 6),
-                                     share(samples, 8, team));
-    return loss_result<T>(op, 6, samples, denominator, valid, team);
+    const Span own = share(samples, 8, team);
+    const bool valid =
+        class_loss<T>(classes, mean ? T(1) / T(denominator) : T(1), real<T>(op, 5), doubles(op, 6), own);
+    if (!valid) doubles(op, 6)[own.begin] = __builtin_nan("");
+    return loss_result<T>(op, samples, denominator, team);
 }
 
 // buffers: parameter, grad, velocity?, options (lr, momentum, dampening, weight_decay), count
