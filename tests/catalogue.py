@@ -56,7 +56,7 @@ class Row:
 
     torch: makes PyTorch's (from the module `torch`); None where there is none. batched: the first dimension of all
     inputs is the batch. wrong: inputs, one call each, that it refuses for their shape. logits: it takes scores of
-    any size. tolerance of the gradient check, with the reason for one above 1e-7. native: "yes" or "not yet".
+    any size. tolerance of the gradient check, with the reason for one above 1e-7. native: "yes", or "not yet: why".
     """
 
     name: str
@@ -69,7 +69,7 @@ class Row:
     logits: bool = False
     tolerance: float = 1e-7
     reason: str = ""
-    native: str = "not yet"
+    native: str = "yes"
 
     @property
     def seed(self) -> int:
@@ -98,7 +98,7 @@ class RuleRow:
     rule: type[Rule]
     options: dict[str, Any]
     formula: Callable[..., float]
-    native: str = "not yet"
+    native: str = "yes"
 
     def torch(self, torch: Any, parameters: list[Any]) -> Any:
         return getattr(torch.optim, self.rule.__name__)(parameters, **self.options)
@@ -235,6 +235,10 @@ def _tensors(torch: Any, options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+NO_BATCH = {
+    "batched": False,
+    "native": "not yet: a single sample without a batch is nothing that fit or sgd can train on",
+}
 REDUCTIONS: tuple[dict[str, Any], ...] = ({}, {"reduction": "sum"}, {"reduction": "none"})
 PAIR = (normal(5, 3), normal(5, 3))
 PAIR_WRONG = ((normal(5, 3), normal(5)), (normal(5, 1), normal(5)), (normal(5, 3), normal(5, 1)))
@@ -250,7 +254,7 @@ LOSSES = [
     *(loss("MSELoss", options, PAIR, SQUARED, wrong=PAIR_WRONG, logits=True) for options in REDUCTIONS),
     loss("MSELoss", {}, (*PAIR, unit(5)), SQUARED, wrong=((normal(5, 3), normal(5, 3), unit(3)),)),
     loss("MSELoss", {"reduction": "none"}, (*PAIR, unit(5)), SQUARED),
-    loss("MSELoss", {}, (normal(), normal()), SQUARED, batched=False),
+    loss("MSELoss", {}, (normal(), normal()), SQUARED, **NO_BATCH),
     *(loss("HalfMSELoss", options, PAIR, HALF_SQUARED, wrong=PAIR_WRONG, logits=True, torch=None)
       for options in REDUCTIONS),
     *(loss("L1Loss", options, PAIR, ABSOLUTE, wrong=PAIR_WRONG, logits=True) for options in REDUCTIONS),
@@ -282,11 +286,11 @@ WEIGHTS_WRONG = ((normal(6, 4), labels(3, 6)),)
 
 CASES: list[tuple[dict[str, Any], tuple[Draw, ...], dict[str, Any]]] = [
     *((options, TO_LABELS, {"wrong": LABELS_WRONG}) for options in REDUCTIONS),
-    ({}, (normal(3), labels(3)), {"batched": False}),
+    ({}, (normal(3), labels(3)), NO_BATCH),
     *((options, IMAGES, {}) for options in REDUCTIONS),
     (WEIGHTS, TO_LABELS, {"wrong": WEIGHTS_WRONG}),
     (WEIGHTS | {"reduction": "none"}, TO_LABELS, {}),
-    (WEIGHTS, (normal(3), labels(3)), {"batched": False}),
+    (WEIGHTS, (normal(3), labels(3)), NO_BATCH),
     ({"ignore_index": -100}, SOME_IGNORED, {}),
     ({"ignore_index": 1, "reduction": "sum"}, TO_LABELS, {}),
     (WEIGHTS | {"ignore_index": 2}, IMAGES, {}),
