@@ -23,7 +23,6 @@ template <> struct Number<float> {
     static constexpr int mantissa_bits = 23;
     static constexpr Word bias = 127, root_half = 0x3f3504f3, infinity = 0x7f800000, nan = 0x7fc00000;
     static constexpr float smallest_normal = 0x1p-126f;
-    static constexpr float ln2 = 0x1.62e43p-1f;
     static constexpr float log2_e = 0x1.715476p+0f;
     static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f; // high · k is exact
     static constexpr float exp_least = -104.0f, exp_most = 89.0f;              // e^x is 0, or infinite, beyond
@@ -43,7 +42,6 @@ template <> struct Number<double> {
     static constexpr Word bias = 1023, root_half = 0x3fe6a09e667f3bcd, infinity = 0x7ff0000000000000,
                           nan = 0x7ff8000000000000;
     static constexpr double smallest_normal = 0x1p-1022;
-    static constexpr double ln2 = 0x1.62e42fefa39efp-1;
     static constexpr double log2_e = 0x1.71547652b82fep+0;
     static constexpr double ln2_high = 0x1.62e42fefa4p-1, ln2_low = -0x1.8432a1b0e2634p-43;
     static constexpr double exp_least = -746.0, exp_most = 710.0;
@@ -174,9 +172,10 @@ template <class T> MAILLON_INLINE Vec<T> tanh_of(Vec<T> x) {
     const Vec<T> shifted = fma(a, broadcast(2 * N::log2_e), broadcast(round)), n = shifted - round;
     const Words<T> exponent = (Words<T>)shifted << N::mantissa_bits;
     const Vec<T> s = (Vec<T>)exponent, w = (Vec<T>)((2 * N::bias << N::mantissa_bits) - exponent);
-    // n is small: where fma rounds once, one product is exact enough.
-    const Vec<T> r = fused ? fma(n, broadcast(N::ln2 * T(-0.5)), a)
-                           : fma(n, broadcast(N::ln2_low * T(-0.5)), fma(n, broadcast(N::ln2_high * T(-0.5)), a));
+    // n is small, and ln 2 as a float happens to be exact to 29 bits: rounded once, one product will do.
+    Vec<T> r = a;
+    if constexpr (fused && sizeof(T) == 4) r = fma(n, broadcast(T(-0x1.62e43p-2)), a);
+    else r = fma(n, broadcast(N::ln2_low * T(-0.5)), fma(n, broadcast(N::ln2_high * T(-0.5)), a));
     const Vec<T> t = tanh_near_0<T>(r), e = T(1) - w, c = fma(w, w - T(2), broadcast(T(1)));
     const Vec<T> y = c + fma(e + T(2) + c, t, w * e) / fma(s - T(1), t, s + T(1));
     return (Vec<T>)((Words<T>)y | sign);
