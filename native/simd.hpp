@@ -157,8 +157,8 @@ MAILLON_INLINE double fma(double a, double b, double c) { return a * b + c; }
 #endif
 
 #if defined(__AVX512F__)
-MAILLON_INLINE Vec<float> sqrt(Vec<float> a) { return (Vec<float>)_mm512_sqrt_ps((__m512)a); }
-MAILLON_INLINE Vec<double> sqrt(Vec<double> a) { return (Vec<double>)_mm512_sqrt_pd((__m512d)a); }
+MAILLON_INLINE Vec<float> sqrt(Vec<float> a) { return (Vec<float>)_mm512_maskz_sqrt_ps(0xffff, (__m512)a); }
+MAILLON_INLINE Vec<double> sqrt(Vec<double> a) { return (Vec<double>)_mm512_maskz_sqrt_pd(0xff, (__m512d)a); }
 #elif defined(__AVX2__)
 MAILLON_INLINE Vec<float> sqrt(Vec<float> a) { return (Vec<float>)_mm256_sqrt_ps((__m256)a); }
 MAILLON_INLINE Vec<double> sqrt(Vec<double> a) { return (Vec<double>)_mm256_sqrt_pd((__m256d)a); }
@@ -171,11 +171,7 @@ MAILLON_INLINE Vec<double> sqrt(Vec<double> a) { return (Vec<double>)_mm_sqrt_pd
 #endif
 
 // Lane by lane: a where the mask is set, b elsewhere.
-MAILLON_INLINE Vec<float> select(Bits<float> mask, Vec<float> a, Vec<float> b) {
-    return (Vec<float>)((mask & (Bits<float>)a) | (~mask & (Bits<float>)b));
-}
-MAILLON_INLINE Vec<double> select(Bits<double> mask, Vec<double> a, Vec<double> b) {
-    return (Vec<double>)((mask & (Bits<double>)a) | (~mask & (Bits<double>)b));
-}
+MAILLON_INLINE Vec<float> select(Bits<float> mask, Vec<float> a, Vec<float> b) { return mask ? a : b; }
+MAILLON_INLINE Vec<double> select(Bits<double> mask, Vec<double> a, Vec<double> b) { return mask ? a : b; }
 
 } // namespace maillon::MAILLON_ISA
