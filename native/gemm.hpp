@@ -16,14 +16,14 @@ template <class T> MAILLON_INLINE bool uses_dots(const Product<T>& g) {
 MAILLON_INLINE bool is_small(int64_t m, int64_t n, int64_t k) { return m <= 12 || m * n * k <= int64_t(1) << 18; }
 
 // Elements of workspace, for any team and any instruction set: 0 where m ≤ 12 or m·n·k ≤ 2¹⁸, otherwise
-// (m + n + 128) · min(k, 256): one slice of k of A and of B, each padded to whole tiles.
+// (m + n + 128) · min(k, 384): one slice of k of A and of B, each padded to whole tiles.
 template <class T> int64_t product_workspace(int64_t m, int64_t n, int64_t k) {
     return is_small(m, n, k) ? 0 : (m + n + 128) * (k < slice ? k : slice);
 }
 
 // ── Large products: a slice of k at a time, B (and mostly A) packed ───────────────────────────────────────────────────
 
-template <class T> inline constexpr int64_t block_rows = 768 / int64_t(sizeof(T)) / tile_rows * tile_rows; // of A, in L2
+template <class T> inline constexpr int64_t block_rows = 576 / int64_t(sizeof(T)) / tile_rows * tile_rows; // of A, in L2
 
 template <class T> struct Blocked {
     const Product<T>& g;

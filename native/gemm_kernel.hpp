@@ -124,6 +124,10 @@ template <class T, int R, int V, bool ALONG_K, bool PARTIAL> __attribute__((noin
     };
     int64_t p = 0;
     for (; p + 4 <= t.k; p += 4) {
+        if (!ALONG_K) { // packed: 64 bytes of A at least every other step
+            __builtin_prefetch(a[0] + 32 * a_stride);
+            __builtin_prefetch(a[0] + 34 * a_stride);
+        }
         step(p, 0);
         step(p, 1);
         step(p, 2);
@@ -218,8 +222,11 @@ MAILLON_INLINE void transpose_quads(const double* x, int64_t row, double* to, in
 }
 #endif
 
-// to[p·width + j] = x[j·row + p] for j < n, p < k; zeros for n ≤ j < width.
-template <class T> void pack_transposed(const T* x, int64_t row, int n, int64_t k, T* to, int width) {
+// n in whole registers: as far as a tile reads a panel of B.
+template <class T> MAILLON_INLINE int in_registers(int n) { return (n + lanes<T> - 1) / lanes<T> * lanes<T>; }
+
+// to[p·width + j] = x[j·row + p] for j < n, p < k; zeros for n ≤ j < padded.
+template <class T> void pack_transposed(const T* x, int64_t row, int n, int64_t k, T* to, int width, int padded) {
     const int64_t whole = k / quad<T> * quad<T>;
     int j = 0;
 #if defined(__AVX2__)
@@ -230,39 +237,31 @@ template <class T> void pack_transposed(const T* x, int64_t row, int n, int64_t 
         for (int64_t p = 0; p < whole; p += quad<T>) transpose_quad(x + j * row + p, row, to + p * width + j, width);
     for (int64_t p = whole; p < k; ++p)
         for (int i = 0; i < j; ++i) to[p * width + i] = x[i * row + p];
-    for (; j < width; ++j)
+    for (; j < padded; ++j)
         for (int64_t p = 0; p < k; ++p) to[p * width + j] = j < n ? x[j * row + p] : T(0);
 }
 
-// to[p·width + j] = x[p·row + j] for j < n, p < k; zeros for n ≤ j < width.
-template <class T> void pack_rows(const T* x, int64_t row, int n, int64_t k, T* to, int width) {
-    for (int64_t p = 0; p < k; ++p, x += row, to += width) {
-        if (n == width) {
-            std::memcpy(to, x, sizeof(T) * width);
-            continue;
-        }
+// to[p·width + j] = x[p·row + j] for j < n, p < k.
+template <class T> MAILLON_INLINE void pack_rows(const T* x, int64_t row, int n, int64_t k, T* to, int width) {
+    for (int64_t p = 0; p < k; ++p, x += row, to += width)
         for (int j = 0; j < n; ++j) to[j] = x[j];
-        for (int j = n; j < width; ++j) to[j] = T(0);
-    }
 }
 
 // A panel of B: `columns` columns from j on, k elements from p on, as k rows of tile_columns.
 template <class T> void pack_b(const Product<T>& g, int64_t p, int64_t k, int64_t j, int columns, T* to) {
+    constexpr int width = tile_columns<T>;
     const T* from = g.b + p * g.b_k + j * g.b_col;
-    if (g.b_col != 1) return pack_transposed(from, g.b_col, columns, k, to, tile_columns<T>);
-    if (columns == tile_columns<T>) { // the width known to the compiler
-        for (int64_t i = 0; i < k; ++i, from += g.b_k, to += tile_columns<T>)
-#pragma GCC unroll 4
-            for (int v = 0; v < tile_vectors; ++v) store(to + v * lanes<T>, load(from + v * lanes<T>));
-        return;
-    }
-    pack_rows(from, g.b_k, columns, k, to, tile_columns<T>);
+    if (g.b_col != 1) return pack_transposed(from, g.b_col, columns, k, to, width, in_registers<T>(columns));
+    if (columns == width) return pack_rows(from, g.b_k, width, k, to, width); // a width the compiler knows
+    for (int64_t i = 0; i < k; ++i, from += g.b_k, to += width)
+        for (int at = 0; at < columns; at += lanes<T>)
+            store(to + at, load_lanes(from + at, columns - at < lanes<T> ? columns - at : lanes<T>));
 }
 
 // A panel of A: `rows` rows from i on, k elements from p on, as k columns of tile_rows.
 template <class T> void pack_a(const Product<T>& g, int64_t p, int64_t k, int64_t i, int rows, T* to) {
     const T* from = g.a + i * g.a_row + p * g.a_k;
-    if (g.a_row != 1) return pack_transposed(from, g.a_row, rows, k, to, tile_rows);
+    if (g.a_row != 1) return pack_transposed(from, g.a_row, rows, k, to, tile_rows, rows);
     if (rows == tile_rows) return pack_rows(from, g.a_k, tile_rows, k, to, tile_rows);
     pack_rows(from, g.a_k, rows, k, to, tile_rows);
 }
