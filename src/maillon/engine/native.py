@@ -302,7 +302,7 @@ class Runner:
         if self._fresh:
             return
         self.state.store()
-        for _, parameter, _, _ in self.state.trained:
+        for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
             buffer = self.gradients.buffer(parameter)
             parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
         last = self.whole

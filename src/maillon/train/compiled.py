@@ -38,7 +38,7 @@ def compiled(engine: str, optim: Optim, batches: ArrayBatches | GivenBatches) ->
             ) from None
         if str(reason) not in _told:
             _told.add(str(reason))
-            warnings.warn(f"fit runs in NumPy, not in the compiled core: {reason}.", FallbackWarning, stacklevel=5)
+            warnings.warn(f"fit runs in NumPy, not in the compiled core: {reason}.", FallbackWarning, stacklevel=4)
         return None
 
 
