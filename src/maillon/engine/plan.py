@@ -155,9 +155,14 @@ def _metric(number: float) -> str:
 
 def verify(plan: Plan) -> None:
     """PlanError unless every operation stays within its buffers and writes only what it may."""
-    arrays = {id(buffer.array): buffer for buffer in plan.buffers()}
-    for buffer in arrays.values():
+    if plan.dtype not in (np.float32, np.float64):
+        raise PlanError(f"expected float32 or float64, got {plan.dtype}.")
+    for buffer in (*plan.buffers(), plan.output):
         _verify_buffer(buffer)
+    if plan.output.array.size != math.prod(plan.output.shape) or plan.output.array.dtype != plan.dtype:
+        raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}.")
+    if plan.result is not None and (plan.result.array.dtype != np.float64 or plan.result.array.size < 2):
+        raise PlanError("the result must be the loss and what its mean was divided by.")
     for place, operation in enumerate(plan.operations):
         try:
             _verify_operation(operation, plan)
@@ -224,14 +229,15 @@ def _verify_operands(operation: Operation, plan: Plan, sizes: dict[str, int]) ->
 def _verify_choices(operation: Operation) -> None:
     """What the kernels take for granted beyond sizes."""
     there = operation.operands.keys()
+    for name in ("inputs", "outputs", "size", "classes"):
+        if not operation.sizes.get(name, 1):
+            raise PlanError(f"{name} is 0.")
     if operation.kind == "linear_grad_input" and operation.sizes["activation"] and "reference" not in there:
         raise PlanError("an activation's derivative needs its reference.")
     if operation.kind == "class_loss" and ("labels" in there) == ("distribution" in there):
         raise PlanError("expected either labels or a distribution.")
     if operation.kind == "class_loss" and operation.sizes["flags"] & 2 and "labels" not in there:
         raise PlanError("a likelihood needs labels.")
-    if operation.kind in ("softmax", "softmax_grad") and not operation.sizes["size"]:
-        raise PlanError("a softmax needs at least one value.")
 
 
 def _verify_aliases(operation: Operation) -> None:
