@@ -1,8 +1,9 @@
 // The matrix product of a Linear link: forward (A and B along k), gradient of the input, gradient of the weight.
 //
-// Bits: every element of C is begin + a₀b₀ + a₁b₁ + …, one fused multiply-add after the other in the order of k, whatever
-// the path, the tile, the instruction set or the number of threads. The one exception is decided by the shape alone
-// (`uses_dots`): few rows or columns, both operands along k, where each element is a dot product over eight lanes.
+// Bits: every element of C is begin + a₀b₀ + a₁b₁ + …, one fused multiply-add after the other in the order of k,
+// whatever the path, the tile, the instruction set or the number of threads. The one exception is decided by the shape
+// alone (`uses_dots`): few rows or columns, both operands along k, where each element is a dot product over the lanes
+// of a 256-bit vector.
 #pragma once
 
 #include "gemm_small.hpp"
@@ -21,9 +22,10 @@ template <class T> int64_t product_workspace(int64_t m, int64_t n, int64_t k) {
     return is_small(m, n, k) ? 0 : (m + n + 128) * (k < slice ? k : slice);
 }
 
-// ── Large products: a slice of k at a time, B (and mostly A) packed ───────────────────────────────────────────────────
+// ── Large products: a slice of k at a time, B (and mostly A) packed ─────────────────────────────────────────────────
 
-template <class T> inline constexpr int64_t block_rows = 576 / int64_t(sizeof(T)) / tile_rows * tile_rows; // of A, in L2
+// Rows of A that stay in L2.
+template <class T> inline constexpr int64_t block_rows = 576 / int64_t(sizeof(T)) / tile_rows * tile_rows;
 
 template <class T> struct Blocked {
     const Product<T>& g;

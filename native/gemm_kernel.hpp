@@ -57,8 +57,8 @@ template <class T> MAILLON_INLINE void store_lanes(T* to, Vec<T> v, int n) {
     else store_partial(to, v, n);
 }
 
-// sum = a · b + sum. Where registers are few, the instruction is spelt out: GCC 12 prefers its other forms, which put the
-// sum into another register, runs out of registers and spills.
+// sum = a · b + sum. Where registers are few, the instruction is spelt out: GCC 12 prefers its other forms, which put
+// the sum into another register, runs out of registers and spills.
 template <class T> MAILLON_INLINE void accumulate(Vec<T>& sum, Vec<T> a, Vec<T> b) {
 #if defined(__AVX2__) && !defined(__AVX512F__)
     if constexpr (sizeof(T) == 4) asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
@@ -173,7 +173,7 @@ void tile_column(Tile<T> t, int64_t m, int64_t a_step, int columns, bool padded)
     else tile_column<T, V, ALONG_K, true>(t, m, a_step);
 }
 
-// ── Packing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Packing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 template <class T> inline constexpr int quad = 16 / int(sizeof(T)); // elements of 16 bytes
 typedef float Quad __attribute__((vector_size(16)));
@@ -183,8 +183,10 @@ typedef double Pair __attribute__((vector_size(16)));
 MAILLON_INLINE void transpose_quad(const float* x, int64_t row, float* to, int64_t to_row) {
     Quad in[4];
     for (int j = 0; j < 4; ++j) std::memcpy(&in[j], x + j * row, 16);
-    const Quad a = __builtin_shufflevector(in[0], in[1], 0, 4, 1, 5), b = __builtin_shufflevector(in[2], in[3], 0, 4, 1, 5);
-    const Quad c = __builtin_shufflevector(in[0], in[1], 2, 6, 3, 7), d = __builtin_shufflevector(in[2], in[3], 2, 6, 3, 7);
+    const Quad a = __builtin_shufflevector(in[0], in[1], 0, 4, 1, 5);
+    const Quad b = __builtin_shufflevector(in[2], in[3], 0, 4, 1, 5);
+    const Quad c = __builtin_shufflevector(in[0], in[1], 2, 6, 3, 7);
+    const Quad d = __builtin_shufflevector(in[2], in[3], 2, 6, 3, 7);
     const Quad out[4] = {__builtin_shufflevector(a, b, 0, 1, 4, 5), __builtin_shufflevector(a, b, 2, 3, 6, 7),
                          __builtin_shufflevector(c, d, 0, 1, 4, 5), __builtin_shufflevector(c, d, 2, 3, 6, 7)};
     for (int p = 0; p < 4; ++p) std::memcpy(to + p * to_row, &out[p], 16);

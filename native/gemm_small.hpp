@@ -35,7 +35,7 @@ template <class T> void product_outer(const Product<T>& g, int64_t from, int64_t
     }
 }
 
-// ── Dot products, where A and B both lie along k and there are few rows or columns ────────────────────────────────────
+// ── Dot products, where A and B both lie along k and there are few rows or columns ──────────────────────────────────
 
 // The logical vector of 256 bits over which a dot product runs, whatever the register.
 #if defined(__AVX2__)
@@ -153,7 +153,7 @@ template <class T> void product_dots(const Product<T>& g, const Team& team) {
     }
 }
 
-// ── Tiles over B in place (its columns side by side), or over one panel of it at a time on the stack ──────────────────
+// ── Tiles over B in place (its columns side by side), or over one panel of it at a time on the stack ────────────────
 
 inline constexpr int64_t slice = 384; // elements of k that one pass over the tiles takes
 
@@ -173,8 +173,9 @@ template <class T, int R, int V, bool ALONG_K> int64_t wide_tiles(Tile<T> t, int
 template <class T, bool ALONG_K> void direct(const Product<T>& g, Span rows, Span columns) {
     const int64_t m = rows.end - rows.begin;
     const int64_t a_stride = ALONG_K ? g.a_row : g.a_k;
-    for (int64_t p = 0; p < g.k; p += slice) {
-        const int64_t k = g.k - p < slice ? g.k - p : slice;
+    const int64_t depth = columns.end - columns.begin > 256 ? 32 : slice; // few long rows of B at a time: few pages
+    for (int64_t p = 0; p < g.k; p += depth) {
+        const int64_t k = g.k - p < depth ? g.k - p : depth;
         const Begin begin = p == 0 ? g.begin : Begin::keep;
         const T* a = g.a + rows.begin * g.a_row + p * g.a_k;
         int64_t j = columns.begin;
