@@ -60,8 +60,7 @@ def test_a_thousand_steps_along_a_smooth_chain(name: str, dtype: str, tolerance:
     make, loss, rate = SMOOTH[name]
     found, expected = curves(make, loss(), m.SGD(lr=rate), dtype, 1000)
     apart = np.abs(found - expected) / np.abs(expected)
-    assert apart.mean() <= tolerance
-    assert apart.max() <= 10 * tolerance
+    assert apart.max() <= tolerance
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-11)])

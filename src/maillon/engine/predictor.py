@@ -88,7 +88,7 @@ class Predictor:
         array = as_inputs(x, network.dtype)
         if not isinstance(array, np.ndarray) or processor.core() is None:
             return self._in_numpy(array)
-        array = np.ascontiguousarray(array)
+        array = np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
         fast = self._known[array.shape][0] if array.shape in self._known else _nothing_fast
         result = fast(array)
         if result is NotImplemented:
