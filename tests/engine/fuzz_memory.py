@@ -82,10 +82,13 @@ class Arena:
                 buffer = operation.operands.get(operand.name)
                 if buffer is None or "w" not in operand.access or (kinds and operand.name not in kinds):
                     continue
-                if buffer.array.flags.writeable and not buffer.read_only:
-                    start = address(buffer.array) - address(self.bytes)
-                    extent = operand.extent(dict(operation.sizes)) * buffer.array.itemsize
-                    mask[start : start + min(extent, buffer.array.nbytes)] = True
+                start = address(buffer.array) - address(self.bytes)
+                extent = operand.extent(dict(operation.sizes)) * buffer.array.itemsize
+                mask[start : start + min(extent, buffer.array.nbytes)] = True
+        for buffer in plan.buffers():
+            if buffer.read_only or not buffer.array.flags.writeable:
+                start = address(buffer.array) - address(self.bytes)
+                mask[start : start + buffer.array.nbytes] = False
         return mask
 
     def guards(self) -> Iterator[tuple[int, int]]:

@@ -115,6 +115,18 @@ def test_a_frozen_array_under_two_names_is_not_written() -> None:
             verify(plan_of(replace(operation, operands=operands)))
 
 
+def test_what_must_stay_is_not_written_under_another_name() -> None:
+    plan = doubling(8)
+    (operation,) = plan.operations
+    kept = Buffer("kept", operation.operands["out"].array[4:], (4,), read_only=True)
+    operation = replace(operation, sizes={"n": 4}, operands={**operation.operands, "b": kept})
+    with pytest.raises(PlanError, match=r"^operation 0, multiply: out overlaps b\.$"):
+        verify(replace(plan, operations=[operation]))
+    later = replace(operation, operands={name: buffer(name, 4) for name in ("a", "out")} | {"b": kept})
+    with pytest.raises(PlanError, match=r"^operation 0, multiply: operand out would overwrite kept\.$"):
+        verify(replace(plan, operations=[*plan.operations, later]))
+
+
 def test_the_output_and_the_result_are_what_they_are_taken_for() -> None:
     plan = doubling(8)
     with pytest.raises(PlanError, match=r"^the output is 8 of float32, not a \(9\)\.$"):

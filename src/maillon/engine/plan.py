@@ -163,9 +163,11 @@ def verify(plan: Plan) -> None:
         raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}.")
     if plan.result is not None and (plan.result.array.dtype != np.float64 or plan.result.array.size < 2):
         raise PlanError("the result must be the loss and what its mean was divided by.")
+    kept = [buffer for buffer in plan.buffers() if buffer.read_only]
     for place, operation in enumerate(plan.operations):
         try:
             _verify_operation(operation, plan)
+            _verify_kept(operation, kept)
         except PlanError as error:
             raise PlanError(f"operation {place}, {operation.kind}: {error}") from None
 
@@ -220,8 +222,6 @@ def _verify_operands(operation: Operation, plan: Plan, sizes: dict[str, int]) ->
             raise PlanError(
                 f"operand {operand.name} needs {operand.extent(sizes)} elements, {buffer.name} has {buffer.array.size}."
             )
-        if "w" in operand.access and buffer.read_only:
-            raise PlanError(f"operand {operand.name} would overwrite {buffer.name}.")
     _verify_choices(operation)
     _verify_aliases(operation)
 
@@ -251,6 +251,17 @@ def _verify_aliases(operation: Operation) -> None:
             same = other == operand.within and address(buffer.array) == address(array)
             if not same and np.may_share_memory(buffer.array, array):
                 raise PlanError(f"{operand.name} overlaps {other}.")
+
+
+def _verify_kept(operation: Operation, kept: list[Buffer]) -> None:
+    """Nothing writes to what must stay as it is, under another name either."""
+    for operand in OPERATIONS[operation.kind].operands if kept else ():
+        buffer = operation.operands.get(operand.name)
+        if buffer is None or "w" not in operand.access:
+            continue
+        for other in kept:
+            if np.may_share_memory(buffer.array, other.array):
+                raise PlanError(f"operand {operand.name} would overwrite {other.name}.")
 
 
 def tables(plan: Plan) -> tuple[Array, Array, Array]:
