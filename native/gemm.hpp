@@ -6,6 +6,7 @@
 // of a 256-bit vector.
 #pragma once
 
+#include "finish.hpp"
 #include "gemm_small.hpp"
 
 namespace maillon::MAILLON_ISA {
@@ -33,6 +34,7 @@ template <class T> struct Blocked {
     bool packs_a;  // otherwise A is read where it lies
     bool by_rows;  // what the team shares among its threads
     Span rows, columns;
+    Finish<T> finish;
 };
 
 template <class T> void pack_a_rows(const Blocked<T>& w, int64_t p, int64_t k, Span rows) {
@@ -53,6 +55,7 @@ template <class T> void pack_b_columns(const Blocked<T>& w, int64_t p, int64_t k
 template <class T> void multiply_slice(const Blocked<T>& w, int64_t p, int64_t k) {
     const Product<T>& g = w.g;
     const Begin begin = p == 0 ? g.begin : Begin::keep;
+    const bool last = p + k == g.k;
     for (int64_t i = w.rows.begin; i < w.rows.end; i += block_rows<T>) {
         const int64_t end = i + block_rows<T> < w.rows.end ? i + block_rows<T> : w.rows.end;
         if (w.packs_a && w.by_rows) pack_a_rows(w, p, k, {i, end});
@@ -67,11 +70,13 @@ template <class T> void multiply_slice(const Blocked<T>& w, int64_t p, int64_t k
                 t.a_stride = g.a_row;
                 tile_column<T, tile_vectors, true>(t, end - i, tile_rows * g.a_row, n, true);
             }
+            if (last) finish_block(w.finish, g.c, i * g.c_row + j, g.c_row, end - i, n);
         }
     }
 }
 
-template <class T> void product_blocked(const Product<T>& g, T* workspace, const Team& team) {
+template <class T>
+void product_blocked(const Product<T>& g, T* workspace, const Team& team, const Finish<T>& finish) {
     const auto worst = [&](int64_t size, int64_t grain) { // the largest share, relative to an even one
         const int64_t grains = (size + grain - 1) / grain;
         return double((grains + team.size - 1) / team.size * grain) / double(size);
@@ -82,7 +87,8 @@ template <class T> void product_blocked(const Product<T>& g, T* workspace, const
     const bool packs_a = g.a_k != 1 || g.n > 128 || g.a_row * sizeof(T) % 512 == 0;
     const Span my_rows = share(g.m, tile_rows, team), my_columns = share(g.n, tile_columns<T>, team);
     const Blocked<T> w{g,       workspace + padded * depth,            workspace,
-                       packs_a, by_rows, by_rows ? my_rows : Span{0, g.m}, by_rows ? Span{0, g.n} : my_columns};
+                       packs_a, by_rows, by_rows ? my_rows : Span{0, g.m}, by_rows ? Span{0, g.n} : my_columns,
+                       finish};
     for (int64_t p = 0; p < g.k; p += depth) {
         const int64_t k = g.k - p < depth ? g.k - p : depth;
         if (p > 0) team.wait(); // the last slice's panels are in use no more
@@ -93,16 +99,23 @@ template <class T> void product_blocked(const Product<T>& g, T* workspace, const
     }
 }
 
-// Called by every thread of the team with the same arguments; workspace: product_workspace elements.
-template <class T> void product(const Product<T>& g, T* workspace, const Team& team) {
-    if (g.m == 0 || g.n == 0) return;
+// The paths that leave C as it is.
+template <class T> void product_plain(const Product<T>& g, const Team& team) {
     if (uses_dots(g)) return product_dots(g, team);
-    if (g.m * g.n * g.k <= 32) {
-        if (team.rank == 0) product_scalar(g);
-        return;
-    }
-    if (is_small(g.m, g.n, g.k)) return product_unpacked(g, team);
-    product_blocked(g, workspace, team);
+    if (g.m * g.n * g.k > 32) return product_unpacked(g, team);
+    if (team.rank == 0) product_scalar(g);
+}
+
+// Called by every thread of the team with the same arguments; workspace: product_workspace elements.
+template <class T>
+void product(const Product<T>& g, T* workspace, const Team& team, const Finish<T>& finish = {Activation::none, T(0), nullptr}) {
+    if (g.m == 0 || g.n == 0) return;
+    if (!uses_dots(g) && !is_small(g.m, g.n, g.k)) return product_blocked(g, workspace, team, finish);
+    product_plain(g, team);
+    if (finish.kind == Activation::none) return;
+    team.wait(); // threads may have shared otherwise; C is dense here
+    const Span own = share(g.m, 1, team);
+    finish_block(finish, g.c, own.begin * g.c_row, g.c_row, own.end - own.begin, g.n);
 }
 
 // out[j] (+)= Σ over the rows of x[·][j], in their order.

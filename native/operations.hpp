@@ -16,37 +16,22 @@ MAILLON_INLINE double* doubles(const Operation& op, int i) { return static_cast<
 
 inline constexpr int64_t grain = 64; // elements: no two threads write to one cache line
 
-// What the product of a share of rows leaves in the cache gets its activation from the thread that computed it only if
-// both split alike; splitting again by rows costs one wait and is simple.
 // buffers: x, weight, bias?, y, workspace; sizes: rows, inputs, outputs, activation; numbers: slope
 template <class T> bool linear(const Operation& op, const Team& team) {
     const int64_t rows = op.sizes[0], inputs = op.sizes[1], outputs = op.sizes[2];
     const T* bias = real<T>(op, 2);
-    T* y = real<T>(op, 3);
-    product<T>({rows, outputs, inputs, real<T>(op, 0), inputs, 1, real<T>(op, 1), 1, inputs, y, outputs, bias,
-                bias ? Begin::bias : Begin::zero},
-               real<T>(op, 4), team);
-    if (const auto kind = Activation(op.sizes[3]); kind != Activation::none) {
-        team.wait();
-        const Span part = share(rows * outputs, grain, team);
-        activate<T>(kind, T(op.numbers[0]), y + part.begin, y + part.begin, part.end - part.begin);
-    }
+    product<T>({rows, outputs, inputs, real<T>(op, 0), inputs, 1, real<T>(op, 1), 1, inputs, real<T>(op, 3), outputs,
+                bias, bias ? Begin::bias : Begin::zero},
+               real<T>(op, 4), team, {Activation(op.sizes[3]), T(op.numbers[0]), nullptr});
     return true;
 }
 
 // buffers: dy, weight, reference?, dx, workspace; sizes: rows, inputs, outputs, activation; numbers: slope
 template <class T> bool linear_grad_input(const Operation& op, const Team& team) {
     const int64_t rows = op.sizes[0], inputs = op.sizes[1], outputs = op.sizes[2];
-    T* dx = real<T>(op, 3);
-    product<T>({rows, inputs, outputs, real<T>(op, 0), outputs, 1, real<T>(op, 1), inputs, 1, dx, inputs, nullptr,
-                Begin::zero},
-               real<T>(op, 4), team);
-    if (const auto kind = Activation(op.sizes[3]); kind != Activation::none) {
-        team.wait();
-        const Span part = share(rows * inputs, grain, team);
-        activate_grad<T>(kind, T(op.numbers[0]), dx + part.begin, real<T>(op, 2) + part.begin, dx + part.begin,
-                         part.end - part.begin);
-    }
+    product<T>({rows, inputs, outputs, real<T>(op, 0), outputs, 1, real<T>(op, 1), inputs, 1, real<T>(op, 3), inputs,
+                nullptr, Begin::zero},
+               real<T>(op, 4), team, {Activation(op.sizes[3]), T(op.numbers[0]), real<T>(op, 2)});
     return true;
 }
 

@@ -86,7 +86,7 @@ def _count(number: int) -> Extent:
 
 def product_workspace(m: int, n: int, k: int) -> int:
     """The elements that a product (m × k)·(k × n) packs its factors into: the formula of native/gemm.hpp."""
-    return 0 if m <= 12 or m * n * k <= 2**18 else (m + n + 128) * min(k, 256)
+    return 0 if m <= 12 or m * n * k <= 2**18 else (m + n + 128) * min(k, 384)
 
 
 def _forward_space(s: Sizes) -> int:
