@@ -82,17 +82,19 @@ struct Pool {
 std::atomic<Pool*> pool{nullptr};
 std::atomic<bool> busy{false};
 
+#if defined(_WIN32)
+void watch_forks() {}
+#else
 void forget() { // in a child of fork, which has none of the threads
     pool.store(nullptr);
     busy.store(false);
 }
 
 void watch_forks() {
-#if !defined(_WIN32)
     static std::once_flag once;
     std::call_once(once, [] { pthread_atfork(nullptr, nullptr, forget); });
-#endif
 }
+#endif
 
 } // namespace
 

@@ -1,6 +1,7 @@
 """A training carried out by the core: slices of many steps, between which Python looks on."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -172,7 +173,7 @@ class Runner:
             self._streams[self._generator] if self.batches.shuffle else None,
             address(self.whole.result.array),
         )
-        self._flops = programs[0].flops
+        self._pace = processor.Pace(programs[0].flops)
 
     def _program(self, plan: Plan) -> Any:
         """The plan as the core holds it."""
@@ -206,10 +207,13 @@ class Runner:
         begun = self._training.position
         most = max_steps if room is None else len(room) // self.whole.rows
         states = {generator: generator.get_state() for generator in self.whole.streams}
+        threads, limit = self._pace.threads(), min(seconds, self._pace.seconds or seconds)
+        started = time.perf_counter()
         with self._locked():
             steps, epochs, ending = self._training.run(
-                processor.threads_for(self._flops), most, min(max_epochs, _MOST_EPOCHS), seconds, address(self._ends)
+                threads, most, min(max_epochs, _MOST_EPOCHS), limit, address(self._ends)
             )
+        self._pace.note(threads, steps, time.perf_counter() - started)
         done = Slice(steps, self._ends[:epochs].copy())
         self._left = states if _ENDINGS[ending] == "trouble" else None
         if room is not None:
