@@ -13,6 +13,7 @@ import pytest
 import maillon as m
 from maillon import engine
 from maillon.engine import processor
+from maillon.engine.native import Batches, Runner
 from maillon.random import Generator, default_generator
 from maillon.typing import Array
 
@@ -131,3 +132,24 @@ def same_for_both(make: Callable[[], m.Optim], x: Any, y: Any, tolerance: float,
     found = trained(make, "native", x, y, **options)
     agree(found, expected, tolerance)
     return found
+
+
+def of_numpy(optim: m.Optim, x: Array, y: Array, weight: Array | None) -> float:
+    return optim.learn(x, y, weight)
+
+
+def of_core(optim: m.Optim, x: Array, y: Array, weight: Array | None) -> float:
+    runner = Runner(optim, Batches.of(x, y, weight, len(x), shuffle=False))
+    done = runner.run(1, 1)
+    assert (done.steps, len(done.epochs)) == (1, 1)
+    runner.expose()
+    return runner.loss
+
+
+def one_step(make: Callable[[], m.Optim], x: Array, y: Array, weight: Array | None, tolerance: float) -> None:
+    """A learning step by either engine: loss, prediction, gradients, parameters, the rule's state."""
+    found, expected = (
+        outcome(optim, [step(optim, x, y, weight)]) for step in (of_core, of_numpy) for optim in [make()]
+    )
+    assert any(name.startswith("∂") for name in expected.arrays)
+    agree(found, expected, tolerance)

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from catalogue import LINKS, LOSSES, RULES, Row, RuleRow
-from cores import TOLERANCE, agree, close, outcome, same_for_both
+from cores import TOLERANCE, agree, close, of_core, of_numpy, one_step, outcome, same_for_both
 
 import maillon as m
+from maillon.engine import processor
 from maillon.engine.losses import LOSSES as KNOWN_LOSSES
 from maillon.engine.lowering import LINKS as KNOWN_LINKS
-from maillon.engine.native import Batches, Runner
 from maillon.engine.rules import RULES as KNOWN_RULES
 from maillon.random import Generator
 from maillon.typing import Array
@@ -31,27 +31,6 @@ def test_the_tables_of_the_core_hold_what_the_catalogue_says() -> None:
     assert kinds(LINKS) - {m.Sequential} == set(KNOWN_LINKS)
     assert kinds(LOSSES) == set(KNOWN_LOSSES)
     assert {row.rule for row in NATIVE_RULES} == set(KNOWN_RULES)
-
-
-def of_numpy(optim: m.Optim, x: Array, y: Array, weight: Array | None) -> float:
-    return optim.learn(x, y, weight)
-
-
-def of_core(optim: m.Optim, x: Array, y: Array, weight: Array | None) -> float:
-    runner = Runner(optim, Batches.of(x, y, weight, len(x), shuffle=False))
-    done = runner.run(1, 1)
-    assert (done.steps, len(done.epochs)) == (1, 1)
-    runner.expose()
-    return runner.loss
-
-
-def one_step(make: Callable[[], m.Optim], x: Array, y: Array, weight: Array | None, tolerance: float) -> None:
-    """A learning step by either engine: loss, prediction, gradients, parameters, the rule's state."""
-    found, expected = (
-        outcome(optim, [step(optim, x, y, weight)]) for step in (of_core, of_numpy) for optim in [make()]
-    )
-    assert any(name.startswith("∂") for name in expected.arrays)
-    agree(found, expected, tolerance)
 
 
 def before(width: int, dtype: str, *links: m.Module) -> m.Sequential:
@@ -94,6 +73,15 @@ def test_a_step_from_a_loss(row: Row, dtype: str) -> None:
         return m.Optim(network, row.link(dtype), m.SGD(lr=0.1))
 
     one_step(make, x, y, *(weight or [None]), tolerance=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("chosen", processor.core().instruction_sets()[1:] if processor.core() else ["none"])
+def test_every_row_by_the_other_instruction_sets(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILLON_ISA", chosen)
+    for row in NATIVE_LOSSES:
+        test_a_step_from_a_loss(row, "float32")
+    for link in NATIVE_LINKS:
+        test_a_step_through_a_link(link, "float64")
 
 
 @both_dtypes
