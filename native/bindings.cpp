@@ -118,6 +118,7 @@ struct Run {
     const Core& core;
     Training& training;
     Slice& slice;
+    int64_t stalls = 0;
 };
 
 struct Trainer {
@@ -149,7 +150,7 @@ struct Trainer {
         training.prediction_row_bytes = row_bytes;
     }
 
-    std::tuple<int64_t, int64_t, int> run(int threads, int64_t max_steps, int64_t max_epochs, double seconds,
+    std::tuple<int64_t, int64_t, int, int64_t> run(int threads, int64_t max_steps, int64_t max_epochs, double seconds,
                                           uint64_t epoch_totals) {
         Slice slice;
         slice.max_steps = max_steps;
@@ -163,10 +164,12 @@ struct Trainer {
             threads,
             [](void* given, const Team& team) {
                 auto& it = *static_cast<Run*>(given);
+                const int64_t before = team.barrier ? team.barrier->stalls() : 0;
                 it.core.train(it.training, it.slice, team);
+                if (team.rank == 0 && team.barrier) it.stalls = team.barrier->stalls() - before;
             },
             &context);
-        return {slice.steps, slice.epochs, int(slice.ending)};
+        return {slice.steps, slice.epochs, int(slice.ending), context.stalls};
     }
 
     const Core& core;

@@ -109,6 +109,7 @@ void Barrier::wait() {
         if (phase_.load(std::memory_order_acquire) != phase) return;
         pause();
     }
+    stalls_.fetch_add(1, std::memory_order_relaxed);
     while (phase_.load(std::memory_order_acquire) == phase) {
         std::this_thread::yield();
         for (int i = 0; i < patient_spins && phase_.load(std::memory_order_acquire) == phase; ++i) pause();

@@ -12,10 +12,13 @@ class Barrier {
   public:
     void reset(int size) { size_ = size; }
     void wait();
+    // How often a thread waited so long that another one cannot have been running.
+    int64_t stalls() const { return stalls_.load(std::memory_order_relaxed); }
 
   private:
     alignas(64) std::atomic<int> arrived_{0};
     alignas(64) std::atomic<uint32_t> phase_{0};
+    std::atomic<int64_t> stalls_{0};
     int size_ = 1;
 };
 

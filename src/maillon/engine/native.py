@@ -207,13 +207,12 @@ class Runner:
         begun = self._training.position
         most = max_steps if room is None else len(room) // self.whole.rows
         states = {generator: generator.get_state() for generator in self.whole.streams}
-        threads, limit = self._pace.threads(), min(seconds, self._pace.seconds or seconds)
         started = time.perf_counter()
         with self._locked():
-            steps, epochs, ending = self._training.run(
-                threads, most, min(max_epochs, _MOST_EPOCHS), limit, address(self._ends)
+            steps, epochs, ending, stalls = self._training.run(
+                self._pace.threads(), most, min(max_epochs, _MOST_EPOCHS), seconds, address(self._ends)
             )
-        self._pace.note(threads, steps, time.perf_counter() - started)
+        self._pace.note(steps, time.perf_counter() - started, stalls)
         done = Slice(steps, self._ends[:epochs].copy())
         self._left = states if _ENDINGS[ending] == "trouble" else None
         if room is not None:

@@ -8,10 +8,9 @@ from typing import Any
 _WORTH_THREADS = 1.5e6
 """Floating-point operations of a step from which a second thread pays."""
 
-TRIAL_S = 0.02
-"""Seconds that a number of threads is tried for, and between two trials of the larger one."""
-AGAIN_S = 1.0
-_MUCH_SLOWER = 0.7
+_TRIAL_S = 0.02  # how long a number of threads is watched before it is judged
+_AGAIN_S = 1.0  # how long until the other one is tried again
+_STALL_S = 0.002  # a thread that waits in vain more often than that, on average, stalls
 
 _threads: int | None = None
 
@@ -79,46 +78,33 @@ def threads_for(flops: float) -> int:
 
 
 class Pace:
-    """How many threads a training uses: all it may, unless one has proved faster.
+    """How many threads a training uses: all it may, unless one proves faster.
 
     On a processor that other programs use too, threads wait for each other longer than they help. Results do not
-    depend on their number, so the faster number is found by trying, and tried again from time to time.
+    depend on their number: when threads stall, one is tried, and later on all of them again.
     """
 
     def __init__(self, flops: float) -> None:
         self._flops = flops
-        self._rates: dict[int, float] = {}  # steps a second, by the number of threads
-        self._steps, self._seconds, self._since = 0, 0.0, 0.0
-        self._trying: int | None = None
+        self._alone = False
+        self._rates: dict[bool, float] = {}  # steps a second, alone or not
+        self._steps, self._seconds, self._stalls = 0, 0.0, 0
+        self._since = 0.0  # seconds since the last change
 
     def threads(self) -> int:
         """For the next slice."""
-        most = threads_for(self._flops)
-        if most == 1:
-            return 1
-        if self._trying not in (1, most):
-            self._trying = most
-        return self._trying or most
+        return 1 if self._alone else threads_for(self._flops)
 
-    @property
-    def seconds(self) -> float | None:
-        """How long the next slice is to be at most, when it is a trial."""
-        return TRIAL_S if len(self._rates) < 2 or self._since > AGAIN_S else None
-
-    def note(self, threads: int, steps: int, seconds: float) -> None:
-        """What a slice with so many threads did."""
-        most = threads_for(self._flops)
-        if most == 1 or not steps:
+    def note(self, steps: int, seconds: float, stalls: int) -> None:
+        """What a slice with as many threads did, and how often one of them waited in vain."""
+        self._steps, self._seconds, self._stalls = self._steps + steps, self._seconds + seconds, self._stalls + stalls
+        self._since += seconds
+        if self._seconds < _TRIAL_S or not self._steps:
             return
-        self._steps, self._seconds, self._since = self._steps + steps, self._seconds + seconds, self._since + seconds
-        if self._seconds < TRIAL_S:
-            return
-        before = self._rates.get(threads)
-        rate = self._rates[threads] = self._steps / self._seconds
-        self._steps, self._seconds = 0, 0.0
-        other = 1 if threads == most else most
-        slower = before is not None and rate < _MUCH_SLOWER * before
-        if other not in self._rates or slower or (threads == 1 and self._since > AGAIN_S):
-            self._trying, self._since = other, 0.0
-        else:
-            self._trying = max((most, 1), key=lambda count: self._rates.get(count, 0.0))
+        self._rates[self._alone] = self._steps / self._seconds
+        stalled = self._stalls > self._seconds / _STALL_S
+        self._steps, self._seconds, self._stalls = 0, 0.0, 0
+        slower = self._rates[self._alone] < self._rates.get(not self._alone, 0.0)
+        untried = stalled and not self._alone and (True not in self._rates or self._since > _AGAIN_S)
+        if slower or untried or (self._alone and self._since > _AGAIN_S):
+            self._alone, self._since = not self._alone, 0.0
