@@ -20,6 +20,7 @@ import numpy as np
 from fuzz_memory import Arena
 from fuzz_mutants import mutate
 
+import maillon
 from maillon.engine import processor
 from maillon.engine.lowering import NotLoweredError
 from maillon.engine.native import Batches
@@ -72,6 +73,18 @@ def load(plan: Plan, data: Batches) -> None:
         buffer.array[...] = rows.reshape(buffer.array.shape)
 
 
+def ill_conditioned(sample: fuzz_trainings.Sample) -> bool:
+    """Whether rounding may decide: sums at the end of float32, and logarithms of what is 0 or 1 but for rounding."""
+    loss, p = sample.optim.loss, sample.optim.prediction
+    largest = np.abs(sample.batches.x).max(initial=0)
+    if largest > 1e30 or not isinstance(loss, maillon.BCELoss | maillon.CrossEntropyLoss):
+        return bool(largest > 1e30)
+    if p is None or getattr(loss, "from_logits", False):
+        return False
+    near = 1e-9 if p.dtype == np.float64 else 1e-4
+    return bool(((p < near) | (p > 1 - near)).any())
+
+
 def compare(arena: Arena, sample: fuzz_trainings.Sample, fine: bool) -> str:
     """NumPy's step beside the core's."""
     plan, optim, data = arena.plan, sample.optim, sample.batches
@@ -81,11 +94,15 @@ def compare(arena: Arena, sample: fuzz_trainings.Sample, fine: bool) -> str:
         try:
             loss = optim.learn(data.x, data.y, data.weight)
         except (FloatingPointError, ValueError) as error:
+            if fine and ill_conditioned(sample):
+                return "not compared"
             if fine:
                 raise FoundError(f"the core went through, NumPy raised {error}.") from None
             return "refused by both"
     if not fine:
         raise FoundError(f"the core gave up, NumPy's loss is {loss}.")
+    if ill_conditioned(sample):
+        return "not compared"
     tolerance = 1e-9 if plan.dtype == np.float64 else 2e-3
     assert plan.result is not None
     pairs: list[tuple[str, Any, Any]] = [
@@ -102,10 +119,16 @@ def compare(arena: Arena, sample: fuzz_trainings.Sample, fine: bool) -> str:
     return "as NumPy"
 
 
+def instruction_set(number: int) -> str:
+    """One of those this processor has; what else is drawn does not depend on how many there are."""
+    sets: list[str] = processor.core().instruction_sets()
+    return sets[number % len(sets)]
+
+
 def try_one(seed: int, number: int) -> tuple[str, str]:
     """Plan `number`: what happened to it, and what it was."""
     rng = np.random.default_rng([seed, number])
-    isa = str(rng.choice(processor.core().instruction_sets()))
+    isa = instruction_set(int(rng.integers(2**31)))
     if rng.random() < 0.2:
         return try_prediction(rng, isa)
     sample = fuzz_trainings.training(rng)

@@ -174,9 +174,12 @@ class Mutation:
         array = operation.operands[name].array.reshape(-1)
         self.what = f"values of {operation.kind}'s {name}"
         strange: list[Any] = [0, 1, -1, 2**62, -(2**63), 2**63 - 1, -100, array.size]
-        if array.dtype.kind == "f":
+        if array.dtype != np.int64:
             strange = [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, 0.0, -0.0, 1.0, 2.0]
-        for _ in range(int(self.rng.integers(1, 5)) if array.size else 0):
+        if name == "count":
+            strange.remove(2**63 - 1)  # steps that no training takes
+        known = array.dtype in (np.int64, np.float32, np.float64) and array.flags.writeable and array.size
+        for _ in range(int(self.rng.integers(1, 5)) if known else 0):
             array[int(self.rng.integers(array.size))] = self.pick(strange)
 
 
