@@ -237,6 +237,11 @@ template <class T> void pack_transposed(const T* x, int64_t row, int n, int64_t 
 #endif
     for (; j + quad<T> <= n; j += quad<T>)
         for (int64_t p = 0; p < whole; p += quad<T>) transpose_quad(x + j * row + p, row, to + p * width + j, width);
+    if (j < n && n >= quad<T>) { // the last rows, some of them a second time
+        for (int64_t p = 0; p < whole; p += quad<T>)
+            transpose_quad(x + (n - quad<T>) * row + p, row, to + p * width + n - quad<T>, width);
+        j = n;
+    }
     for (int64_t p = whole; p < k; ++p)
         for (int i = 0; i < j; ++i) to[p * width + i] = x[i * row + p];
     for (; j < padded; ++j)
