@@ -41,10 +41,13 @@ def without_core() -> Iterator[None]:
 
 @contextmanager
 def threads(number: int, worth: float | None = None) -> Iterator[None]:
-    """So many threads; worth: the operations of a step from which they are used."""
+    """So many threads, be they the faster number or not; worth: the operations of a step from which they are used."""
     engine.set_num_threads(number)
     try:
-        with patch.object(processor, "_WORTH_THREADS", processor._WORTH_THREADS if worth is None else worth):
+        with (
+            patch.object(processor, "_WORTH_THREADS", processor._WORTH_THREADS if worth is None else worth),
+            patch.object(processor.Pace, "note", lambda *_noted: None),
+        ):
             yield
     finally:
         engine.set_num_threads(None)

@@ -106,6 +106,28 @@ def test_a_wrong_number_of_threads_is_refused(value: Any) -> None:
     assert engine.get_num_threads() == processors()
 
 
+def test_one_thread_is_tried_where_several_stall() -> None:
+    """And kept where it is faster, until all of them are tried again."""
+    engine.set_num_threads(4)
+    try:
+        assert processor.Pace(1e3).threads() == 1  # too small to share
+        pace = processor.Pace(1e9)
+        for _ in range(20):
+            assert pace.threads() == 4
+            pace.note(100, 0.1, 0)
+        pace.note(10, 0.1, 10_000)
+        assert pace.threads() == 1
+        for _ in range(3):
+            pace.note(60, 0.1, 0)
+            assert pace.threads() == 1
+        pace.note(600, 10.0, 0)
+        assert pace.threads() == 4
+        pace.note(100, 0.1, 0)
+        assert pace.threads() == 4
+    finally:
+        engine.set_num_threads(None)
+
+
 SAY = "from maillon import engine; print(engine.info()['instruction_set'], engine.info()['threads'])"
 
 

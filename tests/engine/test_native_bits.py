@@ -1,6 +1,7 @@
 """The same seed gives the same bits: for any number of threads, any cut into slices, any run and any wide register."""
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -59,7 +60,7 @@ def flops_of(dtype: str) -> float:
     x, y = images(150, 196, dtype)
     optim = m.Optim(network, m.CrossEntropyLoss(from_logits=False), 0.1)
     runner = native.Runner(optim, native.Batches.of(x, y, None, 150, shuffle=False))
-    return float(runner._flops)
+    return float(runner._pace._flops)
 
 
 def test_the_large_training_is_shared() -> None:
@@ -75,6 +76,13 @@ def test_the_number_of_threads_does_not_matter(name: str, dtype: str) -> None:
         with threads(number, worth=0):
             digests.append(digest(TRAININGS[name](dtype)))
     assert len(set(digests)) == 1
+
+
+def test_a_number_of_threads_that_changes_on_the_way_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = digest(large())
+    numbers = itertools.cycle((1, 3, 2))
+    monkeypatch.setattr(processor.Pace, "threads", lambda self: next(numbers))
+    assert digest(large(callbacks=lambda state: None)) == expected
 
 
 def test_twenty_runs_give_the_same_bits() -> None:
