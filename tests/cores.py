@@ -156,3 +156,23 @@ def one_step(make: Callable[[], m.Optim], x: Array, y: Array, weight: Array | No
     )
     assert any(name.startswith("∂") for name in expected.arrays)
     agree(found, expected, tolerance)
+
+
+SHARED_X = Generator(1).normal((120, 96), dtype=np.float64).astype(np.float32)
+SHARED_Y = Generator(2).normal((120, 64), dtype=np.float64).astype(np.float32)
+
+
+def train(seed: int) -> tuple[bytes, ...]:
+    """The bits after a training by the core, which threads share, with numbers of its own."""
+    generator = Generator(seed)
+    links = [m.Linear(96, 64, generator=generator), m.Tanh(), m.Dropout(0.3), m.Linear(64, 64, generator=generator)]
+    network = m.Sequential(*links)
+    options: dict[str, Any] = {"batch_size": 50, "epochs": 20, "generator": generator, "engine": "native"}
+    m.fit(network, m.MSELoss(), SHARED_X, SHARED_Y, rule=m.Adam(lr=1e-3), **options)
+    return tuple(value.tobytes() for value in network.state_dict().values())
+
+
+def train_on_two_threads(seed: int) -> tuple[bytes, ...]:
+    """In a process that knows no other setting."""
+    with threads(2, worth=0):
+        return train(seed)

@@ -6,31 +6,18 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
-from cores import TOLERANCE, agree, outcome, threads
+from cores import SHARED_X, SHARED_Y, TOLERANCE, agree, outcome, threads, train, train_on_two_threads
 
 import maillon as m
 from maillon.random import Generator
 from maillon.typing import Array
 
 pytestmark = pytest.mark.usefixtures("core")
-
-X = Generator(1).normal((120, 96), dtype=np.float64).astype(np.float32)
-Y = Generator(2).normal((120, 64), dtype=np.float64).astype(np.float32)
-
-
-def train(seed: int, epochs: int = 20) -> tuple[bytes, ...]:
-    """A training that threads share, with numbers of its own."""
-    generator = Generator(seed)
-    links = [m.Linear(96, 64, generator=generator), m.Tanh(), m.Dropout(0.3), m.Linear(64, 64, generator=generator)]
-    network = m.Sequential(*links)
-    options: dict[str, Any] = {"batch_size": 50, "epochs": epochs, "generator": generator, "engine": "native"}
-    m.fit(network, m.MSELoss(), X, Y, rule=m.Adam(lr=1e-3), **options)
-    return tuple(value.tobytes() for value in network.state_dict().values())
-
 
 # Threads and processes
 
@@ -95,12 +82,20 @@ def test_a_forked_process_trains_on_threads_of_its_own() -> None:
             assert train(1) == expected
 
 
+def test_processes_of_their_own_give_the_same_bits() -> None:
+    """As joblib's: several at once, each with threads."""
+    with threads(2, worth=0):
+        expected = [train(seed) for seed in range(3)]
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(train_on_two_threads, range(3), timeout=120)) == expected
+
+
 # Ctrl-C
 
 
 def endless(batch: int) -> m.History:
     network = m.Sequential(m.Linear(96, 64), m.Tanh(), m.Linear(64, 64))
-    return m.fit(network, m.MSELoss(), X, Y, rule=1e-3, batch_size=batch, epochs=10**7, engine="native")
+    return m.fit(network, m.MSELoss(), SHARED_X, SHARED_Y, rule=1e-3, batch_size=batch, epochs=10**7, engine="native")
 
 
 @pytest.mark.parametrize("number", [1, 2])
