@@ -51,25 +51,38 @@ template <class T> void pack_b_columns(const Blocked<T>& w, int64_t p, int64_t k
     }
 }
 
+// For each whole tile of the rows, the k of this slice that count.
+template <class T> void list_rows(const Blocked<T>& w, int64_t p, int64_t k, Span rows, Steps* steps) {
+    for (int64_t i = rows.begin; i + tile_rows <= rows.end; i += tile_rows)
+        steps_along_rows(w.g.a + i * w.g.a_row + p, w.g.a_row, k, *steps++);
+}
+
 // This thread's part of one slice: a block of rows that stays in L2 against one panel of B after the other.
 template <class T> void multiply_slice(const Blocked<T>& w, int64_t p, int64_t k) {
     const Product<T>& g = w.g;
     const Begin begin = p == 0 ? g.begin : Begin::keep;
     const bool last = p + k == g.k;
+    Steps steps[block_rows<T> / tile_rows];
     for (int64_t i = w.rows.begin; i < w.rows.end; i += block_rows<T>) {
         const int64_t end = i + block_rows<T> < w.rows.end ? i + block_rows<T> : w.rows.end;
         if (w.packs_a && w.by_rows) pack_a_rows(w, p, k, {i, end});
+        if (g.zeros == Zeros::many_in_a) list_rows(w, p, k, {i, end}, steps);
         for (int64_t j = w.columns.begin; j < w.columns.end; j += tile_columns<T>) {
             const int n = w.columns.end - j < tile_columns<T> ? int(w.columns.end - j) : tile_columns<T>;
             Tile<T> t{k, w.a + i * k, tile_rows, w.b + j * k, tile_columns<T>, g.c + i * g.c_row + j, g.c_row, 0,
                       begin == Begin::bias ? g.bias + j : nullptr, begin};
-            if (w.packs_a) {
-                tile_column<T, tile_vectors, false>(t, end - i, tile_rows * k, n, true);
-            } else {
+            const int64_t a_step = tile_rows * (w.packs_a ? k : g.a_row);
+            if (!w.packs_a) {
                 t.a = g.a + i * g.a_row + p * g.a_k;
                 t.a_stride = g.a_row;
-                tile_column<T, tile_vectors, true>(t, end - i, tile_rows * g.a_row, n, true);
             }
+            const bool listed = g.zeros != Zeros::few && n == tile_columns<T>;
+            if (listed && g.zeros == Zeros::many_in_b) steps_of_panel(w.b + j * k, tile_columns<T>, k, *steps);
+            const bool one_for_all = g.zeros == Zeros::many_in_b;
+            if (listed && w.packs_a) listed_column<T, false>(t, end - i, a_step, steps, one_for_all);
+            else if (listed) listed_column<T, true>(t, end - i, a_step, steps, one_for_all);
+            else if (w.packs_a) tile_column<T, tile_vectors, false>(t, end - i, a_step, n, true);
+            else tile_column<T, tile_vectors, true>(t, end - i, a_step, n, true);
             if (last) finish_block(w.finish, g.c, i * g.c_row + j, g.c_row, end - i, n);
         }
     }

@@ -10,6 +10,10 @@ namespace maillon::MAILLON_ISA {
 
 enum class Begin : int { zero, bias, keep }; // the accumulators start at 0, at bias[j], or at what C holds
 
+// Data are often mostly zeros (images, one-hot columns). What a panel of the factor `many_in` multiplies by zero is left
+// out: that changes no bit of a finite sum.
+enum class Zeros : int { few, many_in_a, many_in_b };
+
 // C (m × n, row-major, row stride c_row) = begin + A·B. Element (i, p) of A lies at a[i·a_row + p·a_k], element (p, j)
 // of B at b[p·b_k + j·b_col]; of each pair of strides one is 1.
 template <class T> struct Product {
@@ -22,6 +26,7 @@ template <class T> struct Product {
     int64_t c_row;
     const T* bias;
     Begin begin;
+    Zeros zeros = Zeros::few;
 };
 
 #if defined(__AVX512F__)
@@ -35,6 +40,13 @@ inline constexpr int tile_rows = 4, tile_vectors = 2;
 #endif
 template <class T> inline constexpr int tile_columns = tile_vectors * lanes<T>;
 
+inline constexpr int64_t slice = 384; // elements of k that one pass over the tiles takes
+
+struct Steps {
+    int count;
+    uint16_t k[slice];
+};
+
 // The operands of a column of tiles: A read along k (stride: from row to row) or along its rows (stride: from k to k).
 template <class T> struct Tile {
     int64_t k;
@@ -47,6 +59,7 @@ template <class T> struct Tile {
     int last; // lanes that count in the last register of columns
     const T* bias;
     Begin begin;
+    const Steps* steps = nullptr; // the k that count; null: all
 };
 
 template <class T> MAILLON_INLINE Vec<T> load_lanes(const T* from, int n) {
@@ -92,7 +105,9 @@ template <class T, int R, int V> MAILLON_INLINE void begin_tile(const Tile<T>& t
 }
 
 // PARTIAL: the last register of B is read by its lanes that count only (packed B is padded and needs none of this).
-template <class T, int R, int V, bool ALONG_K, bool PARTIAL> __attribute__((noinline)) void tile(const Tile<T>& t) {
+// LISTED: only the k of `steps`.
+template <class T, int R, int V, bool ALONG_K, bool PARTIAL, bool LISTED = false>
+__attribute__((noinline)) void tile(const Tile<T>& t) {
     Vec<T> sum[R][V];
     begin_tile<T, R, V>(t, sum);
     const T* a[R];
@@ -122,18 +137,28 @@ template <class T, int R, int V, bool ALONG_K, bool PARTIAL> __attribute__((noin
         }
         if (!ALONG_K) a[0] += a_stride;
     };
-    int64_t p = 0;
-    for (; p + 4 <= t.k; p += 4) {
-        if (!ALONG_K) { // packed: 64 bytes of A at least every other step
-            __builtin_prefetch(a[0] + 32 * a_stride);
-            __builtin_prefetch(a[0] + 34 * a_stride);
+    if constexpr (LISTED) {
+        const T *first = t.b, *row = t.a;
+        for (int q = 0; q < t.steps->count; ++q) {
+            const int64_t k = t.steps->k[q];
+            b = first + k * b_stride;
+            if (!ALONG_K) a[0] = row + k * a_stride;
+            step(k, 0);
         }
-        step(p, 0);
-        step(p, 1);
-        step(p, 2);
-        step(p, 3);
+    } else {
+        int64_t p = 0;
+        for (; p + 4 <= t.k; p += 4) {
+            if (!ALONG_K) { // packed: 64 bytes of A at least every other step
+                __builtin_prefetch(a[0] + 32 * a_stride);
+                __builtin_prefetch(a[0] + 34 * a_stride);
+            }
+            step(p, 0);
+            step(p, 1);
+            step(p, 2);
+            step(p, 3);
+        }
+        for (; p < t.k; ++p) step(p, 0);
     }
-    for (; p < t.k; ++p) step(p, 0);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
@@ -160,6 +185,21 @@ template <class T, int V, bool ALONG_K, bool PARTIAL> void tile_column(Tile<T> t
         t.c += tile_rows * t.c_row;
     }
     if (m > 0) some_rows<T, tile_rows, V, ALONG_K, PARTIAL>(t, m);
+}
+
+// Whole tiles, of which the i-th leaves out all but the k of steps[i]; or all of them those of `steps`. What is left of
+// the rows and columns leaves out nothing.
+template <class T, bool ALONG_K>
+void listed_column(Tile<T> t, int64_t m, int64_t a_step, const Steps* steps, bool one_for_all) {
+    t.last = lanes<T>;
+    for (int64_t i = 0; m >= tile_rows; m -= tile_rows, ++i) {
+        t.steps = one_for_all ? steps : steps + i;
+        if (t.steps->count < t.k) tile<T, tile_rows, tile_vectors, ALONG_K, false, true>(t);
+        else tile<T, tile_rows, tile_vectors, ALONG_K, false>(t);
+        t.a += a_step;
+        t.c += tile_rows * t.c_row;
+    }
+    if (m > 0) some_rows<T, tile_rows, tile_vectors, ALONG_K, false>(t, m);
 }
 
 // The same for `columns` ≤ V registers of columns.
@@ -271,6 +311,44 @@ template <class T> void pack_a(const Product<T>& g, int64_t p, int64_t k, int64_
     if (g.a_row != 1) return pack_transposed(from, g.a_row, rows, k, to, tile_rows, rows);
     if (rows == tile_rows) return pack_rows(from, g.a_k, tile_rows, k, to, tile_rows);
     pack_rows(from, g.a_k, rows, k, to, tile_rows);
+}
+
+// ── Zeros ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MAILLON_INLINE void append(Steps& steps, int64_t k, bool counts) {
+    steps.k[steps.count] = uint16_t(k);
+    steps.count += counts;
+}
+
+// The k for which not all of n rows of x, `row` apart and k along them, are zero; too many to be worth a list: all.
+template <class T> void steps_along_rows(const T* x, int64_t row, int64_t k, Steps& steps) {
+    steps.count = 0;
+    int64_t p = 0;
+    for (; p + lanes<T> <= k; p += lanes<T>) {
+        Bits<T> any{};
+#pragma GCC unroll 16
+        for (int r = 0; r < tile_rows; ++r) any |= load(x + r * row + p) != Vec<T>{};
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes<T>; ++i) append(steps, p + i, any[i] != 0);
+    }
+    for (; p < k; ++p) {
+        bool any = false;
+        for (int r = 0; r < tile_rows; ++r) any |= x[r * row + p] != 0;
+        append(steps, p, any);
+    }
+    if (steps.count * 8 > k * 7) steps.count = int(k);
+}
+
+// The same for a panel of whole registers, one row for each k.
+template <class T> void steps_of_panel(const T* x, int64_t row, int64_t k, Steps& steps) {
+    steps.count = 0;
+    for (int64_t p = 0; p < k; ++p, x += row) {
+        Bits<T> any{};
+#pragma GCC unroll 8
+        for (int v = 0; v < tile_vectors; ++v) any |= load(x + v * lanes<T>) != Vec<T>{};
+        append(steps, p, any_lane<T>(any));
+    }
+    if (steps.count * 8 > k * 7) steps.count = int(k);
 }
 
 } // namespace maillon::MAILLON_ISA

@@ -155,8 +155,6 @@ template <class T> void product_dots(const Product<T>& g, const Team& team) {
 
 // ── Tiles over B in place (its columns side by side), or over one panel of it at a time on the stack ────────────────
 
-inline constexpr int64_t slice = 384; // elements of k that one pass over the tiles takes
-
 // A few rows by many registers, where the tile's own shape would wait for its few sums.
 template <class T, int R, int V, bool ALONG_K> int64_t wide_tiles(Tile<T> t, int64_t n) {
     int64_t j = 0;

@@ -16,12 +16,12 @@ MAILLON_INLINE double* doubles(const Operation& op, int i) { return static_cast<
 
 inline constexpr int64_t grain = 64; // elements: no two threads write to one cache line
 
-// buffers: x, weight, bias?, y, workspace; sizes: rows, inputs, outputs, activation; numbers: slope
+// buffers: x, weight, bias?, y, workspace; sizes: rows, inputs, outputs, activation, zeros; numbers: slope
 template <class T> bool linear(const Operation& op, const Team& team) {
     const int64_t rows = op.sizes[0], inputs = op.sizes[1], outputs = op.sizes[2];
     const T* bias = real<T>(op, 2);
     product<T>({rows, outputs, inputs, real<T>(op, 0), inputs, 1, real<T>(op, 1), 1, inputs, real<T>(op, 3), outputs,
-                bias, bias ? Begin::bias : Begin::zero},
+                bias, bias ? Begin::bias : Begin::zero, op.sizes[4] ? Zeros::many_in_a : Zeros::few},
                real<T>(op, 4), team, {Activation(op.sizes[3]), T(op.numbers[0]), nullptr});
     return true;
 }
@@ -35,13 +35,13 @@ template <class T> bool linear_grad_input(const Operation& op, const Team& team)
     return true;
 }
 
-// buffers: dy, x, dweight, dbias?, workspace; sizes: rows, inputs, outputs, keep
+// buffers: dy, x, dweight, dbias?, workspace; sizes: rows, inputs, outputs, keep, zeros
 template <class T> bool linear_grad_weight(const Operation& op, const Team& team) {
     const int64_t rows = op.sizes[0], inputs = op.sizes[1], outputs = op.sizes[2];
     const bool keep = op.sizes[3] != 0;
     const T* dy = real<T>(op, 0);
     product<T>({outputs, inputs, rows, dy, 1, outputs, real<T>(op, 1), inputs, 1, real<T>(op, 2), inputs, nullptr,
-                keep ? Begin::keep : Begin::zero},
+                keep ? Begin::keep : Begin::zero, op.sizes[4] ? Zeros::many_in_b : Zeros::few},
                real<T>(op, 4), team);
     if (T* dbias = real<T>(op, 3)) column_sums<T>(dy, rows, outputs, dbias, keep, team);
     return true;

@@ -10,11 +10,12 @@ namespace {
 
 class Predictor {
   public:
-    // parameters: the Parameter objects; addresses: where their data lay when the program was made.
+    // parameters: the Parameter objects; arrays: their data when the program was made; plan: whatever owns the memory
+    // that the program works on, alive as long as this.
     Predictor(Operations& operations, uint64_t input, nb::tuple shape, uint64_t output, nb::object empty,
-              nb::tuple empty_arguments, nb::list parameters, nb::list arrays, int threads)
+              nb::tuple empty_arguments, nb::list parameters, nb::list arrays, nb::object plan, int threads)
         : operations_(operations), input_(at<char>(input)), output_(at<const char>(output)), empty_(std::move(empty)),
-          empty_arguments_(std::move(empty_arguments)), threads_(threads) {
+          empty_arguments_(std::move(empty_arguments)), plan_(std::move(plan)), threads_(threads) {
         item_ = operations.program.wide ? 8 : 4;
         for (nb::handle size : shape) shape_.push_back(nb::cast<Py_ssize_t>(size));
         for (size_t i = 0; i < nb::len(parameters); ++i) watched_.push_back({parameters[i], arrays[i]});
@@ -78,6 +79,7 @@ class Predictor {
     const char* output_;
     nb::object empty_, name_;
     nb::tuple empty_arguments_;
+    nb::object plan_;
     std::vector<Py_ssize_t> shape_;
     std::vector<Watched> watched_;
     Py_ssize_t item_;
@@ -86,7 +88,8 @@ class Predictor {
 
 void bind_predictor(nb::module_& m) {
     nb::class_<Predictor>(m, "Predictor")
-        .def(nb::init<Operations&, uint64_t, nb::tuple, uint64_t, nb::object, nb::tuple, nb::list, nb::list, int>(),
+        .def(nb::init<Operations&, uint64_t, nb::tuple, uint64_t, nb::object, nb::tuple, nb::list, nb::list, nb::object,
+                      int>(),
              nb::keep_alive<1, 2>())
         .def("__call__", &Predictor::call);
 }

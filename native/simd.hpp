@@ -174,4 +174,18 @@ MAILLON_INLINE Vec<double> sqrt(Vec<double> a) { return (Vec<double>)_mm_sqrt_pd
 MAILLON_INLINE Vec<float> select(Bits<float> mask, Vec<float> a, Vec<float> b) { return mask ? a : b; }
 MAILLON_INLINE Vec<double> select(Bits<double> mask, Vec<double> a, Vec<double> b) { return mask ? a : b; }
 
+// Whether any lane of a comparison is set.
+template <class T> MAILLON_INLINE bool any_lane(Bits<T> bits) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi64_mask((__m512i)bits, (__m512i)bits) != 0;
+#elif defined(__AVX2__)
+    return !_mm256_testz_si256((__m256i)bits, (__m256i)bits);
+#else
+    uint64_t halves[register_bytes / 8], any = 0;
+    std::memcpy(halves, &bits, sizeof halves);
+    for (uint64_t half : halves) any |= half;
+    return any != 0;
+#endif
+}
+
 } // namespace maillon::MAILLON_ISA

@@ -22,7 +22,7 @@ def lower_loss(
         raise NotLoweredError(f"{loss!r} is not among the losses it knows")
     grad = None
     if builder.training:
-        grad = builder.buffer(f"d{prediction.buffer.name}", prediction.shape)
+        grad = builder.derivative(prediction.buffer, prediction.shape)
     result = builder.buffer("loss", (2,), np.float64)
     row(builder, loss, prediction, {"target": target, "sample_weight": weight, "grad": grad, "result": result})
     return result, grad

@@ -80,6 +80,7 @@ class Builder:
         self.gradients = gradients
         self.operations: list[Operation] = []
         self.streams: list[random.Generator] = []
+        self.sparse: set[Buffer] = set()  # data that are mostly zeros: products leave them out
         self._parameters: dict[int, Buffer] = {}
         self._written: set[int] = set()  # gradients that a first operation has set, and others add to
 
@@ -91,6 +92,10 @@ class Builder:
         """A buffer of the plan's own, in the plan's dtype unless another is given."""
         array = self.memory.take(name, math.prod(shape), self.dtype if dtype is None else np.dtype(dtype))
         return Buffer(name, array, shape)
+
+    def derivative(self, of: Buffer, shape: tuple[int, ...]) -> Buffer:
+        """Where ∂loss/∂buffer goes: memory by a name that no link can have, for a link may be called "d0"."""
+        return Buffer(f"d{of.name}", self.memory.take(f".d{of.name}", math.prod(shape), self.dtype), shape)
 
     def constant(self, name: str, values: Array) -> Buffer:
         """A copy of values that do not change, in the plan's dtype."""
@@ -211,9 +216,9 @@ def _linear(builder: Builder, link: Linear, name: str, x: Value) -> tuple[Value,
     weight = builder.parameter(f"{dot}weight", link.weight)
     bias = None if link.bias is None else builder.parameter(f"{dot}bias", link.bias)
     y = builder.buffer(f"{dot}y", (rows, outputs))
-    builder.add(
-        "linear", "forward", {"x": x.buffer, "weight": weight, "bias": bias, "y": y}, (rows, inputs, outputs, 0)
-    )
+    zeros = int(x.buffer in builder.sparse)
+    operands: dict[str, Buffer | None] = {"x": x.buffer, "weight": weight, "bias": bias, "y": y}
+    builder.add("linear", "forward", operands, (rows, inputs, outputs, 0, zeros))
 
     def backward(dy: Buffer, wanted: bool) -> Buffer | None:
         dweight, keep = builder.gradient(link.weight) if link.weight.requires_grad else (None, False)
@@ -225,12 +230,12 @@ def _linear(builder: Builder, link: Linear, name: str, x: Value) -> tuple[Value,
             elif keep_bias != keep:
                 raise NotLoweredError(f"[{name}] {link!r} shares its weight but not its bias")
         if dweight is not None:
-            sizes = (rows, inputs, outputs, int(keep))
+            sizes = (rows, inputs, outputs, int(keep), zeros)
             operands = {"dy": dy, "x": x.buffer, "dweight": dweight, "dbias": dbias}
             builder.add("linear_grad_weight", "backward", operands, sizes)
         if not wanted:
             return None
-        dx = builder.buffer(f"d{x.buffer.name}", (rows, inputs))
+        dx = builder.derivative(x.buffer, (rows, inputs))
         operands = {"dy": dy, "weight": weight, "dx": dx}
         builder.add("linear_grad_input", "backward", operands, (rows, inputs, outputs, 0))
         return dx

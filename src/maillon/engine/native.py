@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ SLICE_S = 0.1
 
 _MOST_EPOCHS = 4096  # ends of epochs in one slice: what the array of their losses holds
 _RECORDED_BYTES = 2**24  # predictions kept for the metrics of a slice
+_LOOKED_AT = 64  # rows
+_MANY_ZEROS = 0.6  # fewer numbers than that are not zero
 _ENDINGS = ("steps", "epochs", "time", "trouble")
 
 
@@ -72,6 +75,12 @@ class Batches:
     def rows(self) -> int:
         return len(self.x)
 
+    @cached_property
+    def mostly_zeros(self) -> bool:
+        """Whether products with the inputs gain from leaving out zeros: as far as the first rows tell."""
+        first = self.x[:_LOOKED_AT]
+        return bool(np.count_nonzero(first) < _MANY_ZEROS * first.size)
+
     def feeds(self) -> Iterator[tuple[str, Array]]:
         yield "x", self.x
         if self.y is not self.x:
@@ -88,6 +97,7 @@ def lower_training(
     builder = Builder(dtype, memory, gradients)
     inputs = {name: builder.buffer(name, (rows, *data.shape[1:]), data.dtype) for name, data in batches.feeds()}
     x = inputs["x"]
+    builder.sparse = {x} if batches.mostly_zeros else set()
     output, walked = lower_forward(builder, optim.network, Value(x, x.shape))
     target = inputs.get("target", x)
     result, grad = lower_loss(builder, optim.loss, output, target, inputs.get("sample weight"))
@@ -203,6 +213,7 @@ class Runner:
         if self._left is not None:
             return self._again(self._left)
         self._refresh()
+        self._training.record(0, 0, 0)
         room = self._recorded(max_steps) if record else None
         begun = self._training.position
         most = max_steps if room is None else len(room) // self.whole.rows
@@ -261,7 +272,6 @@ class Runner:
 
     def _split(self, room: Array, begun: int, steps: int) -> list[Array]:
         """The recorded predictions, step by step."""
-        self._training.record(0, 0, 0)
         parts, start = [], 0
         for step in range(steps):
             rows = min(self.whole.rows, self.batches.rows - begun - step * self.whole.rows)
@@ -336,7 +346,9 @@ def signature(optim: Optim) -> tuple[Any, ...]:
 
 def product(a: Array, b: Array, transposed: bool = False) -> Array:
     """a @ b, or a @ b.T, by the core: for tests and benchmarks. float32 or float64 matrices of one dtype."""
-    columns = b.shape[0 if transposed else 1]
+    inner, columns = b.shape[::-1] if transposed else b.shape
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != inner or a.dtype != b.dtype:
+        raise ValueError(f"product: expected matrices that fit, got {a.dtype} {a.shape} and {b.dtype} {b.shape}.")
     out = np.empty((a.shape[0], columns), a.dtype)
     workspace = aligned(product_workspace(a.shape[0], columns, a.shape[1]), a.dtype)
     left, right = np.ascontiguousarray(a), np.ascontiguousarray(b)

@@ -117,10 +117,10 @@ OPERATIONS: dict[str, Kind] = {
             Operand("y", "w", _y),
             Operand("workspace", "w", _forward_space),
         ),
-        (*_LAYER, "activation"),
+        (*_LAYER, "activation", "zeros"),
         _product,
         ("slope",),
-        _ACTIVATION,
+        (*_ACTIVATION, ("zeros", 2)),
     ),
     "linear_grad_input": Kind(
         (
@@ -143,9 +143,9 @@ OPERATIONS: dict[str, Kind] = {
             Operand("dbias", "rw", _outputs, optional=True),
             Operand("workspace", "w", _weight_space),
         ),
-        (*_LAYER, "keep"),
+        (*_LAYER, "keep", "zeros"),
         _product,
-        limits=(("keep", 2),),
+        limits=(("keep", 2), ("zeros", 2)),
     ),
     "activation": Kind(
         (Operand("x", "r", _elements), Operand("y", "w", _elements, within="x")),

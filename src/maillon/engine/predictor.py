@@ -76,7 +76,7 @@ class Predictor:
     def __init__(self, network: Module) -> None:
         self.network = network
         self._fast: Any = _nothing_fast
-        self._known: dict[tuple[int, ...], tuple[Any, Prepared]] = {}  # the plan's arrays are the core's to use
+        self._known: dict[tuple[int, ...], Any] = {}
 
     def __call__(self, x: Any) -> Array:
         result = self._fast(x)
@@ -89,7 +89,7 @@ class Predictor:
         if not isinstance(array, np.ndarray) or processor.core() is None:
             return self._in_numpy(array)
         array = np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
-        fast = self._known[array.shape][0] if array.shape in self._known else _nothing_fast
+        fast = self._known.get(array.shape, _nothing_fast)
         result = fast(array)
         if result is NotImplemented:
             try:
@@ -113,11 +113,12 @@ class Predictor:
             (plan.output.shape, plan.dtype),
             parameters,
             [parameter.data for parameter in parameters],
+            prepared,
             prepared.threads,
         )
         while len(self._known) >= _MOST_SHAPES:
-            self._known.pop(next(iter(self._known)))
-        self._known[shape] = fast, prepared
+            self._known.pop(next(iter(self._known)), None)
+        self._known[shape] = fast
         return fast
 
     def _in_numpy(self, x: Any) -> Any:
