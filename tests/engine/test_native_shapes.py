@@ -70,6 +70,27 @@ def test_layers(dtype: str, chosen: str) -> None:
         close("compiled", m.compile(network)(x), network(x), TOLERANCE[dtype])
 
 
+@every_set
+@both_dtypes
+def test_data_that_are_mostly_zero(dtype: str, chosen: str) -> None:
+    """As images: zeros here and there, in whole columns and whole rows; products with them may be left out."""
+    for rows, inputs, outputs in [(1, 40, 5), (7, 64, 9), (13, 100, 31), (60, 300, 40), (100, 784, 30)]:
+        x = numbers(1, (rows, inputs), dtype)
+        x[unit(2, x.shape, dtype) < 0.7] = 0
+        x[:, inputs // 3 : inputs // 2] = 0
+        x[rows // 2] = 0
+        y = numbers(3, (rows, 2), dtype)
+
+        def network(inputs: int = inputs, outputs: int = outputs) -> m.Module:
+            return m.Sequential(m.Linear(inputs, outputs), m.Tanh(), m.Linear(outputs, 2))
+
+        make = made(network, m.MSELoss(), dtype)
+        for data in (x, -x, np.zeros_like(x)):
+            one_step(make, data, y, None, TOLERANCE[dtype])
+            evaluated = make().network.eval()
+            close("compiled", m.compile(evaluated)(data), evaluated(data), TOLERANCE[dtype])
+
+
 ELEMENTS: list[tuple[Callable[..., m.Loss], bool]] = [
     (m.MSELoss, False),
     (m.HalfMSELoss, False),

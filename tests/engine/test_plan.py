@@ -26,7 +26,7 @@ Plan of Sequential(
 nesterov=False, maximize=False)
 5 rows, float32, 13 operations, 1.25 kFLOP and 3.39 kB moved a step, 1.26 kB of buffers
 forward
-  linear                  240 FLOP 312 B  2.y (5×4) ← x (5×2×3), 1.weight (4×6), 1.bias (4)  [activation=tanh]
+  linear                  240 FLOP 312 B  2.y (5×4) ← x (5×2×3), 1.weight (4×6), 1.bias (4)  [activation=tanh, zeros=1]
   dropout                  20 FLOP 240 B  3.y (5×4), 3.mask (5×4) ← 2.y (5×4)  [p=0.25]
   linear                  120 FLOP 200 B  4.y (5×3) ← 3.y (5×4), 4.weight (3×4), 4.bias (3)
 loss
@@ -37,7 +37,7 @@ backward
   linear_grad_input       120 FLOP 188 B  d3.y (5×4) ← d4.y (5×3), 4.weight (3×4)
   multiply                 20 FLOP 240 B  d3.y (5×4) ← d3.y (5×4), 3.mask (5×4)
   activation_grad          60 FLOP 240 B  d3.y (5×4) ← d3.y (5×4), 2.y (5×4)  [activation=tanh]
-  linear_grad_weight      240 FLOP 424 B  d1.weight (4×6), d1.bias (4) ← d3.y (5×4), x (5×2×3)
+  linear_grad_weight      240 FLOP 424 B  d1.weight (4×6), d1.bias (4) ← d3.y (5×4), x (5×2×3)  [zeros=1]
 update
   sgd                      48 FLOP 528 B  1.weight (4×6), momentum_buffer of 1.weight (4×6) ← d1.weight (4×6)
   sgd                       8 FLOP 128 B  1.bias (4), momentum_buffer of 1.bias (4) ← d1.bias (4)
@@ -251,11 +251,11 @@ REFUSED: dict[str, tuple[Callable[[Plan], Plan], str]] = {
     "a part": (change(LINEAR, part="later"), "operation 0, linear: there is no such operation."),
     "sizes": (
         change(LINEAR, sizes={"rows": 5}),
-        "operation 0, linear: expected sizes ('rows', 'inputs', 'outputs', 'activation') and numbers ('slope',).",
+        f"operation 0, linear: expected sizes {OPERATIONS['linear'].sizes} and numbers ('slope',).",
     ),
     "numbers": (
         change(LINEAR, numbers={}),
-        "operation 0, linear: expected sizes ('rows', 'inputs', 'outputs', 'activation') and numbers ('slope',).",
+        f"operation 0, linear: expected sizes {OPERATIONS['linear'].sizes} and numbers ('slope',).",
     ),
     "a negative size": (sized(LINEAR, rows=-1), "operation 0, linear: size rows is -1."),
     "a size that is no integer": (sized(LINEAR, rows=5.0), "operation 0, linear: size rows is 5.0."),
