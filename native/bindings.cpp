@@ -256,9 +256,11 @@ NB_MODULE(_core, m) {
         .def_prop_rw(
             "size", [](const Trainer& t) { return t.training.size; },
             [](Trainer& t, double size) { t.training.size = size; });
-    m.def("matmul", matmul<float>);
-    m.def("matmul", matmul<double>);
-    m.def("elementary", elementary<float>);
-    m.def("elementary", elementary<double>);
+    // A copy made on the way in would take what is written to it along.
+    const auto a = [](const char* name) { return nb::arg(name).noconvert(); };
+    m.def("matmul", matmul<float>, "set"_a, a("a"), a("b"), a("c"), "workspace"_a, "transposed"_a, "threads"_a);
+    m.def("matmul", matmul<double>, "set"_a, a("a"), a("b"), a("c"), "workspace"_a, "transposed"_a, "threads"_a);
+    m.def("elementary", elementary<float>, "set"_a, "name"_a, a("x"), a("y"));
+    m.def("elementary", elementary<double>, "set"_a, "name"_a, a("x"), a("y"));
     bind_predictor(m);
 }

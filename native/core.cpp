@@ -9,8 +9,8 @@ namespace maillon::MAILLON_ISA {
 
 namespace {
 
-// Roughly 1 µs of work: what sharing it among threads costs.
-constexpr double worth_sharing = 60e3;
+// Roughly half a microsecond of work: what sharing it among threads costs.
+constexpr double worth_sharing = 20e3;
 
 double cost(const Operation& op) {
     const int64_t* size = op.sizes;

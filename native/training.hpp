@@ -58,6 +58,8 @@ MAILLON_INLINE void copy_row(char* to, const char* from, int64_t bytes) {
     }
 }
 
+inline constexpr int64_t far_apart = 256, ahead = 2; // bytes, rows
+
 // The mini-batch that begins at `position`, copied to where the program reads it.
 inline void gather(const Training& t, int64_t position, int64_t rows, const Team& team) {
     for (int f = 0; f < t.feed_count; ++f) {
@@ -68,9 +70,13 @@ inline void gather(const Training& t, int64_t position, int64_t rows, const Team
                         size_t((part.end - part.begin) * feed.row_bytes));
             continue;
         }
-        for (int64_t i = part.begin; i < part.end; ++i)
+        for (int64_t i = part.begin; i < part.end; ++i) {
+            if (feed.row_bytes >= far_apart && i + ahead < part.end) // rows lie anywhere: fetch some while copying one
+                for (int64_t b = 0; b < feed.row_bytes; b += 64)
+                    __builtin_prefetch(feed.data + t.order[position + i + ahead] * feed.row_bytes + b);
             copy_row(feed.batch + i * feed.row_bytes, feed.data + t.order[position + i] * feed.row_bytes,
                      feed.row_bytes);
+        }
     }
 }
 

@@ -318,6 +318,8 @@ class Runner:
         for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
             buffer = self.gradients.buffer(parameter)
             parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
+        if self._left is not None:
+            return  # the output there is that of a step that was not taken
         last = self.whole
         if self.rest is not None and self._training.position == 0:
             last = self.rest

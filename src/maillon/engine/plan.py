@@ -68,7 +68,7 @@ class Operation:
         read = [self.operands[o.name] for o in spec.operands if o.access == "r" and _shown(self, o.name)]
         options = [f"{name}={_choice(name, value)}" for name, value in self.sizes.items() if _option(name, value)]
         options += [f"{name}={value:g}" for name, value in self.numbers.items() if value]
-        text = f"{', '.join(map(repr, written))} ← {', '.join(map(repr, read))}"
+        text = ", ".join(map(repr, written)) + " ← " * bool(read) + ", ".join(map(repr, read))
         return f"{text}  [{', '.join(options)}]" if options else text
 
 
