@@ -281,7 +281,6 @@ class Runner:
 
     def _again(self, states: dict[Generator, Any]) -> Slice:
         """The step that the core has left, by NumPy: from the same numbers, drawing the same words."""
-        self._left = None
         position = self._training.position
         rows = min(self.whole.rows, self.batches.rows - position)
         plan = self.whole if rows == self.whole.rows or self.rest is None else self.rest
@@ -292,6 +291,7 @@ class Runner:
         x = values["x"]
         self.state.store()
         self.loss = self.optim.learn(x, values.get("target", x), values.get("sample weight"))
+        self._left = None
         self._renew()
         size = self.optim.loss.denominator if self.optim.loss.reduction == "mean" else 1.0
         training = self._training
