@@ -9,8 +9,8 @@ _WORTH_THREADS = 1.5e6
 """Floating-point operations of a step from which a second thread pays."""
 
 _TRIAL_S = 0.02  # how long a number of threads is watched before it is judged
-_AGAIN_S = 1.0  # how long until the other one is tried again
-_STALL_S = 0.002  # a thread that waits in vain more often than that, on average, stalls
+_AGAIN_S = 0.3  # how long until the other one is tried again
+_STALL_S = 0.0005  # a thread that waits in vain more often than that, on average, stalls
 
 _threads: int | None = None
 
