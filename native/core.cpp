@@ -33,6 +33,7 @@ template <class T> Carry tiny_function_of(const Operation& op) {
     case Kind::linear: return linear_tiny<T>;
     case Kind::linear_grad_input: return linear_grad_input_tiny<T>;
     case Kind::linear_grad_weight: return linear_grad_weight_tiny<T>;
+    case Kind::element_loss: return squared_error_tiny<T>;
     default: return sgd_tiny<T>;
     }
 }
@@ -42,6 +43,9 @@ bool tiny(const Operation& op) {
     case Kind::linear:
     case Kind::linear_grad_input:
     case Kind::linear_grad_weight: return cost(op) <= 2.0 * tiny_product;
+    case Kind::element_loss:
+        return op.sizes[2] <= int64_t(ElementLoss::half_mse) && op.sizes[0] * op.sizes[1] <= tiny_update &&
+               op.buffers[2] == nullptr && op.buffers[4] == nullptr;
     case Kind::sgd: return op.buffers[2] == nullptr && op.sizes[0] <= tiny_update;
     default: return false;
     }
@@ -81,6 +85,11 @@ void prepare(Program& program) {
         op.carry = program.wide ? function_of<double>(op) : function_of<float>(op);
         op.alone = !shared(op);
         program.flops += cost(op);
+    }
+    for (int64_t i = program.count - 1; i > 0; --i) { // small updates in a row are one call
+        Operation &op = program.operations[i], &before = program.operations[i - 1];
+        if (op.kind == Kind::sgd && before.kind == Kind::sgd && tiny(op) && tiny(before))
+            before.followers = op.followers + 1;
     }
     for (int64_t i = 0; i < program.count; ++i) {
         const bool next_alone = i + 1 < program.count && program.operations[i + 1].alone;

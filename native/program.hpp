@@ -61,6 +61,7 @@ struct Operation {
     double numbers[max_numbers] = {};
     WordStream* words = nullptr;
     Kind kind = Kind::count_;
+    int64_t followers = 0; // operations after this one that it carries out as well
 };
 
 struct Program { // the operations of one step on so many rows

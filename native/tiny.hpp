@@ -41,11 +41,27 @@ template <class T> bool linear_grad_input_tiny(const Operation& op, const Team&)
     return true;
 }
 
+// One sample, nothing to add to.
+template <class T>
+MAILLON_INLINE void outer_product(const T* dy, const T* x, T* dweight, T* dbias, int64_t inputs, int64_t outputs) {
+#pragma GCC unroll 1
+    for (int64_t i = 0; i < outputs; ++i, dweight += inputs) {
+        const T d = dy[i];
+#pragma GCC unroll 1
+        for (int64_t j = 0; j < inputs; ++j) dweight[j] = d * x[j];
+        if (dbias != nullptr) dbias[i] = d;
+    }
+}
+
 template <class T> bool linear_grad_weight_tiny(const Operation& op, const Team&) {
     const int64_t rows = op.sizes[0], inputs = op.sizes[1], outputs = op.sizes[2];
     const bool keep = op.sizes[3] != 0;
     const T *dy = real<T>(op, 0), *x = real<T>(op, 1);
     T *dweight = real<T>(op, 2), *dbias = real<T>(op, 3);
+    if (rows == 1 && !keep) {
+        outer_product(dy, x, dweight, dbias, inputs, outputs);
+        return true;
+    }
     for (int64_t i = 0; i < outputs; ++i) {
         for (int64_t j = 0; j < inputs; ++j) {
             T sum = keep ? dweight[i * inputs + j] : T(0);
@@ -62,14 +78,40 @@ template <class T> bool linear_grad_weight_tiny(const Operation& op, const Team&
     return true;
 }
 
-// Plain gradient descent; with momentum or decay `sgd_update` does it.
-template <class T> bool sgd_tiny(const Operation& op, const Team& team) {
-    const double* option = doubles(op, 3);
-    if (option[3] != 0 || op.sizes[2] != 0) return sgd_update<T>(op, team);
-    T* parameter = real<T>(op, 0);
-    const T *grad = real<T>(op, 1), rate = T(-option[0]);
+// Squared errors without weights, of a few numbers.
+template <class T> bool squared_error_tiny(const Operation& op, const Team&) {
+    const int64_t n = op.sizes[0] * op.sizes[1];
+    const T half = ElementLoss(op.sizes[2]) == ElementLoss::half_mse ? T(0.5) : T(1);
+    const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
+    const T *prediction = real<T>(op, 0), *target = real<T>(op, 1);
+    const T slope = 2 * half * (mean ? T(1) / T(n) : T(1));
+    T* grad = real<T>(op, 5);
+    double total = 0;
 #pragma GCC unroll 1
-    for (int64_t i = 0; i < op.sizes[0]; ++i) parameter[i] = fma(rate, grad[i], parameter[i]);
+    for (int64_t i = 0; i < n; ++i) {
+        const T error = prediction[i] - target[i];
+        total += double(half * (error * error));
+        if (grad != nullptr) grad[i] = slope * error;
+    }
+    const T value = T(mean ? total / double(n) : total);
+    doubles(op, 7)[0] = double(value);
+    doubles(op, 7)[1] = mean ? double(n) : 1;
+    return __builtin_isfinite(value);
+}
+
+// Plain gradient descent of one parameter after the other; with momentum or decay `sgd_update` does it.
+template <class T> bool sgd_tiny(const Operation& op, const Team& team) {
+    for (const Operation* one = &op; one <= &op + op.followers; ++one) {
+        const double* option = doubles(*one, 3);
+        if (option[3] != 0 || one->sizes[2] != 0) {
+            sgd_update<T>(*one, team);
+            continue;
+        }
+        T* parameter = real<T>(*one, 0);
+        const T *grad = real<T>(*one, 1), rate = T(-option[0]);
+#pragma GCC unroll 1
+        for (int64_t i = 0; i < one->sizes[0]; ++i) parameter[i] = fma(rate, grad[i], parameter[i]);
+    }
     return true;
 }
 

@@ -10,22 +10,22 @@ namespace maillon::MAILLON_ISA {
 inline bool run_once(const Program& program, const Team& team) {
     const Operation *op = program.operations, *end = op + program.count;
     if (team.size == 1) {
-        for (; op != end; ++op)
+        for (; op != end; op += 1 + op->followers)
             if (!op->carry(*op, team)) return false;
         return true;
     }
     const Team one{};
-    for (; op != end; ++op) {
+    for (; op != end; op += 1 + op->followers) {
         bool fine = true;
         if (!op->alone)
             fine = op->carry(*op, team);
         else if (team.rank == 0)
             fine = op->carry(*op, one);
-        if (op->wait_after) team.wait();
+        if (op[op->followers].wait_after) team.wait();
         if (op->kind == Kind::element_loss || op->kind == Kind::class_loss) {
             const double* result = static_cast<const double*>(op->buffers[7]);
             if (op->alone) { // the others have not seen it
-                if (!op->wait_after) team.wait();
+                if (!op->wait_after) team.wait(); // losses have no followers
                 fine = __builtin_isfinite(result[0]);
             }
         }
@@ -62,6 +62,12 @@ inline constexpr int64_t far_apart = 256, ahead = 2; // bytes, rows
 
 // The mini-batch that begins at `position`, copied to where the program reads it.
 inline void gather(const Training& t, int64_t position, int64_t rows, const Team& team) {
+    if (rows == 1 && team.size == 1) {
+        const int64_t row = t.order ? t.order[position] : position;
+        for (const Feed *feed = t.feeds, *end = feed + t.feed_count; feed != end; ++feed)
+            copy_row(feed->batch, feed->data + row * feed->row_bytes, feed->row_bytes);
+        return;
+    }
     for (int f = 0; f < t.feed_count; ++f) {
         const Feed& feed = t.feeds[f];
         const Span part = share(rows, 1, team);
