@@ -31,8 +31,8 @@ template <class T> inline constexpr int64_t block_rows = 576 / int64_t(sizeof(T)
 template <class T> struct Blocked {
     const Product<T>& g;
     T *a, *b;      // the packed slices, shared by the team
-    bool packs_a;  // otherwise A is read where it lies
-    bool by_rows;  // what the team shares among its threads
+    bool packs_a, packs_b; // otherwise the factor is read where it lies
+    bool by_rows;          // what the team shares among its threads
     Span rows, columns;
     Finish<T> finish;
 };
@@ -69,7 +69,9 @@ template <class T> void multiply_slice(const Blocked<T>& w, int64_t p, int64_t k
         if (g.zeros == Zeros::many_in_a) list_rows(w, p, k, {i, end}, steps);
         for (int64_t j = w.columns.begin; j < w.columns.end; j += tile_columns<T>) {
             const int n = w.columns.end - j < tile_columns<T> ? int(w.columns.end - j) : tile_columns<T>;
-            Tile<T> t{k, w.a + i * k, tile_rows, w.b + j * k, tile_columns<T>, g.c + i * g.c_row + j, g.c_row, 0,
+            const T* b = w.packs_b ? w.b + j * k : g.b + p * g.b_k + j;
+            const int64_t b_stride = w.packs_b ? tile_columns<T> : g.b_k;
+            Tile<T> t{k, w.a + i * k, tile_rows, b, b_stride, g.c + i * g.c_row + j, g.c_row, 0,
                       begin == Begin::bias ? g.bias + j : nullptr, begin};
             const int64_t a_step = tile_rows * (w.packs_a ? k : g.a_row);
             if (!w.packs_a) {
@@ -77,7 +79,7 @@ template <class T> void multiply_slice(const Blocked<T>& w, int64_t p, int64_t k
                 t.a_stride = g.a_row;
             }
             const bool listed = g.zeros != Zeros::few && n == tile_columns<T>;
-            if (listed && g.zeros == Zeros::many_in_b) steps_of_panel(w.b + j * k, tile_columns<T>, k, *steps);
+            if (listed && g.zeros == Zeros::many_in_b) steps_of_panel(b, b_stride, k, *steps);
             const bool one_for_all = g.zeros == Zeros::many_in_b;
             if (listed && w.packs_a) listed_column<T, false>(t, end - i, a_step, steps, one_for_all);
             else if (listed) listed_column<T, true>(t, end - i, a_step, steps, one_for_all);
@@ -98,16 +100,19 @@ void product_blocked(const Product<T>& g, T* workspace, const Team& team, const 
     const int64_t slices = (g.k + slice - 1) / slice, depth = (g.k + slices - 1) / slices;
     const int64_t padded = (g.n + tile_columns<T> - 1) / tile_columns<T> * tile_columns<T>;
     const bool packs_a = g.a_k != 1 || g.n > 128 || g.a_row * sizeof(T) % 512 == 0;
+    // In place where a panel's rows fall into different sets of the cache, and few tiles read each.
+    const bool packs_b = g.b_col != 1 || g.n % tile_columns<T> != 0 || g.m > 128 || g.b_k * sizeof(T) % 512 == 0;
+    const bool shares_panels = packs_b || (packs_a && !by_rows);
     const Span my_rows = share(g.m, tile_rows, team), my_columns = share(g.n, tile_columns<T>, team);
     const Blocked<T> w{g,       workspace + padded * depth,            workspace,
-                       packs_a, by_rows, by_rows ? my_rows : Span{0, g.m}, by_rows ? Span{0, g.n} : my_columns,
+                       packs_a, packs_b, by_rows, by_rows ? my_rows : Span{0, g.m}, by_rows ? Span{0, g.n} : my_columns,
                        finish};
     for (int64_t p = 0; p < g.k; p += depth) {
         const int64_t k = g.k - p < depth ? g.k - p : depth;
-        if (p > 0) team.wait(); // the last slice's panels are in use no more
-        pack_b_columns(w, p, k, my_columns);
+        if (p > 0 && shares_panels) team.wait(); // the last slice's panels are in use no more
+        if (packs_b) pack_b_columns(w, p, k, my_columns);
         if (packs_a && !by_rows) pack_a_rows(w, p, k, my_rows);
-        team.wait();
+        if (shares_panels) team.wait();
         multiply_slice(w, p, k);
     }
 }

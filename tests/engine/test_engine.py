@@ -115,10 +115,12 @@ def test_one_thread_is_tried_where_several_stall() -> None:
         for _ in range(20):
             assert pace.threads() == 4
             pace.note(100, 0.1, 0)
+        pace.note(10, 0.1, 20)
+        assert pace.threads() == 4  # a few waits in vain are nothing
         pace.note(10, 0.1, 10_000)
         assert pace.threads() == 1
         for _ in range(3):
-            pace.note(60, 0.1, 0)
+            pace.note(60, 0.03, 0)
             assert pace.threads() == 1
         pace.note(600, 10.0, 0)
         assert pace.threads() == 4
