@@ -65,7 +65,8 @@ def main(kinds: str, arguments: list[str]) -> int:
     # ThreadSanitizer wants its memory where a kernel that shuffles addresses a lot does not always leave it.
     fixed = ["setarch", platform.machine(), "-R"] if kinds == "thread" else []
     base = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
-    tests = arguments or ["tests/engine"]
+    # Those that plant a fault to see it found would end the run.
+    tests = arguments or ["tests/engine", "-k", "not it_sees"]
     preloaded = ["env", f"LD_PRELOAD={' '.join(preload)}", base, "-m", "pytest", "--capture=sys", *tests]
     print(f"{kinds}: {' '.join(tests)} over {python}", flush=True)
     return subprocess.run([*fixed, *preloaded], cwd=ROOT, env=environment, check=False).returncode
