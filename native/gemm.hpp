@@ -96,7 +96,8 @@ void product_blocked(const Product<T>& g, T* workspace, const Team& team, const 
         const int64_t grains = (size + grain - 1) / grain;
         return double((grains + team.size - 1) / team.size * grain) / double(size);
     };
-    const bool by_rows = worst(g.m, tile_rows) <= worst(g.n, tile_columns<T>);
+    // By rows, if a little less evenly: as other operations share, so that what a thread reads is in its own cache.
+    const bool by_rows = worst(g.m, tile_rows) <= 1.1 * worst(g.n, tile_columns<T>);
     const int64_t slices = (g.k + slice - 1) / slice, depth = (g.k + slices - 1) / slices;
     const int64_t padded = (g.n + tile_columns<T> - 1) / tile_columns<T> * tile_columns<T>;
     const bool packs_a = g.a_k != 1 || g.n > 128 || g.a_row * sizeof(T) % 512 == 0;
