@@ -13,7 +13,7 @@ from typing import Any
 
 from peers.workloads import Workload
 
-PAUSE = 0.04  # seconds between turns: what another's threads still spin after their last product
+PAUSE = 0.3  # seconds before a side is timed: the threads of the one before still wait for work, spinning
 CALIBRATION = 0.05  # seconds a variant is tried for
 SMALL = 1e5  # FLOPs of a step below which a second thread is not tried
 
