@@ -82,13 +82,6 @@ template <class T> void multiply(const T* a, const T* b, T* out, int64_t n) {
     });
 }
 
-// y += x
-template <class T> void add(const T* x, T* y, int64_t n) {
-    each_register<T>(n, [=](int64_t i, int64_t count) {
-        store_up_to(y + i, load_up_to(y + i, count) + load_up_to(x + i, count), count);
-    });
-}
-
 // One line in a row: e^(x - max) / Σ, or x - max - log Σ.
 template <class T, bool log_of_it> MAILLON_INLINE void softmax_line(const T* x, T* y, int64_t size) {
     const Vec<T> most = broadcast(maximum(x, size));

@@ -1,4 +1,4 @@
-// What Python sees of the core. No arithmetic here: addresses and sizes come checked from engine/verify.py.
+// What Python sees of the core. No arithmetic here: addresses and sizes come checked from engine/plan.py.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -6,8 +6,6 @@
 #include <nanobind/stl/vector.h>
 
 #include <chrono>
-#include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <tuple>

@@ -78,7 +78,7 @@ template <class T> bool softmax_values_grad(const Operation& op, const Team& tea
 }
 
 // One word of the generator an element, in order: this cannot be shared.
-// buffers: x, y, mask; sizes: n, stream; numbers: p
+// buffers: x, y, mask; sizes: n; numbers: p
 template <class T> bool dropout(const Operation& op, const Team&) {
     const T* x = real<T>(op, 0);
     T *y = real<T>(op, 1), *mask = real<T>(op, 2);

@@ -22,12 +22,9 @@ inline bool run_once(const Program& program, const Team& team) {
         else if (team.rank == 0)
             fine = op->carry(*op, one);
         if (op[op->followers].wait_after) team.wait();
-        if (op->kind == Kind::element_loss || op->kind == Kind::class_loss) {
-            const double* result = static_cast<const double*>(op->buffers[7]);
-            if (op->alone) { // the others have not seen it
-                if (!op->wait_after) team.wait(); // losses have no followers
-                fine = __builtin_isfinite(result[0]);
-            }
+        if (op->alone && (op->kind == Kind::element_loss || op->kind == Kind::class_loss)) {
+            if (!op->wait_after) team.wait(); // the others have not seen it; losses have no followers
+            fine = __builtin_isfinite(static_cast<const double*>(op->buffers[7])[0]);
         }
         if (!fine) {
             team.wait(); // nobody may still be reading what the next step overwrites

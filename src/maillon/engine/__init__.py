@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from maillon.engine.lowering import NotLoweredError
+from maillon.engine.native import Batches, plan_of
 from maillon.engine.plan import Plan, PlanError
 from maillon.engine.predictor import Predictor
 from maillon.engine.processor import core, get_num_threads, instruction_set, set_num_threads
@@ -96,14 +97,12 @@ def lower(optim: Optim, x: Any, y: Any, sample_weight: Any = None) -> Plan:
     >>> [operation.kind for operation in plan.operations]
     ['linear', 'element_loss', 'linear_grad_weight', 'sgd', 'sgd']
     """
-    from maillon.engine import native
-
     dtype = optim.network.dtype
     inputs = as_inputs(x, dtype)
     target = inputs if y is x and not optim.loss.takes_labels else as_target(y, optim.loss, dtype)
     weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
-    batches = native.Batches.of(inputs, target, weight, len(inputs), shuffle=False)
-    return native.plan_of(optim, batches)
+    batches = Batches.of(inputs, target, weight, len(inputs), shuffle=False)
+    return plan_of(optim, batches)
 
 
 def _numpy_threads() -> int:

@@ -9,6 +9,7 @@ from maillon.engine import processor
 from maillon.engine.lowering import Builder, Memory, NotLoweredError, Value, lower_forward
 from maillon.engine.plan import Buffer, Plan, address, tables, verify
 from maillon.nn import Module, Parameter, no_grad
+from maillon.nn.modes import mode
 from maillon.optim.door import as_inputs
 from maillon.typing import Array
 
@@ -122,14 +123,8 @@ class Predictor:
         return fast
 
     def _in_numpy(self, x: Any) -> Any:
-        before = [(module, module.training) for module in self.network.modules()]
-        self.network.eval()
-        try:
-            with no_grad():
-                return self.network(x)
-        finally:
-            for module, training in before:
-                module.training = training
+        with mode(self.network, training=False), no_grad():
+            return self.network(x)
 
     def __repr__(self) -> str:
         return f"compile({self.network!r})"

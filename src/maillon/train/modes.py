@@ -1,4 +1,4 @@
-"""Training and evaluation mode for the length of a block."""
+"""How a network stands while it learns."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,18 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from maillon.nn import Module
-
-
-@contextmanager
-def mode(network: Module, training: bool) -> Iterator[None]:
-    """Put the network in training (True) or evaluation mode (False); afterwards each link is as it was."""
-    before = [(module, module.training) for module in network.modules()]
-    network.train(training)
-    try:
-        yield
-    finally:
-        for module, was_training in before:
-            module.training = was_training
+from maillon.nn.modes import mode
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from maillon import engine as engines
 from maillon.engine import NotLoweredError
 from maillon.engine.predictor import Outputs
 from maillon.nn import Loss, Module, no_grad
+from maillon.nn.modes import mode
 from maillon.optim.door import as_inputs
 from maillon.optim.learner import call
 from maillon.train import checks
 from maillon.train.feed import Data, cut
-from maillon.train.modes import mode
 from maillon.train.scores import LossMean, Metric, joined, named_metrics, score
 
 OutputOf = Callable[[Any], Any]

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from maillon.nn import Loss, no_grad
+from maillon.nn.modes import mode
 from maillon.optim import Optim
 from maillon.optim.learner import call
 from maillon.train.feed import Data, cut
-from maillon.train.modes import mode
 
 
 def opened(where: str, optim: Optim, x: Any, y: Any, weight: Any = None, prefix: str = "") -> Data:
