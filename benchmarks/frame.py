@@ -1,4 +1,4 @@
-"""What the frame costs: `fit` against a hand-written NumPy loop of the same network, in turn, in one run.
+"""What the frame costs: `fit` in NumPy against a hand-written NumPy loop of the same network, in turn, in one run.
 
     python benchmarks/frame.py [--repeats N] [--out FILE]
 
@@ -207,7 +207,17 @@ def measure(case: Case, repeats: int) -> dict[str, object]:
         case.by_hand(weights, x, y, orders, case.batch_size)
         middle = time.perf_counter()
         network.load_state_dict(start)
-        fit(network, case.loss(), x, y, rule=case.lr, batch_size=case.batch_size, epochs=case.epochs, progress=False)
+        fit(
+            network,
+            case.loss(),
+            x,
+            y,
+            rule=case.lr,
+            batch_size=case.batch_size,
+            epochs=case.epochs,
+            engine="numpy",
+            progress=False,
+        )
         end = time.perf_counter()
         if repeat:  # the first round warms both sides up
             by_hand.append((middle - begun) / steps)
@@ -231,7 +241,10 @@ def agree(case: Case, network: nn.Sequential, start: dict[str, Array], x: Array,
     order = maillon.Generator(1).randperm(case.samples)
     loss = case.by_hand(weights, x, y, [order], case.batch_size)
     network.load_state_dict(start)
-    history = fit(network, case.loss(), x, y, rule=case.lr, batch_size=case.batch_size, generator=maillon.Generator(1))
+    numbers = maillon.Generator(1)
+    history = fit(
+        network, case.loss(), x, y, rule=case.lr, batch_size=case.batch_size, generator=numbers, engine="numpy"
+    )
     np.testing.assert_allclose(history["loss"][-1], loss, rtol=1e-4)
     for one, other in zip(network.parameters(), weights, strict=True):
         np.testing.assert_allclose(one.data, other, rtol=1e-3, atol=1e-5)
@@ -256,7 +269,7 @@ def machine() -> dict[str, object]:
         "numpy": np.__version__,
         "blas": f"{blas['name']} {blas['version']}",
         "maillon": maillon.__version__,
-        **info(),
+        **info("numpy"),
     }
 
 

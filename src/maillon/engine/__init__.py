@@ -63,9 +63,12 @@ def choose(engine: str) -> str:
     return "native"
 
 
-def info() -> dict[str, Any]:
-    """What "auto" stands for here: the engine, its instruction set (None: NumPy's own choice) and its threads."""
-    if core() is None:
+def info(engine: str = "auto") -> dict[str, Any]:
+    """What `engine` stands for here: its name, its instruction set (None: NumPy's own choice) and its threads.
+
+    Raises as `choose`.
+    """
+    if choose(engine) == "numpy":
         return {"engine": "numpy", "instruction_set": None, "threads": _numpy_threads()}
     return {"engine": "native", "instruction_set": instruction_set(), "threads": get_num_threads()}
 
