@@ -6,7 +6,7 @@ PYTEST_ARGS ?=
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
-TORCH := torch==2.13.0
+TORCH := torch==2.13.0 expecttest # the second for PyTorch's own definitions of its tests
 CORE := CMakeLists.txt $(wildcard native/*)
 
 .DEFAULT_GOAL := help

@@ -10,15 +10,17 @@ from typing import Any
 import catalogue
 import numpy as np
 import pytest
-from catalogue import LINKS, ROWS, RULES, Row, RuleRow, cast
+from catalogue import FAMILIES, LINKS, ROWS, RULES, Row, RuleRow, cast, drawn
 
 import maillon
 from maillon.check import check_module
+from maillon.check.probe import generators, is_real
 from maillon.nn import LinkDtypeError, LinkError, LinkShapeError, Loss, Module, Parameter
+from maillon.nn.nesting import leaves, rebuilt
 from maillon.optim import Rule
 from maillon.random import Generator
 
-GOLDEN = Path(__file__).parent / "fixtures" / "torch_links.npz"
+FIXTURES = Path(__file__).parent / "fixtures"
 DTYPES = ["float64", "float32"]
 TIGHT = {"float64": 1e-12, "float32": 2e-5}
 STEPS = 10
@@ -29,9 +31,13 @@ both_dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def start(output: Any) -> Any:
-    """A gradient to walk back from."""
-    shape = np.shape(output)
-    return np.asarray(Generator(7).normal(shape, dtype=np.float64), output.dtype)
+    """A gradient to walk back from, nested like the output; None for what is not real."""
+    drawn_from = Generator(7)
+    parts = [
+        np.asarray(drawn_from.normal(np.shape(leaf), dtype=np.float64), leaf.dtype) if is_real(leaf) else None
+        for leaf in leaves(output)
+    ]
+    return rebuilt(output, iter(parts))
 
 
 def run(link: Module, inputs: tuple[Any, ...]) -> tuple[Any, Any, dict[str, Any]]:
@@ -41,13 +47,29 @@ def run(link: Module, inputs: tuple[Any, ...]) -> tuple[Any, Any, dict[str, Any]
     return output, grad_input, {name: parameter.grad for name, parameter in link.named_parameters()}
 
 
+def assert_close(one: Any, other: Any, tolerance: float) -> None:
+    """The same numbers, nested alike, None where the other is None."""
+    parts, others = leaves(one), leaves(other)
+    assert [part is None for part in parts] == [part is None for part in others]
+    for part, expected in zip(parts, others, strict=True):
+        if part is not None:
+            assert np.shape(part) == np.shape(expected)
+            np.testing.assert_allclose(part, expected, rtol=tolerance, atol=tolerance)
+
+
 def assert_same(one: Any, other: Any, tolerance: float) -> None:
     """The same outputs and gradients."""
-    np.testing.assert_allclose(one[0], other[0], rtol=tolerance, atol=tolerance)
-    np.testing.assert_allclose(one[1], other[1], rtol=tolerance, atol=tolerance)
+    assert_close(one[0], other[0], tolerance)
+    assert_close(one[1], other[1], tolerance)
     assert one[2].keys() == other[2].keys()
     for name, grad in one[2].items():
-        np.testing.assert_allclose(grad, other[2][name], rtol=tolerance, atol=tolerance)
+        assert_close(grad, other[2][name], tolerance)
+
+
+def changed(value: Any, change: Any) -> Any:
+    """Every array of the nested tuple changed, all else as it is."""
+    parts = (change(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf for leaf in leaves(value))
+    return rebuilt(value, iter(list(parts)))
 
 
 def names(values: list[Any]) -> list[str]:
@@ -76,7 +98,9 @@ def test_rows_have_names_of_their_own_and_reasons_for_loose_tolerances() -> None
 
 def test_rows_without_pytorch_are_those_it_lacks() -> None:
     beyond = {type(row.link()).__name__ for row in ROWS if row.torch is None and len(row.draws) < 3}
-    assert beyond == {"HalfMSELoss", "CrossEntropyLoss", "Dropout", "Sequential"}
+    assert beyond == {"HalfMSELoss", "CrossEntropyLoss", "Dropout", "Sequential"} | {
+        name for family in FAMILIES.values() for name in getattr(family, "BEYOND_TORCH", ())
+    }
 
 
 # Values and gradients
@@ -87,10 +111,8 @@ def test_rows_without_pytorch_are_those_it_lacks() -> None:
 def test_the_value_is_that_of_the_naive_formula(row: Row, dtype: str) -> None:
     inputs = row.inputs(dtype)
     output = row.link(dtype)(*inputs)
-    assert output.dtype == dtype
-    expected = row.formula(row.link(dtype), *inputs)
-    assert output.shape == np.shape(expected)
-    np.testing.assert_allclose(output, expected, rtol=TIGHT[dtype], atol=TIGHT[dtype])
+    assert all(leaf.dtype == dtype for leaf in leaves(output) if is_real(leaf))
+    assert_close(output, row.formula(row.link(dtype), *inputs), TIGHT[dtype])
 
 
 @every_row
@@ -106,8 +128,17 @@ def test_float32_gives_the_float64_gradients(row: Row) -> None:
     assert_same(run(row.link("float32"), row.inputs("float32")), run(row.link(), row.inputs()), 5e-5)
 
 
-def layouts(array: Any) -> Iterator[Any]:
-    """The same values laid out in other ways."""
+def layouts(value: Any) -> Iterator[Any]:
+    """The same values laid out in other ways, whatever they are nested in."""
+    parts = zip(*map(_layouts, leaves(value)), strict=True)
+    return (rebuilt(value, iter(part)) for part in parts)
+
+
+def _layouts(array: Any) -> Iterator[Any]:
+    if not isinstance(array, np.ndarray | np.generic):
+        yield from [array] * 4
+        return
+    array = np.asarray(array)
     yield np.array(array, order="F")
     spread = np.zeros(tuple(2 * n for n in array.shape), array.dtype)
     strided = spread[(..., *(slice(None, None, 2) for _ in array.shape))]
@@ -123,8 +154,7 @@ def layouts(array: Any) -> Iterator[Any]:
 @every_row
 def test_the_layout_of_the_inputs_does_not_matter(row: Row, dtype: str) -> None:
     expected = run(row.link(dtype), row.inputs(dtype))
-    laid_out = zip(*(layouts(array) for array in row.inputs(dtype)), strict=True)
-    for inputs in laid_out:
+    for inputs in layouts(row.inputs(dtype)):
         link = row.link(dtype)
         output = link(*inputs)
         for grad_output in layouts(start(output)):
@@ -138,24 +168,23 @@ def test_the_layout_of_the_inputs_does_not_matter(row: Row, dtype: str) -> None:
 @both_dtypes
 @pytest.mark.parametrize("row", [row for row in ROWS if row.batched], ids=lambda row: row.name)
 def test_batches_of_one(row: Row, dtype: str) -> None:
-    inputs = tuple(array[:1] for array in row.inputs(dtype))
-    expected = row.formula(row.link(dtype), *inputs)
-    np.testing.assert_allclose(row.link(dtype)(*inputs), expected, rtol=TIGHT[dtype], atol=TIGHT[dtype])
+    inputs = changed(row.inputs(dtype), lambda array: array[:1])
+    assert_close(row.link(dtype)(*inputs), row.formula(row.link(dtype), *inputs), TIGHT[dtype])
     run(row.link(dtype), inputs)
 
 
 @both_dtypes
 @pytest.mark.parametrize("row", [row for row in ROWS if row.batched], ids=lambda row: row.name)
 def test_batches_of_none(row: Row, dtype: str) -> None:
-    link, inputs = row.link(dtype), tuple(array[:0] for array in row.inputs(dtype))
+    link, inputs = row.link(dtype), changed(row.inputs(dtype), lambda array: array[:0])
     output, grad_input, grads = run(link, inputs)
-    assert grad_input.shape == inputs[0].shape
-    assert grad_input.dtype == dtype
+    for array, grad in zip(leaves(inputs), leaves(grad_input), strict=False):  # a loss owes none to its target
+        assert grad is None or (grad.shape, grad.dtype) == (array.shape, np.dtype(dtype))
     for name, parameter in link.named_parameters():
         assert grads[name].shape == parameter.shape
         assert not grads[name].any()
     if not isinstance(link, Loss):
-        assert output.shape[0] == 0
+        assert all(leaf.shape[0] == 0 for leaf in leaves(output) if leaf is not None)
     elif link.reduction == "mean":
         assert np.isnan(output)  # the mean of nothing
     else:
@@ -167,9 +196,8 @@ def test_copies_and_pickles_are_the_same_link(row: Row) -> None:
     expected = run(row.link(), row.inputs())
     used = row.link()
     used(*row.inputs())  # what it keeps for a backward does not travel
-    for generator in (part.generator for part in used.modules() if isinstance(part, maillon.Dropout)):
-        if generator is not None:
-            generator.manual_seed(5)
+    for generator in generators(used):
+        generator.manual_seed(5)
     for copied in (copy.copy(row.link()), copy.deepcopy(used), pickle.loads(pickle.dumps(used))):
         assert repr(copied) == repr(used)
         with pytest.raises(LinkError, match=r"backward\(\) without a forward\(\)"):
@@ -193,7 +221,7 @@ def test_wrong_shapes_are_refused(row: Row) -> None:
     for draws in row.wrong:
         link = row.link()
         with pytest.raises(LinkShapeError, match="expected"):
-            link(*(draw(Generator(0)) for draw in draws))
+            link(*drawn(draws, Generator(0)))
         assert link.kept_output is None
 
 
@@ -202,18 +230,18 @@ def test_a_grad_output_of_another_shape_or_dtype_is_refused(row: Row) -> None:
     link = row.link()
     grad_output = start(link(*row.inputs()))
     with pytest.raises(LinkShapeError, match="expected grad_output of shape"):
-        link.backward(np.stack([grad_output, grad_output]))
+        link.backward(changed(grad_output, lambda array: np.stack([array, array])))
     if not isinstance(link, Loss):  # a loss takes 1 as well as an array
         with pytest.raises(LinkDtypeError, match="expected grad_output of dtype float64, got float32"):
-            link.backward(grad_output.astype(np.float32))
+            link.backward(changed(grad_output, lambda array: array.astype(np.float32)))
     link.backward(grad_output)
 
 
 @pytest.mark.parametrize("row", LINKS, ids=lambda row: row.name)
 def test_integers_are_refused_where_a_link_computes(row: Row) -> None:
-    integers = tuple(np.ones(array.shape, np.int64) for array in row.inputs())
-    if type(row.link()) in (maillon.Identity, maillon.Flatten):
-        assert row.link()(*integers).dtype == np.int64
+    integers = changed(row.inputs(), lambda array: np.ones(array.shape, np.int64))
+    if row.integers:
+        assert row.link()(*integers) is not None
     else:
         with pytest.raises(LinkDtypeError, match="got int64"):
             row.link()(*integers)
@@ -229,7 +257,7 @@ def test_scores_of_ten_thousand_give_finite_values_and_gradients(row: Row, dtype
     signs = np.where(np.arange(scores.size).reshape(scores.shape) % 2, 1, -1).astype(dtype)
     for far in (1e4 * signs, -1e4 * signs, 1e4 * scores, np.full_like(scores, 1e4), np.zeros_like(scores)):
         with np.errstate(divide="raise", over="raise", invalid="raise"):
-            output, grad_input, _ = run(row.link(dtype), (far.astype(dtype), *rest))
+            output, grad_input, _ = run(row.link(dtype), (np.asarray(far, dtype), *rest))
         assert np.isfinite(output).all()
         assert np.isfinite(grad_input).all()
 
@@ -253,24 +281,34 @@ def test_probabilities_of_zero_and_one_give_finite_values_and_gradients(dtype: s
 
 @pytest.fixture(scope="module")
 def golden() -> Any:
-    with np.load(GOLDEN) as file:
-        return dict(file)
+    held: dict[str, Any] = {}
+    for family in FAMILIES:
+        with np.load(FIXTURES / f"torch_{family}.npz") as file:
+            held |= file
+    return held
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.torch], ids=lambda row: row.name)
 def test_pytorch_gives_the_same_values_and_gradients(row: Row, golden: dict[str, Any]) -> None:
     held = {key.removeprefix(f"{row.name}/"): value for key, value in golden.items() if key.startswith(f"{row.name}/")}
-    link = row.link()
+    link, inputs = row.link(), row.inputs()
     link.load_state_dict({key[6:]: value for key, value in held.items() if key.startswith("state/")})
-    output = link(*(held[f"input/{place}"] for place in range(len(row.draws))))
-    np.testing.assert_allclose(output, held["output"], rtol=1e-12, atol=1e-14)
-    grad_input = link.backward(held["grad_output"])
-    np.testing.assert_allclose(grad_input, held["grad_input"], rtol=1e-12, atol=1e-14)
+    output = link(*inputs)
+    grads = [held.get(f"grad_output/{place}") for place in range(len(leaves(output)))]
+    grad_input = link.backward(rebuilt(output, iter(grads)))
+    for name, got in (("output", output), ("grad_input", grad_input)):
+        for place, leaf in enumerate(leaves(got)):
+            if leaf is None:
+                assert isinstance(link, Loss) or f"{name}/{place}" not in held
+            else:
+                np.testing.assert_allclose(leaf, held[f"{name}/{place}"], rtol=1e-12, atol=1e-14)
     for name, parameter in link.named_parameters():
         np.testing.assert_allclose(parameter.grad, held[f"grad/{name}"], rtol=1e-12, atol=1e-14)
+    for name, buffer in link.named_buffers():
+        np.testing.assert_allclose(buffer, held[f"after/{name}"], rtol=1e-12, atol=1e-14)
 
 
-@every_rule
+@pytest.mark.parametrize("row", [row for row in RULES if row.in_torch], ids=lambda row: row.name)
 def test_pytorch_moves_the_parameters_alike(row: RuleRow, golden: dict[str, Any]) -> None:
     moved = after_ten_steps(row, "float64")
     for place, parameter in enumerate(moved):

@@ -3,7 +3,9 @@
 import copy
 from typing import Any
 
-import mutants
+import mutants.contract
+import mutants.links
+import mutants.losses
 import numpy as np
 import pytest
 
@@ -114,7 +116,7 @@ def test_nested_inputs_and_outputs() -> None:
     h, c = Generator(6).normal((2, 4, 3), dtype=np.float64)
     assert check_module(Cell(), X, (h, c)).worst < 1e-9
     assert check_module(Cell(), X, None).worst < 1e-9
-    assert check_module(mutants.TwoOutputs(), X).worst < 1e-9
+    assert check_module(mutants.contract.TwoOutputs(), X).worst < 1e-9
 
 
 def test_nested_gradients_of_another_nesting_break_rule_4() -> None:
@@ -128,8 +130,8 @@ def test_nested_gradients_of_another_nesting_break_rule_4() -> None:
 
 
 def test_integer_inputs_have_no_gradient() -> None:
-    assert check_module(mutants.Gather(), X, np.array([1, 1, 3])).rules == (1, 2, 3, 4, 5, 6)
-    assert check_module(mutants.Product(), X, X).rules == (1, 2, 3, 4, 5, 6)
+    assert check_module(mutants.contract.Gather(), X, np.array([1, 1, 3])).rules == (1, 2, 3, 4, 5, 6)
+    assert check_module(mutants.contract.Product(), X, X).rules == (1, 2, 3, 4, 5, 6)
 
 
 def test_links_inside_links_and_shared_parameters() -> None:
@@ -193,7 +195,7 @@ def test_l1_loss_of_a_perfect_prediction() -> None:
 
 def test_a_mistake_is_seen_beside_a_kink() -> None:
     with pytest.raises(CheckError, match="rule 1"):
-        check_gradients(mutants.SlopeForgotten(), np.array([[0.0, -1.0], [2.0, 0.0]]))
+        check_gradients(mutants.links.SlopeForgotten(), np.array([[0.0, -1.0], [2.0, 0.0]]))
 
 
 def test_a_kink_of_the_weights_is_stepped_around() -> None:
@@ -286,7 +288,7 @@ def test_generators_are_left_where_they_were() -> None:
     states = own.get_state(), default.get_state()
     check_module(maillon.Sequential(maillon.Dropout(0.5, generator=own), Noise()), X)
     with pytest.raises(CheckError):
-        check_module(mutants.MaskRedrawn(), X)
+        check_module(mutants.links.MaskRedrawn(), X)
     check_loss(maillon.MSELoss(), X, X + 1)
     assert (own.get_state(), default.get_state()) == states
 
@@ -314,11 +316,11 @@ def test_the_link_and_the_inputs_are_left_alone() -> None:
 
 
 def test_a_failed_check_leaves_everything_alone_too() -> None:
-    link, x = mutants.InputChanged(), X.copy()
+    link, x = mutants.links.InputChanged(), X.copy()
     with pytest.raises(CheckError):
         check_module(link, x)
     np.testing.assert_array_equal(x, X)
-    loss = mutants.TargetChanged()
+    loss = mutants.losses.TargetChanged()
     with pytest.raises(CheckError):
         check_loss(loss, x, x + 1)
     assert loss.reduction == "mean"
@@ -347,8 +349,16 @@ def test_a_mistake_of_another_reduction_is_found() -> None:
 
 def test_check_gradients_alone_names_shapes_too() -> None:
     for mutant, rule, message in [
-        (mutants.LeftFlat(), 4, r"gradient of input x: expected an array of shape \(2, 3, 2\), got \(2, 6\)\."),
-        (mutants.BiasNotSummed(), 2, r"gradient of parameter bias: expected an array of shape \(3,\), got \(4, 3\)\."),
+        (
+            mutants.contract.LeftFlat(),
+            4,
+            r"gradient of input x: expected an array of shape \(2, 3, 2\), got \(2, 6\)\.",
+        ),
+        (
+            mutants.links.BiasNotSummed(),
+            2,
+            r"gradient of parameter bias: expected an array of shape \(3,\), got \(4, 3\)\.",
+        ),
     ]:
         inputs = np.ones((2, 3, 2)) if rule == 4 else X
         with pytest.raises(CheckError, match=message) as caught:
@@ -394,8 +404,8 @@ def test_the_message_verbatim() -> None:
 @pytest.mark.parametrize(
     ("mutant", "inputs", "hint"),
     [
-        (mutants.FactorMissing, (X, X + 1), "It is 0.5 times what it should be."),
-        (mutants.FactorTwo, (X,), "It is 2 times what it should be."),
+        (mutants.losses.FactorMissing, (X, X + 1), "It is 0.5 times what it should be."),
+        (mutants.links.FactorTwo, (X,), "It is 2 times what it should be."),
     ],
 )
 def test_a_constant_factor_is_pointed_out(mutant: type[Module], inputs: Any, hint: str) -> None:

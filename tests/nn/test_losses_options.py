@@ -79,9 +79,9 @@ def test_repr_rebuilds(loss: Loss, shown: str) -> None:
             "CrossEntropyLoss: expected weight to hold one number a class, got shape (1, 1).",
         ),
         (
-            lambda: maillon.BCELoss(weight=[-1.0]),
+            lambda: maillon.BCELoss(weight=[np.inf]),
             ValueError,
-            "BCELoss: expected weight to be finite and ≥ 0, got [-1.0].",
+            "BCELoss: expected weight to be finite, got [inf].",
         ),
         (
             lambda: maillon.BCEWithLogitsLoss(pos_weight=["a"]),

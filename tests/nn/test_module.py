@@ -367,3 +367,18 @@ def test_a_module_pickles_without_what_it_keeps(network: maillon.Sequential) -> 
     network(np.zeros((1, 3), np.float32))
     assert copy.deepcopy(network)[0].kept_output is None
     assert network[0].kept_output is not None
+
+
+def test_the_first_input_may_be_given_by_pytorchs_name() -> None:
+    x = np.ones((2, 3), np.float32)
+    link = maillon.Linear(3, 2)
+    np.testing.assert_array_equal(link(input=x), link(x))
+
+
+def test_a_buffer_that_can_be_computed_again_is_not_saved() -> None:
+    link = maillon.Identity()
+    link.register_buffer("table", np.ones(3, np.float32), persistent=False)
+    link.register_buffer("count", np.zeros(1, np.float32))
+    assert list(link.state_dict()) == ["count"]
+    assert [name for name, _ in link.named_buffers()] == ["table", "count"]
+    assert link.to("float64").table.dtype == np.float64

@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maillon.check.probe import Probe, Spot, is_real, leaves, rms
+from maillon.check.probe import Probe, Spot, is_real, rms
 from maillon.check.verdict import CheckError
+from maillon.nn.nesting import leaves
 from maillon.typing import Array
 
 FIRST_STEP = 1e-2

@@ -11,6 +11,7 @@ import numpy as np
 from maillon import random
 from maillon.check.verdict import CheckError
 from maillon.nn import Loss, Module, Parameter
+from maillon.nn.nesting import leaf_names, leaves, rebuilt
 from maillon.random import Generator
 from maillon.typing import Array, DTypeLike
 
@@ -34,23 +35,6 @@ class Gradients(NamedTuple):
 
     def at(self, spot: Spot) -> Any:
         return (self.inputs if spot.kind == "input" else self.parameters)[spot.place]
-
-
-def leaves(value: Any) -> list[Any]:
-    """The parts of a nested tuple, in order."""
-    return [leaf for part in value for leaf in leaves(part)] if isinstance(value, tuple) else [value]
-
-
-def leaf_names(value: Any, name: str) -> list[str]:
-    """The name of each leaf: ``state[0]``."""
-    if isinstance(value, tuple):
-        return [inner for i, part in enumerate(value) for inner in leaf_names(part, f"{name}[{i}]")]
-    return [name]
-
-
-def rebuilt(like: Any, parts: Iterator[Any]) -> Any:
-    """The parts, nested like `like`."""
-    return tuple(rebuilt(part, parts) for part in like) if isinstance(like, tuple) else next(parts)
 
 
 def is_real(leaf: Any) -> bool:

@@ -16,8 +16,10 @@ def sigmoid(x: Array) -> Array:
     return np.divide(1, y, out=y)
 
 
-def log_softmax(x: Array, axis: int) -> Array:
+def log_softmax(x: Array, axis: int | None) -> Array:
     """x − log Σ eˣ along the axis; the maximum is taken out first, so nothing overflows."""
+    if not x.size:
+        return x.copy()
     shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
     return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
 
@@ -120,9 +122,12 @@ class _AlongDim(Module):
             raise ValueError(f"{type(self).__name__}: expected dim to be an integer or None, got {dim!r}.")
         self.dim = dim
 
-    def _axis(self, x: Array) -> int:
+    def _axis(self, x: Array) -> int | None:
+        """The axis of `dim`; None for a number, which is all there is to sum over."""
         errors.require_floating(self, "x", x)
         axis = (0 if x.ndim in (0, 1, 3) else 1) if self.dim is None else self.dim
+        if x.ndim == 0 and axis in (-1, 0):
+            return None
         if not -x.ndim <= axis < x.ndim:
             raise errors.too_few_dimensions(
                 self, f"a dimension {axis}", x.shape, f"dim must be in {-x.ndim}…{x.ndim - 1}."
@@ -147,14 +152,14 @@ class Softmax(_AlongDim):
 
     def forward(self, x: Array) -> Array:
         axis = self._axis(x)
-        exponential = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
-        y = exponential / np.add.reduce(exponential, axis=axis, keepdims=True)
+        exponential = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+        y = np.asarray(exponential / np.add.reduce(exponential, axis=axis, keepdims=True))
         return self.keep(y, y, axis)
 
     def backward(self, grad_output: Array) -> Array:
         y, axis = self.release(grad_output)
         weighted = grad_output * y
-        return weighted - y * np.add.reduce(weighted, axis=axis, keepdims=True)
+        return np.asarray(weighted - y * np.add.reduce(weighted, axis=axis, keepdims=True))
 
 
 class LogSoftmax(_AlongDim):
@@ -170,10 +175,10 @@ class LogSoftmax(_AlongDim):
 
     def forward(self, x: Array) -> Array:
         axis = self._axis(x)
-        y = log_softmax(x, axis)
+        y = np.asarray(log_softmax(x, axis))
         return self.keep(y, y, axis)
 
     def backward(self, grad_output: Array) -> Array:
         y, axis = self.release(grad_output)
         total = np.add.reduce(grad_output, axis=axis, keepdims=True)
-        return grad_output - np.exp(y) * total
+        return np.asarray(grad_output - np.exp(y) * total)

@@ -1,6 +1,7 @@
 """What goes wrong in a link, worded in one place: where, expected, got, and the way out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +30,16 @@ class LinkError(Exception):
 
     def __str__(self) -> str:
         return f"{self.container}{self.path} {self.problem}" if self.path else self.problem
+
+
+@contextmanager
+def inside(container: object, key: str) -> Iterator[None]:
+    """For links made of links: an error of the link called `key` says where in the container it happened."""
+    try:
+        yield
+    except LinkError as error:
+        error.within(type(container).__name__, key)
+        raise
 
 
 class LinkShapeError(LinkError, ValueError):
@@ -98,6 +109,12 @@ def require_floating(link: object, name: str, x: Array) -> None:
     """The links compute in float32 and float64; anything else is converted at the door, not in a link."""
     if not isinstance(x, np.ndarray) or x.dtype.char not in "fd":
         raise wrong_input(link, name, x)
+
+
+def require_dtype(link: object, name: str, x: Array, dtype: DType) -> None:
+    """A link with parameters computes in their dtype."""
+    if not isinstance(x, np.ndarray) or x.dtype != dtype:
+        raise wrong_input(link, name, x, dtype)
 
 
 def refuse(link: str, **unsupported: tuple[object, object, str]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from maillon import random
-from maillon.nn import errors, init
-from maillon.nn.dtypes import floating_dtype, get_default_dtype
+from maillon.nn import arguments, errors, init
+from maillon.nn.dtypes import floating_dtype
 from maillon.nn.module import Module, Parameter
 from maillon.typing import Array, DTypeLike
 
@@ -42,11 +42,8 @@ class Linear(Module):
         generator: random.Generator | None = None,
     ) -> None:
         errors.refuse("Linear", device=(device, None, errors.CPU_ONLY))
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
-                raise ValueError(f"Linear: expected {name} to be an integer ≥ 1, got {size!r}.")
-        self.in_features = int(in_features)
-        self.out_features = int(out_features)
+        self.in_features = arguments.integer("Linear", "in_features", in_features)
+        self.out_features = arguments.integer("Linear", "out_features", out_features)
         self.weight = Parameter(np.empty((self.out_features, self.in_features), floating_dtype(dtype)))
         self.bias = Parameter(np.empty(self.out_features, floating_dtype(dtype))) if bias else None
         self.reset_parameters(generator)
@@ -60,8 +57,7 @@ class Linear(Module):
 
     def forward(self, x: Array) -> Array:
         weight = self.weight.data
-        if not isinstance(x, np.ndarray) or x.dtype != weight.dtype:
-            raise errors.wrong_input(self, "x", x, weight.dtype)
+        errors.require_dtype(self, "x", x, weight.dtype)
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise errors.wrong_shape(self, "x", f"(*, {self.in_features})", x.shape, self._way_out(x.shape))
         y = x @ weight.T
@@ -88,14 +84,6 @@ class Linear(Module):
         if len(shape) == 1 and self.in_features == 1:
             return "Give one row a sample: x[:, None]."
         return f"The last dimension must be in_features = {self.in_features}."
-
-    def _arguments(self) -> list[str]:
-        shown = [str(self.in_features), str(self.out_features)]
-        if self.bias is None:
-            shown.append("bias=False")
-        if self.weight.dtype != get_default_dtype():
-            shown.append(f"dtype={str(self.weight.dtype)!r}")
-        return shown
 
 
 class Identity(Module):

@@ -122,12 +122,12 @@ class Loss(Module):
 
 
 def weight_array(owner: str, weight: Any, name: str = "weight") -> Array | None:
-    """A weight given to a loss, as an array of its own."""
+    """A weight given to a loss, as an array of its own; it may be negative, as in PyTorch."""
     if weight is None:
         return None
     array = np.array(weight)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{owner}: expected {name} to be real numbers, got dtype {array.dtype}.")
-    if array.size and not (np.isfinite(array).all() and array.min() >= 0):
-        raise ValueError(f"{owner}: expected {name} to be finite and ≥ 0, got {array.tolist()}.")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{owner}: expected {name} to be finite, got {array.tolist()}.")
     return array

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from maillon.nn import errors
+from maillon.nn import arguments, errors
 from maillon.nn.dtypes import floating_dtype, get_default_dtype
 from maillon.typing import Array, DType, DTypeLike
 
@@ -99,6 +99,7 @@ class Module:
 
     training: bool = True
     _buffer_names: tuple[str, ...] = ()
+    _passing: tuple[str, ...] = ()  # the buffers that state_dict leaves out
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
@@ -107,6 +108,8 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no backward()")
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
+        if named and not inputs and "input" in named:  # PyTorch's name of what forward takes first
+            inputs = (named.pop("input"),)
         return self.forward(*inputs, **named)
 
     def backward_parameters(self, grad_output: Any) -> None:
@@ -217,12 +220,16 @@ class Module:
                 return True
         return any(child.trains() for child in self.children())
 
-    def register_buffer(self, name: str, value: Array | None) -> None:
-        """Make the array an attribute that belongs to the state (running statistics, say) but is not learnt."""
+    def register_buffer(self, name: str, value: Array | None, persistent: bool = True) -> None:
+        """Make the array an attribute that belongs to the state (running statistics, say) but is not learnt.
+
+        persistent: False leaves it out of `state_dict`: what can be computed again.
+        """
         if not name.isidentifier() or (hasattr(self, name) and name not in self._buffer_names):
             raise ValueError(f"{type(self).__name__}.register_buffer: {name!r} is taken or not a name.")
         if name not in self._buffer_names:
             self._buffer_names = (*self._buffer_names, name)
+        self._passing = tuple(other for other in self._passing if other != name) + (name,) * (not persistent)
         setattr(self, name, value)
 
     def named_buffers(self) -> Iterator[tuple[str, Array]]:
@@ -251,7 +258,7 @@ class Module:
         for prefix, module in self.named_modules():
             dot = f"{prefix}." if prefix else ""
             state |= {dot + name: parameter.data for name, parameter in module._own_parameters()}
-            buffers = {name: getattr(module, name) for name in module._buffer_names}
+            buffers = {name: getattr(module, name) for name in module._buffer_names if name not in module._passing}
             state |= {dot + name: value for name, value in buffers.items() if value is not None}
         return state
 
@@ -343,7 +350,8 @@ class Module:
         return f"{type(self).__name__}({', '.join(self._arguments())})"
 
     def _arguments(self) -> list[str]:
-        return [repr(getattr(self, name)) for name in self._shown]
+        """The attributes that `_shown` names, or else the constructor's parameters, as far as they differ."""
+        return [repr(getattr(self, name)) for name in self._shown] or arguments.shown(self)
 
 
 def _as_array(value: Any) -> Array:

@@ -77,6 +77,8 @@ def along(axis: int, function: Callable[[list[float]], list[float]]) -> Callable
     """A function of the values along an axis, slice after slice."""
 
     def naive(_link: Module, x: Array) -> Array:
+        if x.ndim == 0:
+            return np.array(function([x.item()])[0])
         output = np.empty(x.shape)
         place = axis % x.ndim
         for index in itertools.product(*(range(n) for i, n in enumerate(x.shape) if i != place)):

@@ -1,0 +1,41 @@
+"""Inputs and outputs of several arrays: tuples, nested as the link gives and takes them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+def leaves(value: Any) -> list[Any]:
+    """The parts of a nested tuple, in order."""
+    return [leaf for part in value for leaf in leaves(part)] if isinstance(value, tuple) else [value]
+
+
+def leaf_names(value: Any, name: str) -> list[str]:
+    """The name of each leaf: ``state[0]``."""
+    if isinstance(value, tuple):
+        return [inner for i, part in enumerate(value) for inner in leaf_names(part, f"{name}[{i}]")]
+    return [name]
+
+
+def rebuilt(like: Any, parts: Iterator[Any]) -> Any:
+    """The parts, nested like `like`."""
+    return tuple(rebuilt(part, parts) for part in like) if isinstance(like, tuple) else next(parts)
+
+
+def filled(output: Any, grad_output: Any) -> Any:
+    """`grad_output` with zeros, nested and shaped like the output, wherever it is None."""
+    if grad_output is None:
+        return rebuilt(output, iter([np.zeros_like(leaf) for leaf in leaves(output)]))
+    if not isinstance(output, tuple):
+        return grad_output
+    return tuple(filled(part, grad_part) for part, grad_part in zip(output, grad_output, strict=True))
+
+
+def added(one: Any, other: Any) -> Any:
+    """The sum of two gradients nested alike, where None stands for zero."""
+    if one is None or other is None:
+        return other if one is None else one
+    if isinstance(one, tuple):
+        return tuple(map(added, one, other))
+    return one + other

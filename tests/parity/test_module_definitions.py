@@ -1,0 +1,65 @@
+"""PyTorch's own definitions of its modules' tests, wherever maillon has the module."""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from beside import TOLERANCE, Case, compare
+
+import maillon
+
+pytestmark = pytest.mark.torch
+
+LEFT_OUT: dict[str, str] = {}
+"""Parts of names of cases, and why ours refuses them."""
+
+
+def as_arrays(value: Any) -> Any:
+    """Every tensor as an array."""
+    if isinstance(value, tuple | list):
+        return type(value)(map(as_arrays, value))
+    if isinstance(value, dict):
+        return {name: as_arrays(part) for name, part in value.items()}
+    return value.detach().numpy().copy() if hasattr(value, "detach") else value
+
+
+def cases(torch: ModuleType, dtype: str, training: bool) -> list[Case]:
+    from torch.testing._internal.common_modules import module_db
+
+    found = []
+    for definition in module_db:
+        name = definition.name.removeprefix("nn.")
+        if not hasattr(maillon.nn, name):
+            continue
+        torch.manual_seed(0)
+        for given in definition.module_inputs_func(
+            definition, device="cpu", dtype=getattr(torch, dtype), requires_grad=False, training=training
+        ):
+            made, called = given.constructor_input, given.forward_input
+            named = as_arrays(called.kwargs)
+            inputs = (named.pop("input"),) if "input" in named else as_arrays(called.args)
+            found.append(
+                Case(
+                    name,
+                    as_arrays(made.args),
+                    as_arrays(made.kwargs),
+                    inputs,
+                    named,
+                    training,
+                    drawn=None,
+                    note=given.desc,
+                )
+            )
+    return found
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+def test_pytorchs_own_cases(torch: ModuleType, dtype: str, training: bool, subtests: pytest.Subtests) -> None:
+    found = cases(torch, dtype, training)
+    assert len(found) > 100
+    for case in found:
+        if case.options.get("dropout") and training:
+            continue  # its masks are drawn otherwise
+        with subtests.test(str(case)):
+            compare(torch, case, dtype)
