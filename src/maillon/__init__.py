@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from maillon import engine, nn, optim, random, train
 from maillon.engine import compile, get_num_threads, set_num_threads
 from maillon.nn import (
+    BatchNorm1d,
+    BatchNorm2d,
     BCELoss,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -14,6 +16,8 @@ from maillon.nn import (
     GroupNorm,
     HalfMSELoss,
     Identity,
+    InstanceNorm1d,
+    InstanceNorm2d,
     L1Loss,
     LayerNorm,
     LeakyReLU,
@@ -59,6 +63,8 @@ __all__ = [
     "Adam",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Callback",
     "CrossEntropyLoss",
     "Dropout",
@@ -69,6 +75,8 @@ __all__ = [
     "HalfMSELoss",
     "History",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
