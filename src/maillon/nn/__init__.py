@@ -15,17 +15,22 @@ from maillon.nn.errors import (
     StateDictError,
 )
 from maillon.nn.flatten import Flatten
+from maillon.nn.graph import Graph
+from maillon.nn.joining import Add, Concat, Multiply, Parallel, Residual
 from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
 from maillon.nn.losses import BCELoss, BCEWithLogitsLoss, HalfMSELoss, L1Loss, MSELoss
 from maillon.nn.module import Module, Parameter, no_grad
 
 __all__ = [
+    "Add",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "Concat",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "Graph",
     "HalfMSELoss",
     "Identity",
     "L1Loss",
@@ -40,9 +45,12 @@ __all__ = [
     "Loss",
     "MSELoss",
     "Module",
+    "Multiply",
     "NLLLoss",
+    "Parallel",
     "Parameter",
     "ReLU",
+    "Residual",
     "Sequential",
     "Sigmoid",
     "Softmax",
