@@ -2,6 +2,7 @@
 
 from maillon.nn import init, utils
 from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from maillon.nn.attention import MultiheadAttention
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
 from maillon.nn.dropout import Dropout
@@ -40,6 +41,7 @@ __all__ = [
     "Loss",
     "MSELoss",
     "Module",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
     "ReLU",
