@@ -2,6 +2,7 @@
 
 from maillon.nn import init, utils
 from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from maillon.nn.attention import MultiheadAttention
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
 from maillon.nn.dropout import Dropout
@@ -21,6 +22,7 @@ from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
 from maillon.nn.losses import BCELoss, BCEWithLogitsLoss, HalfMSELoss, L1Loss, MSELoss
 from maillon.nn.module import Module, Parameter, no_grad
+from maillon.nn.normalization import GroupNorm, LayerNorm, RMSNorm
 
 __all__ = [
     "Add",
@@ -31,9 +33,11 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Graph",
+    "GroupNorm",
     "HalfMSELoss",
     "Identity",
     "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LinkDtypeError",
@@ -45,10 +49,12 @@ __all__ = [
     "Loss",
     "MSELoss",
     "Module",
+    "MultiheadAttention",
     "Multiply",
     "NLLLoss",
     "Parallel",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Residual",
     "Sequential",
