@@ -2,6 +2,7 @@
 
 from maillon.nn import init, utils
 from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softmax2d, Softmin, Tanh
+from maillon.nn.attention import MultiheadAttention
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
 from maillon.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlphaDropout
@@ -15,10 +16,13 @@ from maillon.nn.errors import (
     StateDictError,
 )
 from maillon.nn.flatten import Flatten
+from maillon.nn.graph import Graph
+from maillon.nn.joining import Add, Concat, Multiply, Parallel, Residual
 from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
 from maillon.nn.losses import BCELoss, BCEWithLogitsLoss, HalfMSELoss, L1Loss, MSELoss
 from maillon.nn.module import Module, Parameter, no_grad
+from maillon.nn.normalization import GroupNorm, LayerNorm, RMSNorm
 from maillon.nn.piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
 from maillon.nn.slopes import GLU, PReLU, RReLU
 from maillon.nn.smooth import CELU, ELU, GELU, SELU, LogSigmoid, Mish, SiLU, Softplus, Softsign, Tanhshrink
@@ -29,15 +33,19 @@ __all__ = [
     "GELU",
     "GLU",
     "SELU",
+    "Add",
     "AlphaDropout",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "Concat",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "FeatureAlphaDropout",
     "Flatten",
+    "Graph",
+    "GroupNorm",
     "HalfMSELoss",
     "Hardshrink",
     "Hardsigmoid",
@@ -45,6 +53,7 @@ __all__ = [
     "Hardtanh",
     "Identity",
     "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LinkDtypeError",
@@ -58,12 +67,17 @@ __all__ = [
     "MSELoss",
     "Mish",
     "Module",
+    "MultiheadAttention",
+    "Multiply",
     "NLLLoss",
     "PReLU",
+    "Parallel",
     "Parameter",
+    "RMSNorm",
     "RReLU",
     "ReLU",
     "ReLU6",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
