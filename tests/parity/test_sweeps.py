@@ -6,7 +6,10 @@ import pytest
 from beside import TOLERANCE, Case, compare
 from sweeps import CASES
 
-pytestmark = pytest.mark.torch
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),  # of PyTorch's own speed
+]
 
 
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
