@@ -97,10 +97,11 @@ class Optim:
     def clip_grad_value(self, value: float | None) -> None:
         self._clip_value = _limit("clip_grad_value", value, self._clip_norm)
 
-    def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
+    def step(self, x: Any, y: Any = None, sample_weight: Any = None) -> float:
         """One learning step on a mini-batch; returns the loss before it (its sum, for reduction='none').
 
-        x, y: arrays, lists, data frames, tensors; a tuple or dict of them for a network with several inputs.
+        x, y: arrays, lists, data frames, tensors; a tuple or dict of them for a network with several inputs. A loss of
+        several predictions takes the network's tuple of outputs; one without a target (TripletMarginLoss) no y.
         Errors: those of the links, with nothing learnt; NonFiniteLossError before the update.
         """
         dtype = self.network.dtype
@@ -112,12 +113,13 @@ class Optim:
         """`step` on arrays that have passed the door already: no conversion, no cost."""
         network, loss = self.network, self.loss
         prediction = network.forward(x) if type(x) is np.ndarray else call(network, x)
-        value = loss.forward(prediction, y) if sample_weight is None else loss.forward(prediction, y, sample_weight)
+        inputs = loss.arranged(prediction, y)
+        value = loss(*inputs) if sample_weight is None else loss(*inputs, sample_weight)
         total = float(value) if loss.reduction != "none" else float(value.sum())
         if not math.isfinite(total):
             raise self._non_finite(total, x)
         self.rule.zero_grad()
-        network.backward_parameters(loss.backward())
+        network.backward_parameters(loss.of_predictions(loss.backward()))
         if self._clip_norm is not None or self._clip_value is not None:
             self._clip()
         self.rule.step()

@@ -42,7 +42,8 @@ def fit(
 
     x, y: arrays, lists, DataFrames or tensors with n rows each; a tuple or dict of them for a network of several
     inputs, called as network(*x) or network(**x). Or x is an iterable of mini-batches (x, y) or (x, y, weight), gone
-    through once for each epoch, and y is left out; batch_size and shuffle then say nothing.
+    through once for each epoch, and y is left out; batch_size and shuffle then say nothing. A loss of several
+    predictions takes a network of as many outputs; one without a target (TripletMarginLoss) takes arrays x alone.
     rule: a number (the rate of plain SGD), a recipe, a bound rule, or the Optim to continue; None is Adam().
     batch_size: rows a step, ≥ 1; the last mini-batch of an epoch may be short. epochs: ≥ 0. shuffle: a new order for
     each epoch, one `generator.randperm(n)`.
@@ -78,7 +79,7 @@ def fit(
     chosen = named_metrics("fit", metrics, optim.loss)
     _require_function(schedule)
     batches: ArrayBatches | GivenBatches
-    if y is None:
+    if y is None and optim.loss.targets:
         batches = _given_batches(x, optim, epochs, sample_weight, validation_split)
         validation = _validation(optim, validation_data)
     else:
