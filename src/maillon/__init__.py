@@ -31,7 +31,23 @@ from maillon.nn import (
     no_grad,
     set_default_dtype,
 )
-from maillon.optim import SGD, Adam, NonFiniteLossError, Optim
+from maillon.optim import (
+    ASGD,
+    LBFGS,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    NAdam,
+    NonFiniteLossError,
+    Optim,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 from maillon.random import Generator, manual_seed
 from maillon.train import Callback, EarlyStopping, History, evaluate, fit, predict, sgd
 
@@ -52,8 +68,14 @@ else:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ASGD",
+    "LBFGS",
     "SGD",
+    "Adadelta",
+    "Adagrad",
     "Adam",
+    "AdamW",
+    "Adamax",
     "BCELoss",
     "BCEWithLogitsLoss",
     "Callback",
@@ -68,15 +90,20 @@ __all__ = [
     "L1Loss",
     "LeakyReLU",
     "Linear",
+    "Lion",
     "LogSoftmax",
     "Loss",
     "MSELoss",
     "Module",
+    "NAdam",
     "NLLLoss",
     "NonFiniteLossError",
     "Optim",
     "Parameter",
+    "RAdam",
+    "RMSprop",
     "ReLU",
+    "Rprop",
     "Sequential",
     "Sigmoid",
     "Softmax",
