@@ -2,6 +2,7 @@
 
 from maillon.nn import init, utils
 from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from maillon.nn.attention import MultiheadAttention
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
 from maillon.nn.dropout import Dropout
@@ -19,6 +20,7 @@ from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
 from maillon.nn.losses import BCELoss, BCEWithLogitsLoss, HalfMSELoss, L1Loss, MSELoss
 from maillon.nn.module import Module, Parameter, no_grad
+from maillon.nn.normalization import GroupNorm, LayerNorm, RMSNorm
 
 __all__ = [
     "BCELoss",
@@ -26,9 +28,11 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GroupNorm",
     "HalfMSELoss",
     "Identity",
     "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LinkDtypeError",
@@ -40,8 +44,10 @@ __all__ = [
     "Loss",
     "MSELoss",
     "Module",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Sequential",
     "Sigmoid",
