@@ -76,9 +76,9 @@ def fit(
     """
     batch_size = checks.whole_number("fit", "batch_size", batch_size, 1)
     epochs = checks.whole_number("fit", "epochs", epochs, 0)
-    options = {"clip_grad_norm": clip_grad_norm, "clip_grad_value": clip_grad_value, "accumulate": accumulate}
-    optim, x, y = _learner_and_data(network, loss, x, y, rule, options)
-    hooks = Hooks(callbacks)
+    optim, x, y = _learner_and_data(
+        network, loss, x, y, rule, clip_grad_norm=clip_grad_norm, clip_grad_value=clip_grad_value, accumulate=accumulate
+    )
     chosen = named_metrics("fit", metrics, optim.loss)
     _require_function(schedule)
     batches: ArrayBatches | GivenBatches
@@ -95,7 +95,7 @@ def fit(
         epochs,
         validation=validation,
         metrics=chosen,
-        hooks=hooks,
+        hooks=Hooks(callbacks),
         schedule=schedule,
         progress=wanted(progress),
         engine=engine,
@@ -104,9 +104,7 @@ def fit(
         return training.run()
 
 
-def _learner_and_data(
-    network: Any, loss: Any, x: Any, y: Any, rule: Any, options: dict[str, Any]
-) -> tuple[Optim, Any, Any]:
+def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **options: Any) -> tuple[Optim, Any, Any]:
     """The Optim to train and its data, of either way to call `fit`; options: of the Optim, None where not given."""
     options = {name: value for name, value in options.items() if value is not None}
     beside = [f"{name}={value!r}" for name, value in options.items()]
