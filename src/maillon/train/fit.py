@@ -86,8 +86,9 @@ def fit(
         batches = _given_batches(x, optim, epochs, sample_weight, validation_split)
         validation = _validation(optim, validation_data)
     else:
-        data = opened("fit", optim, x, y, sample_weight)
-        data, validation = _held_out(optim, data, validation_data, validation_split)
+        data, validation = _held_out(
+            optim, opened("fit", optim, x, y, sample_weight), validation_data, validation_split
+        )
         batches = ArrayBatches(data, batch_size, shuffle)
     training = Training(
         optim,
