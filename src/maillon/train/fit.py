@@ -81,15 +81,8 @@ def fit(
     )
     chosen = named_metrics("fit", metrics, optim.loss)
     _require_function(schedule)
-    batches: ArrayBatches | GivenBatches
-    if y is None:
-        batches = _given_batches(x, optim, epochs, sample_weight, validation_split)
-        validation = _validation(optim, validation_data)
-    else:
-        data, validation = _held_out(
-            optim, opened("fit", optim, x, y, sample_weight), validation_data, validation_split
-        )
-        batches = ArrayBatches(data, batch_size, shuffle)
+    given = (sample_weight, validation_data, validation_split)
+    batches, validation = _batches(optim, x, y, *given, epochs=epochs, batch_size=batch_size, shuffle=shuffle)
     training = Training(
         optim,
         batches,
@@ -139,6 +132,25 @@ def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **opti
 def _require_function(schedule: Any) -> None:
     if schedule is not None and not callable(schedule):
         raise TypeError(f"fit: expected schedule to be a function of the epoch, got {schedule!r}.")
+
+
+def _batches(
+    optim: Optim,
+    x: Any,
+    y: Any,
+    weight: Any,
+    held_out: Any,
+    split: float,
+    *,
+    epochs: int,
+    batch_size: int,
+    shuffle: bool,
+) -> tuple[ArrayBatches | GivenBatches, Data | None]:
+    """What to learn from, in mini-batches, and what to validate with."""
+    if y is None:
+        return _given_batches(x, optim, epochs, weight, split), _validation(optim, held_out)
+    data, validation = _held_out(optim, opened("fit", optim, x, y, weight), held_out, split)
+    return ArrayBatches(data, batch_size, shuffle), validation
 
 
 def _given_batches(x: Any, optim: Optim, epochs: int, sample_weight: Any, validation_split: float) -> GivenBatches:
