@@ -9,7 +9,6 @@ from catalogue.rows import NOT_YET, rule_row
 from maillon import optim
 from maillon.optim import Rule
 
-BEYOND_TORCH = ("Lion",)
 CLIMB = {"weight_decay": 0.1, "maximize": True}
 DECOUPLED = {"weight_decay": 0.1, "decoupled_weight_decay": True}
 
