@@ -1,10 +1,11 @@
 """The links: modules with an explicit forward and backward."""
 
 from maillon.nn import init, utils
-from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softmax2d, Softmin, Tanh
+from maillon.nn.attention import MultiheadAttention
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
-from maillon.nn.dropout import Dropout
+from maillon.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlphaDropout
 from maillon.nn.dtypes import get_default_dtype, set_default_dtype
 from maillon.nn.errors import (
     LinkDtypeError,
@@ -15,24 +16,48 @@ from maillon.nn.errors import (
     StateDictError,
 )
 from maillon.nn.flatten import Flatten
+from maillon.nn.graph import Graph
+from maillon.nn.joining import Add, Concat, Multiply, Parallel, Residual
 from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
 from maillon.nn.losses import BCELoss, BCEWithLogitsLoss, HalfMSELoss, L1Loss, MSELoss
 from maillon.nn.module import Module, Parameter, no_grad
+from maillon.nn.normalization import GroupNorm, LayerNorm, RMSNorm
+from maillon.nn.piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
 from maillon.nn.regression import GaussianNLLLoss, HuberLoss, KLDivLoss, PoissonNLLLoss, SmoothL1Loss
+from maillon.nn.slopes import GLU, PReLU, RReLU
+from maillon.nn.smooth import CELU, ELU, GELU, SELU, LogSigmoid, Mish, SiLU, Softplus, Softsign, Tanhshrink
 
 __all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
+    "Add",
+    "AlphaDropout",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "Concat",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "FeatureAlphaDropout",
     "Flatten",
     "GaussianNLLLoss",
+    "Graph",
+    "GroupNorm",
     "HalfMSELoss",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "HuberLoss",
     "Identity",
     "KLDivLoss",
     "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LinkDtypeError",
@@ -40,20 +65,38 @@ __all__ = [
     "LinkShapeError",
     "LinkStateError",
     "LinkValueError",
+    "LogSigmoid",
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "Mish",
     "Module",
+    "MultiheadAttention",
+    "Multiply",
     "NLLLoss",
+    "PReLU",
+    "Parallel",
     "Parameter",
     "PoissonNLLLoss",
+    "RMSNorm",
+    "RReLU",
     "ReLU",
+    "ReLU6",
+    "Residual",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
+    "Softmax2d",
+    "Softmin",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
     "StateDictError",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
     "get_default_dtype",
     "init",
     "no_grad",
