@@ -173,10 +173,11 @@ def rms(values: Array) -> float:
 def _input_names(link: Module, inputs: tuple[Any, ...]) -> list[str]:
     """The names that forward gives its arguments; their places where it has none."""
     try:
-        arguments = list(inspect.signature(link.forward).bind(*inputs).arguments.items())
+        bound = inspect.signature(link.forward).bind(*inputs)
+        named = [p for p in bound.signature.parameters.values() if p.kind is not p.VAR_POSITIONAL]
+        found = [p.name for p in named if p.name in bound.arguments]
     except TypeError:
-        arguments = []
-    found = [name for name, _ in arguments]
+        found = []
     if len(found) != len(inputs):
         found = [str(place) for place in range(len(inputs))]
     return [name for outer, value in zip(found, inputs, strict=True) for name in leaf_names(value, outer)]
