@@ -9,7 +9,9 @@ from mutants import MUTANTS, Mutant
 from maillon.check import RULES, CheckError, check_gradients, check_loss, check_module
 from maillon.nn import Loss, Module
 
-RIGHT = [f"maillon.nn.{room}" for room in ("activations", "classification", "dropout", "flatten", "losses")]
+RIGHT = [
+    f"maillon.nn.{room}" for room in ("activations", "classification", "dropout", "flatten", "losses", "regression")
+]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

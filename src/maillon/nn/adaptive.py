@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from maillon.nn import arguments, windows
+from maillon.nn import arguments
+from maillon.nn import window_steps as windows
 from maillon.nn.pooling import Axes, _GreatestOf, _MeanOf
 
 OutputSize = int | None | tuple[int | None, ...]

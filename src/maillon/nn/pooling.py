@@ -7,14 +7,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from maillon.nn import arguments, errors, windows
+from maillon.nn import arguments, errors
+from maillon.nn import window_steps as windows
 from maillon.nn.module import Module
+from maillon.nn.windows import either
 from maillon.typing import Array
 
 Size = int | tuple[int, ...]
 Axes = list[tuple[windows.Steps, int]]
 """Along each axis of the image the windows, and how many they are."""
-SHAPES = {1: "(N, C, L) or (C, L)", 2: "(N, C, H, W) or (C, H, W)"}
 
 
 def require_image(link: Module, name: str, x: Array, rank: int) -> None:
@@ -22,9 +23,9 @@ def require_image(link: Module, name: str, x: Array, rank: int) -> None:
     errors.require_floating(link, name, x)
     if x.ndim not in (rank + 1, rank + 2):
         way_out = "A single channel needs x[None]." if x.ndim == rank else "Give one of them a channel."
-        raise errors.wrong_shape(link, name, SHAPES[rank], x.shape, way_out)
+        raise errors.wrong_shape(link, name, either("C", rank), x.shape, way_out)
     if 0 in x.shape[-rank:]:
-        raise errors.wrong_shape(link, name, SHAPES[rank], x.shape, "Only the batch may be empty.")
+        raise errors.wrong_shape(link, name, either("C", rank), x.shape, "Only the batch may be empty.")
 
 
 class _GreatestOf(Module):

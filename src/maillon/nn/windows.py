@@ -1,122 +1,70 @@
-"""Windows along the axes of an image: which inputs each output sees, their sum, their greatest, and the way back.
+"""Windows that slide over the last dimensions: what convolution, Unfold and Fold have in common."""
 
-A window of an image is one of its rows' window times one of its columns' window, so sums and maxima are taken along
-one axis after the other. Along an axis the outputs go through their windows together: step k is the k-th input of
-each window, a pair (outputs, inputs) of indices.
-"""
-
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from maillon.typing import Array
 
-Index = Any
-"""A slice, or an array of increasing integers."""
-Steps = list[tuple[Index, Index]]
-"""The outputs that still have an input at this step, and those inputs."""
+LETTERS = {1: ("L",), 2: ("H", "W")}
+"""What the errors call one and two dimensions of space."""
 
 
-def sliding(size: int, outputs: int, kernel: int, stride: int, padding: int = 0, dilation: int = 1) -> Steps:
-    """Output i sees the inputs i · stride − padding + k · dilation, k < kernel, as far as they exist."""
-    steps: Steps = []
-    for k in range(kernel):
-        offset = k * dilation - padding
-        low = max(0, -(offset // stride))
-        high = min(outputs, (size - 1 - offset) // stride + 1)
-        if low < high:
-            first = low * stride + offset
-            steps.append((slice(low, high), slice(first, first + (high - low - 1) * stride + 1, stride)))
-    return steps
+@dataclass(frozen=True)
+class Windows:
+    """Windows of kernel[i] values, dilation[i] apart, that start every stride[i] values. (A helper, not exported.)"""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """What a window spans from its first to its last value."""
+        return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+
+    def counts(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        """How many windows fit into each dimension."""
+        return tuple((n - e) // s + 1 for n, e, s in zip(sizes, self.extent, self.stride, strict=True))
+
+    def sizes(self, counts: Sequence[int]) -> tuple[int, ...]:
+        """The least sizes that hold so many windows."""
+        return tuple((n - 1) * s + e for n, e, s in zip(counts, self.extent, self.stride, strict=True))
+
+    def view(self, x: Array, counts: Sequence[int]) -> Array:
+        """(N, C, *sizes) → (N, C, *kernel, *counts), read-only and without a copy."""
+        dims = len(self.kernel)
+        every = sliding_window_view(x, self.extent, axis=tuple(range(2, 2 + dims)))
+        starts = [slice(0, (n - 1) * s + 1, s) for n, s in zip(counts, self.stride, strict=True)]
+        wanted: Any = (..., *starts, *(slice(None, None, d) for d in self.dilation))
+        return every[wanted].transpose(0, 1, *range(2 + dims, 2 + 2 * dims), *range(2, 2 + dims))
+
+    def add_up(self, windows: Array, out: Array) -> None:
+        """The transpose of `view`: add every value of (N, C, *kernel, *counts) to `out` at its place."""
+        counts = windows.shape[-len(self.kernel) :]
+        for offset in itertools.product(*map(range, self.kernel)):
+            first = [o * d for o, d in zip(offset, self.dilation, strict=True)]
+            steps = zip(first, counts, self.stride, strict=True)
+            places: Any = (..., *(slice(f, f + (n - 1) * s + 1, s) for f, n, s in steps))
+            at: Any = (slice(None), slice(None), *offset)
+            out[places] += windows[at]
 
 
-def adaptive(size: int, outputs: int) -> Steps:
-    """Output i sees the inputs from ⌊i · size / outputs⌋ to ⌈(i + 1) · size / outputs⌉, without the last."""
-    if outputs and size % outputs == 0:
-        return sliding(size, outputs, size // outputs, size // outputs)
-    start, end = adaptive_bounds(size, outputs)
-    steps: Steps = []
-    for k in range(int(np.max(end - start, initial=0))):
-        seeing = np.flatnonzero(start + k < end)
-        steps.append((seeing if len(seeing) < outputs else slice(None), start[seeing] + k))
-    return steps
+def one_for_all(values: tuple[int, ...]) -> int | tuple[int, ...]:
+    """As it is shown: one number where all are the same."""
+    return values[0] if len(set(values)) == 1 else values
 
 
-def adaptive_bounds(size: int, outputs: int) -> tuple[Array, Array]:
-    """Where the windows of `adaptive` begin, and where they have ended."""
-    place = np.arange(outputs)
-    return place * size // max(outputs, 1), -(-(place + 1) * size // max(outputs, 1))
+def layout(channels: object, least: Sequence[int], batched: bool = True) -> str:
+    """A shape in words, with the least size of each dimension of space."""
+    space = [f"{letter} ≥ {n}" for letter, n in zip(LETTERS[len(least)], least, strict=True)]
+    return f"({', '.join([*['N'] * batched, str(channels), *space])})"
 
 
-def along(axis: int, index: Index) -> tuple[Any, ...]:
-    """The index along an axis counted from the end."""
-    return (..., index, *(slice(None),) * (-1 - axis))
-
-
-def add_at(target: Array, axis: int, index: Index, values: Array) -> None:
-    """target[index] += values along the axis, where an array may name an input several times in a row."""
-    if not isinstance(index, slice):
-        first = np.flatnonzero(np.diff(index, prepend=-1))
-        if len(first) < len(index):
-            index, values = index[first], np.add.reduceat(values, first, axis=axis)
-    target[along(axis, index)] += values
-
-
-def resized(x: Array, axis: int, size: int) -> tuple[int, ...]:
-    """The shape of x with another size along the axis."""
-    return (*x.shape[:axis], size, *x.shape[x.ndim + axis + 1 :])
-
-
-def total(x: Array, axis: int, steps: Steps, outputs: int) -> Array:
-    """The sum over each window along the axis."""
-    y = np.zeros(resized(x, axis, outputs), x.dtype)
-    for outs, ins in steps:
-        y[along(axis, outs)] += x[along(axis, ins)]
-    return y
-
-
-def total_backward(dy: Array, axis: int, steps: Steps, size: int) -> Array:
-    """Each input gets the gradients of all windows that it lies in."""
-    dx = np.zeros(resized(dy, axis, size), dy.dtype)
-    for outs, ins in steps:
-        add_at(dx, axis, ins, dy[along(axis, outs)])
-    return dx
-
-
-def greatest(x: Array, axis: int, steps: Steps, outputs: int) -> tuple[Array, Array]:
-    """The greatest value of each window along the axis, and its place: the first of equals, the last NaN."""
-    y = np.full(resized(x, axis, outputs), -np.inf, x.dtype)
-    first = np.zeros(outputs, np.int64)  # where all are -inf
-    column = (slice(None), *(None,) * (-1 - axis))
-    numbers = np.arange(x.shape[axis])
-    for outs, ins in reversed(steps):
-        first[outs] = numbers[ins]
-    place = np.empty(y.shape, np.int64)
-    place[...] = first[column]
-    for outs, ins in steps:
-        seen, so_far = x[along(axis, ins)], y[along(axis, outs)]
-        better = (seen > so_far) | np.isnan(seen)
-        y[along(axis, outs)] = np.where(better, seen, so_far)
-        place[along(axis, outs)] = np.where(better, numbers[ins][column], place[along(axis, outs)])
-    return y, place
-
-
-def greatest_backward(dy: Array, axis: int, steps: Steps, size: int, place: Array) -> Array:
-    """The input that was the greatest gets the whole gradient."""
-    dx = np.zeros(resized(dy, axis, size), dy.dtype)
-    column = (slice(None), *(None,) * (-1 - axis))
-    numbers = np.arange(size)
-    for outs, ins in steps:
-        chosen = place[along(axis, outs)] == numbers[ins][column]
-        add_at(dx, axis, ins, np.where(chosen, dy[along(axis, outs)], 0))
-    return dx
-
-
-def flat_places(places: Sequence[Array], shape: Sequence[int]) -> Array:
-    """One number a place, row after row, from the places along each axis; the last axis was searched first."""
-    flat = places[-1]
-    for axis in range(len(places) - 2, -1, -1):
-        within = np.take_along_axis(flat, places[axis], axis=axis - len(places))
-        flat = places[axis] * int(np.prod(shape[axis + 1 :])) + within
-    return flat
+def either(channels: object, dims: int) -> str:
+    """A shape in words, of a batch and of one sample."""
+    space = ", ".join(LETTERS[dims])
+    return f"(N, {channels}, {space}) or ({channels}, {space})"
