@@ -10,7 +10,9 @@ from maillon.check import RULES, CheckError, check_gradients, check_loss, check_
 from maillon.nn import Loss, Module
 from maillon.nn.nesting import leaves
 
-RIGHT = [f"maillon.nn.{room}" for room in ("activations", "classification", "dropout", "flatten", "losses")]
+RIGHT = [
+    f"maillon.nn.{room}" for room in ("activations", "classification", "dropout", "flatten", "losses", "regression")
+]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

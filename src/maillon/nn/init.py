@@ -42,3 +42,25 @@ def kaiming_uniform_(target: T, a: float = 0.0, *, generator: random.Generator |
     std = math.sqrt(2.0 / (1 + a**2)) / math.sqrt(fan_in)
     bound = math.sqrt(3.0) * std
     return uniform_(target, -bound, bound, generator=generator)
+
+
+def xavier_uniform_(target: T, gain: float = 1.0, *, generator: random.Generator | None = None) -> T:
+    """Fill a weight of shape (out, in, …) with U(−bound, bound), bound = √3 · gain · √(2 / (fan_in + fan_out)).
+
+    Source: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+    """
+    bound = math.sqrt(3.0) * _xavier_std("xavier_uniform_", target, gain)
+    return uniform_(target, -bound, bound, generator=generator)
+
+
+def xavier_normal_(target: T, gain: float = 1.0, *, generator: random.Generator | None = None) -> T:
+    """Fill a weight of shape (out, in, …) with N(0, std²), std = gain · √(2 / (fan_in + fan_out))."""
+    return normal_(target, 0.0, _xavier_std("xavier_normal_", target, gain), generator=generator)
+
+
+def _xavier_std(owner: str, target: Parameter | Array, gain: float) -> float:
+    shape = _array(target).shape
+    if len(shape) < 2:
+        raise ValueError(f"{owner}: expected a weight of shape (out, in, …), got {shape}.")
+    field = math.prod(shape[2:])
+    return gain * math.sqrt(2.0 / float(shape[1] * field + shape[0] * field))
