@@ -26,7 +26,12 @@ def as_inputs(x: Any, dtype: DType, name: str = "x", network: Module | None = No
 
 
 def as_target(y: Any, loss: Loss, dtype: DType, name: str = "y") -> Any:
-    """As `as_inputs`; but integers are class labels, int64, where the loss takes labels."""
+    """As `as_inputs`; but integers are class labels, int64, where the loss takes labels, and None stays None.
+
+    None is what a loss without a target is given; any other refuses it.
+    """
+    if y is None and not loss.targets:
+        return None
     if isinstance(y, tuple):
         return tuple(as_target(part, loss, dtype, f"{name}[{i}]") for i, part in enumerate(y))
     array = as_array(y, name)

@@ -24,7 +24,7 @@ def take(data: Any, rows: Array) -> Any:
         return tuple(take(part, rows) for part in data)
     if isinstance(data, dict):
         return {name: take(part, rows) for name, part in data.items()}
-    return data.take(rows, axis=0)
+    return None if data is None else data.take(rows, axis=0)
 
 
 def cut(data: Any, start: int, stop: int) -> Any:
@@ -33,12 +33,12 @@ def cut(data: Any, start: int, stop: int) -> Any:
         return tuple(cut(part, start, stop) for part in data)
     if isinstance(data, dict):
         return {name: cut(part, start, stop) for name, part in data.items()}
-    return data[start:stop]
+    return None if data is None else data[start:stop]
 
 
 @dataclass(frozen=True)
 class Data:
-    """Inputs, targets and weights in the network's dtype, with as many rows each."""
+    """Inputs, targets (None for a loss without) and weights in the network's dtype, with as many rows each."""
 
     x: Any
     y: Any

@@ -47,7 +47,7 @@ def evaluate(
     network: Module,
     loss: Loss,
     x: Any,
-    y: Any,
+    y: Any = None,
     metrics: str | Metric | Iterable[str | Metric] = (),
     batch_size: int = 1024,
     sample_weight: Any = None,
@@ -80,7 +80,8 @@ def evaluated(
     with mode(network, training=False), no_grad():
         for x, y, weight in data.batches(batch_size):
             prediction = outputs(x)
-            value = loss(prediction, y, weight)
+            inputs = loss.arranged(prediction, y)
+            value = loss(*inputs) if weight is None else loss(*inputs, weight)
             mean.add(float(value if loss.reduction != "none" else np.sum(value)))
             if metrics:
                 predictions.append(prediction)

@@ -77,7 +77,7 @@ class LossMean:
 
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
-        self.mean = loss.reduction == "mean"
+        self.mean = loss.averages
         self._total = 0.0
         self._size = 0.0
 
