@@ -97,6 +97,7 @@ class Module:
     arrays that belong to the state without being learnt are named by `register_buffer`.
     """
 
+    takes_integers: bool = False  # whether forward takes some, or masks, which fit and predict then leave as they are
     training: bool = True
     _buffer_names: tuple[str, ...] = ()
     _passing: tuple[str, ...] = ()  # the buffers that state_dict leaves out

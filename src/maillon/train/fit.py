@@ -164,7 +164,7 @@ def _given_batches(x: Any, optim: Optim, epochs: int, sample_weight: Any, valida
         raise ValueError("fit: with mini-batches given, weights belong into them: (x, y, sample_weight).")
     if validation_split:
         raise ValueError("fit: mini-batches given cannot be split. Pass validation_data=(x, y).")
-    return GivenBatches("fit", x, optim.loss, optim.network.dtype, epochs)
+    return GivenBatches("fit", x, optim.loss, optim.network, epochs)
 
 
 def _held_out(optim: Optim, data: Data, given: Any, split: float) -> tuple[Data, Data | None]:
