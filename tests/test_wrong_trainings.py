@@ -202,7 +202,7 @@ TRAINING = [
         lambda b: m.fit(b.optim, b.x, b.labels, clip_grad_norm=1.0),
         TypeError,
         (
-            "fit: an Optim clips by its own attributes, got clip_grad_norm=1.0 beside it. Give it to the Optim: "
+            "fit: an Optim has its own attributes, got clip_grad_norm=1.0 beside it. Give it to the Optim: "
             "Optim(network, loss, rule, clip_grad_norm=1.0)."
         ),
     ),
@@ -211,7 +211,7 @@ TRAINING = [
         lambda b: b.fit(rule=b.optim, clip_grad_value=0.5),
         TypeError,
         (
-            "fit: an Optim clips by its own attributes, got clip_grad_value=0.5 beside it. Give it to the Optim: "
+            "fit: an Optim has its own attributes, got clip_grad_value=0.5 beside it. Give it to the Optim: "
             "Optim(network, loss, rule, clip_grad_value=0.5)."
         ),
     ),

@@ -339,7 +339,7 @@ def signature(optim: Optim) -> tuple[Any, ...]:
             elif isinstance(value, int | float | str | Generator) and name != "denominator":
                 parts.append(value)
     for group in optim.rule.param_groups:
-        parts += [bool(group.get("momentum")), group.get("nesterov"), group.get("amsgrad"), group["maximize"]]
+        parts += [bool(group.get("momentum")), group.get("nesterov"), group.get("amsgrad"), group.get("maximize")]
         for parameter in group["params"]:
             own = optim.rule.state.get(parameter, {})
             parts += [id(value) for value in own.values() if isinstance(value, np.ndarray)]

@@ -24,6 +24,8 @@ class RuleState:
     def __init__(self, optim: Optim, names: dict[int, str]) -> None:
         self.optim = optim
         self.rule = optim.rule
+        if optim.accumulate > 1:
+            raise NotLoweredError("it does not know how to accumulate gradients yet")
         known = RULES.get(type(self.rule))
         if known is None:
             raise NotLoweredError(f"{self.rule!r} is not among the rules it knows")
@@ -124,6 +126,8 @@ def _adam_state(state: RuleState, name: str, parameter: Parameter, group: Group)
     keys = ["mean", "square"] + ["largest"] * bool(group["amsgrad"])
     if own and any(_STATE_KEYS[key] not in own for key in keys):
         raise NotLoweredError(f"the state of {name} lacks one of its moments")
+    if group["decoupled_weight_decay"]:
+        raise NotLoweredError("it knows Adam with a decoupled weight decay not yet")
     return {key: state.array(name, parameter, _STATE_KEYS[key]) for key in keys}
 
 

@@ -7,9 +7,9 @@ from maillon.nn.module import Module
 from maillon.typing import Array
 
 
-def sigmoid(x: Array) -> Array:
+def sigmoid(x: Array, out: Array | None = None) -> Array:
     """1 / (1 + e⁻ˣ); where e⁻ˣ is too large for the dtype the quotient is 0, as it should be."""
-    y = np.asarray(-x)
+    y = np.asarray(np.negative(x, out=out))
     with np.errstate(over="ignore"):
         np.exp(y, out=y)
     y += 1
@@ -160,6 +160,50 @@ class Softmax(_AlongDim):
         y, axis = self.release(grad_output)
         weighted = grad_output * y
         return np.asarray(weighted - y * np.add.reduce(weighted, axis=axis, keepdims=True))
+
+
+class Softmin(Softmax):
+    """yᵢ = e^−xᵢ / Σₖ e^−xₖ along `dim`, the Softmax of −x; dx = −y (dy − Σₖ dyₖ yₖ).
+
+    x: any shape, float32 or float64 → y: the same shape, each slice along dim positive with sum 1. dim: as for Softmax.
+
+    >>> import numpy as np, maillon
+    >>> maillon.Softmin()(np.array([[0.0, 1e4]]))
+    array([[1., 0.]])
+    """
+
+    def forward(self, x: Array) -> Array:
+        errors.require_floating(self, "x", x)
+        return super().forward(np.asarray(-x))
+
+    def backward(self, grad_output: Array) -> Array:
+        return np.asarray(-super().backward(grad_output))
+
+
+class Softmax2d(Softmax):
+    """The Softmax of the channels at each place of an image: yᵢ = e^xᵢ / Σₖ e^xₖ; dx = y (dy − Σₖ dyₖ yₖ).
+
+    x: (N, C, H, W) or (C, H, W), float32 or float64 → y: the same shape, of sum 1 over C.
+    Errors: LinkShapeError for other numbers of dimensions.
+
+    >>> import numpy as np, maillon
+    >>> maillon.Softmax2d()(np.zeros((2, 1, 1))).ravel()
+    array([0.5, 0.5])
+    """
+
+    def __init__(self) -> None:
+        super().__init__(-3)
+
+    def forward(self, x: Array) -> Array:
+        errors.require_floating(self, "x", x)
+        if x.ndim not in (3, 4):
+            raise errors.wrong_shape(
+                self, "x", "(N, C, H, W) or (C, H, W)", x.shape, "For other shapes there is Softmax(dim)."
+            )
+        return super().forward(x)
+
+    def _arguments(self) -> list[str]:
+        return []
 
 
 class LogSoftmax(_AlongDim):

@@ -37,7 +37,7 @@ def number(
     real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not real or math.isnan(value) or not least <= value <= most or (above and value == least):
         raise ValueError(f"{owner}: expected {name} to be a number{_range(least, most, above)}, got {value!r}.")
-    return value
+    return value.item() if isinstance(value, np.number) else value  # NumPy's would widen float32 arrays
 
 
 def one_of(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
@@ -67,6 +67,7 @@ def shown(module: Any) -> list[str]:
                 parts.append(f"dtype={str(module.dtype)!r}")
             continue
         value = getattr(module, name, parameter.default)
+        value = value.tolist() if isinstance(value, np.ndarray) else value
         if isinstance(parameter.default, bool) and not isinstance(value, bool):
             value = value is not None
         if parameter.default is parameter.empty:

@@ -1,8 +1,11 @@
 """Containers: links made of links."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, Self, overload
 
+from maillon.nn import errors
 from maillon.nn.errors import LinkError
 from maillon.nn.module import Module
 
@@ -18,24 +21,21 @@ def refuse_twice(owner: str, modules: Iterable[tuple[str, Module]]) -> None:
             )
 
 
-class Sequential(Module):
-    """The chain: y = linkₙ(… link₂(link₁(x))); backward walks it in the other direction: the chain rule.
+def handed(link: Module, x: Any) -> Any:
+    """The link's output for what another one gave: a tuple becomes several inputs where the link takes several."""
+    return link(*x) if type(x) is tuple and len(x) > 1 and _takes_several(type(link).forward) else link(x)
 
-    Sequential(link, link, …), or Sequential({"name": link, …}) to name the children. It nests, iterates,
-    indexes by place or name, slices (the slice holds the same links), and changes with append, extend, insert,
-    item assignment and del.
 
-    >>> import maillon
-    >>> network = maillon.Sequential(maillon.Linear(2, 4), maillon.Tanh(), maillon.Linear(4, 1))
-    >>> network
-    Sequential(
-      Linear(2, 4),
-      Tanh(),
-      Linear(4, 1),
-    )
-    >>> network[1], len(network[:2]), list(network.state_dict())
-    (Tanh(), 2, ['0.weight', '0.bias', '2.weight', '2.bias'])
-    """
+@cache
+def _takes_several(forward: Callable[..., Any]) -> bool:
+    """Whether a link's forward needs two arguments or more, or takes any number."""
+    given = list(inspect.signature(forward).parameters.values())[1:]
+    needed = [p for p in given if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return len(needed) > 1 or any(p.kind is p.VAR_POSITIONAL for p in given)
+
+
+class _Links(Module):
+    """What containers share that hold a list of links, named or numbered."""
 
     def __init__(self, *links: Module | Mapping[str, Module]) -> None:
         if len(links) == 1 and isinstance(links[0], Mapping):
@@ -70,54 +70,10 @@ class Sequential(Module):
     def _named(self) -> list[tuple[str | None, Module]]:
         return [(None if name.isdecimal() else name, link) for name, link in self._links.items()]
 
-    def forward(self, x: Any) -> Any:
-        name = ""
-        try:
-            for name, link in self._links.items():  # noqa: B007 - the name is for the error
-                x = link(x)
-        except LinkError as error:
-            error.within(type(self).__name__, name)
-            raise
-        return x
-
-    def backward(self, grad_output: Any) -> Any:
-        name = ""
-        try:
-            for name, link in reversed(self._links.items()):  # noqa: B007
-                grad_output = link.backward(grad_output)
-        except LinkError as error:
-            error.within(type(self).__name__, name)
-            raise
-        return grad_output
-
-    def backward_parameters(self, grad_output: Any) -> None:
-        """As backward, down to the first link that trains, and without that link's input gradient."""
-        links, name, first = self._links, "", None
-        for link in links.values():
-            if link.trains():
-                first = link
-                break
-        try:
-            for name, link in reversed(links.items()):  # noqa: B007
-                if link is first:
-                    link.backward_parameters(grad_output)
-                    break
-                grad_output = link.backward(grad_output)
-        except LinkError as error:
-            error.within(type(self).__name__, name)
-            raise
-        for link in links.values():
-            if link is first:
-                break
-            link.forget()
-
     # A list of links
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         yield from self._links.items()
-
-    def output_link(self) -> Module:
-        return self[-1].output_link() if self._links else self
 
     def __len__(self) -> int:
         return len(self._links)
@@ -186,3 +142,82 @@ class Sequential(Module):
         ]
         opening, closing = ("({", "})") if named else ("(", ")")
         return f"{type(self).__name__}{opening}\n" + "".join(f"  {line},\n" for line in lines) + closing
+
+
+class Sequential(_Links):
+    """The chain: y = linkₙ(… link₂(link₁(x))); backward walks it in the other direction: the chain rule.
+
+    Several inputs go to the first link, by place or by name. A tuple that a link puts out goes on as several inputs
+    where the next link's forward needs several or takes any number (Concat, Add, Bilinear, Graph …), else as one.
+    Sequential(link, link, …), or Sequential({"name": link, …}) to name the children. It nests, iterates,
+    indexes by place or name, slices (the slice holds the same links), and changes with append, extend, insert,
+    item assignment and del.
+
+    >>> import maillon
+    >>> network = maillon.Sequential(maillon.Linear(2, 4), maillon.Tanh(), maillon.Linear(4, 1))
+    >>> network
+    Sequential(
+      Linear(2, 4),
+      Tanh(),
+      Linear(4, 1),
+    )
+    >>> network[1], len(network[:2]), list(network.state_dict())
+    (Tanh(), 2, ['0.weight', '0.bias', '2.weight', '2.bias'])
+    """
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        if inputs or named.keys() <= {"x", "input"} or not self._links:
+            return super().__call__(*inputs, **named)
+        first, *rest = self._links.items()
+        with errors.inside(self, first[0]):
+            x = first[1](**named)
+        for name, link in rest:
+            with errors.inside(self, name):
+                x = handed(link, x)
+        return x
+
+    def forward(self, x: Any, *more: Any) -> Any:
+        name = ""
+        if more:
+            x = (x, *more)
+        try:
+            for name, link in self._links.items():  # noqa: B007 - the name is for the error
+                x = link(x) if type(x) is not tuple else handed(link, x)
+        except LinkError as error:
+            error.within(type(self).__name__, name)
+            raise
+        return x
+
+    def backward(self, grad_output: Any) -> Any:
+        name = ""
+        try:
+            for name, link in reversed(self._links.items()):  # noqa: B007
+                grad_output = link.backward(grad_output)
+        except LinkError as error:
+            error.within(type(self).__name__, name)
+            raise
+        return grad_output
+
+    def backward_parameters(self, grad_output: Any) -> None:
+        """As backward, down to the first link that trains, and without that link's input gradient."""
+        links, name, first = self._links, "", None
+        for link in links.values():
+            if link.trains():
+                first = link
+                break
+        try:
+            for name, link in reversed(links.items()):  # noqa: B007
+                if link is first:
+                    link.backward_parameters(grad_output)
+                    break
+                grad_output = link.backward(grad_output)
+        except LinkError as error:
+            error.within(type(self).__name__, name)
+            raise
+        for link in links.values():
+            if link is first:
+                break
+            link.forget()
+
+    def output_link(self) -> Module:
+        return self[-1].output_link() if self._links else self

@@ -62,31 +62,42 @@ class StateDictError(LinkError, RuntimeError):
     """A state_dict does not fit the network; nothing was loaded."""
 
 
+def shown(link: object) -> str:
+    """The link in an error's one line: those that take several lines to show by their class alone."""
+    text = repr(link)
+    return text if "\n" not in text else f"{type(link).__name__}(…)"
+
+
 def wrong_shape(link: object, name: str, expected: object, got: Sequence[int], way_out: str) -> LinkShapeError:
-    return LinkShapeError(f"{link!r}: expected {name} of shape {expected}, got {tuple(got)}. {way_out}")
+    return LinkShapeError(f"{shown(link)}: expected {name} of shape {expected}, got {tuple(got)}. {way_out}")
 
 
 def too_few_dimensions(link: object, expected: str, got: Sequence[int], way_out: str) -> LinkShapeError:
-    return LinkShapeError(f"{link!r}: expected x with {expected}, got shape {tuple(got)}. {way_out}")
+    return LinkShapeError(f"{shown(link)}: expected x with {expected}, got shape {tuple(got)}. {way_out}")
 
 
 def wrong_input(link: object, name: str, got: object, dtype: DType | None = None) -> LinkDtypeError:
     """`got` is no array of the floating dtype that the link computes in."""
     wanted = "float32 or float64" if dtype is None else str(dtype)
+    if isinstance(got, tuple):
+        return LinkDtypeError(
+            f"{shown(link)}: expected {name} to be one NumPy array of dtype {wanted}, got a tuple of {len(got)}. Give "
+            "one of them: in a Graph the outputs of a link have the names 'link.0', 'link.1', …"
+        )
     if not isinstance(got, np.ndarray):
         return LinkDtypeError(
-            f"{link!r}: expected {name} to be a NumPy array of dtype {wanted}, got {type(got).__name__}. "
+            f"{shown(link)}: expected {name} to be a NumPy array of dtype {wanted}, got {type(got).__name__}. "
             f"Convert it with numpy.asarray({name}, dtype={wanted.split()[0]!r}); fit and predict do so themselves."
         )
     way_out = f"Convert it with {name}.astype({wanted.split()[0]!r})"
     if name == "x" and dtype is not None and got.dtype.kind == "f":
         way_out += f", or the link with .to({str(got.dtype)!r})"
-    return LinkDtypeError(f"{link!r}: expected {name} of dtype {wanted}, got {got.dtype}. {way_out}.")
+    return LinkDtypeError(f"{shown(link)}: expected {name} of dtype {wanted}, got {got.dtype}. {way_out}.")
 
 
 def no_forward(link: object) -> LinkStateError:
     return LinkStateError(
-        f"{link!r}: backward() without a forward() before it. Call forward first; each forward serves one "
+        f"{shown(link)}: backward() without a forward() before it. Call forward first; each forward serves one "
         "backward, and under no_grad() or predict() nothing is kept."
     )
 

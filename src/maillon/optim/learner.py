@@ -1,15 +1,17 @@
 """Optim: one learning step."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from maillon.nn import Loss, Module
+from maillon.nn import Loss, Module, arguments
 from maillon.nn.containers import refuse_twice
 from maillon.nn.utils import clip_grad_norm_, clip_grad_value_
 from maillon.optim.door import as_inputs, as_target
-from maillon.optim.rules import SGD, Rule
+from maillon.optim.rule import Rule
+from maillon.optim.rules import SGD
 from maillon.typing import Array
 
 
@@ -43,6 +45,8 @@ class Optim:
     clip_grad_norm: None, or the norm > 0 to which the gradients of the rule's parameters, together, are scaled down
     before each update; clip_grad_value: None, or the bound > 0 on each of their entries. Either may be set later,
     as an attribute, and holds from the next step on.
+    accumulate: the parameters move once in so many steps, by the gradients of all of them: the mean where the loss is
+    a mean, else the sum, as of one mini-batch so many times as large. `flush()` applies what is left over.
     Errors: ValueError when the network's last link and the loss do not go together (a Softmax before a
     cross-entropy on logits, say), one link stands twice in the network, or both clippings are given.
 
@@ -62,6 +66,7 @@ class Optim:
         *,
         clip_grad_norm: float | None = None,
         clip_grad_value: float | None = None,
+        accumulate: int = 1,
     ) -> None:
         if not isinstance(network, Module):
             raise TypeError(f"Optim: expected network to be a Module, got {type(network).__name__}.")
@@ -78,6 +83,10 @@ class Optim:
         self._clip_value: float | None = None
         self.clip_grad_norm = clip_grad_norm
         self.clip_grad_value = clip_grad_value
+        self.accumulate = arguments.integer("Optim", "accumulate", accumulate)
+        self._gathered = 0  # mini-batches whose gradients wait for the update
+        if self.rule.needs_closure and self.accumulate > 1:
+            raise ValueError(f"Optim: expected accumulate=1 with {type(self.rule).__name__}, which looks at one loss.")
 
     @property
     def clip_grad_norm(self) -> float | None:
@@ -97,31 +106,71 @@ class Optim:
     def clip_grad_value(self, value: float | None) -> None:
         self._clip_value = _limit("clip_grad_value", value, self._clip_norm)
 
-    def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
+    def step(self, x: Any, y: Any = None, sample_weight: Any = None) -> float:
         """One learning step on a mini-batch; returns the loss before it (its sum, for reduction='none').
 
-        x, y: arrays, lists, data frames, tensors; a tuple or dict of them for a network with several inputs.
+        x, y: arrays, lists, data frames, tensors; a tuple or dict of them for a network with several inputs. A loss of
+        several predictions takes the network's tuple of outputs; one without a target (TripletMarginLoss) no y.
         Errors: those of the links, with nothing learnt; NonFiniteLossError before the update.
         """
         dtype = self.network.dtype
         weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite raises by itself
-            return self.learn(as_inputs(x, dtype), as_target(y, self.loss, dtype), weight)
+            return self.learn(as_inputs(x, dtype, network=self.network), as_target(y, self.loss, dtype), weight)
 
     def learn(self, x: Any, y: Any, sample_weight: Array | None = None) -> float:
         """`step` on arrays that have passed the door already: no conversion, no cost."""
-        network, loss = self.network, self.loss
-        prediction = network.forward(x) if type(x) is np.ndarray else call(network, x)
-        value = loss.forward(prediction, y) if sample_weight is None else loss.forward(prediction, y, sample_weight)
-        total = float(value) if loss.reduction != "none" else float(value.sum())
-        if not math.isfinite(total):
-            raise self._non_finite(total, x)
-        self.rule.zero_grad()
-        network.backward_parameters(loss.backward())
+        if self.rule.needs_closure:
+            return self._learn_by_closure(x, y, sample_weight)
+        total = self._walk(x, y, sample_weight)
+        self._gathered += 1
+        if self._gathered >= self.accumulate:
+            self.flush()
+        return total
+
+    def flush(self) -> None:
+        """Move the parameters by the gradients gathered since the last update, if there are any."""
+        gathered, self._gathered = self._gathered, 0
+        if not gathered:
+            return
+        if gathered > 1 and self.loss.averages:
+            for group in self.rule.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        parameter.grad = parameter.grad / gathered
         if self._clip_norm is not None or self._clip_value is not None:
             self._clip()
         self.rule.step()
+
+    def _walk(self, x: Any, y: Any, sample_weight: Array | None) -> float:
+        """Forward and backward; the loss."""
+        network, loss = self.network, self.loss
+        prediction = network.forward(x) if type(x) is np.ndarray else call(network, x)
+        inputs = loss.arranged(prediction, y)
+        value = loss(*inputs) if sample_weight is None else loss(*inputs, sample_weight)
+        total = float(value) if loss.reduction != "none" else float(value.sum())
+        if not math.isfinite(total):
+            self._gathered = 0
+            raise self._non_finite(total, x)
+        if not self._gathered:
+            self.rule.zero_grad()
+        network.backward_parameters(loss.of_predictions(loss.backward()))
         self.prediction = prediction
+        return total
+
+    def _learn_by_closure(self, x: Any, y: Any, sample_weight: Array | None) -> float:
+        """For rules that look at the loss several times; the prediction stays the one before the step."""
+        first: list[Any] = []
+
+        def closure() -> float:
+            total = self._walk(x, y, sample_weight)
+            if self._clip_norm is not None or self._clip_value is not None:
+                self._clip()
+            first.append(self.prediction)
+            return total
+
+        total = float(self.rule.step(closure))
+        self.prediction = first[0]
         return total
 
     def _clip(self) -> None:
@@ -143,7 +192,7 @@ class Optim:
         inputs = x if isinstance(x, tuple) else x.values() if isinstance(x, dict) else (x,)
         if not all(map(_finite, inputs)):
             return "none, x itself holds NaN or infinite values"
-        for name, module in self.network.named_modules():
+        for name, module in _inside_first(self.network):
             if not _finite(module.kept_output):
                 place = "".join(f"[{key}]" for key in name.split(".") if key)
                 return f"{type(self.network).__name__}{place} {module!r}" if place else repr(module)
@@ -152,6 +201,7 @@ class Optim:
     def __repr__(self) -> str:
         clipping = {"clip_grad_norm": self.clip_grad_norm, "clip_grad_value": self.clip_grad_value}
         options = "".join(f", {name}={value!r}" for name, value in clipping.items() if value is not None)
+        options += f", accumulate={self.accumulate}" * (self.accumulate > 1)
         return f"Optim({self.network!r}, {self.loss!r}, {self.rule!r}{options})"
 
 
@@ -160,6 +210,13 @@ def call(network: Module, x: Any) -> Any:
     if isinstance(x, tuple):
         return network(*x)
     return network(**x) if isinstance(x, dict) else network(x)
+
+
+def _inside_first(module: Module, name: str = "") -> Iterator[tuple[str, Module]]:
+    """All modules with their names, in the order of the chain, each after those inside it."""
+    for key, child in module.named_children():
+        yield from _inside_first(child, f"{name}.{key}" if name else key)
+    yield name, module
 
 
 def _limit(name: str, value: Any, other: float | None) -> float | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from maillon.optim.rules import Rule, require_number
+from maillon.optim.rule import Rule, require_number
 
 Factor = Callable[[int], float]
 

@@ -1,192 +1,21 @@
-"""Rules: how a gradient moves a parameter."""
+"""Rules that move along the gradient itself: SGD and its average. Rprop and Lion take its signs alone."""
 
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from maillon.nn import Module, Parameter
+from maillon.nn import Module, Parameter, get_default_dtype
+from maillon.optim.rule import (
+    Group,
+    Rule,
+    counted,
+    descended,
+    refuse_ways,
+    require_betas,
+    require_number,
+)
 from maillon.typing import Array
-
-Group = dict[str, Any]
-
-
-class Rule:
-    """A recipe, or a recipe bound to parameters.
-
-    ``SGD(lr=0.1)`` is a recipe: options without state, to use as often as one likes. ``SGD(parameters, lr=0.1)``,
-    or ``recipe.bind(parameters)``, is bound: it has `step()`, `param_groups` and its own state. Parameters may be
-    given in groups, ``[{"params": …, "lr": …}, …]``, whose options override the rule's.
-
-    A rule of your own gives its options to ``super().__init__`` and defines `update`.
-    """
-
-    def __init__(self, params: Any, **options: Any) -> None:
-        self._check(options)
-        self.defaults = options
-        self.param_groups: list[Group] = []
-        self.state: dict[Parameter, dict[str, Any]] = {}
-        self.bound = params is not None
-        if self.bound:
-            for group in self._groups(params):
-                self.add_param_group(group)
-
-    # What a rule defines
-
-    def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
-        """Move `parameter.data`, in place; `state` is this parameter's own, empty at first."""
-        raise NotImplementedError(f"{type(self).__name__} has no update()")
-
-    def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise for options that make no sense."""
-
-    # What every rule does
-
-    def bind(self, params: Any) -> Self:
-        """This recipe's options, bound to parameters (or groups of them): a rule with a state of its own."""
-        return type(self)(params, **self.defaults)
-
-    def step(self) -> None:
-        """Move every parameter that has a gradient."""
-        self._require_bound("step")
-        state = self.state
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                grad = parameter.grad
-                if grad is not None and parameter.requires_grad:
-                    self.update(parameter, grad, group, state.setdefault(parameter, {}))
-
-    def zero_grad(self) -> None:
-        """Set every gradient to None."""
-        self._require_bound("zero_grad")
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
-
-    def add_param_group(self, group: Group) -> None:
-        """Take more parameters, with options of their own or else the rule's."""
-        name = type(self).__name__
-        params = group.get("params")
-        if params is None:
-            raise ValueError(f"{name}: expected a group with a key 'params', got keys {sorted(group)}.")
-        listed = [params] if isinstance(params, Parameter) else list(params)
-        for parameter in listed:
-            if not isinstance(parameter, Parameter):
-                raise TypeError(f"{name}: expected Parameters, got {type(parameter).__name__}. {_WAY_OUT}")
-        taken = {id(parameter) for known in self.param_groups for parameter in known["params"]}
-        if any(id(parameter) in taken for parameter in listed):
-            raise ValueError(f"{name}: a parameter stands in more than one group. Give each to one group.")
-        if unknown := group.keys() - self.defaults.keys() - {"params"}:
-            known = ", ".join(self.defaults)
-            raise ValueError(f"{name}: unknown options {sorted(unknown)} in a group; there are {known}.")
-        options = {**self.defaults, **{key: value for key, value in group.items() if key != "params"}}
-        self._check(options)
-        unique = list({id(parameter): parameter for parameter in listed}.values())
-        self.param_groups.append({"params": unique, **options})
-
-    def state_dict(self) -> dict[str, Any]:
-        """State and options as plain values: parameters are numbered in the order of the groups, as in PyTorch."""
-        self._require_bound("state_dict")
-        numbers = self._numbers()
-        state = {
-            numbers[parameter]: {key: _copied(value) for key, value in own.items()}
-            for parameter, own in self.state.items()
-            if own
-        }
-        groups = [
-            {**group, "params": [numbers[parameter] for parameter in group["params"]]} for group in self.param_groups
-        ]
-        return {"state": state, "param_groups": groups}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` of a like rule gave; ValueError, with nothing changed, when it does not fit."""
-        self._require_bound("load_state_dict")
-        name = type(self).__name__
-        sizes = [len(group["params"]) for group in self.param_groups]
-        given = [len(group["params"]) for group in state["param_groups"]]
-        if sizes != given:
-            raise ValueError(f"{name}.load_state_dict: expected groups of {sizes} parameters, got {given}.")
-        parameters = list(self._numbers())
-        # the state's numbers, in the order of its groups, stand for our parameters in the order of ours
-        order = [number for group in state["param_groups"] for number in group["params"]]
-        loaded: dict[Parameter, dict[str, Any]] = {}
-        for number, parameter in zip(order, parameters, strict=True):
-            own = {key: _loaded(value, parameter) for key, value in state["state"].get(number, {}).items()}
-            for key, value in own.items():
-                if isinstance(value, np.ndarray) and value.shape != parameter.shape:
-                    raise ValueError(
-                        f"{name}.load_state_dict: expected {key} of parameter {number} to have shape "
-                        f"{parameter.shape}, got {value.shape}."
-                    )
-            loaded[parameter] = own
-        for group in state["param_groups"]:
-            self._check({**self.defaults, **group})
-        for group, other in zip(self.param_groups, state["param_groups"], strict=True):
-            group.update({key: value for key, value in other.items() if key in self.defaults})
-        self.state = loaded
-
-    def _groups(self, params: Any) -> list[Group]:
-        name = type(self).__name__
-        if isinstance(params, Module):
-            raise TypeError(f"{name}: expected parameters, got a network. {_WAY_OUT}")
-        if isinstance(params, int | float):
-            raise TypeError(f"{name}: expected parameters, got {params!r}. Name the rate: {name}(lr={params!r}).")
-        if isinstance(params, Parameter) or not isinstance(params, Iterable):
-            raise TypeError(f"{name}: expected several parameters, got {type(params).__name__}. {_WAY_OUT}")
-        listed = list(params)
-        if not listed:
-            raise ValueError(f"{name}: expected parameters, got none. The network has nothing to learn.")
-        if all(isinstance(entry, dict) for entry in listed):
-            return listed
-        # PyTorch takes (name, parameter) pairs too: what named_parameters() gives
-        return [{"params": [entry[1] if isinstance(entry, tuple) else entry for entry in listed]}]
-
-    def _numbers(self) -> dict[Parameter, int]:
-        listed = [parameter for group in self.param_groups for parameter in group["params"]]
-        return {parameter: number for number, parameter in enumerate(listed)}
-
-    def _require_bound(self, method: str) -> None:
-        if not self.bound:
-            raise RuntimeError(
-                f"{self!r} is a recipe without parameters: .{method}() needs a bound rule. "
-                f"Bind it: rule = {self!r}.bind(network.parameters())."
-            )
-
-    def _check(self, options: Mapping[str, Any]) -> None:
-        name = type(self).__name__
-        for key in ("lr", "weight_decay"):
-            require_number(name, key, options[key])
-        self.check_options(options)
-
-    def __repr__(self) -> str:
-        options = ", ".join(f"{key}={value!r}" for key, value in self.defaults.items())
-        count = sum(len(group["params"]) for group in self.param_groups)
-        return f"{type(self).__name__}({f'<{count} parameters>, ' if self.bound else ''}{options})"
-
-
-_WAY_OUT = "Give network.parameters(), or leave it out for a recipe."
-
-
-def require_number(rule: str, name: str, value: Any, below: float = math.inf) -> None:
-    """ValueError unless 0 ≤ value < below."""
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not real or not 0 <= value < below:
-        limit = f"in [0, {below:g})" if below < math.inf else "≥ 0 and finite"
-        raise ValueError(f"{rule}: expected {name} to be a number {limit}, got {value!r}.")
-
-
-def _loaded(value: Any, parameter: Parameter) -> Any:
-    """A copy in the parameter's dtype; a tensor (PyTorch's counts are tensors too) as an array or a number."""
-    if hasattr(value, "detach"):
-        value = np.asarray(value.detach())
-    if isinstance(value, np.ndarray):
-        return value.astype(parameter.dtype) if value.ndim or not parameter.data.ndim else value.item()
-    return value
-
-
-def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 class SGD(Rule):
@@ -213,7 +42,9 @@ class SGD(Rule):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        **ways: Any,
     ) -> None:
+        refuse_ways("SGD", ways)
         if isinstance(params, Module) and not isinstance(lr, int | float):
             raise TypeError(
                 "SGD is the rule that moves the parameters; the loop over mini-batches is sgd, in small letters: "
@@ -235,10 +66,7 @@ class SGD(Rule):
             raise ValueError("SGD: nesterov=True needs momentum > 0 and dampening = 0.")
 
     def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
-        if group["maximize"]:
-            grad = -grad
-        if decay := group["weight_decay"]:
-            grad = grad + decay * parameter.data
+        grad = descended(parameter, grad, group)
         if momentum := group["momentum"]:
             velocity = state.get("momentum_buffer")
             if velocity is None:
@@ -250,63 +78,142 @@ class SGD(Rule):
         parameter.data -= group["lr"] * grad
 
 
-class Adam(Rule):
-    """Adam: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², p ← p − lr · m̂ / (√v̂ + ε).
+class ASGD(Rule):
+    """Averaged SGD: p ← (1 − λ η) p − η g, η = lr / (1 + λ lr t)^α, and the average ax ← ax + μ (p − ax).
 
-    m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) make up for the start at zero; amsgrad takes the largest v so far.
+    μ = 1 / max(1, t − t0): until t0 the average is p itself; `rule.state[p]["ax"]` holds it. η and μ are numbers of
+    the default dtype, as in PyTorch.
 
-    params: None for a recipe, else parameters or groups of them. lr: the rate, ≥ 0. betas: (β₁, β₂) in [0, 1).
-    eps ε ≥ 0. weight_decay λ ≥ 0: g ← g + λ p first. maximize: climbs.
-    Source: Kingma, Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1; Reddi, Kale, Kumar 2018
-    for amsgrad; the form is PyTorch's.
+    params: None for a recipe, else parameters or groups of them. lr ≥ 0; lambd λ ≥ 0: the decay term; alpha α: the
+    power of η; t0: when to begin averaging. weight_decay ≥ 0: g ← g + weight_decay p first. maximize: climbs.
+    Source: Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
 
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
-    >>> maillon.Adam([p], lr=0.1).step(); p.data.round(6)
+    >>> maillon.optim.ASGD([p], lr=0.5, lambd=0.0).step(); p.data
+    array([0.75])
+    """
+
+    def __init__(
+        self,
+        params: Any = None,
+        lr: float = 1e-2,
+        lambd: float = 1e-4,
+        alpha: float = 0.75,
+        t0: float = 1e6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        **ways: Any,
+    ) -> None:
+        refuse_ways("ASGD", {"foreach": foreach, **ways})
+        super().__init__(params, lr=lr, lambd=lambd, alpha=alpha, t0=t0, weight_decay=weight_decay, maximize=maximize)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        for name in ("lambd", "alpha", "t0"):
+            require_number("ASGD", name, options[name])
+
+    def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
+        number = get_default_dtype().type
+        if not state:
+            state |= {"step": 0, "eta": float(number(group["lr"])), "mu": 1.0, "ax": np.zeros_like(grad)}
+        step, eta, mu, average = counted(state), state["eta"], state["mu"], state["ax"]
+        grad = descended(parameter, grad, group)
+        parameter.data *= 1 - group["lambd"] * eta
+        parameter.data -= eta * grad
+        if mu == 1:
+            average[...] = parameter.data
+        else:
+            average += mu * (parameter.data - average)
+        lr, decay = group["lr"], group["lambd"]
+        state["eta"] = float(number(lr / (1 + decay * lr * step) ** group["alpha"]))
+        state["mu"] = float(number(1 / max(1, step - group["t0"])))
+
+
+class Rprop(Rule):
+    """Resilient propagation: p ← p − Δ · sign g, with a step size Δ of each entry's own.
+
+    Where g keeps its sign Δ grows by η⁺, where it changes Δ shrinks by η⁻ and the entry stays for this step; Δ begins
+    at lr and is kept within step_sizes. For whole batches: from mini-batch to mini-batch signs change by chance.
+
+    params: None for a recipe, else parameters or groups of them. etas: (η⁻, η⁺), 0 < η⁻ < 1 < η⁺. step_sizes: the
+    smallest and the largest Δ. maximize: climbs.
+    Source: Riedmiller, Braun, "A direct adaptive method for faster backpropagation learning", 1993.
+
+    >>> import numpy as np, maillon
+    >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
+    >>> maillon.optim.Rprop([p], lr=0.25).step(); p.data
+    array([0.75])
+    """
+
+    def __init__(
+        self,
+        params: Any = None,
+        lr: float = 1e-2,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50),
+        *,
+        maximize: bool = False,
+        **ways: Any,
+    ) -> None:
+        refuse_ways("Rprop", ways)
+        super().__init__(params, lr=lr, etas=etas, step_sizes=step_sizes, maximize=maximize)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        shrink, grow = options["etas"]
+        if not 0 < shrink < 1 < grow:
+            raise ValueError(f"Rprop: expected etas to be (η⁻, η⁺) with 0 < η⁻ < 1 < η⁺, got {options['etas']!r}.")
+
+    def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
+        grad = -grad if group["maximize"] else grad
+        if not state:
+            state |= {"step": 0, "prev": np.zeros_like(grad), "step_size": np.full_like(grad, group["lr"])}
+        counted(state)
+        (shrink, grow), size = group["etas"], state["step_size"]
+        agreement = grad * state["prev"]
+        size *= np.where(agreement > 0, grow, np.where(agreement < 0, shrink, 1)).astype(size.dtype)
+        np.clip(size, *group["step_sizes"], out=size)
+        grad = np.where(agreement < 0, 0, grad).astype(grad.dtype)
+        parameter.data -= np.sign(grad) * size
+        state["prev"] = grad
+
+
+class Lion(Rule):
+    """Lion: p ← p − lr (sign(β₁ m + (1 − β₁) g) + λ p), then m ← β₂ m + (1 − β₂) g.
+
+    Every entry moves by lr: rates are 3 to 10 times smaller than Adam's, weight decays as much larger.
+
+    params: None for a recipe, else parameters or groups of them. lr ≥ 0. betas: (β₁, β₂) in [0, 1). weight_decay
+    λ ≥ 0, decoupled from the gradient. maximize: climbs. Not in PyTorch.
+    Source: Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023, algorithm 2.
+
+    >>> import numpy as np, maillon
+    >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
+    >>> maillon.optim.Lion([p], lr=0.1).step(); p.data
     array([0.9])
     """
 
     def __init__(
         self,
         params: Any = None,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
+        lr: float = 1e-4,
+        betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0,
-        amsgrad: bool = False,
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize
-        )
+        super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay, maximize=maximize)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
-        if len(options["betas"]) != 2:
-            raise ValueError(f"Adam: expected betas to be two numbers, got {options['betas']!r}.")
-        for place, beta in enumerate(options["betas"]):
-            require_number("Adam", f"betas[{place}]", beta, below=1)
-        require_number("Adam", "eps", options["eps"])
+        require_betas("Lion", options["betas"])
 
     def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
-        if group["maximize"]:
-            grad = -grad
-        if decay := group["weight_decay"]:
-            grad = grad + decay * parameter.data
-        if not state:
-            state |= {"step": 0, "exp_avg": np.zeros_like(grad), "exp_avg_sq": np.zeros_like(grad)}
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = np.zeros_like(grad)
+        grad = -grad if group["maximize"] else grad
+        mean = state.setdefault("exp_avg", np.zeros_like(grad))
         beta1, beta2 = group["betas"]
-        state["step"] = step = int(state["step"]) + 1
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        mean *= beta1
-        mean += (1 - beta1) * grad
-        square *= beta2
-        square += (1 - beta2) * (grad * grad)
-        if group["amsgrad"]:
-            square = np.maximum(state["max_exp_avg_sq"], square, out=state["max_exp_avg_sq"])
-        root = np.sqrt(square)
-        root /= math.sqrt(1 - beta2**step)
-        root += group["eps"]
-        parameter.data -= (group["lr"] / (1 - beta1**step)) * mean / root
+        step = np.sign(beta1 * mean + (1 - beta1) * grad)
+        if decay := group["weight_decay"]:
+            step = step + decay * parameter.data
+        parameter.data -= group["lr"] * step
+        mean *= beta2
+        mean += (1 - beta2) * grad

@@ -1,6 +1,7 @@
 """Training: the loop you read, the loop you use, and what comes of it."""
 
 from maillon.train import metrics
+from maillon.train.averaging import ExponentialMovingAverage
 from maillon.train.callbacks import Callback, EarlyStopping, State
 from maillon.train.fit import fit
 from maillon.train.history import History
@@ -18,6 +19,7 @@ from maillon.train.predict import evaluate, predict
 __all__ = [
     "Callback",
     "EarlyStopping",
+    "ExponentialMovingAverage",
     "History",
     "State",
     "accuracy",

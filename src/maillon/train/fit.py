@@ -34,6 +34,7 @@ def fit(
     sample_weight: Any = None,
     clip_grad_norm: float | None = None,
     clip_grad_value: float | None = None,
+    accumulate: int | None = None,
     generator: Generator | None = None,
     engine: str = "auto",
     progress: bool | None = None,
@@ -42,7 +43,8 @@ def fit(
 
     x, y: arrays, lists, DataFrames or tensors with n rows each; a tuple or dict of them for a network of several
     inputs, called as network(*x) or network(**x). Or x is an iterable of mini-batches (x, y) or (x, y, weight), gone
-    through once for each epoch, and y is left out; batch_size and shuffle then say nothing.
+    through once for each epoch, and y is left out; batch_size and shuffle then say nothing. A loss of several
+    predictions takes a network of as many outputs; one without a target (TripletMarginLoss) takes arrays x alone.
     rule: a number (the rate of plain SGD), a recipe, a bound rule, or the Optim to continue; None is Adam().
     batch_size: rows a step, ≥ 1; the last mini-batch of an epoch may be short. epochs: ≥ 0. shuffle: a new order for
     each epoch, one `generator.randperm(n)`.
@@ -55,6 +57,8 @@ def fit(
     sample_weight: n factors ≥ 0 on the samples' losses; a mean still divides by their unweighted number.
     clip_grad_norm: in each step the gradients are scaled down together to at most this norm; or clip_grad_value: each
     of their entries is brought into [−value, value]. Both > 0. An Optim given has its own.
+    accumulate: the parameters move once in so many steps, as if mini-batches were so many times as large; what is left
+    over moves them at the end of the epoch. None is 1. An Optim given has its own.
     generator: where the order, and what links such as Dropout draw, come from; None is the global one.
     engine: "auto" runs whole epochs in the compiled core where that is installed and knows every link, the loss and
     the rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
@@ -73,25 +77,20 @@ def fit(
     """
     batch_size = checks.whole_number("fit", "batch_size", batch_size, 1)
     epochs = checks.whole_number("fit", "epochs", epochs, 0)
-    optim, x, y = _learner_and_data(network, loss, x, y, rule, clip_grad_norm, clip_grad_value)
-    hooks = Hooks(callbacks)
+    optim, x, y = _learner_and_data(
+        network, loss, x, y, rule, clip_grad_norm=clip_grad_norm, clip_grad_value=clip_grad_value, accumulate=accumulate
+    )
     chosen = named_metrics("fit", metrics, optim.loss)
     _require_function(schedule)
-    batches: ArrayBatches | GivenBatches
-    if y is None:
-        batches = _given_batches(x, optim, epochs, sample_weight, validation_split)
-        validation = _validation(optim, validation_data)
-    else:
-        data = opened("fit", optim, x, y, sample_weight)
-        data, validation = _held_out(optim, data, validation_data, validation_split)
-        batches = ArrayBatches(data, batch_size, shuffle)
+    given = (sample_weight, validation_data, validation_split)
+    batches, validation = _batches(optim, x, y, *given, epochs=epochs, batch_size=batch_size, shuffle=shuffle)
     training = Training(
         optim,
         batches,
         epochs,
         validation=validation,
         metrics=chosen,
-        hooks=hooks,
+        hooks=Hooks(callbacks),
         schedule=schedule,
         progress=wanted(progress),
         engine=engine,
@@ -100,15 +99,13 @@ def fit(
         return training.run()
 
 
-def _learner_and_data(
-    network: Any, loss: Any, x: Any, y: Any, rule: Any, clip_norm: float | None, clip_value: float | None
-) -> tuple[Optim, Any, Any]:
-    """The Optim to train and its data, of either way to call `fit`."""
-    clipping = {"clip_grad_norm": clip_norm, "clip_grad_value": clip_value}
-    beside = [f"{name}={value!r}" for name, value in clipping.items() if value is not None]
+def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **options: Any) -> tuple[Optim, Any, Any]:
+    """The Optim to train and its data, of either way to call `fit`; options: of the Optim, None where not given."""
+    options = {name: value for name, value in options.items() if value is not None}
+    beside = [f"{name}={value!r}" for name, value in options.items()]
     if beside and (isinstance(network, Optim) or isinstance(rule, Optim)):
         raise TypeError(
-            f"fit: an Optim clips by its own attributes, got {beside[0]} beside it. Give it to the Optim: "
+            f"fit: an Optim has its own attributes, got {beside[0]} beside it. Give it to the Optim: "
             f"Optim(network, loss, rule, {beside[0]})."
         )
     if isinstance(network, Optim):
@@ -127,7 +124,7 @@ def _learner_and_data(
             )
         optim = rule
     else:
-        optim = Optim(network, loss, Adam() if rule is None else rule, **clipping)
+        optim = Optim(network, loss, Adam() if rule is None else rule, **options)
     if x is None:
         raise TypeError("fit: expected data in x, got none. Call fit(network, loss, x, y, …) or fit(optim, x, y, …).")
     return optim, x, y
@@ -136,6 +133,25 @@ def _learner_and_data(
 def _require_function(schedule: Any) -> None:
     if schedule is not None and not callable(schedule):
         raise TypeError(f"fit: expected schedule to be a function of the epoch, got {schedule!r}.")
+
+
+def _batches(
+    optim: Optim,
+    x: Any,
+    y: Any,
+    weight: Any,
+    held_out: Any,
+    split: float,
+    *,
+    epochs: int,
+    batch_size: int,
+    shuffle: bool,
+) -> tuple[ArrayBatches | GivenBatches, Data | None]:
+    """What to learn from, in mini-batches, and what to validate with."""
+    if y is None and optim.loss.targets:
+        return _given_batches(x, optim, epochs, weight, split), _validation(optim, held_out)
+    data, validation = _held_out(optim, opened("fit", optim, x, y, weight), held_out, split)
+    return ArrayBatches(data, batch_size, shuffle), validation
 
 
 def _given_batches(x: Any, optim: Optim, epochs: int, sample_weight: Any, validation_split: float) -> GivenBatches:
@@ -148,7 +164,7 @@ def _given_batches(x: Any, optim: Optim, epochs: int, sample_weight: Any, valida
         raise ValueError("fit: with mini-batches given, weights belong into them: (x, y, sample_weight).")
     if validation_split:
         raise ValueError("fit: mini-batches given cannot be split. Pass validation_data=(x, y).")
-    return GivenBatches("fit", x, optim.loss, optim.network.dtype, epochs)
+    return GivenBatches("fit", x, optim.loss, optim.network, epochs)
 
 
 def _held_out(optim: Optim, data: Data, given: Any, split: float) -> tuple[Data, Data | None]:

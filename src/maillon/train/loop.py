@@ -48,5 +48,6 @@ def sgd(
             for start in range(0, data.rows, batch_size):
                 batch = data.take(order[start : start + batch_size])
                 epoch_loss.add(optim.learn(batch.x, batch.y))
+            optim.flush()
             losses.append(epoch_loss.value)
     return losses

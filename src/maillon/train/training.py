@@ -145,13 +145,14 @@ class Training:
                 if watched:
                     self._watch(before, batch, loss, (x, y), running)
                 if interrupt.requested or state.stopping:
-                    return batch == self.batches.steps
+                    break
+            self.optim.flush()
         except NonFiniteLossError as error:
             error.epoch, error.batch, error.history = state.epoch, batch + 1, self.history
             raise
         finally:
             state.batch, state.step = batch, before + batch
-        return True
+        return batch == self.batches.steps or not (interrupt.requested or state.stopping)
 
     def _watch(self, before: int, batch: int, loss: float, data: tuple[Any, Any], running: RunningMetrics) -> None:
         """What the metrics, the callbacks and the bar want of each step."""

@@ -1,0 +1,180 @@
+"""Rules that divide the gradient by the root of its squares so far: Adagrad, RMSprop, Adadelta."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from maillon.nn import Parameter
+from maillon.optim.rule import Group, Rule, counted, descended, refuse_ways, require_number
+from maillon.typing import Array
+
+
+class Adagrad(Rule):
+    """Adagrad: s ← s + g², p ← p − lr / (1 + (t − 1) η) · g / (√s + ε).
+
+    params: None for a recipe, else parameters or groups of them. lr ≥ 0; lr_decay η ≥ 0. weight_decay λ ≥ 0:
+    g ← g + λ p first. initial_accumulator_value ≥ 0: where s begins. eps ε ≥ 0. maximize: climbs.
+    Source: Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011.
+
+    >>> import numpy as np, maillon
+    >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
+    >>> maillon.optim.Adagrad([p], lr=0.1).step(); p.data.round(6)
+    array([0.9])
+    """
+
+    def __init__(
+        self,
+        params: Any = None,
+        lr: float = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        **ways: Any,
+    ) -> None:
+        refuse_ways("Adagrad", {"foreach": foreach, **ways})
+        super().__init__(
+            params,
+            lr=lr,
+            lr_decay=lr_decay,
+            weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value,
+            eps=eps,
+            maximize=maximize,
+        )
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        for name in ("lr_decay", "initial_accumulator_value", "eps"):
+            require_number("Adagrad", name, options[name])
+
+    def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
+        grad = descended(parameter, grad, group)
+        if not state:
+            state |= {"step": 0, "sum": np.full_like(grad, group["initial_accumulator_value"])}
+        step, total = counted(state), state["sum"]
+        total += grad * grad
+        rate = group["lr"] / (1 + (step - 1) * group["lr_decay"])
+        parameter.data -= rate * grad / (np.sqrt(total) + group["eps"])
+
+
+class RMSprop(Rule):
+    """RMSprop: v ← α v + (1 − α) g², p ← p − lr · g / (√v + ε).
+
+    centered: the running mean ḡ ← α ḡ + (1 − α) g is taken out, √(v − ḡ²). With momentum μ, b ← μ b + g / (√v + ε)
+    and p ← p − lr · b.
+
+    params: None for a recipe, else parameters or groups of them. lr ≥ 0. alpha α ≥ 0. eps ε ≥ 0. weight_decay λ ≥ 0:
+    g ← g + λ p first. momentum μ ≥ 0. maximize: climbs.
+    Source: Tieleman, Hinton, "Lecture 6.5: RMSProp", 2012; Graves, "Generating Sequences With Recurrent Neural
+    Networks", 2013 for the centered form.
+
+    >>> import numpy as np, maillon
+    >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
+    >>> maillon.optim.RMSprop([p], lr=0.01).step(); p.data.round(6)
+    array([0.9])
+    """
+
+    def __init__(
+        self,
+        params: Any = None,
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        **ways: Any,
+    ) -> None:
+        refuse_ways("RMSprop", {"capturable": capturable, "foreach": foreach, **ways})
+        super().__init__(
+            params,
+            lr=lr,
+            alpha=alpha,
+            eps=eps,
+            weight_decay=weight_decay,
+            momentum=momentum,
+            centered=centered,
+            maximize=maximize,
+        )
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        for name in ("alpha", "eps", "momentum"):
+            require_number("RMSprop", name, options[name])
+
+    def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
+        grad = descended(parameter, grad, group)
+        counted(state)
+        alpha, momentum = group["alpha"], group["momentum"]
+        square = state.setdefault("square_avg", np.zeros_like(grad))
+        square *= alpha
+        square += (1 - alpha) * (grad * grad)
+        if group["centered"]:
+            mean = state.setdefault("grad_avg", np.zeros_like(grad))
+            mean += (1 - alpha) * (grad - mean)
+            square = square - mean * mean
+        root = np.sqrt(square)
+        root += group["eps"]
+        move = grad / root
+        if momentum > 0:
+            velocity = state.setdefault("momentum_buffer", np.zeros_like(grad))
+            velocity *= momentum
+            velocity += move
+            move = velocity
+        parameter.data -= group["lr"] * move
+
+
+class Adadelta(Rule):
+    """Adadelta: v ← ρ v + (1 − ρ) g², Δ = g √(u + ε) / √(v + ε), p ← p − lr Δ, u ← ρ u + (1 − ρ) Δ².
+
+    The steps have the parameter's unit: the rate can stay 1.
+
+    params: None for a recipe, else parameters or groups of them. lr ≥ 0. rho ρ in [0, 1]. eps ε ≥ 0. weight_decay
+    λ ≥ 0: g ← g + λ p first. maximize: climbs.
+    Source: Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, algorithm 1.
+
+    >>> import numpy as np, maillon
+    >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
+    >>> maillon.optim.Adadelta([p], rho=0.0, eps=0.25).step(); p.data.round(4)
+    array([0.6464])
+    """
+
+    def __init__(
+        self,
+        params: Any = None,
+        lr: float = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        **ways: Any,
+    ) -> None:
+        refuse_ways("Adadelta", {"foreach": foreach, **ways})
+        super().__init__(params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay, maximize=maximize)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        require_number("Adadelta", "eps", options["eps"])
+        require_number("Adadelta", "rho", options["rho"])
+        if options["rho"] > 1:
+            raise ValueError(f"Adadelta: expected rho to be a number in [0, 1], got {options['rho']!r}.")
+
+    def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
+        grad = descended(parameter, grad, group)
+        if not state:
+            state |= {"step": 0, "square_avg": np.zeros_like(grad), "acc_delta": np.zeros_like(grad)}
+        counted(state)
+        rho, eps, square, moved = group["rho"], group["eps"], state["square_avg"], state["acc_delta"]
+        square *= rho
+        square += (1 - rho) * (grad * grad)
+        move = np.sqrt(moved + eps) / np.sqrt(square + eps) * grad
+        moved *= rho
+        moved += (1 - rho) * (move * move)
+        parameter.data -= group["lr"] * move

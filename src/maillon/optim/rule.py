@@ -1,0 +1,246 @@
+"""Rule: how a gradient moves a parameter, and what all rules do alike."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from maillon.nn import Module, Parameter, errors
+from maillon.typing import Array
+
+Group = dict[str, Any]
+Closure = Callable[[], Any]
+
+
+class Rule:
+    """A recipe, or a recipe bound to parameters.
+
+    ``SGD(lr=0.1)`` is a recipe: options without state, to use as often as one likes. ``SGD(parameters, lr=0.1)``,
+    or ``recipe.bind(parameters)``, is bound: it has `step()`, `param_groups` and its own state. Parameters may be
+    given in groups, ``[{"params": …, "lr": …}, …]``, whose options override the rule's.
+
+    A rule of your own gives its options to ``super().__init__`` and defines `update`.
+    """
+
+    needs_closure: bool = False
+    """Whether `step` evaluates the loss several times, and must be given a closure."""
+
+    like_parameters: bool = True
+    """Whether the arrays of a parameter's state have its shape."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        options = {name: _plain(value) for name, value in options.items()}
+        self._check(options)
+        self.defaults = options
+        self.param_groups: list[Group] = []
+        self.state: dict[Parameter, dict[str, Any]] = {}
+        self.bound = params is not None
+        if self.bound:
+            for group in self._groups(params):
+                self.add_param_group(group)
+
+    # What a rule defines
+
+    def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
+        """Move `parameter.data`, in place; `state` is this parameter's own, empty at first."""
+        raise NotImplementedError(f"{type(self).__name__} has no update()")
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise for options that make no sense."""
+
+    # What every rule does
+
+    def bind(self, params: Any) -> Self:
+        """This recipe's options, bound to parameters (or groups of them): a rule with a state of its own."""
+        return type(self)(params, **self.defaults)
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Move every parameter that has a gradient.
+
+        closure: computes the loss and the gradients first; its value is returned, as in PyTorch.
+        """
+        self._require_bound("step")
+        loss = None if closure is None else closure()
+        state = self.state
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                grad = parameter.grad
+                if grad is not None and parameter.requires_grad:
+                    self.update(parameter, grad, group, state.setdefault(parameter, {}))
+        return loss
+
+    def zero_grad(self) -> None:
+        """Set every gradient to None."""
+        self._require_bound("zero_grad")
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def add_param_group(self, group: Group) -> None:
+        """Take more parameters, with options of their own or else the rule's."""
+        name = type(self).__name__
+        params = group.get("params")
+        if params is None:
+            raise ValueError(f"{name}: expected a group with a key 'params', got keys {sorted(group)}.")
+        listed = [params] if isinstance(params, Parameter) else list(params)
+        for parameter in listed:
+            if not isinstance(parameter, Parameter):
+                raise TypeError(f"{name}: expected Parameters, got {type(parameter).__name__}. {_WAY_OUT}")
+        taken = {id(parameter) for known in self.param_groups for parameter in known["params"]}
+        if any(id(parameter) in taken for parameter in listed):
+            raise ValueError(f"{name}: a parameter stands in more than one group. Give each to one group.")
+        if unknown := group.keys() - self.defaults.keys() - {"params"}:
+            known = ", ".join(self.defaults)
+            raise ValueError(f"{name}: unknown options {sorted(unknown)} in a group; there are {known}.")
+        options = {**self.defaults, **{key: value for key, value in group.items() if key != "params"}}
+        self._check(options)
+        unique = list({id(parameter): parameter for parameter in listed}.values())
+        self.param_groups.append({"params": unique, **options})
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and options as plain values: parameters are numbered in the order of the groups, as in PyTorch."""
+        self._require_bound("state_dict")
+        numbers = self._numbers()
+        state = {
+            numbers[parameter]: {key: _copied(value) for key, value in own.items()}
+            for parameter, own in self.state.items()
+            if own
+        }
+        groups = [
+            {**group, "params": [numbers[parameter] for parameter in group["params"]]} for group in self.param_groups
+        ]
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` of a like rule gave; ValueError, with nothing changed, when it does not fit."""
+        self._require_bound("load_state_dict")
+        name = type(self).__name__
+        sizes = [len(group["params"]) for group in self.param_groups]
+        given = [len(group["params"]) for group in state["param_groups"]]
+        if sizes != given:
+            raise ValueError(f"{name}.load_state_dict: expected groups of {sizes} parameters, got {given}.")
+        parameters = list(self._numbers())
+        # the state's numbers, in the order of its groups, stand for our parameters in the order of ours
+        order = [number for group in state["param_groups"] for number in group["params"]]
+        loaded: dict[Parameter, dict[str, Any]] = {}
+        for number, parameter in zip(order, parameters, strict=True):
+            own = {key: _loaded(value, parameter) for key, value in state["state"].get(number, {}).items()}
+            for key, value in own.items():
+                if self.like_parameters and isinstance(value, np.ndarray) and value.shape != parameter.shape:
+                    raise ValueError(
+                        f"{name}.load_state_dict: expected {key} of parameter {number} to have shape "
+                        f"{parameter.shape}, got {value.shape}."
+                    )
+            loaded[parameter] = own
+        for group in state["param_groups"]:
+            self._check({**self.defaults, **group})
+        for group, other in zip(self.param_groups, state["param_groups"], strict=True):
+            group.update({key: value for key, value in other.items() if key in self.defaults})
+        self.state = loaded
+
+    def _groups(self, params: Any) -> list[Group]:
+        name = type(self).__name__
+        if isinstance(params, Module):
+            raise TypeError(f"{name}: expected parameters, got a network. {_WAY_OUT}")
+        if isinstance(params, int | float):
+            raise TypeError(f"{name}: expected parameters, got {params!r}. Name the rate: {name}(lr={params!r}).")
+        if isinstance(params, Parameter) or not isinstance(params, Iterable):
+            raise TypeError(f"{name}: expected several parameters, got {type(params).__name__}. {_WAY_OUT}")
+        listed = list(params)
+        if not listed:
+            raise ValueError(f"{name}: expected parameters, got none. The network has nothing to learn.")
+        if all(isinstance(entry, dict) for entry in listed):
+            return listed
+        # PyTorch takes (name, parameter) pairs too: what named_parameters() gives
+        return [{"params": [entry[1] if isinstance(entry, tuple) else entry for entry in listed]}]
+
+    def _numbers(self) -> dict[Parameter, int]:
+        listed = [parameter for group in self.param_groups for parameter in group["params"]]
+        return {parameter: number for number, parameter in enumerate(listed)}
+
+    def _require_bound(self, method: str) -> None:
+        if not self.bound:
+            raise RuntimeError(
+                f"{self!r} is a recipe without parameters: .{method}() needs a bound rule. "
+                f"Bind it: rule = {self!r}.bind(network.parameters())."
+            )
+
+    def _check(self, options: Mapping[str, Any]) -> None:
+        name = type(self).__name__
+        for key in ("lr", "weight_decay"):
+            if key in options:
+                require_number(name, key, options[key])
+        self.check_options(options)
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{key}={value!r}" for key, value in self.defaults.items())
+        count = sum(len(group["params"]) for group in self.param_groups)
+        return f"{type(self).__name__}({f'<{count} parameters>, ' if self.bound else ''}{options})"
+
+
+_WAY_OUT = "Give network.parameters(), or leave it out for a recipe."
+
+
+def require_number(rule: str, name: str, value: Any, below: float = math.inf) -> None:
+    """ValueError unless 0 ≤ value < below."""
+    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not real or not 0 <= value < below:
+        limit = f"in [0, {below:g})" if below < math.inf else "≥ 0 and finite"
+        raise ValueError(f"{rule}: expected {name} to be a number {limit}, got {value!r}.")
+
+
+def require_betas(rule: str, betas: Any) -> None:
+    """ValueError unless betas are two numbers in [0, 1)."""
+    if not isinstance(betas, tuple | list) or len(betas) != 2:
+        raise ValueError(f"{rule}: expected betas to be two numbers, got {betas!r}.")
+    for place, beta in enumerate(betas):
+        require_number(rule, f"betas[{place}]", beta, below=1)
+
+
+def refuse_ways(rule: str, ways: Mapping[str, Any]) -> None:
+    """Take PyTorch's words for *how* a step is computed where they ask for nothing, and refuse them elsewhere."""
+    if unknown := ways.keys() - _WAYS.keys():
+        raise TypeError(f"{rule}: unknown options {sorted(unknown)}.")
+    errors.refuse(rule, **{name: (value or None, None, _WAYS[name]) for name, value in ways.items()})
+
+
+_WAYS = dict.fromkeys(("foreach", "fused", "capturable"), "it chooses among PyTorch's kernels. Leave it out.")
+_WAYS["differentiable"] = "a step has no derivative here. Leave it out."
+
+
+def descended(parameter: Parameter, grad: Array, group: Group) -> Array:
+    """The gradient to descend: g, or −g where the group climbs, plus λ p."""
+    if group["maximize"]:
+        grad = -grad
+    if decay := group["weight_decay"]:
+        grad = grad + decay * parameter.data
+    return grad
+
+
+def counted(state: dict[str, Any]) -> int:
+    """This step's number, from 1, which the state keeps."""
+    state["step"] = step = int(state.get("step", 0)) + 1
+    return step
+
+
+def _plain(value: Any) -> Any:
+    """A number, where an array or a tensor of one is given."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+
+
+def _loaded(value: Any, parameter: Parameter) -> Any:
+    """A copy in the parameter's dtype; a tensor (PyTorch's counts are tensors too) as an array or a number."""
+    if isinstance(value, list):
+        return [_loaded(part, parameter) for part in value]
+    if hasattr(value, "detach"):
+        value = np.asarray(value.detach())
+    if isinstance(value, np.ndarray):
+        return value.astype(parameter.dtype) if value.ndim or not parameter.data.ndim else value.item()
+    return value
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copied(part) for part in value]
+    return value.copy() if isinstance(value, np.ndarray) else value
