@@ -5,13 +5,16 @@ from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax
 from maillon.nn.adaptive import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d
 from maillon.nn.attention import MultiheadAttention
 from maillon.nn.batchnorm import BatchNorm1d, BatchNorm2d, InstanceNorm1d, InstanceNorm2d
+from maillon.nn.bilinear import Bilinear
 from maillon.nn.cells import GRUCell, LSTMCell, RNNCell
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
 from maillon.nn.convolution import Conv1d, Conv2d
 from maillon.nn.convolution_transpose import ConvTranspose1d, ConvTranspose2d
+from maillon.nn.distance import CosineSimilarity, PairwiseDistance
 from maillon.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlphaDropout
 from maillon.nn.dtypes import get_default_dtype, set_default_dtype
+from maillon.nn.embedding import Embedding
 from maillon.nn.errors import (
     LinkDtypeError,
     LinkError,
@@ -70,6 +73,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Bilinear",
     "CircularPad1d",
     "CircularPad2d",
     "Concat",
@@ -79,10 +83,12 @@ __all__ = [
     "Conv2d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
+    "Embedding",
     "EveryStep",
     "FeatureAlphaDropout",
     "Flatten",
@@ -126,6 +132,7 @@ __all__ = [
     "Multiply",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parallel",
     "Parameter",
     "PoissonNLLLoss",
