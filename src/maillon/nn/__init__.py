@@ -9,6 +9,7 @@ from maillon.nn.convolution import Conv1d, Conv2d
 from maillon.nn.convolution_transpose import ConvTranspose1d, ConvTranspose2d
 from maillon.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlphaDropout
 from maillon.nn.dtypes import get_default_dtype, set_default_dtype
+from maillon.nn.embedding_losses import CosineEmbeddingLoss, TripletMarginLoss
 from maillon.nn.errors import (
     LinkDtypeError,
     LinkError,
@@ -24,6 +25,14 @@ from maillon.nn.joining import Add, Concat, Multiply, Parallel, Residual
 from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
 from maillon.nn.losses import BCELoss, BCEWithLogitsLoss, HalfMSELoss, L1Loss, MSELoss
+from maillon.nn.margins import (
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    SoftMarginLoss,
+)
 from maillon.nn.module import Module, Parameter, no_grad
 from maillon.nn.normalization import GroupNorm, LayerNorm, RMSNorm
 from maillon.nn.padding import (
@@ -62,6 +71,7 @@ __all__ = [
     "Conv2d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
@@ -77,6 +87,7 @@ __all__ = [
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
     "KLDivLoss",
@@ -93,8 +104,12 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "MarginRankingLoss",
     "Mish",
     "Module",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
     "MultiheadAttention",
     "Multiply",
     "NLLLoss",
@@ -115,6 +130,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softmax2d",
     "Softmin",
@@ -125,6 +141,7 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TripletMarginLoss",
     "Unfold",
     "ZeroPad1d",
     "ZeroPad2d",

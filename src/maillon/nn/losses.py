@@ -72,8 +72,8 @@ class L1Loss(Loss):
         return sign * grad_elements
 
 
-class _BinaryLoss(Loss):
-    """What the two binary cross-entropies share: a weight that rescales each element."""
+class RescaledLoss(Loss):
+    """What the binary cross-entropies share: a weight that rescales each element; not exported."""
 
     def __init__(
         self, weight: Any = None, size_average: None = None, reduce: None = None, reduction: str = "mean"
@@ -102,7 +102,7 @@ class _BinaryLoss(Loss):
     weight: Array | None
 
 
-class BCELoss(_BinaryLoss):
+class BCELoss(RescaledLoss):
     """Binary cross-entropy of probabilities: l = −w (y log p + (1 − y) log(1 − p)), dp = w (p − y) / (p (1 − p)) dl.
 
     prediction p in [0, 1] (what a Sigmoid puts out), target y in [0, 1]: any shape, the same.
@@ -132,7 +132,7 @@ class BCELoss(_BinaryLoss):
         return weight * slope * grad_elements
 
 
-class BCEWithLogitsLoss(_BinaryLoss):
+class BCEWithLogitsLoss(RescaledLoss):
     """Binary cross-entropy of logits: l = w ((1 − y) x + (1 + (c − 1) y) log(1 + e⁻ˣ)), p = 1 / (1 + e⁻ˣ).
 
     Derivative: dx = w ((1 − y) p − c y (1 − p)) dl; with c = 1 that is w (p − y) dl.
