@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from naive import more_losses as naive
 
-from catalogue.rows import NOT_YET, REDUCTIONS, Draw, distribution, given, labels, normal, unit
+from catalogue.rows import NOT_YET, REDUCTIONS, Draw, constant, distribution, given, labels, normal, unit
 from catalogue.rows import loss as basic_loss
 
 
@@ -36,6 +36,10 @@ PAIRS = (normal(5, 3), normal(5, 3), signs(5))
 TO_LABELS = (normal(5, 3), labels(3, 5))
 TO_LISTS = (normal(5, 4), given([1, -1, 3, 0], [0, 2, -1, -1], [-1, 0, 0, 0], [3, 2, 1, 0], [2, 2, 0, -1]))
 TRIPLET = (normal(5, 3), normal(5, 3), normal(5, 3))
+STEPS = log_of(distribution(2, 5, 3, 3))
+PADDED = (STEPS, given([1, 2], [2, 2], [1, 0]), given(5, 4, 3), given(2, 2, 1))
+JOINED = (STEPS, given(1, 2, 2, 2, 1), given(5, 5, 5), given(2, 2, 1))
+CTC_WRONG = ((*PADDED[:3], given(2, 2)), (STEPS, given([1, 2], [2, 2]), *PADDED[2:]), (normal(5), *PADDED[1:]))
 
 # fmt: off
 LOSSES = [
@@ -91,5 +95,13 @@ LOSSES = [
     loss("TripletMarginLoss", {"p": 1, "margin": 2.0, "swap": True}, TRIPLET, naive.triplet),
     loss("TripletMarginLoss", {"p": 2.5, "margin": 3.0, "eps": 0.1}, (*TRIPLET, unit(5)), naive.triplet),
     loss("TripletMarginLoss", {"p": math.inf, "margin": 4.0}, TRIPLET, naive.triplet),
+
+    *(loss("CTCLoss", options, PADDED, naive.ctc, batched=False, wrong=CTC_WRONG, logits=False)
+      for options in REDUCTIONS),
+    loss("CTCLoss", {"blank": 2, "zero_infinity": True}, (STEPS, given(1, 0, 0, 0, 1), given(5, 4, 1), given(2, 1, 2)),
+         naive.ctc, batched=False),
+    loss("CTCLoss", {"reduction": "sum"}, (*JOINED, unit(3)), naive.ctc, batched=False),
+    loss("CTCLoss", {}, (log_of(distribution(1, 6, 3)), given(2, 2, 1), constant((6,)), constant((3,))), naive.ctc,
+         batched=False),
 ]
 # fmt: on

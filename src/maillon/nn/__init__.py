@@ -7,6 +7,7 @@ from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
 from maillon.nn.convolution import Conv1d, Conv2d
 from maillon.nn.convolution_transpose import ConvTranspose1d, ConvTranspose2d
+from maillon.nn.ctc import CTCLoss
 from maillon.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlphaDropout
 from maillon.nn.dtypes import get_default_dtype, set_default_dtype
 from maillon.nn.embedding_losses import CosineEmbeddingLoss, TripletMarginLoss
@@ -24,12 +25,11 @@ from maillon.nn.graph import Graph
 from maillon.nn.joining import Add, Concat, Multiply, Parallel, Residual
 from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
-from maillon.nn.losses import BCELoss, BCEWithLogitsLoss, HalfMSELoss, L1Loss, MSELoss
+from maillon.nn.losses import BCELoss, BCEWithLogitsLoss, HalfMSELoss, L1Loss, MSELoss, MultiLabelSoftMarginLoss
 from maillon.nn.margins import (
     HingeEmbeddingLoss,
     MarginRankingLoss,
     MultiLabelMarginLoss,
-    MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     SoftMarginLoss,
 )
@@ -62,6 +62,7 @@ __all__ = [
     "AlphaDropout",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
     "CircularPad1d",
     "CircularPad2d",
     "Concat",

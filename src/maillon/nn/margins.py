@@ -8,7 +8,6 @@ from maillon.nn import arguments, errors
 from maillon.nn.activations import sigmoid
 from maillon.nn.classification import check_range
 from maillon.nn.loss import Loss, weight_array
-from maillon.nn.losses import RescaledLoss
 from maillon.typing import Array
 
 
@@ -225,41 +224,6 @@ class MultiLabelMarginLoss(Loss):
         hits = (short > 0) / prediction.dtype.type(classes)
         slope = hits.sum(axis=-2) - (named * hits.sum(axis=-1, keepdims=True)).sum(axis=-2)
         return short.sum(axis=(-2, -1)) / classes, (slope,)
-
-    def elements_backward(self, grad_elements: Array, slope: Array) -> Array:
-        return slope * grad_elements[..., None]
-
-
-class MultiLabelSoftMarginLoss(RescaledLoss):
-    """Binary cross-entropy of the logits of C labels: l = −1 / C Σ_c w_c (y_c log p_c + (1 − y_c) log(1 − p_c)).
-
-    p = 1 / (1 + e⁻ˣ). Derivative: dx_c = w_c / C (p_c − y_c) dl.
-
-    prediction x: logits of any size, (C), (N, C) or (*, C); target y in [0, 1]: that shape, real or integer.
-    weight w: one number a label, or whatever broadcasts. reduction: 'mean' (over the samples), 'sum' or 'none'.
-    Errors: LinkShapeError when the shapes differ.
-
-    >>> import numpy as np, maillon
-    >>> loss = maillon.MultiLabelSoftMarginLoss()
-    >>> float(loss(np.array([[-1e4, 1e4]]), np.array([[1, 1]])))
-    5000.0
-    >>> loss.backward()
-    array([[-0.5,  0. ]])
-    """
-
-    takes_integers = True
-
-    def check(self, prediction: Array, target: Array) -> None:
-        super().check(prediction, target)
-        if not prediction.ndim:
-            raise errors.wrong_shape(self, "prediction", "(*, C)", (), "Give one score a label.")
-
-    def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
-        weight = self._scaled(self.weight, prediction, "weight")
-        classes = prediction.dtype.type(prediction.shape[-1])
-        softplus = np.logaddexp(0, prediction)
-        value = weight * (softplus - target * prediction)
-        return value.sum(axis=-1) / classes, (weight * (sigmoid(prediction) - target) / classes,)
 
     def elements_backward(self, grad_elements: Array, slope: Array) -> Array:
         return slope * grad_elements[..., None]
