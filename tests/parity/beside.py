@@ -72,7 +72,9 @@ def as_tensor(torch: ModuleType, array: Array) -> Any:
 
 
 def as_tensors(torch: ModuleType, value: Any) -> Any:
-    """Every array as a tensor."""
+    """Every array as a tensor, every case as PyTorch's link."""
+    if isinstance(value, Case):
+        return theirs_of(torch, value)
     if isinstance(value, tuple):
         return tuple(as_tensors(torch, part) for part in value)
     return as_tensor(torch, value) if isinstance(value, np.ndarray | np.generic) else value
@@ -87,13 +89,25 @@ def assert_close(ours: Any, theirs: Any, tolerance: float, what: str = "") -> No
     np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance * size, err_msg=what)
 
 
+def theirs_of(torch: ModuleType, case: Case) -> Any:
+    options = {name: as_tensors(torch, value) for name, value in case.options.items()}
+    return getattr(torch.nn, case.name)(*as_tensors(torch, case.args), **options)
+
+
+def ours_of(case: Case) -> Module:
+    """The arguments that are cases are links to be made first."""
+    args = [ours_of(value) if isinstance(value, Case) else value for value in case.args]
+    options = {name: ours_of(value) if isinstance(value, Case) else value for name, value in case.options.items()}
+    made: Module = getattr(maillon.nn, case.name)(*args, **options)
+    return made
+
+
 def make(torch: ModuleType, case: Case) -> tuple[Module, Any]:
     """Ours and theirs, new, from the same seed: with the same state, as far as PyTorch's numbers can be drawn."""
     torch.manual_seed(case.seed)
-    options = {name: as_tensors(torch, value) for name, value in case.options.items()}
-    theirs = getattr(torch.nn, case.name)(*as_tensors(torch, case.args), **options)
+    theirs = theirs_of(torch, case)
     maillon.manual_seed(case.seed)
-    ours = getattr(maillon.nn, case.name)(*case.args, **case.options)
+    ours = ours_of(case)
     state, expected = ours.state_dict(), theirs.state_dict()
     assert list(state) == list(expected)
     assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]

@@ -6,7 +6,10 @@ import pytest
 from beside import TOLERANCE, Case, compare
 from sweeps import CASES
 
-pytestmark = pytest.mark.torch
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore:enable_nested_tensor is True:UserWarning"),  # a hint how PyTorch is fastest
+]
 
 
 @pytest.mark.parametrize("dtype", list(TOLERANCE))

@@ -39,8 +39,11 @@ from maillon.nn.padding import (
     ZeroPad2d,
 )
 from maillon.nn.piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
+from maillon.nn.positional import LearnedPositionalEncoding, SinusoidalPositionalEncoding
 from maillon.nn.slopes import GLU, PReLU, RReLU
 from maillon.nn.smooth import CELU, ELU, GELU, SELU, LogSigmoid, Mish, SiLU, Softplus, Softsign, Tanhshrink
+from maillon.nn.transformer import TransformerEncoder, TransformerEncoderLayer
+from maillon.nn.transformer_decoder import Transformer, TransformerDecoder, TransformerDecoderLayer
 
 __all__ = [
     "CELU",
@@ -79,6 +82,7 @@ __all__ = [
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositionalEncoding",
     "Linear",
     "LinkDtypeError",
     "LinkError",
@@ -109,6 +113,7 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositionalEncoding",
     "Softmax",
     "Softmax2d",
     "Softmin",
@@ -119,6 +124,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unfold",
     "ZeroPad1d",
     "ZeroPad2d",
