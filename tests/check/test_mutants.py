@@ -10,9 +10,8 @@ from maillon.check import RULES, CheckError, check_gradients, check_loss, check_
 from maillon.nn import Loss, Module
 from maillon.nn.nesting import leaves
 
-RIGHT = [
-    f"maillon.nn.{room}" for room in ("activations", "classification", "dropout", "flatten", "losses", "regression")
-]
+ROOMS = ("activations", "classification", "dropout", "flatten", "losses", "regression", "piecewise", "slopes", "smooth")
+RIGHT = [f"maillon.nn.{room}" for room in ROOMS]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
