@@ -8,7 +8,11 @@ from beside import TOLERANCE, Case, compare
 
 import maillon
 
-pytestmark = pytest.mark.torch
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),  # of PyTorch's own speed
+    pytest.mark.filterwarnings("ignore:reduction. 'mean' divides"),  # what KLDivLoss's mean means in PyTorch
+]
 
 LEFT_OUT: dict[str, str] = {}
 """Parts of names of cases, and why ours refuses them."""

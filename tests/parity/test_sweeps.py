@@ -6,7 +6,11 @@ import pytest
 from beside import TOLERANCE, Case, compare
 from sweeps import CASES
 
-pytestmark = pytest.mark.torch
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),  # of PyTorch's own speed
+    pytest.mark.filterwarnings("ignore:reduction. 'mean' divides"),  # what KLDivLoss's mean means in PyTorch
+]
 
 
 @pytest.mark.parametrize("dtype", list(TOLERANCE))

@@ -2,7 +2,10 @@
 
 from maillon.nn import init, utils
 from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softmax2d, Softmin, Tanh
+from maillon.nn.adaptive import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d
 from maillon.nn.attention import MultiheadAttention
+from maillon.nn.batchnorm import BatchNorm1d, BatchNorm2d, InstanceNorm1d, InstanceNorm2d
+from maillon.nn.cells import GRUCell, LSTMCell, RNNCell
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
 from maillon.nn.convolution import Conv1d, Conv2d
@@ -39,6 +42,10 @@ from maillon.nn.padding import (
     ZeroPad2d,
 )
 from maillon.nn.piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
+from maillon.nn.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d, MaxUnpool1d, MaxUnpool2d
+from maillon.nn.recurrent import GRU, LSTM, RNN
+from maillon.nn.regression import GaussianNLLLoss, HuberLoss, KLDivLoss, PoissonNLLLoss, SmoothL1Loss
+from maillon.nn.sequences import EveryStep, LastStep
 from maillon.nn.slopes import GLU, PReLU, RReLU
 from maillon.nn.smooth import CELU, ELU, GELU, SELU, LogSigmoid, Mish, SiLU, Softplus, Softsign, Tanhshrink
 
@@ -47,11 +54,22 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
     "Add",
     "AlphaDropout",
+    "AvgPool1d",
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "CircularPad1d",
     "CircularPad2d",
     "Concat",
@@ -65,9 +83,12 @@ __all__ = [
     "Dropout",
     "Dropout1d",
     "Dropout2d",
+    "EveryStep",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "GRUCell",
+    "GaussianNLLLoss",
     "Graph",
     "GroupNorm",
     "HalfMSELoss",
@@ -75,8 +96,14 @@ __all__ = [
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
+    "LastStep",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -89,6 +116,10 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
     "Mish",
     "Module",
     "MultiheadAttention",
@@ -97,7 +128,9 @@ __all__ = [
     "PReLU",
     "Parallel",
     "Parameter",
+    "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -109,6 +142,7 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
     "Softmax",
     "Softmax2d",
     "Softmin",
