@@ -18,7 +18,7 @@ from maillon.nn.errors import (
     LinkValueError,
     StateDictError,
 )
-from maillon.nn.flatten import Flatten
+from maillon.nn.flatten import Flatten, Unflatten
 from maillon.nn.fold import Fold, Unfold
 from maillon.nn.graph import Graph
 from maillon.nn.joining import Add, Concat, Multiply, Parallel, Residual
@@ -40,10 +40,12 @@ from maillon.nn.padding import (
     ZeroPad2d,
 )
 from maillon.nn.piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
+from maillon.nn.pixels import PixelShuffle, PixelUnshuffle
 from maillon.nn.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d, MaxUnpool1d, MaxUnpool2d
 from maillon.nn.regression import GaussianNLLLoss, HuberLoss, KLDivLoss, PoissonNLLLoss, SmoothL1Loss
 from maillon.nn.slopes import GLU, PReLU, RReLU
 from maillon.nn.smooth import CELU, ELU, GELU, SELU, LogSigmoid, Mish, SiLU, Softplus, Softsign, Tanhshrink
+from maillon.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -113,6 +115,8 @@ __all__ = [
     "PReLU",
     "Parallel",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "RReLU",
@@ -137,7 +141,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Unflatten",
     "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "get_default_dtype",
