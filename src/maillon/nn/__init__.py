@@ -22,6 +22,7 @@ from maillon.nn.errors import (
 from maillon.nn.flatten import Flatten
 from maillon.nn.fold import Fold, Unfold
 from maillon.nn.graph import Graph
+from maillon.nn.holders import ModuleDict, ModuleList
 from maillon.nn.joining import Add, Concat, Multiply, Parallel, Residual
 from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
@@ -117,6 +118,8 @@ __all__ = [
     "MaxUnpool2d",
     "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "MultiheadAttention",
     "Multiply",
     "NLLLoss",
