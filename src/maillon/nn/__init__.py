@@ -4,6 +4,7 @@ from maillon.nn import init, utils
 from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softmax2d, Softmin, Tanh
 from maillon.nn.adaptive import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d
 from maillon.nn.attention import MultiheadAttention
+from maillon.nn.batchnorm import BatchNorm1d, BatchNorm2d, InstanceNorm1d, InstanceNorm2d
 from maillon.nn.cells import GRUCell, LSTMCell, RNNCell
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
@@ -68,6 +69,8 @@ __all__ = [
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "CircularPad1d",
     "CircularPad2d",
     "Concat",
@@ -96,6 +99,8 @@ __all__ = [
     "Hardtanh",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
     "LSTMCell",
