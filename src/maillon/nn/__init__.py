@@ -20,9 +20,10 @@ from maillon.nn.errors import (
     LinkValueError,
     StateDictError,
 )
-from maillon.nn.flatten import Flatten
+from maillon.nn.flatten import Flatten, Unflatten
 from maillon.nn.fold import Fold, Unfold
 from maillon.nn.graph import Graph
+from maillon.nn.holders import ModuleDict, ModuleList
 from maillon.nn.joining import Add, Concat, Multiply, Parallel, Residual
 from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
@@ -42,12 +43,14 @@ from maillon.nn.padding import (
     ZeroPad2d,
 )
 from maillon.nn.piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
+from maillon.nn.pixels import PixelShuffle, PixelUnshuffle
 from maillon.nn.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d, MaxUnpool1d, MaxUnpool2d
 from maillon.nn.recurrent import GRU, LSTM, RNN
 from maillon.nn.regression import GaussianNLLLoss, HuberLoss, KLDivLoss, PoissonNLLLoss, SmoothL1Loss
 from maillon.nn.sequences import EveryStep, LastStep
 from maillon.nn.slopes import GLU, PReLU, RReLU
 from maillon.nn.smooth import CELU, ELU, GELU, SELU, LogSigmoid, Mish, SiLU, Softplus, Softsign, Tanhshrink
+from maillon.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -122,12 +125,16 @@ __all__ = [
     "MaxUnpool2d",
     "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "MultiheadAttention",
     "Multiply",
     "NLLLoss",
     "PReLU",
     "Parallel",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "RNNCell",
@@ -153,7 +160,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Unflatten",
     "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "get_default_dtype",
