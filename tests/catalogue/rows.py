@@ -128,7 +128,7 @@ def loss(name: str, options: dict[str, Any], draws: tuple[Draw, ...], elements: 
     shapes = " ".join("x".join(map(str, draw(Generator(0)).shape)) or "()" for draw in draws[:1])
     kind = f" to {draws[1](Generator(0)).dtype.name}" if name in ("CrossEntropyLoss", "NLLLoss") else ""
     torch = more.pop("torch", lambda t: getattr(t.nn, name)(**_tensors(t, options)))
-    weighted = " with sample weights" if len(draws) == 3 else ""
+    weighted = " with sample weights" if len(draws) > len(getattr(maillon, name).predicted) else ""
     return Row(
         f"{name} {shapes}{kind} {shown}{weighted}".strip(),
         lambda: getattr(maillon, name)(**options),

@@ -111,9 +111,10 @@ def chain(*links: Callable[[Any, Array], Array]) -> Callable[[Any, Array], Array
 def reduced(elements: Callable[..., Elements]) -> Callable[..., Any]:
     """The loss of its elements, under its reduction and with its sample weights."""
 
-    def naive(loss: Loss, prediction: Array, target: Array, sample_weight: Array | None = None) -> Any:
-        values, shape, denominator = elements(loss, prediction, target)
-        if sample_weight is not None:
+    def naive(loss: Loss, *inputs: Any) -> Any:
+        count = len(loss.predicted)
+        values, shape, denominator = elements(loss, *inputs[:count])
+        for sample_weight in inputs[count:]:
             per_sample = len(values) // len(sample_weight)
             values = [value * float(sample_weight[i // per_sample]) for i, value in enumerate(values)]
         if loss.reduction == "none":

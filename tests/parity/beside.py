@@ -22,7 +22,7 @@ class Case:
     """A call of a constructor, and one of what it makes.
 
     name: in `torch.nn` and in `maillon.nn`. args, options: of the constructor. inputs, named: draws (or arrays) for
-    forward's arguments. training: the mode. steps: forwards before the one that is compared (running statistics).
+    forward's arguments. training: the mode. steps: forwards in training before the one compared (running statistics).
     drawn: whether a new link has PyTorch's numbers, "bits" or "near" (normal draws), None where nothing is drawn.
     """
 
@@ -123,8 +123,8 @@ def make(torch: ModuleType, case: Case) -> tuple[Module, Any]:
 def compare(torch: ModuleType, case: Case, dtype: str) -> None:
     """Values, all gradients, and the state afterwards."""
     ours, theirs = make(torch, case)
-    theirs.to(getattr(torch, dtype)).train(case.training)
-    ours.to(dtype).train(case.training)
+    theirs.to(getattr(torch, dtype)).train()
+    ours.to(dtype).train()
     ours.load_state_dict(theirs.state_dict())
     named = cast_named(case.named, dtype)
     for step in range(case.steps):
@@ -132,6 +132,8 @@ def compare(torch: ModuleType, case: Case, dtype: str) -> None:
         ours(*inputs, **named)
         ours.forget()
         theirs(*as_tensors(torch, inputs), **{name: as_tensors(torch, value) for name, value in named.items()})
+    theirs.train(case.training)
+    ours.train(case.training)
     compare_made(torch, ours, theirs, case.values(dtype, 0), named, dtype)
 
 

@@ -61,7 +61,7 @@ def check_loss(loss: Loss, *inputs: Any, seed: int = 0, directions: int = 3, tol
 
     7. mean · denominator = sum = Σ none; 8. backward() is backward(1), or of ones with reduction='none'.
 
-    inputs: prediction, target and, if need be, sample weights. The prediction alone has a gradient.
+    inputs: prediction, target and, if need be, sample weights. The predictions alone have a gradient.
     Errors: CheckError, as `check_module`.
 
     >>> import numpy as np, maillon
@@ -73,7 +73,7 @@ def check_loss(loss: Loss, *inputs: Any, seed: int = 0, directions: int = 3, tol
         raise TypeError(f"check_loss: expected a Loss, got {loss!r}. Use check_module for other links.")
     try:
         reports = []
-        for reduction in sorted(("mean", "sum", "none"), key=lambda name: name != loss.reduction):
+        for reduction in sorted(loss.reductions, key=lambda name: name != loss.reduction):
             reduced = copy.deepcopy(loss)
             reduced.reduction = reduction
             reports.append(_rules_1_to_6(reduced, inputs, seed, directions, tolerance))

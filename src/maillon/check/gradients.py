@@ -24,7 +24,7 @@ def check_gradients(
 
     link: a module in the mode it is to be checked in, or a loss. inputs: what forward takes, arrays (integers and
     None have no gradient) or nested tuples of them; for a loss prediction, target and maybe sample weights, of
-    which the prediction alone has a gradient. Link and inputs are copied and converted to float64: yours are left
+    which the predictions alone have a gradient. Link and inputs are copied and converted to float64: yours are left
     alone, and so is the global generator (links that draw get the same draws for every evaluation).
     seed: of the directions and draws. directions: how many. tolerance: of the relative error.
     A kink (ReLU at 0) is noticed: left and right derivatives differ there, and estimates by several step sizes

@@ -78,8 +78,11 @@ class Probe:
 
     def differentiable(self) -> list[bool]:
         """For each leaf of the inputs, whether backward owes it a gradient: a loss owes none to its target."""
-        count = len(leaves(self.nested[:1])) if isinstance(self.link, Loss) else len(self.inputs)
-        return [is_real(leaf) and place < count for place, leaf in enumerate(self.inputs)]
+        owed = [True] * len(self.nested)
+        if isinstance(self.link, Loss):
+            owed = [*self.link.predicted, *[False] * len(self.nested)]
+        of_leaves = (yes for part, yes in zip(self.nested, owed, strict=False) for _ in leaves(part))
+        return [is_real(leaf) and yes for leaf, yes in zip(self.inputs, of_leaves, strict=True)]
 
     def spots(self) -> list[Spot]:
         """All there is to differentiate with respect to."""
@@ -121,7 +124,11 @@ class Probe:
 
     def collect(self, link: Module, returned: Any) -> Gradients:
         """What `link` returned and left on its parameters; CheckError when it is not nested like the inputs."""
-        like = self.nested[0] if len(self.nested) == 1 or isinstance(self.link, Loss) else self.nested
+        like: Any = self.nested
+        if isinstance(self.link, Loss):
+            like = like[: len(self.link.predicted)] if sum(self.link.predicted) > 1 else like[0]
+        elif len(like) == 1:
+            like = like[0]
         self._check_nesting(like, returned, "the gradient that backward returned")
         given = leaves(returned) + [None] * (len(self.inputs) - len(leaves(like)))
         return Gradients(given, [parameter.grad for parameter in parameters(link)])

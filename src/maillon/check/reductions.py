@@ -6,18 +6,20 @@ import numpy as np
 
 from maillon.check.probe import Probe
 from maillon.check.verdict import CheckError
+from maillon.nn.nesting import leaves
 
 
 def rule_7_reductions_agree(probe: Probe) -> None:
-    """mean · denominator = sum = Σ none."""
-    value, denominator = {}, 1.0
-    for reduction in ("mean", "sum", "none"):
+    """mean · denominator = sum = Σ none, or Σ of the elements' shares in the mean where a loss says so."""
+    loss, inputs = _reduced(probe, "none")
+    with probe.draws():
+        elements = loss(*inputs)
+    for reduction in (name for name in loss.reductions if name != "none"):
         loss, inputs = _reduced(probe, reduction)
         with probe.draws():
-            value[reduction] = float(np.sum(loss(*inputs)))
-        denominator = loss.denominator if reduction == "mean" else denominator
-    for name, got in (("mean · denominator", value["mean"] * denominator), ("sum", value["sum"])):
-        expected = value["none"]
+            got = float(loss(*inputs)) * (loss.denominator if loss.averages else 1.0)
+        name = f"{reduction} · denominator" if loss.averages else reduction
+        expected = float(np.sum(elements * loss.shares if loss.averages else elements))
         error = abs(got - expected) / max(abs(expected), abs(got), np.finfo(np.float64).tiny)
         if not error <= 1e-10:
             raise CheckError(
@@ -32,10 +34,13 @@ def rule_8_backward_of_nothing(probe: Probe, reduction: str) -> None:
         loss, inputs = _reduced(probe, reduction)
         with probe.draws():
             output = loss(*inputs)
-            given.append(np.asarray(probe.backward(loss, None if absent else np.ones_like(output))))
-    if not np.allclose(given[0], given[1], rtol=1e-12, atol=0):
-        error = float(np.max(np.abs(given[0] - given[1])) / np.max(np.abs(given[1])))
-        raise CheckError(8, probe.shown, "backward()", "what backward(1) gives", "something else", relative_error=error)
+            given.append(leaves(probe.backward(loss, None if absent else np.ones_like(output))))
+    for got, expected in zip(*given, strict=True):
+        if expected is not None and not np.allclose(got, expected, rtol=1e-12, atol=0):
+            error = float(np.max(np.abs(got - expected)) / np.max(np.abs(expected)))
+            raise CheckError(
+                8, probe.shown, "backward()", "what backward(1) gives", "something else", relative_error=error
+            )
 
 
 def _reduced(probe: Probe, reduction: str) -> tuple[Any, tuple[Any, ...]]:

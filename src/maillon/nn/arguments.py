@@ -67,6 +67,7 @@ def shown(module: Any) -> list[str]:
                 parts.append(f"dtype={str(module.dtype)!r}")
             continue
         value = getattr(module, name, parameter.default)
+        value = value.tolist() if isinstance(value, np.ndarray) else value
         if isinstance(parameter.default, bool) and not isinstance(value, bool):
             value = value is not None
         if parameter.default is parameter.empty:

@@ -22,6 +22,7 @@ class _TakesMasks(Module):
     """
 
     sequences: ClassVar[int] = 1
+    takes_integers = True
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         self.__dict__["_placed"] = max(len(inputs), self.sequences)

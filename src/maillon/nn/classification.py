@@ -91,11 +91,6 @@ class _ClassLoss(Loss):
     def _weighted(self, distribution: Array) -> Array:
         return distribution if self.weight is None else distribution * self.weight.astype(distribution.dtype)
 
-    def _arguments(self) -> list[str]:
-        weight = [] if self.weight is None else [f"weight={self.weight.tolist()}"]
-        ignored = [] if self.ignore_index == -100 else [f"ignore_index={self.ignore_index}"]
-        return [*weight, *ignored, *super()._arguments()]
-
 
 def _axis(scores: Array) -> int:
     """The dimension of the classes: (C), (N, C), (N, C, d…)."""
@@ -205,10 +200,6 @@ class CrossEntropyLoss(_ClassLoss):
             if labels is not None:
                 distribution *= (labels != self.ignore_index)[..., None]
         return self._weighted(distribution)
-
-    def _arguments(self) -> list[str]:
-        smoothing = [f"label_smoothing={self.label_smoothing!r}"] if self.label_smoothing else []
-        return [*super()._arguments(), *smoothing, *([] if self.from_logits else ["from_logits=False"])]
 
 
 class NLLLoss(_ClassLoss):

@@ -99,10 +99,6 @@ class _BinaryLoss(Loss):
             )
         return factor.astype(x.dtype, copy=False)
 
-    def _arguments(self) -> list[str]:
-        given = [] if self.weight is None else [f"weight={self.weight.tolist()}"]
-        return [*given, *super()._arguments()]
-
     weight: Array | None
 
 
@@ -185,10 +181,6 @@ class BCEWithLogitsLoss(_BinaryLoss):
     ) -> Array:
         slope = (1 - target) * sigmoid(prediction) - positive * target * sigmoid(-prediction)
         return weight * slope * grad_elements
-
-    def _arguments(self) -> list[str]:
-        given = [] if self.pos_weight is None else [f"pos_weight={self.pos_weight.tolist()}"]
-        return [*super()._arguments(), *given]
 
 
 def clipped_log(p: Array) -> Array:

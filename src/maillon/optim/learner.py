@@ -1,6 +1,7 @@
 """Optim: one learning step."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -105,16 +106,17 @@ class Optim:
     def clip_grad_value(self, value: float | None) -> None:
         self._clip_value = _limit("clip_grad_value", value, self._clip_norm)
 
-    def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
+    def step(self, x: Any, y: Any = None, sample_weight: Any = None) -> float:
         """One learning step on a mini-batch; returns the loss before it (its sum, for reduction='none').
 
-        x, y: arrays, lists, data frames, tensors; a tuple or dict of them for a network with several inputs.
+        x, y: arrays, lists, data frames, tensors; a tuple or dict of them for a network with several inputs. A loss of
+        several predictions takes the network's tuple of outputs; one without a target (TripletMarginLoss) no y.
         Errors: those of the links, with nothing learnt; NonFiniteLossError before the update.
         """
         dtype = self.network.dtype
         weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite raises by itself
-            return self.learn(as_inputs(x, dtype), as_target(y, self.loss, dtype), weight)
+            return self.learn(as_inputs(x, dtype, network=self.network), as_target(y, self.loss, dtype), weight)
 
     def learn(self, x: Any, y: Any, sample_weight: Array | None = None) -> float:
         """`step` on arrays that have passed the door already: no conversion, no cost."""
@@ -126,12 +128,17 @@ class Optim:
             self.flush()
         return total
 
+    @property
+    def waiting(self) -> bool:
+        """Whether gradients are gathered that have not moved the parameters yet."""
+        return self._gathered > 0
+
     def flush(self) -> None:
         """Move the parameters by the gradients gathered since the last update, if there are any."""
         gathered, self._gathered = self._gathered, 0
         if not gathered:
             return
-        if gathered > 1 and self.loss.reduction == "mean":
+        if gathered > 1 and self.loss.averages:
             for group in self.rule.param_groups:
                 for parameter in group["params"]:
                     if parameter.grad is not None:
@@ -144,14 +151,15 @@ class Optim:
         """Forward and backward; the loss."""
         network, loss = self.network, self.loss
         prediction = network.forward(x) if type(x) is np.ndarray else call(network, x)
-        value = loss.forward(prediction, y) if sample_weight is None else loss.forward(prediction, y, sample_weight)
+        inputs = loss.arranged(prediction, y)
+        value = loss(*inputs) if sample_weight is None else loss(*inputs, sample_weight)
         total = float(value) if loss.reduction != "none" else float(value.sum())
         if not math.isfinite(total):
             self._gathered = 0
             raise self._non_finite(total, x)
         if not self._gathered:
             self.rule.zero_grad()
-        network.backward_parameters(loss.backward())
+        network.backward_parameters(loss.of_predictions(loss.backward()))
         self.prediction = prediction
         return total
 
@@ -189,7 +197,7 @@ class Optim:
         inputs = x if isinstance(x, tuple) else x.values() if isinstance(x, dict) else (x,)
         if not all(map(_finite, inputs)):
             return "none, x itself holds NaN or infinite values"
-        for name, module in self.network.named_modules():
+        for name, module in _inside_first(self.network):
             if not _finite(module.kept_output):
                 place = "".join(f"[{key}]" for key in name.split(".") if key)
                 return f"{type(self.network).__name__}{place} {module!r}" if place else repr(module)
@@ -207,6 +215,13 @@ def call(network: Module, x: Any) -> Any:
     if isinstance(x, tuple):
         return network(*x)
     return network(**x) if isinstance(x, dict) else network(x)
+
+
+def _inside_first(module: Module, name: str = "") -> Iterator[tuple[str, Module]]:
+    """All modules with their names, in the order of the chain, each after those inside it."""
+    for key, child in module.named_children():
+        yield from _inside_first(child, f"{name}.{key}" if name else key)
+    yield name, module
 
 
 def _limit(name: str, value: Any, other: float | None) -> float | None:

@@ -19,14 +19,14 @@ def whole_number(where: str, name: str, value: Any, least: int) -> int:
 
 
 def leaves(name: str, data: Any) -> Iterator[tuple[str, Array]]:
-    """Each array in tuples and dicts of arrays, with its name: x, x[0], x['image']."""
+    """Each array in tuples and dicts of arrays, with its name: x, x[0], x['image']; none of None."""
     if isinstance(data, tuple):
         for i, part in enumerate(data):
             yield from leaves(f"{name}[{i}]", part)
     elif isinstance(data, dict):
         for key, part in data.items():
             yield from leaves(f"{name}[{key!r}]", part)
-    else:
+    elif data is not None:
         yield name, data
 
 

@@ -36,7 +36,7 @@ def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto
     """
     _require_network("predict", network)
     size = checks.whole_number("predict", "batch_size", batch_size, 1)
-    inputs = as_inputs(x, network.dtype)
+    inputs = as_inputs(x, network.dtype, network=network)
     rows = checks.common_length("predict", ("x", inputs), least=0)
     with mode(network, training=False), no_grad():
         outputs = outputs_of(network, engine)
@@ -47,7 +47,7 @@ def evaluate(
     network: Module,
     loss: Loss,
     x: Any,
-    y: Any,
+    y: Any = None,
     metrics: str | Metric | Iterable[str | Metric] = (),
     batch_size: int = 1024,
     sample_weight: Any = None,
@@ -67,7 +67,7 @@ def evaluate(
     _require_network("evaluate", network)
     size = checks.whole_number("evaluate", "batch_size", batch_size, 1)
     chosen = named_metrics("evaluate", metrics, loss)
-    data = Data.opened("evaluate", network.dtype, loss, x, y, sample_weight)
+    data = Data.opened("evaluate", network, loss, x, y, sample_weight)
     return evaluated(network, loss, data, chosen, size, outputs_of(network, engine))
 
 
@@ -80,7 +80,8 @@ def evaluated(
     with mode(network, training=False), no_grad():
         for x, y, weight in data.batches(batch_size):
             prediction = outputs(x)
-            value = loss(prediction, y, weight)
+            inputs = loss.arranged(prediction, y)
+            value = loss(*inputs) if weight is None else loss(*inputs, weight)
             mean.add(float(value if loss.reduction != "none" else np.sum(value)))
             if metrics:
                 predictions.append(prediction)
