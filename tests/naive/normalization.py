@@ -28,12 +28,14 @@ def normal(slice_of: Callable[[Any, Index], Any], channel_of: Callable[[Any, Ind
         moments = {}
         for key, values in slices.items():
             centre = statistics.fmean(values) if centred else 0.0
-            variance = statistics.fmean((value - centre) ** 2 for value in values)
-            moments[key] = centre, math.sqrt(variance + eps)
+            moments[key] = centre, statistics.fmean((value - centre) ** 2 for value in values)
         y = np.empty(x.shape)
         for index in indices(x.shape):
-            centre, deviation = moments[slice_of(link, index)]
-            y[index] = (float(x[index]) - centre) / deviation
+            centre, variance = moments[slice_of(link, index)]
+            if not link.training and getattr(link, "running_mean", None) is not None:
+                channel = channel_of(link, index)
+                centre, variance = float(link.running_mean[channel]), float(link.running_var[channel])
+            y[index] = (float(x[index]) - centre) / math.sqrt(variance + eps)
             if link.weight is not None:
                 y[index] *= float(link.weight.data[channel_of(link, index)])
             if getattr(link, "bias", None) is not None:
@@ -58,3 +60,6 @@ def _group(link: Any, index: Index) -> Index:
 layer = normal(_outer, _inner)
 root_mean_square = normal(_outer, _inner, centred=False)
 group = normal(_group, lambda _link, index: index[1])
+batch = normal(lambda _link, index: index[1], lambda _link, index: index[1])
+instance = normal(lambda _link, index: index[:2], lambda _link, index: index[1])
+one_instance = normal(lambda _link, index: index[0], lambda _link, index: index[0])

@@ -24,7 +24,7 @@ class Case:
     """A call of a constructor, and one of what it makes.
 
     name: in `torch.nn` and in `maillon.nn`. args, options: of the constructor. inputs, named: draws (or arrays) for
-    forward's arguments. training: the mode. steps: forwards before the one that is compared (running statistics).
+    forward's arguments. training: the mode. steps: forwards in training before the one compared (running statistics).
     drawn: whether a new link has PyTorch's numbers, "bits" or "near" (normal draws), None where nothing is drawn.
     """
 
@@ -74,7 +74,9 @@ def as_tensor(torch: ModuleType, array: Array) -> Any:
 
 
 def as_tensors(torch: ModuleType, value: Any) -> Any:
-    """Every array as a tensor."""
+    """Every array as a tensor, every case as PyTorch's link."""
+    if isinstance(value, Case):
+        return theirs_of(torch, value)
     if isinstance(value, tuple):
         return tuple(as_tensors(torch, part) for part in value)
     return as_tensor(torch, value) if isinstance(value, np.ndarray | np.generic) else value
@@ -89,13 +91,25 @@ def assert_close(ours: Any, theirs: Any, tolerance: float, what: str = "") -> No
     np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance * size, err_msg=what)
 
 
+def theirs_of(torch: ModuleType, case: Case) -> Any:
+    options = {name: as_tensors(torch, value) for name, value in case.options.items()}
+    return getattr(torch.nn, case.name)(*as_tensors(torch, case.args), **options)
+
+
+def ours_of(case: Case) -> Module:
+    """The arguments that are cases are links to be made first."""
+    args = [ours_of(value) if isinstance(value, Case) else value for value in case.args]
+    options = {name: ours_of(value) if isinstance(value, Case) else value for name, value in case.options.items()}
+    made: Module = getattr(maillon.nn, case.name)(*args, **options)
+    return made
+
+
 def make(torch: ModuleType, case: Case) -> tuple[Module, Any]:
     """Ours and theirs, new, from the same seed: with the same state, as far as PyTorch's numbers can be drawn."""
     torch.manual_seed(case.seed)
-    options = {name: as_tensors(torch, value) for name, value in case.options.items()}
-    theirs = getattr(torch.nn, case.name)(*as_tensors(torch, case.args), **options)
+    theirs = theirs_of(torch, case)
     maillon.manual_seed(case.seed)
-    ours = getattr(maillon.nn, case.name)(*case.args, **case.options)
+    ours = ours_of(case)
     state, expected = ours.state_dict(), theirs.state_dict()
     assert list(state) == list(expected)
     assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
@@ -111,8 +125,8 @@ def make(torch: ModuleType, case: Case) -> tuple[Module, Any]:
 def compare(torch: ModuleType, case: Case, dtype: str) -> None:
     """Values, all gradients, and the state afterwards."""
     ours, theirs = make(torch, case)
-    theirs.to(getattr(torch, dtype)).train(case.training)
-    ours.to(dtype).train(case.training)
+    theirs.to(getattr(torch, dtype)).train()
+    ours.to(dtype).train()
     ours.load_state_dict(theirs.state_dict())
     named = cast_named(case.named, dtype)
     for step in range(case.steps):
@@ -120,6 +134,8 @@ def compare(torch: ModuleType, case: Case, dtype: str) -> None:
         ours(*inputs, **named)
         ours.forget()
         theirs(*as_tensors(torch, inputs), **{name: as_tensors(torch, value) for name, value in named.items()})
+    theirs.train(case.training)
+    ours.train(case.training)
     compare_made(torch, ours, theirs, case.values(dtype, 0), named, dtype)
 
 

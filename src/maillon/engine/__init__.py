@@ -101,7 +101,7 @@ def lower(optim: Optim, x: Any, y: Any, sample_weight: Any = None) -> Plan:
     ['linear', 'element_loss', 'linear_grad_weight', 'sgd', 'sgd']
     """
     dtype = optim.network.dtype
-    inputs = as_inputs(x, dtype)
+    inputs = as_inputs(x, dtype, network=optim.network)
     target = inputs if y is x and not optim.loss.takes_labels else as_target(y, optim.loss, dtype)
     weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
     batches = Batches.of(inputs, target, weight, len(inputs), shuffle=False)

@@ -29,6 +29,7 @@ from maillon.nn import (
     Softmax,
     Tanh,
 )
+from maillon.nn.errors import shown
 from maillon.typing import Array, DType
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest register
@@ -183,14 +184,19 @@ def leaves(name: str, module: Module) -> Iterator[tuple[str, Module]]:
         yield name, module
 
 
+def require_known(network: Module) -> None:
+    """NotLoweredError, naming the first link that the table lacks."""
+    for name, link in leaves("", network):
+        if type(link) not in LINKS:
+            raise NotLoweredError(f"{f'[{name}] ' if name else ''}{shown(link)} is not among the links it knows")
+
+
 def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, list[tuple[Module, Backward]]]:
     """The chain's output, and what each link's backward adds."""
+    require_known(network)
     walked = []
     for name, link in leaves("", network):
-        row = LINKS.get(type(link))
-        if row is None:
-            raise NotLoweredError(f"{f'[{name}] ' if name else ''}{link!r} is not among the links it knows")
-        x, backward = row(builder, link, name, x)
+        x, backward = LINKS[type(link)](builder, link, name, x)
         walked.append((link, backward))
     return x, walked
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.lowering import Builder, Memory, NotLoweredError, Value, lower_forward
+from maillon.engine.lowering import Builder, Memory, NotLoweredError, Value, lower_forward, require_known
 from maillon.engine.plan import Buffer, Plan, address, tables, verify
 from maillon.nn import Module, Parameter, no_grad
 from maillon.nn.modes import mode
@@ -57,6 +57,7 @@ class Outputs:
 
     def __call__(self, x: Any) -> Array:
         if not isinstance(x, np.ndarray):
+            require_known(self.network)
             raise NotLoweredError("several inputs are not among what it knows")
         prepared = self._prepared.get(x.shape)
         if prepared is None or prepared.signature != signature(self.network):
@@ -86,7 +87,7 @@ class Predictor:
     def _slowly(self, x: Any) -> Array:
         """A first call with this shape, something to convert, or an error to raise."""
         network = self.network
-        array = as_inputs(x, network.dtype)
+        array = as_inputs(x, network.dtype, network=network)
         if not isinstance(array, np.ndarray) or processor.core() is None:
             return self._in_numpy(array)
         array = np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])

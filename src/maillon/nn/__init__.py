@@ -2,7 +2,10 @@
 
 from maillon.nn import init, utils
 from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softmax2d, Softmin, Tanh
+from maillon.nn.adaptive import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d
 from maillon.nn.attention import MultiheadAttention
+from maillon.nn.batchnorm import BatchNorm1d, BatchNorm2d, InstanceNorm1d, InstanceNorm2d
+from maillon.nn.cells import GRUCell, LSTMCell, RNNCell
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
 from maillon.nn.convolution import Conv1d, Conv2d
@@ -19,9 +22,10 @@ from maillon.nn.errors import (
     LinkValueError,
     StateDictError,
 )
-from maillon.nn.flatten import Flatten
+from maillon.nn.flatten import Flatten, Unflatten
 from maillon.nn.fold import Fold, Unfold
 from maillon.nn.graph import Graph
+from maillon.nn.holders import ModuleDict, ModuleList
 from maillon.nn.joining import Add, Concat, Multiply, Parallel, Residual
 from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
@@ -48,20 +52,39 @@ from maillon.nn.padding import (
     ZeroPad2d,
 )
 from maillon.nn.piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
+from maillon.nn.pixels import PixelShuffle, PixelUnshuffle
+from maillon.nn.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d, MaxUnpool1d, MaxUnpool2d
+from maillon.nn.positional import LearnedPositionalEncoding, SinusoidalPositionalEncoding
+from maillon.nn.recurrent import GRU, LSTM, RNN
 from maillon.nn.regression import GaussianNLLLoss, HuberLoss, KLDivLoss, PoissonNLLLoss, SmoothL1Loss
+from maillon.nn.sequences import EveryStep, LastStep
 from maillon.nn.slopes import GLU, PReLU, RReLU
 from maillon.nn.smooth import CELU, ELU, GELU, SELU, LogSigmoid, Mish, SiLU, Softplus, Softsign, Tanhshrink
+from maillon.nn.transformer import TransformerEncoder, TransformerEncoderLayer
+from maillon.nn.transformer_decoder import Transformer, TransformerDecoder, TransformerDecoderLayer
+from maillon.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
     "Add",
     "AlphaDropout",
+    "AvgPool1d",
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "CTCLoss",
     "CircularPad1d",
     "CircularPad2d",
@@ -77,9 +100,11 @@ __all__ = [
     "Dropout",
     "Dropout1d",
     "Dropout2d",
+    "EveryStep",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "GRUCell",
     "GaussianNLLLoss",
     "Graph",
     "GroupNorm",
@@ -91,10 +116,15 @@ __all__ = [
     "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
+    "LastStep",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositionalEncoding",
     "Linear",
     "LinkDtypeError",
     "LinkError",
@@ -106,8 +136,14 @@ __all__ = [
     "Loss",
     "MSELoss",
     "MarginRankingLoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
     "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
@@ -117,8 +153,11 @@ __all__ = [
     "PReLU",
     "Parallel",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -130,6 +169,7 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositionalEncoding",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
@@ -142,8 +182,17 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
+    "Unflatten",
     "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "get_default_dtype",

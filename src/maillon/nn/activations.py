@@ -7,9 +7,9 @@ from maillon.nn.module import Module
 from maillon.typing import Array
 
 
-def sigmoid(x: Array) -> Array:
+def sigmoid(x: Array, out: Array | None = None) -> Array:
     """1 / (1 + e⁻ˣ); where e⁻ˣ is too large for the dtype the quotient is 0, as it should be."""
-    y = np.asarray(-x)
+    y = np.asarray(np.negative(x, out=out))
     with np.errstate(over="ignore"):
         np.exp(y, out=y)
     y += 1

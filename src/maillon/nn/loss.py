@@ -172,7 +172,7 @@ class Loss(Module):
 
     def of_predictions(self, grads: Any) -> Any:
         """What `backward` returned, nested like the network's output."""
-        if not isinstance(grads, tuple):
+        if not isinstance(grads, tuple) or sum(self.predicted) == 1:  # one prediction, maybe a tuple itself
             return grads
         return tuple(grad for grad, predicted in zip(grads, self.predicted, strict=True) if predicted)
 

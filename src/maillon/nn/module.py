@@ -97,6 +97,7 @@ class Module:
     arrays that belong to the state without being learnt are named by `register_buffer`.
     """
 
+    takes_integers: bool = False  # whether forward takes some, or masks, which fit and predict then leave as they are
     training: bool = True
     _buffer_names: tuple[str, ...] = ()
     _passing: tuple[str, ...] = ()  # the buffers that state_dict leaves out
@@ -142,8 +143,8 @@ class Module:
             if not isinstance(grad_output, tuple) or len(grad_output) != len(output):
                 got = f"{len(grad_output)} of them" if isinstance(grad_output, tuple) else type(grad_output).__name__
                 raise errors.LinkShapeError(
-                    f"{self!r}: expected grad_output to be a tuple of {len(output)}, like the output, got {got}. "
-                    "Give None where there is no gradient."
+                    f"{errors.shown(self)}: expected grad_output to be a tuple of {len(output)}, like the output, got "
+                    f"{got}. Give None where there is no gradient."
                 )
             for part, grad_part in zip(output, grad_output, strict=True):
                 if grad_part is not None:

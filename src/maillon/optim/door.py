@@ -4,20 +4,25 @@ from typing import Any
 
 import numpy as np
 
-from maillon.nn import Loss
+from maillon.nn import Loss, Module
 from maillon.typing import Array, DType
 
 
-def as_inputs(x: Any, dtype: DType, name: str = "x") -> Any:
+def as_inputs(x: Any, dtype: DType, name: str = "x", network: Module | None = None) -> Any:
     """Real numbers as an array of `dtype`; a tuple or dict of them, for several inputs, stays one.
 
     Arrays that have the dtype already are passed through, not copied. TypeError when `x` holds no real numbers.
+    network: where one of its links takes integers or masks (`takes_integers`: Embedding, for instance), integers
+    become int64 and booleans stay what they are, for the link that wants them.
     """
     if isinstance(x, tuple):
-        return tuple(as_inputs(part, dtype, f"{name}[{i}]") for i, part in enumerate(x))
+        return tuple(as_inputs(part, dtype, f"{name}[{i}]", network) for i, part in enumerate(x))
     if isinstance(x, dict):
-        return {key: as_inputs(part, dtype, f"{name}[{key!r}]") for key, part in x.items()}
-    return _to_dtype(as_array(x, name), dtype, name)
+        return {key: as_inputs(part, dtype, f"{name}[{key!r}]", network) for key, part in x.items()}
+    array = as_array(x, name)
+    if network is not None and array.dtype.kind in "iub" and any(link.takes_integers for link in network.modules()):
+        return array if array.dtype.kind == "b" else array.astype(np.int64, copy=False)
+    return _to_dtype(array, dtype, name)
 
 
 def as_target(y: Any, loss: Loss, dtype: DType, name: str = "y") -> Any:

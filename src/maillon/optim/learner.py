@@ -1,6 +1,7 @@
 """Optim: one learning step."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ class Optim:
         dtype = self.network.dtype
         weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite raises by itself
-            return self.learn(as_inputs(x, dtype), as_target(y, self.loss, dtype), weight)
+            return self.learn(as_inputs(x, dtype, network=self.network), as_target(y, self.loss, dtype), weight)
 
     def learn(self, x: Any, y: Any, sample_weight: Array | None = None) -> float:
         """`step` on arrays that have passed the door already: no conversion, no cost."""
@@ -126,6 +127,11 @@ class Optim:
         if self._gathered >= self.accumulate:
             self.flush()
         return total
+
+    @property
+    def waiting(self) -> bool:
+        """Whether gradients are gathered that have not moved the parameters yet."""
+        return self._gathered > 0
 
     def flush(self) -> None:
         """Move the parameters by the gradients gathered since the last update, if there are any."""
@@ -191,7 +197,7 @@ class Optim:
         inputs = x if isinstance(x, tuple) else x.values() if isinstance(x, dict) else (x,)
         if not all(map(_finite, inputs)):
             return "none, x itself holds NaN or infinite values"
-        for name, module in self.network.named_modules():
+        for name, module in _inside_first(self.network):
             if not _finite(module.kept_output):
                 place = "".join(f"[{key}]" for key in name.split(".") if key)
                 return f"{type(self.network).__name__}{place} {module!r}" if place else repr(module)
@@ -209,6 +215,13 @@ def call(network: Module, x: Any) -> Any:
     if isinstance(x, tuple):
         return network(*x)
     return network(**x) if isinstance(x, dict) else network(x)
+
+
+def _inside_first(module: Module, name: str = "") -> Iterator[tuple[str, Module]]:
+    """All modules with their names, in the order of the chain, each after those inside it."""
+    for key, child in module.named_children():
+        yield from _inside_first(child, f"{name}.{key}" if name else key)
+    yield name, module
 
 
 def _limit(name: str, value: Any, other: float | None) -> float | None:

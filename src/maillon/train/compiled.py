@@ -9,6 +9,7 @@ import numpy as np
 
 from maillon import engine as engines
 from maillon.engine import FallbackWarning, NotLoweredError
+from maillon.engine.lowering import require_known
 from maillon.engine.native import Batches, Runner
 from maillon.optim import NonFiniteLossError, Optim
 from maillon.train.feed import ArrayBatches, GivenBatches
@@ -46,6 +47,7 @@ class Compiled:
     """What takes the place of the loop over steps."""
 
     def __init__(self, optim: Optim, batches: ArrayBatches | GivenBatches) -> None:
+        require_known(optim.network)
         if not isinstance(batches, ArrayBatches):
             raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
         data = batches.data

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from maillon.nn import Loss
+from maillon.nn import Loss, Module
 from maillon.optim.door import as_inputs, as_target
 from maillon.random import default_generator
 from maillon.train import checks
-from maillon.typing import Array, DType
+from maillon.typing import Array
 
 Batch = tuple[Any, Any, Array | None]
 
@@ -47,13 +47,14 @@ class Data:
 
     @classmethod
     def opened(
-        cls, where: str, dtype: DType, loss: Loss, x: Any, y: Any, weight: Any = None, prefix: str = ""
+        cls, where: str, network: Module, loss: Loss, x: Any, y: Any, weight: Any = None, prefix: str = ""
     ) -> "Data":
-        """Convert and check; ValueError or TypeError, naming the array, for what cannot be learnt from.
+        """Convert for the network and check; ValueError or TypeError, naming the array, for what cannot be learnt from.
 
         prefix: "validation " where that is what the arrays are.
         """
-        inputs = as_inputs(x, dtype, name=f"{prefix}x")
+        dtype = network.dtype
+        inputs = as_inputs(x, dtype, f"{prefix}x", network)
         target = inputs if y is x and not loss.takes_labels else as_target(y, loss, dtype, name=f"{prefix}y")
         rows = checks.common_length(where, (f"{prefix}x", inputs), (f"{prefix}y", target))
         weight = None if weight is None else checks.weights(where, f"{prefix}sample_weight", weight, rows, dtype)
@@ -129,7 +130,7 @@ class ArrayBatches:
 class GivenBatches:
     """The mini-batches of an iterable of (x, y) or (x, y, sample_weight), gone through once for each epoch."""
 
-    def __init__(self, where: str, given: Iterable[Any], loss: Loss, dtype: DType, epochs: int) -> None:
+    def __init__(self, where: str, given: Iterable[Any], loss: Loss, network: Module, epochs: int) -> None:
         if epochs > 1 and iter(given) is given:
             raise ValueError(
                 f"{where}: expected batches that can be gone through {epochs} times, got {type(given).__name__}, which "
@@ -138,7 +139,7 @@ class GivenBatches:
         self.where = where
         self.given = given
         self.loss = loss
-        self.dtype = dtype
+        self.network = network
         self.steps: int | None = len(given) if isinstance(given, Sized) else None
 
     def __iter__(self) -> Iterator[Batch]:
@@ -151,7 +152,7 @@ class GivenBatches:
                     "Where x is an array, give y as well."
                 )
             x, y, weight = (*item, None)[:3]
-            data = Data.opened(self.where, self.dtype, self.loss, x, y, weight, f"batch {batch} ")
+            data = Data.opened(self.where, self.network, self.loss, x, y, weight, f"batch {batch} ")
             yield data.x, data.y, data.weight
         if not batch:
             raise ValueError(f"{self.where}: expected at least one batch, got none. Pass an iterable that has some.")

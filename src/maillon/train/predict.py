@@ -36,7 +36,7 @@ def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto
     """
     _require_network("predict", network)
     size = checks.whole_number("predict", "batch_size", batch_size, 1)
-    inputs = as_inputs(x, network.dtype)
+    inputs = as_inputs(x, network.dtype, network=network)
     rows = checks.common_length("predict", ("x", inputs), least=0)
     with mode(network, training=False), no_grad():
         outputs = outputs_of(network, engine)
@@ -67,7 +67,7 @@ def evaluate(
     _require_network("evaluate", network)
     size = checks.whole_number("evaluate", "batch_size", batch_size, 1)
     chosen = named_metrics("evaluate", metrics, loss)
-    data = Data.opened("evaluate", network.dtype, loss, x, y, sample_weight)
+    data = Data.opened("evaluate", network, loss, x, y, sample_weight)
     return evaluated(network, loss, data, chosen, size, outputs_of(network, engine))
 
 

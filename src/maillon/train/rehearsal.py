@@ -17,7 +17,7 @@ def opened(where: str, optim: Optim, x: Any, y: Any, weight: Any = None, prefix:
     The network computes one row, in evaluation mode; the loss then checks all targets against its shape, so that
     a label out of range at the end of the data does not leave a network half trained.
     """
-    data = Data.opened(where, optim.network.dtype, optim.loss, x, y, weight, prefix)
+    data = Data.opened(where, optim.network, optim.loss, x, y, weight, prefix)
     with mode(optim.network, training=False), no_grad():
         row = call(optim.network, cut(data.x, 0, 1))
     own_check = type(optim.loss).forward is Loss.forward

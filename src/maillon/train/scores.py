@@ -56,6 +56,11 @@ def named_metrics(where: str, metrics: str | Metric | Iterable[str | Metric], lo
 
 def score(name: str, metric: Metric, prediction: Any, target: Any) -> float:
     """The metric's value as a float; TypeError when it is not one number."""
+    if isinstance(prediction, tuple) and getattr(metric, "func", metric) in _BY_NAME.values():
+        raise TypeError(
+            f"metric {name}: expected the network to have one output, got a tuple of {len(prediction)}. Give a "
+            "function of (prediction, target), two tuples."
+        )
     value: Any = metric(prediction, target)
     if np.ndim(value) or not np.isrealobj(value):
         raise TypeError(

@@ -67,6 +67,12 @@ CASES = [
         ]
     ),
     *(
+        Case(name, (), {}, (draw(*shape),))
+        for name in ("Softsign", "LogSigmoid", "Tanhshrink")
+        for shape in ((7,), (1,), (2, 0), (3, 1, 4), (1, 1), (30, 20))
+        for draw in (spread, normal)
+    ),
+    *(
         Case("RReLU", args, {}, (spread(*shape),), training=training, steps=steps)
         for args in ((), (0.1, 0.9), (-0.5, 0.5))
         for shape in SHAPES[:4]
@@ -106,7 +112,7 @@ CASES = [
         Case(name, (p,), {}, (normal(*shape),), training=training, note="training" if training else "")
         for name, shapes in (
             ("Dropout1d", ((2, 3, 4), (3, 4), (1, 1, 1), (0, 3, 2))),
-            ("Dropout2d", ((2, 3, 4, 2), (1, 2, 1, 1), (0, 3, 2, 2))),
+            ("Dropout2d", ((2, 3, 4, 2), (1, 2, 1, 1), (0, 3, 2, 2), (3, 1, 2, 5))),
             ("AlphaDropout", SHAPES[:5]),
             ("FeatureAlphaDropout", ((2, 3, 4, 2), (2, 3), (2, 3, 4), (1, 2, 1, 2, 3))),
         )
