@@ -85,7 +85,8 @@ def test_every_link_loss_and_rule_has_a_row() -> None:
         return {value for value in found if inspect.isclass(value) and issubclass(value, base)}
 
     rows = {type(row.link()) for row in ROWS}
-    assert public(Module) - {Module, Loss} == rows
+    held_only = {maillon.nn.ModuleList, maillon.nn.ModuleDict}  # they compute nothing
+    assert public(Module) - {Module, Loss} - held_only == rows
     assert public(Rule) - {Rule, maillon.LBFGS} == {row.rule for row in RULES}
 
 

@@ -344,7 +344,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     (
         {"schedule": 0.1},
         TypeError,
-        "fit: expected schedule to be a function of the epoch, got 0.1.",
+        "fit: expected schedule to be a function of the epoch or a schedule, got 0.1.",
     ),
     (
         {"callbacks": [m.EarlyStopping]},

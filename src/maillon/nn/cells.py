@@ -1,4 +1,8 @@
-"""RNNCell, LSTMCell, GRUCell: one step of the recurrent links, for loops of your own."""
+"""RNNCell, LSTMCell, GRUCell: one step of the recurrent links, for loops of your own.
+
+One forward serves one backward, so a loop that learns takes `cell.share()` for each step: a link of its own with the
+same Parameters, whose gradients add up.
+"""
 
 from collections.abc import Sequence
 from typing import Any

@@ -11,14 +11,14 @@ from maillon.nn import arguments, errors, init
 from maillon.nn.dtypes import floating_dtype
 from maillon.nn.module import Module, Parameter
 from maillon.nn.padding import Widths, least_size, pad, pad_backward
-from maillon.nn.windows import Windows, either, layout, one_for_all
+from maillon.nn.windows import LETTERS, Windows, either, layout, one_for_all
 from maillon.typing import Array, DTypeLike
 
 BLOCK = 2**20
-"""Bytes of columns made at a time. All columns at once are 9 times the input for a 3×3 kernel; so few of them stay
-in the processor's cache between the copy that makes them and the product that reads them. They are made again in
-backward, which is a third of its time at most, rather than kept: a network would hold them for all its links at once.
-What is kept is the padded input, which is no more than the input itself."""
+"""Bytes of columns made at a time: so few stay in the processor's cache between the copy that makes them and the
+product that reads them. All at once they are 9 times the input of a 3×3 kernel, and a network would hold those of all
+its links; to make them again in backward is about a tenth of its time. What is kept is the padded input: without
+padding the input itself, and with it hardly more."""
 
 
 class _Convolution(Module):
@@ -145,12 +145,12 @@ class _Convolution(Module):
             return f"The channels come before the space: numpy.moveaxis(x, -1, {-dims - 1})."
         if len(shape) == dims + 1 and self.in_channels == 1:
             return "Give each sample its one channel: x[:, None]."
-        return f"The channels, in_channels = {self.in_channels}, come before the last {dims} dimensions."
+        return f"The channels, in_channels = {self.in_channels}, come right before {', '.join(LETTERS[dims])}."
 
     def _check_sizes(self, x: Array, least: Sequence[int], way_out: str) -> None:
         if any(n < need for n, need in zip(x.shape[-self._dims :], least, strict=True)):
-            expected = layout(self.in_channels, least, batched=x.ndim == self._dims + 2)
-            raise errors.wrong_shape(self, "x", expected, x.shape, way_out)
+            before = f"N, {self.in_channels}" if x.ndim == self._dims + 2 else str(self.in_channels)
+            raise errors.wrong_shape(self, "x", layout(before, least), x.shape, way_out)
 
     def _arguments(self) -> list[str]:
         """One number for a tuple of equal ones, and nothing for the default."""

@@ -84,12 +84,10 @@ class _ConvTranspose(_Convolution):
             sizes = [n + more for n, more in zip(smallest, self.output_padding, strict=True)]
         else:
             sizes = self._wanted_sizes(x, wanted, smallest)
-        if any(n < 1 for n in sizes):
-            least = [
-                max(1, 1 - (size - 1) // stride + n - 1)
-                for n, size, stride in zip(given, sizes, self.stride, strict=True)
-            ]
-            self._check_sizes(x, least, "Less than that is cropped away by the padding.")
+        if min(sizes) < 0:
+            missing = [max(0, -(size // stride)) for size, stride in zip(sizes, self.stride, strict=True)]
+            least = [n + more if more else 1 for n, more in zip(given, missing, strict=True)]
+            self._check_sizes(x, least, "The padding crops more than there is.")
         return sizes
 
     def _wanted_sizes(self, x: Array, wanted: Sequence[int], smallest: Sequence[int]) -> list[int]:

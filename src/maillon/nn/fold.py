@@ -76,7 +76,7 @@ class Unfold(_Columns):
             raise errors.wrong_shape(self, "x", either("C", 2), x.shape, "Channels and batch come first.")
         least = [max(1, extent - 2 * n) for extent, n in zip(self._windows.extent, self._borders, strict=True)]
         if any(n < need for n, need in zip(x.shape[-2:], least, strict=True)):
-            expected = layout("C", least, batched=x.ndim == 4)
+            expected = layout("N, C" if x.ndim == 4 else "C", least)
             raise errors.wrong_shape(self, "x", expected, x.shape, "The window needs as much: take a smaller one.")
         images = x if x.ndim == 4 else x[None]
         y = self._unfolded(images)

@@ -7,7 +7,7 @@ import numpy as np
 
 from maillon.nn import arguments, errors
 from maillon.nn.module import Module
-from maillon.nn.windows import either, layout, one_for_all
+from maillon.nn.windows import LETTERS, either, layout, one_for_all
 from maillon.typing import Array
 
 Widths = Sequence[tuple[int, int]]
@@ -86,7 +86,7 @@ def least_size(mode: str, before: int, after: int) -> int:
         return cropped
     if mode == "circular":
         return cropped + max(before, after, 0)
-    return max(1 - before - after, max(before, after) + 1 if mode == "reflect" else 1)
+    return max(-before - after, max(before, after) + 1 if mode == "reflect" else 1)
 
 
 class _Pad(Module):
@@ -123,8 +123,9 @@ class _Pad(Module):
     def _check_sizes(self, x: Array) -> None:
         least = [least_size(self._mode, before, after) for before, after in self._widths]
         if any(n < need for n, need in zip(x.shape[-self._dims :], least, strict=True)):
-            expected = layout("C", least, batched=x.ndim == self._dims + 2)
-            raise errors.wrong_shape(self, "x", expected, x.shape, f"{WHY[self._mode]}: take a smaller padding.")
+            before = "*" if self._mode == "zeros" else "N, C" if x.ndim == self._dims + 2 else "C"
+            way_out = f"{WHY[self._mode]}: take a smaller padding."
+            raise errors.wrong_shape(self, "x", layout(before, least), x.shape, way_out)
 
     def _arguments(self) -> list[str]:
         return [repr(one_for_all(self.padding))]
@@ -147,7 +148,34 @@ def _sides(owner: str, padding: Any, count: int) -> tuple[int, ...]:
     return tuple(map(int, given))
 
 
-class ConstantPad1d(_Pad):
+class _ConstantPad(_Pad):
+    """Around the last dimensions of an x of any number of them."""
+
+    def __init__(self, padding: int | Sequence[int], value: float) -> None:
+        super().__init__(padding)
+        self.value = arguments.number(type(self).__name__, "value", value)
+
+    def _check(self, x: Array) -> None:
+        if not isinstance(x, np.ndarray):
+            raise errors.wrong_input(self, "x", x)
+        if x.ndim < self._dims:
+            letters = ", ".join(LETTERS[self._dims])
+            raise errors.wrong_shape(self, "x", f"(*, {letters})", x.shape, f"It pads {letters}.")
+        self._check_sizes(x)
+
+    def _arguments(self) -> list[str]:
+        return [*super()._arguments(), repr(self.value)]
+
+
+class _ZeroPad(_ConstantPad):
+    def __init__(self, padding: int | Sequence[int]) -> None:
+        super().__init__(padding, 0.0)
+
+    def _arguments(self) -> list[str]:
+        return _Pad._arguments(self)
+
+
+class ConstantPad1d(_ConstantPad):
     """`value` before and after the last dimension; the derivative crops what was added.
 
     x: (*, L), any real dtype → y: (*, L + left + right).
@@ -161,23 +189,8 @@ class ConstantPad1d(_Pad):
 
     _dims = 1
 
-    def __init__(self, padding: int | Sequence[int], value: float) -> None:
-        super().__init__(padding)
-        self.value = arguments.number(type(self).__name__, "value", value)
 
-    def _check(self, x: Array) -> None:
-        if not isinstance(x, np.ndarray):
-            raise errors.wrong_input(self, "x", x)
-        if x.ndim < self._dims:
-            way_out = f"It pads the last {self._dims} dimensions."
-            raise errors.too_few_dimensions(self, f"at least {self._dims} dimensions", x.shape, way_out)
-        self._check_sizes(x)
-
-    def _arguments(self) -> list[str]:
-        return [*super()._arguments(), repr(self.value)]
-
-
-class ConstantPad2d(ConstantPad1d):
+class ConstantPad2d(_ConstantPad):
     """`value` around the last two dimensions; the derivative crops what was added.
 
     x: (*, H, W), any real dtype → y: (*, H + top + bottom, W + left + right).
@@ -193,7 +206,7 @@ class ConstantPad2d(ConstantPad1d):
     _dims = 2
 
 
-class ZeroPad1d(ConstantPad1d):
+class ZeroPad1d(_ZeroPad):
     """Zeros before and after the last dimension: ConstantPad1d with the value 0.
 
     >>> import numpy as np, maillon
@@ -201,14 +214,10 @@ class ZeroPad1d(ConstantPad1d):
     array([[0., 1.]])
     """
 
-    def __init__(self, padding: int | Sequence[int]) -> None:
-        super().__init__(padding, 0.0)
-
-    def _arguments(self) -> list[str]:
-        return _Pad._arguments(self)
+    _dims = 1
 
 
-class ZeroPad2d(ZeroPad1d):
+class ZeroPad2d(_ZeroPad):
     """Zeros around the last two dimensions: ConstantPad2d with the value 0.
 
     >>> import numpy as np, maillon

@@ -1,4 +1,9 @@
-"""LastStep, EveryStep: what a chain takes of a recurrent layer, whose output comes with its state."""
+"""LastStep, EveryStep: what a chain takes of a recurrent layer, whose output comes with its state.
+
+Sequential(LSTM(3, 8, batch_first=True), LastStep(), Linear(8, 1)) makes a number of each sequence; with EveryStep it
+makes one of each step. `fit` and `predict` cut the data along their first dimension, hence batch_first=True. In a Graph
+the state is at hand by itself: "lstm.1".
+"""
 
 from typing import Any
 

@@ -54,6 +54,11 @@ def along(axis: int, index: Index) -> tuple[Any, ...]:
     return (..., index, *(slice(None),) * (-1 - axis))
 
 
+def facing(values: Array, axis: int) -> Array:
+    """One value for each place along the axis, broadcast over what follows."""
+    return values.reshape(-1, *(1,) * (-1 - axis))
+
+
 def add_at(target: Array, axis: int, index: Index, values: Array) -> None:
     """target[index] += values along the axis, where an array may name an input several times in a row."""
     if not isinstance(index, slice):
@@ -88,27 +93,25 @@ def greatest(x: Array, axis: int, steps: Steps, outputs: int) -> tuple[Array, Ar
     """The greatest value of each window along the axis, and its place: the first of equals, the last NaN."""
     y = np.full(resized(x, axis, outputs), -np.inf, x.dtype)
     first = np.zeros(outputs, np.int64)  # where all are -inf
-    column = (slice(None), *(None,) * (-1 - axis))
     numbers = np.arange(x.shape[axis])
     for outs, ins in reversed(steps):
         first[outs] = numbers[ins]
     place = np.empty(y.shape, np.int64)
-    place[...] = first[column]
+    place[...] = facing(first, axis)
     for outs, ins in steps:
         seen, so_far = x[along(axis, ins)], y[along(axis, outs)]
         better = (seen > so_far) | np.isnan(seen)
         y[along(axis, outs)] = np.where(better, seen, so_far)
-        place[along(axis, outs)] = np.where(better, numbers[ins][column], place[along(axis, outs)])
+        place[along(axis, outs)] = np.where(better, facing(numbers[ins], axis), place[along(axis, outs)])
     return y, place
 
 
 def greatest_backward(dy: Array, axis: int, steps: Steps, size: int, place: Array) -> Array:
     """The input that was the greatest gets the whole gradient."""
     dx = np.zeros(resized(dy, axis, size), dy.dtype)
-    column = (slice(None), *(None,) * (-1 - axis))
     numbers = np.arange(size)
     for outs, ins in steps:
-        chosen = place[along(axis, outs)] == numbers[ins][column]
+        chosen = place[along(axis, outs)] == facing(numbers[ins], axis)
         add_at(dx, axis, ins, np.where(chosen, dy[along(axis, outs)], 0))
     return dx
 

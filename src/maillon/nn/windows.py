@@ -58,10 +58,10 @@ def one_for_all(values: tuple[int, ...]) -> int | tuple[int, ...]:
     return values[0] if len(set(values)) == 1 else values
 
 
-def layout(channels: object, least: Sequence[int], batched: bool = True) -> str:
+def layout(before: str, least: Sequence[int]) -> str:
     """A shape in words, with the least size of each dimension of space."""
     space = [f"{letter} ≥ {n}" for letter, n in zip(LETTERS[len(least)], least, strict=True)]
-    return f"({', '.join([*['N'] * batched, str(channels), *space])})"
+    return f"({before}, {', '.join(space)})"
 
 
 def either(channels: object, dims: int) -> str:

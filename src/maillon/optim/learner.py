@@ -128,6 +128,11 @@ class Optim:
             self.flush()
         return total
 
+    @property
+    def waiting(self) -> bool:
+        """Whether gradients are gathered that have not moved the parameters yet."""
+        return self._gathered > 0
+
     def flush(self) -> None:
         """Move the parameters by the gradients gathered since the last update, if there are any."""
         gathered, self._gathered = self._gathered, 0

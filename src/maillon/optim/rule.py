@@ -136,7 +136,7 @@ class Rule:
         for group in state["param_groups"]:
             self._check({**self.defaults, **group})
         for group, other in zip(self.param_groups, state["param_groups"], strict=True):
-            group.update({key: value for key, value in other.items() if key in self.defaults})
+            group.update({key: value for key, value in other.items() if key in self.defaults or key in _SCHEDULED})
         self.state = loaded
 
     def _groups(self, params: Any) -> list[Group]:
@@ -178,6 +178,9 @@ class Rule:
         count = sum(len(group["params"]) for group in self.param_groups)
         return f"{type(self).__name__}({f'<{count} parameters>, ' if self.bound else ''}{options})"
 
+
+_SCHEDULED = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
+"""What schedules keep in the groups."""
 
 _WAY_OUT = "Give network.parameters(), or leave it out for a recipe."
 

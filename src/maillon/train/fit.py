@@ -12,8 +12,9 @@ from maillon.train.feed import ArrayBatches, Data, GivenBatches
 from maillon.train.history import History
 from maillon.train.progress import wanted
 from maillon.train.rehearsal import opened
+from maillon.train.scheduling import Schedule, Scheduling
 from maillon.train.scores import Metric, named_metrics
-from maillon.train.training import Schedule, Training
+from maillon.train.training import Training
 
 
 def fit(
@@ -31,6 +32,7 @@ def fit(
     metrics: str | Metric | Iterable[str | Metric] = (),
     callbacks: Callback | Callable[[State], Any] | Iterable[Callback | Callable[[State], Any]] = (),
     schedule: Schedule | None = None,
+    schedule_by: str | None = None,
     sample_weight: Any = None,
     clip_grad_norm: float | None = None,
     clip_grad_value: float | None = None,
@@ -53,7 +55,9 @@ def fit(
     metrics: names ("accuracy", "mse", "mae", "rmse", "r2" …) or functions of (prediction, target). On the training
     data they run along with the steps, each mini-batch counted by its rows; on validation data they are exact.
     callbacks: `Callback`s, such as EarlyStopping(), or functions of the `State`, called after each epoch.
-    schedule: a function of the epoch, from 0, giving the factor on each group's initial rate.
+    schedule: a function of the epoch, from 0, giving the factor on each group's initial rate; or one of
+    `maillon.optim.lr_scheduler`, without its rule. schedule_by: "epoch" or "step", when it goes on; None leaves it to
+    the schedule. ReduceLROnPlateau looks at the validation loss where there is one, else at the loss.
     sample_weight: n factors ≥ 0 on the samples' losses; a mean still divides by their unweighted number.
     clip_grad_norm: in each step the gradients are scaled down together to at most this norm; or clip_grad_value: each
     of their entries is brought into [−value, value]. Both > 0. An Optim given has its own.
@@ -81,7 +85,6 @@ def fit(
         network, loss, x, y, rule, clip_grad_norm=clip_grad_norm, clip_grad_value=clip_grad_value, accumulate=accumulate
     )
     chosen = named_metrics("fit", metrics, optim.loss)
-    _require_function(schedule)
     given = (sample_weight, validation_data, validation_split)
     batches, validation = _batches(optim, x, y, *given, epochs=epochs, batch_size=batch_size, shuffle=shuffle)
     training = Training(
@@ -91,7 +94,7 @@ def fit(
         validation=validation,
         metrics=chosen,
         hooks=Hooks(callbacks),
-        schedule=schedule,
+        scheduling=Scheduling(schedule, schedule_by, optim),
         progress=wanted(progress),
         engine=engine,
     )
@@ -128,11 +131,6 @@ def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **opti
     if x is None:
         raise TypeError("fit: expected data in x, got none. Call fit(network, loss, x, y, …) or fit(optim, x, y, …).")
     return optim, x, y
-
-
-def _require_function(schedule: Any) -> None:
-    if schedule is not None and not callable(schedule):
-        raise TypeError(f"fit: expected schedule to be a function of the epoch, got {schedule!r}.")
 
 
 def _batches(

@@ -1,10 +1,10 @@
 """One training under way: epochs of steps, and everybody who looks on."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from maillon.optim import LambdaLR, NonFiniteLossError, Optim
+from maillon.optim import NonFiniteLossError, Optim
 from maillon.train.callbacks import Hook, Hooks, State
 from maillon.train.checks import leaves
 from maillon.train.compiled import Compiled, compiled
@@ -14,11 +14,10 @@ from maillon.train.interrupt import Interrupt, deferred_interrupt
 from maillon.train.modes import learning
 from maillon.train.predict import evaluated, outputs_of
 from maillon.train.progress import Bar
+from maillon.train.scheduling import Scheduling
 from maillon.train.scores import LossMean, Metric, RunningMetrics
 
 _VALIDATION_BATCH = 1024
-
-Schedule = Callable[[int], float]
 
 
 class Training:
@@ -33,7 +32,7 @@ class Training:
         validation: Data | None,
         metrics: Mapping[str, Metric],
         hooks: Hooks,
-        schedule: Schedule | None,
+        scheduling: Scheduling,
         progress: bool,
         engine: str,
     ) -> None:
@@ -43,13 +42,16 @@ class Training:
         self.validation = validation
         self.metrics = dict(metrics)
         self.hooks = hooks
-        self.schedule = schedule
+        self.scheduling = scheduling
+        if scheduling.by_step:
+            hooks.step_end.append(scheduling.after_step)
         self.progress = progress
         self.engine = engine
         self.core: Compiled | None = None
         self.outputs = outputs_of(optim.network, engine)
         names = ["loss", *metrics]
         validated = [f"val_{name}" for name in names] if validation is not None else []
+        scheduling.watch([*names, *validated])
         self.history = History(["epoch", *names, *validated, "lr", "seconds"])
         self.state = State(optim, self.history)
         self.interrupt = Interrupt()
@@ -84,12 +86,8 @@ class Training:
         if self.core is not None and self._unwatched:
             self.core.epochs(self)
             return
-        scheduler = None
         for epoch in range(1, self.epochs + 1):
-            if self.schedule is not None and scheduler is None:
-                scheduler = LambdaLR(self.optim.rule, self.schedule)
-            elif scheduler is not None:
-                scheduler.step()
+            self.scheduling.before_epoch()
             self.state.epoch = epoch
             self._epoch()
             if self.ending:
@@ -99,7 +97,7 @@ class Training:
     def _unwatched(self) -> bool:
         """Whether nobody wants to do anything between two epochs."""
         hooks = self.hooks.epoch_begin or self.hooks.step_end or self.hooks.epoch_end
-        return not (hooks or self.schedule or self.metrics or self.validation)
+        return not (hooks or self.scheduling or self.metrics or self.validation)
 
     @property
     def ending(self) -> bool:
@@ -127,6 +125,7 @@ class Training:
         if self.bar is not None:
             self.bar.epoch_end(state.epoch, state.step, row)
         _call(self.hooks.epoch_end, state)
+        self.scheduling.after_epoch(self.history)
 
     def _steps(self, mean: LossMean, running: RunningMetrics) -> bool:
         """The steps of an epoch; whether it came to its end.

@@ -109,7 +109,7 @@ CASES = [
     *(
         Case(f"Conv{dims}d", (4, 8, 2), options, (normal(*SHAPES[dims][0]),))
         for dims in (1, 2)
-        for options in EVEN + MODES
+        for options in EVEN[1:] + MODES[1::2]
     ),
     *(
         Case("Conv2d", (4, 4, kernel), options, (normal(*shape),))

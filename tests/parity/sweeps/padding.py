@@ -36,7 +36,10 @@ CASES = [
         for padding, shape, value in itertools.product(paddings, shapes, (2.5, -1))
     ),
     *(Case("ReplicationPad1d", (padding,), {}, (normal(2, 3, 5),)) for padding in (9, (-6, 7), (7, -6))),
-    *(Case("ReplicationPad2d", (padding,), {}, (normal(2, 3, 5, 5),)) for padding in (9, (0, 0, -6, 7))),
+    *(
+        Case("ReplicationPad2d", (padding,), {}, (normal(2, 3, 5, 5),))
+        for padding in (9, (0, 0, -6, 7), (-2, -3, 0, 1))
+    ),
     *(Case("CircularPad1d", (padding,), {}, (normal(2, 3, 5),)) for padding in (5, (5, 0), (-5, 0), (-2, 3))),
     *(Case("CircularPad2d", (padding,), {}, (normal(2, 3, 5, 4),)) for padding in ((4, 4, 5, 5), (0, 4, -2, 3))),
     *(

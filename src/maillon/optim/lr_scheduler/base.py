@@ -1,0 +1,153 @@
+"""LRScheduler: what all schedules share."""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
+
+from maillon.optim.rule import Group, Rule, require_number
+
+Factor = Callable[[int], float]
+
+REQUIRED: Any = object()
+"""The default of a parameter that a schedule cannot do without; the rule before it may be left out."""
+
+
+_PASSING = ("rule", "beginning")
+"""Attributes that are no state."""
+
+
+class LRScheduler:
+    """Sets the rates of a rule's groups, anew at each `step()`.
+
+    ``StepLR(rule, 30)`` begins at once, with the bound rule. ``StepLR(step_size=30)`` is a recipe, like a rule without
+    parameters: `fit(…, schedule=recipe)` binds it, or `recipe.bind(rule)`. A group's initial rate is what it was when
+    the first schedule took it, kept in the group as `initial_lr`, as in PyTorch. last_epoch: −1 begins; an epoch goes
+    on after it, with groups that have an `initial_lr`.
+
+    A schedule of your own keeps its options, calls ``super().__init__(rule, last_epoch)`` and defines `get_lr`.
+    """
+
+    per_step: bool = False
+    """Whether `fit` steps it after each step of learning rather than after each epoch."""
+
+    def __init__(self, rule: Rule | None = None, last_epoch: int = -1) -> None:
+        missing = [name for name, value in vars(self).items() if value is REQUIRED]
+        if missing:
+            raise TypeError(f"{type(self).__name__}: expected {' and '.join(missing)}, got none.")
+        self.rule: Any = None
+        self.last_epoch = last_epoch
+        if rule is not None:
+            self._begin(rule)
+
+    # What a schedule defines
+
+    def get_lr(self) -> list[float]:
+        """The rates of epoch `last_epoch`, one a group."""
+        raise NotImplementedError(f"{type(self).__name__} has no get_lr()")
+
+    def prepare(self, groups: list[Group]) -> None:
+        """What must be known of the groups before the first rates are set."""
+
+    def at_start(self) -> list[float]:
+        """The rates of epoch 0, wherever the groups' rates stand: for schedules that follow others."""
+        return self.get_lr()
+
+    # What every schedule does
+
+    def bind(self, rule: Rule) -> Self:
+        """This recipe's schedule, begun with the rule."""
+        bound = copy.deepcopy(self) if self.rule is None else self
+        if bound is self:
+            raise RuntimeError(f"{type(self).__name__}: it has its rule already. Make a recipe: leave the rule out.")
+        bound._begin(rule)
+        return bound
+
+    @property
+    def optimizer(self) -> Rule:
+        """The rule, by PyTorch's word."""
+        return self.rule
+
+    def step(self) -> None:
+        """Go on to the next epoch (or step, whatever is counted)."""
+        self._require_bound()
+        self.last_epoch += 1
+        self._set(self.get_lr())
+
+    def get_last_lr(self) -> list[float]:
+        """The rates in force, one a group."""
+        self._require_bound()
+        return [group["lr"] for group in self.rule.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All it knows but the rule and functions."""
+        return {name: value for name, value in vars(self).items() if name not in _PASSING and _plain(value)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        vars(self).update({name: copy.copy(value) for name, value in state.items() if name in vars(self)})
+
+    def _begin(self, rule: Rule) -> None:
+        name = type(self).__name__
+        if not isinstance(rule, Rule) or not rule.bound:
+            raise TypeError(f"{name}: expected a bound rule, got {rule!r}. Bind it: rule.bind(parameters).")
+        groups = rule.param_groups
+        if self.last_epoch >= 0 and any("initial_lr" not in group for group in groups):
+            raise ValueError(
+                f"{name}: last_epoch={self.last_epoch} goes on, but the groups have no initial_lr. Load the rule's "
+                "state first, or begin with last_epoch=-1."
+            )
+        self.rule = rule
+        self.prepare(groups)
+        for group in groups:
+            group.setdefault("initial_lr", group["lr"])
+        self.base_lrs = [group["initial_lr"] for group in groups]
+        self._first_step()
+
+    def _first_step(self) -> None:
+        """Set the rates to begin with."""
+        self.beginning = True
+        LRScheduler.step(self)
+        self.beginning = False
+
+    def restart(self) -> None:
+        """Begin at epoch 0, as the next of several."""
+        self.last_epoch = 0
+        self._set(self.at_start())
+
+    def _set(self, rates: Iterable[float]) -> None:
+        name = type(self).__name__
+        checked = [_no_rounding(rate) for rate in rates]
+        for rate in checked:
+            require_number(name, f"the rate of epoch {self.last_epoch}", rate)
+        for group, rate in zip(self.rule.param_groups, checked, strict=True):
+            group["lr"] = rate
+
+    def _require_bound(self) -> None:
+        if self.rule is None:
+            raise RuntimeError(
+                f"{type(self).__name__}: a recipe without a rule does not step. Bind it: schedule.bind(rule)."
+            )
+
+    def __repr__(self) -> str:
+        options = (f"{name}={value!r}" for name, value in vars(self).items() if name not in (*_PASSING, "base_lrs"))
+        return f"{type(self).__name__}({', '.join(options)})"
+
+
+def one_each(name: str, option: str, value: Any, groups: list[Group]) -> list[Any]:
+    """An option as one value for each group."""
+    if not isinstance(value, list | tuple):
+        return [value] * len(groups)
+    if len(value) != len(groups):
+        what = "function" if option == "lr_lambda" else option
+        raise ValueError(f"{name}: expected one {what} for each of {len(groups)} groups, got {len(value)}.")
+    return list(value)
+
+
+def _no_rounding(rate: float) -> float:
+    """A rate that only rounding has brought below zero is zero."""
+    return 0.0 if -1e-12 < rate < 0 else rate
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_plain, value))
+    return not callable(value) and not isinstance(value, LRScheduler)

@@ -1,0 +1,135 @@
+"""Schedules made of schedules: one after the other, or all at once."""
+
+import bisect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from maillon.optim.lr_scheduler.base import REQUIRED, LRScheduler
+from maillon.optim.lr_scheduler.plateau import ReduceLROnPlateau
+from maillon.optim.rule import Rule
+
+
+class _OfSchedules(LRScheduler):
+    """What both share: schedules of one rule, all recipes or all bound."""
+
+    schedulers: list[LRScheduler]
+
+    def _check(self, rule: Rule | None) -> None:
+        name = type(self).__name__
+        if not self.schedulers:
+            raise ValueError(f"{name}: expected at least one schedule, got none.")
+        for place, schedule in enumerate(self.schedulers):
+            if not isinstance(schedule, LRScheduler) or isinstance(schedule, ReduceLROnPlateau):
+                raise TypeError(
+                    f"{name}[{place}]: expected a schedule that needs nothing but its step(), got {schedule!r}."
+                )
+            if schedule.rule is not rule:
+                raise ValueError(
+                    f"{name}[{place}]: expected {schedule!r} to be of the same rule as the others, or a recipe as "
+                    f"they are, got one of {schedule.rule!r}."
+                )
+
+    def _begin(self, rule: Rule) -> None:
+        if self.schedulers[0].rule is None:
+            for schedule in self.schedulers:
+                schedule._begin(rule)
+        self._check(rule)
+        self.rule = rule
+        self._first_step()
+
+    @property
+    def per_step(self) -> bool:  # type: ignore[override]
+        return any(schedule.per_step for schedule in self.schedulers)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"_schedulers": [schedule.state_dict() for schedule in self.schedulers]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        for schedule, own in zip(self.schedulers, state["_schedulers"], strict=True):
+            schedule.load_state_dict(own)
+
+
+class SequentialLR(_OfSchedules):
+    """One schedule after the other: the next begins at its milestone, with its own epoch 0.
+
+    rule: a bound rule, or None for a recipe of recipes. schedulers: in their order. milestones: the epochs at which
+    the second and later ones begin, one fewer than schedules. The usual: LinearLR to warm up, then CosineAnnealingLR.
+
+    >>> import numpy as np, maillon
+    >>> from maillon.optim import lr_scheduler
+    >>> warm = lr_scheduler.LinearLR(start_factor=0.5, total_iters=2)
+    >>> recipe = lr_scheduler.SequentialLR(None, [warm, lr_scheduler.ExponentialLR(gamma=0.5)], milestones=[2])
+    >>> schedule = recipe.bind(maillon.SGD([maillon.Parameter(np.ones(1))], lr=1.0))
+    >>> [(schedule.get_last_lr()[0], schedule.step())[0] for _ in range(5)]
+    [0.5, 0.75, 1.0, 0.5, 0.25]
+    """
+
+    def __init__(
+        self,
+        rule: Rule | None = None,
+        schedulers: Sequence[LRScheduler] = REQUIRED,
+        milestones: Sequence[int] = REQUIRED,
+        last_epoch: int = -1,
+    ) -> None:
+        if schedulers is REQUIRED or milestones is REQUIRED:
+            raise TypeError("SequentialLR: expected schedulers and milestones, got none.")
+        self.schedulers = list(schedulers)
+        self.milestones = list(milestones)
+        self._check(rule if self.schedulers and self.schedulers[0].rule is not None else None)
+        if len(self.milestones) != len(self.schedulers) - 1:
+            raise ValueError(
+                f"SequentialLR: expected {len(self.schedulers) - 1} milestones for {len(self.schedulers)} schedules, "
+                f"got {len(self.milestones)}."
+            )
+        super().__init__(rule, last_epoch)
+
+    def _first_step(self) -> None:
+        self.last_epoch += 1
+        for group in self.rule.param_groups:  # each of the schedules has begun, and set its first rates
+            group["lr"] = group["initial_lr"]
+        for schedule in self.schedulers:
+            _undo(schedule)
+        self.schedulers[bisect.bisect_right(self.milestones, 0)]._first_step()
+
+    def step(self) -> None:
+        self._require_bound()
+        self.last_epoch += 1
+        place = bisect.bisect_right(self.milestones, self.last_epoch)
+        if place > 0 and self.milestones[place - 1] == self.last_epoch:
+            self.schedulers[place].restart()
+        else:
+            self.schedulers[place].step()
+
+
+def _undo(schedule: LRScheduler) -> None:
+    """Let the schedule stand before its first step again."""
+    if isinstance(schedule, _OfSchedules):
+        for inner in schedule.schedulers:
+            _undo(inner)
+    else:
+        schedule.last_epoch -= 1
+
+
+class ChainedScheduler(_OfSchedules):
+    """All schedules at once: each `step()` is one of each, in their order, on the rates that the others leave.
+
+    schedulers: of one rule, or all of them recipes. rule: theirs; None takes it from them.
+    """
+
+    def __init__(self, schedulers: Sequence[LRScheduler] = REQUIRED, rule: Rule | None = None) -> None:
+        if schedulers is REQUIRED:
+            raise TypeError("ChainedScheduler: expected schedulers, got none.")
+        self.schedulers = list(schedulers)
+        own = self.schedulers[0].rule if self.schedulers else None
+        self._check(own)
+        super().__init__(own if rule is None else rule, 0)
+
+    def _first_step(self) -> None:
+        """The schedules have begun already."""
+
+    def step(self) -> None:
+        self._require_bound()
+        self.last_epoch += 1
+        for schedule in self.schedulers:
+            schedule.step()

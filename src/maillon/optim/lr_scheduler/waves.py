@@ -1,0 +1,298 @@
+"""Schedules that go up and down: cosine annealing, with restarts, cycles and the one cycle."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from maillon.nn.arguments import integer, number, one_of
+from maillon.optim.lr_scheduler.base import REQUIRED, LRScheduler, one_each
+from maillon.optim.rule import Group, Rule
+
+
+class CosineAnnealingLR(LRScheduler):
+    """Half a cosine from lr₀ down to eta_min in T_max epochs: lr = η + (lr₀ − η)(1 + cos(π epoch / T_max)) / 2.
+
+    After T_max it rises again. rule: a bound rule, or None for a recipe. T_max: epochs, ≥ 1. eta_min η: the least
+    rate. The rate in force is scaled, so that it chains with others.
+    Source: Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, without restarts.
+
+    >>> import numpy as np, maillon
+    >>> rule = maillon.SGD([maillon.Parameter(np.ones(1))], lr=1.0)
+    >>> schedule = maillon.optim.CosineAnnealingLR(rule, T_max=4)
+    >>> [(round(schedule.get_last_lr()[0], 3), schedule.step())[0] for _ in range(5)]
+    [1.0, 0.854, 0.5, 0.146, 0.0]
+    """
+
+    def __init__(
+        self, rule: Rule | None = None, T_max: int = REQUIRED, eta_min: float = 0.0, last_epoch: int = -1
+    ) -> None:
+        self.T_max = T_max if T_max is REQUIRED else integer("CosineAnnealingLR", "T_max", T_max)
+        self.eta_min = number("CosineAnnealingLR", "eta_min", eta_min)
+        super().__init__(rule, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        epoch, least, period = self.last_epoch, self.eta_min, self.T_max
+        rates = [group["lr"] for group in self.rule.param_groups]
+        if self.beginning:
+            return rates
+        if (epoch - 1 - period) % (2 * period) == 0:  # from the very bottom no factor leads up
+            rise = (1 - math.cos(math.pi / period)) / 2
+            return [rate + (base - least) * rise for rate, base in zip(rates, self.base_lrs, strict=True)]
+        shrink = (1 + math.cos(math.pi * epoch / period)) / (1 + math.cos(math.pi * (epoch - 1) / period))
+        return [least + shrink * (rate - least) for rate in rates]
+
+    def at_start(self) -> list[float]:
+        return list(self.base_lrs)
+
+
+class CosineAnnealingWarmRestarts(LRScheduler):
+    """Cosine annealing that begins anew after T_0 epochs, then after T_mult times as many, and so on.
+
+    lr = η + (lr₀ − η)(1 + cos(π T_cur / T_i)) / 2, T_cur epochs after the last restart of a period of T_i.
+    rule: a bound rule, or None for a recipe. T_0: epochs, ≥ 1. T_mult: ≥ 1. eta_min η: the least rate.
+    `step(epoch)` goes to any epoch, a fraction too: ``step(epoch + batch / batches)`` after each mini-batch.
+    Source: Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, equation 5.
+    """
+
+    def __init__(
+        self,
+        rule: Rule | None = None,
+        T_0: int = REQUIRED,
+        T_mult: int = 1,
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
+        name = "CosineAnnealingWarmRestarts"
+        self.T_0 = T_0 if T_0 is REQUIRED else integer(name, "T_0", T_0)
+        self.T_i = self.T_0
+        self.T_mult = integer(name, "T_mult", T_mult)
+        self.eta_min = number(name, "eta_min", eta_min)
+        self.T_cur: float = last_epoch
+        super().__init__(rule, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        share = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
+        return [self.eta_min + (base - self.eta_min) * share for base in self.base_lrs]
+
+    def step(self, epoch: float | None = None) -> None:
+        """Go on to the next epoch, or to the one given."""
+        self._require_bound()
+        if epoch is None:
+            self._count()
+            epoch = self.last_epoch + 1
+        else:
+            self._go_to(number(type(self).__name__, "epoch", epoch, 0))
+        self.last_epoch = math.floor(epoch)
+        self._set(self.get_lr())
+
+    def restart(self) -> None:
+        self.last_epoch = 0
+        self._set(self.get_lr())
+
+    def _first_step(self) -> None:
+        if self.last_epoch < 0:
+            self.step(0)
+        else:
+            self.step()
+
+    def _count(self) -> None:
+        self.T_cur += 1
+        if self.T_cur >= self.T_i:
+            self.T_cur -= self.T_i
+            self.T_i *= self.T_mult
+
+    def _go_to(self, epoch: float) -> None:
+        self.T_i, self.T_cur = self.T_0, epoch
+        if epoch >= self.T_0 and self.T_mult == 1:
+            self.T_cur = epoch % self.T_0
+        while self.T_cur >= self.T_i:
+            self.T_cur -= self.T_i
+            self.T_i *= self.T_mult
+
+
+class _WithMomentum(LRScheduler):
+    """Schedules of every step that move the momentum (Adam's β₁) against the rate."""
+
+    per_step = True
+    cycle_momentum: bool
+    base_momentum: Any
+    max_momentum: Any
+
+    def _prepare_momentum(self, groups: list[Group]) -> None:
+        name = type(self).__name__
+        if not self.cycle_momentum:
+            return
+        if any("momentum" not in group and "betas" not in group for group in groups):
+            raise ValueError(f"{name}: cycle_momentum needs a rule with momentum or betas, got {self.rule!r}.")
+        base = one_each(name, "base_momentum", self.base_momentum, groups)
+        largest = one_each(name, "max_momentum", self.max_momentum, groups)
+        if self.last_epoch == -1:
+            for group, low, high in zip(groups, base, largest, strict=True):
+                group["base_momentum"], group["max_momentum"] = low, high
+                _set_momentum(group, high)
+
+
+def _set_momentum(group: Group, momentum: float) -> None:
+    if "betas" in group:
+        group["betas"] = (momentum, *group["betas"][1:])
+    else:
+        group["momentum"] = momentum
+
+
+class CyclicLR(_WithMomentum):
+    """Triangles between two rates, up in step_size_up steps and down in step_size_down; one `step()` a mini-batch.
+
+    lr = base_lr + (max_lr − base_lr) · height · scale. The scale is 1 ("triangular"), 1 / 2^(cycle − 1)
+    ("triangular2"), γ^step ("exp_range"), or scale_fn of the cycle or step, as scale_mode says. The momentum (or
+    Adam's β₁) goes the other way, between max_momentum and base_momentum.
+
+    rule: a bound rule, or None for a recipe. base_lr, max_lr, base_momentum, max_momentum: numbers, or one a group.
+    Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017.
+    """
+
+    def __init__(
+        self,
+        rule: Rule | None = None,
+        base_lr: float | list[float] = REQUIRED,
+        max_lr: float | list[float] = REQUIRED,
+        step_size_up: float = 2000,
+        step_size_down: float | None = None,
+        mode: str = "triangular",
+        gamma: float = 1.0,
+        scale_fn: Callable[[float], float] | None = None,
+        scale_mode: str = "cycle",
+        cycle_momentum: bool = True,
+        base_momentum: float | list[float] = 0.8,
+        max_momentum: float | list[float] = 0.9,
+        last_epoch: int = -1,
+    ) -> None:
+        self.base_lr, self.max_lr = base_lr, max_lr
+        self.step_size_up = number("CyclicLR", "step_size_up", step_size_up, 0, above=True)
+        down = step_size_up if step_size_down is None else step_size_down
+        self.step_size_down = number("CyclicLR", "step_size_down", down, 0, above=True)
+        if scale_fn is None:
+            one_of("CyclicLR", "mode", mode, ("triangular", "triangular2", "exp_range"))
+            scale_mode = "iterations" if mode == "exp_range" else "cycle"
+        self.mode = mode
+        self.gamma = gamma
+        self.scale_fn = scale_fn
+        self.scale_mode = one_of("CyclicLR", "scale_mode", scale_mode, ("cycle", "iterations"))
+        self.cycle_momentum = cycle_momentum
+        self.base_momentum, self.max_momentum = base_momentum, max_momentum
+        super().__init__(rule, last_epoch)
+
+    def prepare(self, groups: list[Group]) -> None:
+        bases = one_each("CyclicLR", "base_lr", self.base_lr, groups)
+        self.max_lrs = one_each("CyclicLR", "max_lr", self.max_lr, groups)
+        self._prepare_momentum(groups)
+        if self.last_epoch == -1:
+            for group, base in zip(groups, bases, strict=True):
+                group["lr"] = base
+        self.lows = bases
+
+    def get_lr(self) -> list[float]:
+        total = self.step_size_up + self.step_size_down
+        turn = self.step_size_up / total
+        cycle = math.floor(1 + self.last_epoch / total)
+        x = 1 + self.last_epoch / total - cycle
+        height = x / turn if x <= turn else (x - 1) / (turn - 1)
+        height *= self._scale(cycle if self.scale_mode == "cycle" else self.last_epoch)
+        if self.cycle_momentum:
+            for group in self.rule.param_groups:
+                low, high = group["base_momentum"], group["max_momentum"]
+                _set_momentum(group, high - (high - low) * height)
+        return [low + (high - low) * height for low, high in zip(self.lows, self.max_lrs, strict=True)]
+
+    def _scale(self, x: float) -> float:
+        if self.scale_fn is not None:
+            return self.scale_fn(x)
+        if self.mode == "triangular":
+            return 1.0
+        return 1 / 2.0 ** (x - 1) if self.mode == "triangular2" else self.gamma**x
+
+
+class OneCycleLR(_WithMomentum):
+    """One cycle for a whole training: from max_lr / div_factor up to max_lr, then down far below; a `step()` a batch.
+
+    The momentum (or Adam's β₁) falls from max_momentum to base_momentum while the rate rises, and rises again. With
+    three_phase the rate comes down to the initial one as fast as it went up, and then goes below.
+
+    rule: a bound rule, or None for a recipe. max_lr: a number, or one a group. total_steps, or epochs and
+    steps_per_epoch: how long. pct_start in [0, 1]: the share of the rise. anneal_strategy: 'cos' or 'linear'.
+    div_factor: max_lr over the initial rate; final_div_factor: the initial rate over the last one.
+    Errors: ValueError from a step beyond total_steps.
+    Source: Smith, Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates", 2018.
+    """
+
+    def __init__(
+        self,
+        rule: Rule | None = None,
+        max_lr: float | list[float] = REQUIRED,
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: float | list[float] = 0.85,
+        max_momentum: float | list[float] = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        last_epoch: int = -1,
+    ) -> None:
+        self.max_lr = max_lr
+        if total_steps is None and (epochs is None or steps_per_epoch is None):
+            raise ValueError("OneCycleLR: expected total_steps, or epochs and steps_per_epoch, got neither.")
+        if total_steps is None:
+            total_steps = integer("OneCycleLR", "epochs", epochs) * integer(
+                "OneCycleLR", "steps_per_epoch", steps_per_epoch
+            )
+        self.total_steps = integer("OneCycleLR", "total_steps", total_steps)
+        self.pct_start = number("OneCycleLR", "pct_start", pct_start, 0, 1)
+        self.anneal_strategy = one_of("OneCycleLR", "anneal_strategy", anneal_strategy, ("cos", "linear"))
+        self.cycle_momentum = cycle_momentum
+        self.base_momentum, self.max_momentum = base_momentum, max_momentum
+        self.div_factor = number("OneCycleLR", "div_factor", div_factor, 0, above=True)
+        self.final_div_factor = number("OneCycleLR", "final_div_factor", final_div_factor, 0, above=True)
+        self.three_phase = three_phase
+        super().__init__(rule, last_epoch)
+
+    def prepare(self, groups: list[Group]) -> None:
+        largest = one_each("OneCycleLR", "max_lr", self.max_lr, groups)
+        if self.last_epoch == -1:
+            for group, high in zip(groups, largest, strict=True):
+                group["initial_lr"] = high / self.div_factor
+                group["max_lr"] = high
+                group["min_lr"] = group["initial_lr"] / self.final_div_factor
+        self._prepare_momentum(groups)
+
+    def _phases(self) -> list[tuple[float, str, str, str, str]]:
+        """When each phase ends, the rates and the momenta between which it goes."""
+        rise, last = self.pct_start * self.total_steps, self.total_steps - 1
+        up = (rise - 1, "initial_lr", "max_lr", "max_momentum", "base_momentum")
+        if not self.three_phase:
+            return [up, (last, "max_lr", "min_lr", "base_momentum", "max_momentum")]
+        down = (2 * rise - 2, "max_lr", "initial_lr", "base_momentum", "max_momentum")
+        return [up, down, (last, "initial_lr", "min_lr", "max_momentum", "max_momentum")]
+
+    def get_lr(self) -> list[float]:
+        step = self.last_epoch
+        if step > self.total_steps:
+            raise ValueError(
+                f"OneCycleLR: expected at most total_steps = {self.total_steps} steps, got step {step}. "
+                "Make the cycle as long as the training."
+            )
+        begin = 0.0
+        phases = self._phases()
+        for end, *_ in phases[:-1]:
+            if step <= end:
+                break
+            begin = end
+        end, low, high, first, second = next(phase for phase in phases if step <= phase[0] or phase is phases[-1])
+        share = (step - begin) / (end - begin)
+        if self.anneal_strategy == "cos":
+            share = (1 - math.cos(math.pi * share)) / 2
+        for group in self.rule.param_groups if self.cycle_momentum else ():
+            _set_momentum(group, group[first] + (group[second] - group[first]) * share)
+        return [group[low] + (group[high] - group[low]) * share for group in self.rule.param_groups]

@@ -1,0 +1,82 @@
+"""How `fit` steps a schedule: after each epoch or after each step of learning."""
+
+from collections.abc import Callable
+from typing import Any
+
+from maillon.optim import LambdaLR, LRScheduler, Optim, ReduceLROnPlateau
+from maillon.train.history import History
+from maillon.train.names import unknown_name
+
+Schedule = Callable[[int], float] | LRScheduler
+
+
+class Scheduling:
+    """A schedule at work in one training; without one it does nothing.
+
+    schedule: a function of the epoch, a recipe, or a schedule of the rule that trains. by: "epoch" or "step"; None
+    leaves it to the schedule: the cyclic ones go by steps, all others by epochs.
+    """
+
+    def __init__(self, schedule: Any, by: str | None, optim: Optim) -> None:
+        self._check(schedule, by, optim)
+        self._given, self._optim = schedule, optim
+        self.by_step = by == "step" or (by is None and isinstance(schedule, LRScheduler) and schedule.per_step)
+        self._schedule: LRScheduler | None = None
+        self._monitor: str | None = None
+
+    def watch(self, scored: list[str]) -> None:
+        """Find what a plateau is looked for in, among the scores of an epoch."""
+        if isinstance(self._given, ReduceLROnPlateau):
+            self._monitor = self._given.monitor or ("val_loss" if "val_loss" in scored else "loss")
+            if self._monitor not in scored:
+                raise ValueError(unknown_name("ReduceLROnPlateau", "monitor to be a score", self._monitor, scored))
+
+    def __bool__(self) -> bool:
+        return self._given is not None
+
+    @staticmethod
+    def _check(schedule: Any, by: str | None, optim: Optim) -> None:
+        if by not in (None, "epoch", "step"):
+            raise ValueError(f"fit: expected schedule_by to be 'epoch', 'step' or None, got {by!r}.")
+        if schedule is None:
+            if by is not None:
+                raise ValueError(f"fit: expected a schedule beside schedule_by={by!r}, got none.")
+            return
+        if isinstance(schedule, LRScheduler):
+            if schedule.rule not in (None, optim.rule):
+                raise ValueError(
+                    f"fit: the schedule {schedule!r} is of another rule than the one that trains. Leave its rule out, "
+                    "or make it with optim.rule and call fit(optim, x, y, …)."
+                )
+            if by == "step" and isinstance(schedule, ReduceLROnPlateau):
+                raise ValueError("fit: ReduceLROnPlateau looks at the scores of epochs. Leave schedule_by out.")
+        elif not callable(schedule) or isinstance(schedule, type):
+            hint = f" Did you mean {schedule.__name__}(…)?" if isinstance(schedule, type) else ""
+            raise TypeError(
+                f"fit: expected schedule to be a function of the epoch or a schedule, got {schedule!r}.{hint}"
+            )
+
+    def before_epoch(self) -> None:
+        """Set the first rates; those of a function of the epoch before every epoch."""
+        given, rule = self._given, self._optim.rule
+        if given is None:
+            return
+        if self._schedule is None and isinstance(given, LRScheduler):
+            self._schedule = given.bind(rule) if given.rule is None else given
+        elif self._schedule is None:
+            self._schedule = LambdaLR(rule, given)
+        elif not isinstance(given, LRScheduler) and not self.by_step:
+            self._schedule.step()
+
+    def after_step(self, _state: Any) -> None:
+        """A step is done; one that only gathered gradients does not count."""
+        if self._schedule is not None and not self._optim.waiting:
+            self._schedule.step()
+
+    def after_epoch(self, history: History) -> None:
+        if self._schedule is None or self.by_step or not isinstance(self._given, LRScheduler):
+            return
+        if isinstance(self._schedule, ReduceLROnPlateau):
+            self._schedule.step(history[self._monitor or "loss"][-1])
+        else:
+            self._schedule.step()
