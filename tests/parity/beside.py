@@ -1,6 +1,8 @@
 """A link or loss beside PyTorch's: the same constructor arguments, state and inputs, then all that comes of them."""
 
+import itertools
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -143,7 +145,7 @@ def compare_made(
     """The same of two that hold the same state already."""
     tolerance = TOLERANCE[dtype]
     tensors = as_tensors(torch, inputs)
-    for tensor in leaves(tensors):
+    for tensor in leaves(tuple(part for part, yes in zip(tensors, _owed(ours), strict=False) if yes)):
         if _real(tensor):
             tensor.requires_grad_()
     output = ours(*inputs, **named)
@@ -187,6 +189,11 @@ def _grads(expected: list[Any], dtype: str) -> list[Array | None]:
         else None
         for part in expected
     ]
+
+
+def _owed(ours: Module) -> Iterable[bool]:
+    """Whether backward owes each input a gradient: a loss owes none to its target, nor does PyTorch for some."""
+    return ours.predicted if isinstance(ours, Loss) else itertools.repeat(True)
 
 
 def _real(tensor: Any) -> bool:
