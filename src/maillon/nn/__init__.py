@@ -5,14 +5,17 @@ from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax
 from maillon.nn.adaptive import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d
 from maillon.nn.attention import MultiheadAttention
 from maillon.nn.batchnorm import BatchNorm1d, BatchNorm2d, InstanceNorm1d, InstanceNorm2d
+from maillon.nn.bilinear import Bilinear
 from maillon.nn.cells import GRUCell, LSTMCell, RNNCell
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
 from maillon.nn.convolution import Conv1d, Conv2d
 from maillon.nn.convolution_transpose import ConvTranspose1d, ConvTranspose2d
 from maillon.nn.ctc import CTCLoss
+from maillon.nn.distance import CosineSimilarity, PairwiseDistance
 from maillon.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlphaDropout
 from maillon.nn.dtypes import get_default_dtype, set_default_dtype
+from maillon.nn.embedding import Embedding
 from maillon.nn.embedding_losses import CosineEmbeddingLoss, TripletMarginLoss
 from maillon.nn.errors import (
     LinkDtypeError,
@@ -85,6 +88,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Bilinear",
     "CTCLoss",
     "CircularPad1d",
     "CircularPad2d",
@@ -96,10 +100,12 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
+    "Embedding",
     "EveryStep",
     "FeatureAlphaDropout",
     "Flatten",
@@ -151,6 +157,7 @@ __all__ = [
     "Multiply",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parallel",
     "Parameter",
     "PixelShuffle",
