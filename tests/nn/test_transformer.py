@@ -237,6 +237,14 @@ def test_the_layers_of_a_stack_are_copies_that_begin_alike() -> None:
     assert (first[0].grad != second[0].grad).any()
 
 
+def test_the_layers_of_a_stack_draw_masks_of_their_own_from_the_one_generator() -> None:
+    generator = Generator(2)
+    encoder = TransformerEncoder(TransformerEncoderLayer(4, 2, 6, 0.5, generator=generator), 2)
+    assert {id(each.dropout1.generator) for each in encoder.layers} == {id(generator)}
+    masks = [each.dropout1(np.ones(50)) for each in encoder.layers]
+    assert (masks[0] != masks[1]).any()
+
+
 def test_a_shared_norm_is_the_one_that_was_given() -> None:
     norm = maillon.LayerNorm(4, dtype="float64")
     encoder = TransformerEncoder(encoder_layer(), 1, norm)

@@ -159,7 +159,7 @@ class MultiheadAttention(_TakesMasks):
             by_head = attn_mask if attn_mask.ndim == 2 else attn_mask.reshape(*scores.shape[:3], length)
             scores[..., :length] += _additive(by_head, scores.dtype)
         if key_padding_mask is not None:
-            scores[..., :length] += _additive(key_padding_mask, scores.dtype).reshape(-1, 1, 1, length)
+            scores[..., :length] += _additive(key_padding_mask, scores.dtype).reshape(len(scores), 1, 1, length)
         weights = self._softmax(scores, np.nan if need_weights else 0)
         dropped = self._dropout(weights)
         y = self.out_proj(self._joined(dropped @ v, query.ndim))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from maillon.nn import arguments, errors
+from maillon.nn.dtypes import as_array
 from maillon.nn.module import Module
 from maillon.typing import Array
 
@@ -237,7 +238,7 @@ def weight_array(owner: str, weight: Any, name: str = "weight") -> Array | None:
     """A weight given to a loss, as an array of its own; it may be negative, as in PyTorch."""
     if weight is None:
         return None
-    array = np.array(weight)
+    array = as_array(weight).copy()
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{owner}: expected {name} to be real numbers, got dtype {array.dtype}.")
     if not np.isfinite(array).all():

@@ -200,7 +200,9 @@ class _Stack(_TakesMasks):
         if not isinstance(layer, Module):
             raise TypeError(f"{owner}: expected a layer of maillon, got {type(layer).__name__}.")
         count = arguments.integer(owner, "num_layers", num_layers)
-        self.layers = [copy.deepcopy(layer) for _ in range(count)]
+        drawn = [value for module in layer.modules() for value in vars(module).values()]
+        shared = {id(value): value for value in drawn if isinstance(value, random.Generator)}
+        self.layers = [copy.deepcopy(layer, dict(shared)) for _ in range(count)]  # masks of their own, one generator
         self.num_layers = count
         self.norm = norm
 

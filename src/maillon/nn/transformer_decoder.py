@@ -163,7 +163,7 @@ class Transformer(_TakesMasks):
         def norm() -> LayerNorm:
             return LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
 
-        self.custom = tuple(
+        self._custom = tuple(
             name for name, link in (("encoder", custom_encoder), ("decoder", custom_decoder)) if link is not None
         )
         if custom_encoder is None:
@@ -214,10 +214,10 @@ class Transformer(_TakesMasks):
         return self._owed(placed, dsrc, dtgt, *masks, None, None, None)
 
     def _arguments(self) -> list[str]:
-        made = {name: vars(self)[name] for name in ("encoder", "decoder") if name not in self.custom}
+        made = {name: vars(self)[name] for name in ("encoder", "decoder") if name not in self._custom}
         shown = [f"num_{name}_layers={stack.num_layers}" for name, stack in made.items() if stack.num_layers != 6]
         shown += [part for stack in list(made.values())[:1] for part in stack.layers[0]._arguments()[2:]]
-        shown += [f"custom_{name}={vars(self)[name]!r}" for name in self.custom]
+        shown += [f"custom_{name}={vars(self)[name]!r}" for name in self._custom]
         return [str(self.d_model), str(self.nhead), *shown]
 
     @staticmethod
