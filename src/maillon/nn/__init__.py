@@ -41,7 +41,7 @@ from maillon.nn.margins import (
     SoftMarginLoss,
 )
 from maillon.nn.module import Module, Parameter, no_grad
-from maillon.nn.normalization import GroupNorm, LayerNorm, RMSNorm
+from maillon.nn.normalization import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from maillon.nn.padding import (
     CircularPad1d,
     CircularPad2d,
@@ -137,6 +137,7 @@ __all__ = [
     "LinkShapeError",
     "LinkStateError",
     "LinkValueError",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "Loss",
