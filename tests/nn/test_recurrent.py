@@ -189,6 +189,13 @@ def test_names_of_the_parameters_are_pytorchs() -> None:
     assert list(maillon.GRUCell(3, 4, bias=False).state_dict()) == ["weight_ih", "weight_hh"]
 
 
+def test_code_that_flattens_the_parameters_runs() -> None:
+    link = maillon.GRU(3, 2)
+    before = link.state_dict()
+    link.flatten_parameters()
+    assert all(np.array_equal(before[name], value) for name, value in link.state_dict().items())
+
+
 def test_weights_are_drawn_from_the_generator() -> None:
     one, other = (maillon.GRU(3, 4, 2, generator=Generator(3)).state_dict() for _ in range(2))
     for name, value in one.items():
