@@ -5,13 +5,18 @@ from maillon.nn.activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax
 from maillon.nn.adaptive import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d
 from maillon.nn.attention import MultiheadAttention
 from maillon.nn.batchnorm import BatchNorm1d, BatchNorm2d, InstanceNorm1d, InstanceNorm2d
+from maillon.nn.bilinear import Bilinear
 from maillon.nn.cells import GRUCell, LSTMCell, RNNCell
 from maillon.nn.classification import CrossEntropyLoss, NLLLoss
 from maillon.nn.containers import Sequential
 from maillon.nn.convolution import Conv1d, Conv2d
 from maillon.nn.convolution_transpose import ConvTranspose1d, ConvTranspose2d
+from maillon.nn.ctc import CTCLoss
+from maillon.nn.distance import CosineSimilarity, PairwiseDistance
 from maillon.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlphaDropout
 from maillon.nn.dtypes import get_default_dtype, set_default_dtype
+from maillon.nn.embedding import Embedding
+from maillon.nn.embedding_losses import CosineEmbeddingLoss, TripletMarginLoss
 from maillon.nn.errors import (
     LinkDtypeError,
     LinkError,
@@ -27,7 +32,14 @@ from maillon.nn.holders import ModuleDict, ModuleList
 from maillon.nn.joining import Add, Concat, Multiply, Parallel, Residual
 from maillon.nn.linear import Identity, Linear
 from maillon.nn.loss import Loss
-from maillon.nn.losses import BCELoss, BCEWithLogitsLoss, HalfMSELoss, L1Loss, MSELoss
+from maillon.nn.losses import BCELoss, BCEWithLogitsLoss, HalfMSELoss, L1Loss, MSELoss, MultiLabelSoftMarginLoss
+from maillon.nn.margins import (
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultiLabelMarginLoss,
+    MultiMarginLoss,
+    SoftMarginLoss,
+)
 from maillon.nn.module import Module, Parameter, no_grad
 from maillon.nn.normalization import GroupNorm, LayerNorm, RMSNorm
 from maillon.nn.padding import (
@@ -45,11 +57,14 @@ from maillon.nn.padding import (
 from maillon.nn.piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
 from maillon.nn.pixels import PixelShuffle, PixelUnshuffle
 from maillon.nn.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d, MaxUnpool1d, MaxUnpool2d
+from maillon.nn.positional import LearnedPositionalEncoding, SinusoidalPositionalEncoding
 from maillon.nn.recurrent import GRU, LSTM, RNN
 from maillon.nn.regression import GaussianNLLLoss, HuberLoss, KLDivLoss, PoissonNLLLoss, SmoothL1Loss
 from maillon.nn.sequences import EveryStep, LastStep
 from maillon.nn.slopes import GLU, PReLU, RReLU
 from maillon.nn.smooth import CELU, ELU, GELU, SELU, LogSigmoid, Mish, SiLU, Softplus, Softsign, Tanhshrink
+from maillon.nn.transformer import TransformerEncoder, TransformerEncoderLayer
+from maillon.nn.transformer_decoder import Transformer, TransformerDecoder, TransformerDecoderLayer
 from maillon.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
@@ -73,6 +88,8 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Bilinear",
+    "CTCLoss",
     "CircularPad1d",
     "CircularPad2d",
     "Concat",
@@ -82,10 +99,13 @@ __all__ = [
     "Conv2d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
+    "Embedding",
     "EveryStep",
     "FeatureAlphaDropout",
     "Flatten",
@@ -99,6 +119,7 @@ __all__ = [
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
@@ -109,6 +130,7 @@ __all__ = [
     "LastStep",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositionalEncoding",
     "Linear",
     "LinkDtypeError",
     "LinkError",
@@ -119,6 +141,7 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxUnpool1d",
@@ -127,10 +150,14 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
     "MultiheadAttention",
     "Multiply",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parallel",
     "Parameter",
     "PixelShuffle",
@@ -149,7 +176,9 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositionalEncoding",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softmax2d",
     "Softmin",
@@ -160,6 +189,12 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+    "TripletMarginLoss",
     "Unflatten",
     "Unfold",
     "Upsample",

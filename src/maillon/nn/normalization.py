@@ -13,6 +13,8 @@ from maillon.typing import Array, DTypeLike
 Grid = tuple[int, int, int]
 """The shape in which an array is looked at: samples, what they are divided into, places."""
 PLACES = (2,)
+FAR = 64
+"""Where a squared mean is more than so many variances, the mean is taken out twice."""
 
 
 def mean_over(axes: tuple[int, ...], a: Array, b: Array | None = None) -> Array:
@@ -73,8 +75,9 @@ class _Normalization(Module):
             mean = mean_over(self.axes, x_hat) if given is None else given[0]
             x_hat = x_hat - mean
         variance = mean_over(self.axes, x_hat, x_hat) if given is None else given[1]
-        if self.centred and given is None:
-            variance = self._centre_again(x_hat, variance)
+        if self.centred and given is None and not (mean * mean <= FAR * variance).all():
+            x_hat -= mean_over(self.axes, x_hat)  # what rounding has left of a mean far from 0
+            variance = mean_over(self.axes, x_hat, x_hat)
         r = 1 / np.sqrt(variance + (float(np.finfo(x.dtype).eps) if self.eps is None else self.eps))
         x_hat = np.multiply(x_hat, r, out=x_hat if self.centred else None)
         y = x_hat.reshape(channels)
@@ -83,14 +86,6 @@ class _Normalization(Module):
         if self.bias is not None:
             y += self.bias.data.reshape(-1, 1)
         return self.keep(y.reshape(x.shape), x_hat, r, channels, given is None), mean, variance
-
-    def _centre_again(self, x_hat: Array, variance: Array) -> Array:
-        """Take out what rounding has left of a mean far from 0, if it counts beside σ; returns the variance."""
-        rest = mean_over(self.axes, x_hat)
-        if (rest * rest <= (8 * np.finfo(x_hat.dtype).eps) ** 2 * variance).all():
-            return variance
-        x_hat -= rest
-        return mean_over(self.axes, x_hat, x_hat)
 
     def backward(self, grad_output: Array) -> Array:
         x_hat, r, channels, moving = self.release(grad_output)

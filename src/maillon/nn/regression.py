@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from maillon.nn import arguments, errors
-from maillon.nn.loss import Loss, like_or_integers, require_like
+from maillon.nn.loss import Loss, require_like
 from maillon.typing import Array
 
 
@@ -140,6 +140,8 @@ class PoissonNLLLoss(Loss):
     array([-2.,  0.])
     """
 
+    takes_integers = True
+
     def __init__(
         self,
         log_input: bool = True,
@@ -154,11 +156,7 @@ class PoissonNLLLoss(Loss):
         self.full = full
         self.eps = float(arguments.number("PoissonNLLLoss", "eps", eps, 0))
 
-    def check(self, prediction: Array, target: Array) -> None:
-        super().check(prediction, like_or_integers(target, prediction))
-
     def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
-        target = like_or_integers(target, prediction)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # a rate too large, or below 0
             if self.log_input:
                 rate = np.exp(prediction)

@@ -86,19 +86,18 @@ class Upsample(Module):
         for axis, (outputs, along_axis) in taps.items():
             wider = np.zeros(windows.resized(y, axis, outputs), x.dtype)
             for outs, ins, weights in along_axis:
-                wider[windows.along(axis, outs)] += windows.facing(weights, axis) * y[windows.along(axis, ins)]
+                wider[windows.along(axis, outs)] += windows.facing(weights, axis) * windows.taken(y, axis, ins)
             y = wider
         return self.keep(y, x.shape, taps)
 
     def backward(self, grad_output: Array) -> Array:
         shape, taps = self.release(grad_output)
         dx = grad_output
-        for axis in reversed(taps):
-            narrower = np.zeros(windows.resized(dx, axis, shape[axis]), dx.dtype)
-            for outs, ins, weights in taps[axis][1]:
-                given = windows.facing(weights, axis) * dx[windows.along(axis, outs)]
-                windows.add_at(narrower, axis, ins, given)
-            dx = narrower
+        for axis, (outputs, along_axis) in taps.items():
+            weight = np.zeros((outputs, shape[axis]), dx.dtype)
+            for outs, ins, weights in along_axis:
+                weight[np.arange(outputs)[outs], np.arange(shape[axis])[ins]] += weights
+            dx = np.moveaxis(np.moveaxis(dx, axis, -1) @ weight, -1, axis)
         return dx
 
     def _taps(self, x: Array) -> dict[int, tuple[int, Taps]]:
