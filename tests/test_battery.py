@@ -81,7 +81,7 @@ def names(values: list[Any]) -> list[str]:
 
 def test_every_link_loss_and_rule_has_a_row() -> None:
     def public(base: type) -> set[type]:
-        found = [value for room in (maillon, maillon.nn, maillon.optim) for value in vars(room).values()]
+        found = [getattr(room, name) for room in (maillon, maillon.nn, maillon.optim) for name in room.__all__]
         return {value for value in found if inspect.isclass(value) and issubclass(value, base)}
 
     rows = {type(row.link()) for row in ROWS}

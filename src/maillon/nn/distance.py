@@ -9,7 +9,7 @@ from maillon.nn.module import Module
 from maillon.typing import Array
 
 
-def _summed_to(shape: tuple[int, ...], grad: Array) -> Array:
+def summed_to(shape: tuple[int, ...], grad: Array) -> Array:
     """The gradient of an array of that shape which was broadcast: summed over what it was broadcast along."""
     grad = np.add.reduce(grad, axis=tuple(range(grad.ndim - len(shape))))
     stretched = tuple(axis for axis, n in enumerate(shape) if n == 1 and grad.shape[axis] != 1)
@@ -72,7 +72,7 @@ class CosineSimilarity(_Pair):
         cosine = np.add.reduce(units[0] * units[1], axis=self.dim, keepdims=True)
         dx1 = (units[1] - directions[0] * cosine) * dy * inverses[0]
         dx2 = (units[0] - directions[1] * cosine) * dy * inverses[1]
-        return _summed_to(shapes[0], dx1), _summed_to(shapes[1], dx2)
+        return summed_to(shapes[0], dx1), summed_to(shapes[1], dx2)
 
 
 class PairwiseDistance(_Pair):
@@ -101,31 +101,38 @@ class PairwiseDistance(_Pair):
         if not self._broadcast(x1, x2):
             raise errors.too_few_dimensions(self, "a dimension", (), "A single vector has shape (D,).")
         d = x1 - x2 + self.eps
-        y = self._norm(np.abs(d))
+        y = p_norm(d, self.p)
         return self.keep(y if self.keepdim else y[..., 0], d, y, (x1.shape, x2.shape))
-
-    def _norm(self, size: Array) -> Array:
-        """‖d‖ of |d|, the dimension kept. Divided by the largest (smallest) first, no power overflows."""
-        if self.p == 0:
-            return np.add.reduce((size != 0).astype(size.dtype), axis=-1, keepdims=True)
-        extreme = size.max(axis=-1, keepdims=True, initial=0) if self.p > 0 else size.min(axis=-1, keepdims=True)
-        if math.isinf(self.p):
-            return extreme
-        relative = np.where(extreme == 0, 1, size / np.where(extreme == 0, 1, extreme))
-        return np.asarray(extreme * np.add.reduce(relative**self.p, axis=-1, keepdims=True) ** (1 / self.p))
 
     def backward(self, grad_output: Array) -> tuple[Array, Array]:
         d, y, (shape1, shape2) = self.release(grad_output)
         dy = grad_output if self.keepdim else grad_output[..., None]
-        size = np.abs(d)
-        if self.p == 0:
-            share = np.zeros_like(d)
-        elif math.isinf(self.p):
-            reached = (size == y).astype(d.dtype)
-            share = reached / np.maximum(np.add.reduce(reached, axis=-1, keepdims=True), 1)
-        else:
-            counts = (size != 0) & (y != 0)
-            share = np.where(counts, size, 1) / np.where(counts, y, 1)
-            share = np.where(counts, share ** (self.p - 1), 0)
-        dd = np.sign(d) * share * dy
-        return _summed_to(shape1, dd), _summed_to(shape2, -dd)
+        dd = p_norm_slope(d, y, self.p) * dy
+        return summed_to(shape1, dd), summed_to(shape2, -dd)
+
+
+def p_norm(d: Array, p: float) -> Array:
+    """‖d‖_p along the last dimension, which stays. Divided by the largest (smallest) first, no power overflows."""
+    size = np.abs(d)
+    if p == 0:
+        return np.add.reduce((size != 0).astype(size.dtype), axis=-1, keepdims=True)
+    extreme = size.max(axis=-1, keepdims=True, initial=0) if p > 0 else size.min(axis=-1, keepdims=True)
+    if math.isinf(p):
+        return extreme
+    relative = np.where(extreme == 0, 1, size / np.where(extreme == 0, 1, extreme))
+    return np.asarray(extreme * np.add.reduce(relative**p, axis=-1, keepdims=True) ** (1 / p))
+
+
+def p_norm_slope(d: Array, y: Array, p: float) -> Array:
+    """∂y/∂d of y = p_norm(d, p)."""
+    size = np.abs(d)
+    if p == 0:
+        return np.zeros_like(d)
+    if math.isinf(p):
+        reached = (size == y).astype(d.dtype)
+        share = reached / np.maximum(np.add.reduce(reached, axis=-1, keepdims=True), 1)
+    else:
+        counts = (size != 0) & (y != 0)
+        share = np.where(counts, size, 1) / np.where(counts, y, 1)
+        share = np.where(counts, share ** (p - 1), 0)
+    return np.sign(d) * share

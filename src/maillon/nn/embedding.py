@@ -35,6 +35,8 @@ class Embedding(Module):
            [1., 2.]])
     """
 
+    takes_integers = True
+
     def __init__(
         self,
         num_embeddings: int,

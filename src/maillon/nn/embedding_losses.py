@@ -1,11 +1,11 @@
 """Losses of embeddings: what belongs together lies close, by angle or by distance."""
 
-import math
 from typing import Any, ClassVar
 
 import numpy as np
 
 from maillon.nn import arguments, errors
+from maillon.nn.distance import p_norm, p_norm_slope
 from maillon.nn.loss import Loss, require_like
 from maillon.nn.margins import check_signs
 from maillon.typing import Array
@@ -92,7 +92,7 @@ class TripletMarginLoss(Loss):
     derivative of d with respect to x: sign(e) (|e| / d)^(p−1) for the difference e.
 
     anchor a, positive p, negative n: vectors (D), (N, D) or (*, D), of the same shape.
-    margin Δ > 0. p ≥ 0: of the norm, infinity included (of p = 0, the count of differences, the derivative is 0).
+    margin Δ > 0. p: of the norm, any number, as for PairwiseDistance.
     eps ε: added to each difference. swap: takes d(p, n) instead of d(a, n) where it is the smaller.
     reduction: 'mean' (over the triplets), 'sum' or 'none'.
     backward returns (da, dp, dn). There is no target: a network of three outputs is trained with y left out.
@@ -121,7 +121,7 @@ class TripletMarginLoss(Loss):
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.margin = float(arguments.number("TripletMarginLoss", "margin", margin, 0, above=True))
-        self.p = float(arguments.number("TripletMarginLoss", "p", p, 0))
+        self.p = float(arguments.number("TripletMarginLoss", "p", p))
         self.eps = float(arguments.number("TripletMarginLoss", "eps", eps))
         self.swap = swap
 
@@ -135,13 +135,19 @@ class TripletMarginLoss(Loss):
         if not anchor.ndim:
             raise errors.wrong_shape(self, "anchor", "(D), (N, D) or (*, D)", (), "Give one vector a sample.")
 
+    def _distance(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """‖x − y + ε‖_p, and its derivative by x."""
+        e = x - y + self.eps
+        distance = p_norm(e, self.p)
+        return distance[..., 0], p_norm_slope(e, distance, self.p)
+
     def elements(self, anchor: Array, positive: Array, negative: Array) -> tuple[Array, tuple[Any, ...]]:
-        near, near_slope = norm(anchor - positive + self.eps, self.p)
-        far, far_slope = norm(anchor - negative + self.eps, self.p)
+        near, near_slope = self._distance(anchor, positive)
+        far, far_slope = self._distance(anchor, negative)
         share: Any = 1.0  # of d(a, n), the rest being of d(p, n); of equal ones a half
         swap_slope: Any = 0.0
         if self.swap:
-            swapped, swap_slope = norm(positive - negative + self.eps, self.p)
+            swapped, swap_slope = self._distance(positive, negative)
             share = (((far < swapped) + 0.5 * (far == swapped))[..., None]).astype(anchor.dtype)
             far = np.minimum(far, swapped)
         short = self.margin + near - far
@@ -154,21 +160,3 @@ class TripletMarginLoss(Loss):
     ) -> tuple[Array, Array, Array]:
         grad = grad_elements[..., None]
         return (near - far) * grad, -(near + swapped) * grad, (far + swapped) * grad
-
-
-def norm(e: Array, p: float) -> tuple[Array, Array]:
-    """‖e‖_p along the last dimension, and its derivative sign(e) (|e| / ‖e‖)^(p−1), which is 0 where e is.
-
-    Of the largest elements, p = ∞, equal ones share the slope.
-    """
-    size = np.abs(e)
-    if p == 0:
-        return np.count_nonzero(e, axis=-1).astype(e.dtype), np.zeros_like(e)
-    top = size.max(axis=-1, keepdims=True, initial=0)
-    if math.isinf(p):
-        largest = size == top
-        return top[..., 0], np.sign(e) * largest / largest.sum(axis=-1, keepdims=True, dtype=e.dtype)
-    scale = np.where(top > 0, top, 1)  # no power overflows
-    length = scale * ((size / scale) ** p).sum(axis=-1, keepdims=True) ** (1 / p)
-    ratio = np.where(size > 0, size / np.where(length > 0, length, 1), 1)
-    return length[..., 0], np.sign(e) * ratio ** (p - 1)

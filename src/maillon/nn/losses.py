@@ -13,6 +13,8 @@ from maillon.typing import Array
 LOWEST_LOG = -100.0
 """Where the logarithm of a probability is cut off, as in PyTorch's BCELoss: log 0 would be infinite."""
 
+_LEAST = float(np.float32(1e-12))  # of p (1 − p): in single precision, as PyTorch has it for both dtypes
+
 
 class MSELoss(Loss):
     """Mean squared error: l = (ŷ − y)², dŷ = 2 (ŷ − y) dl, the mean over all elements.
@@ -128,7 +130,7 @@ class BCELoss(_BinaryLoss):
         return -weight * (target * log_p + (1 - target) * log_q), (prediction, target, weight)
 
     def elements_backward(self, grad_elements: Array, prediction: Array, target: Array, weight: Array) -> Array:
-        slope = (prediction - target) / np.maximum(prediction * (1 - prediction), 1e-12)
+        slope = (prediction - target) / np.maximum(prediction * (1 - prediction), _LEAST)
         return weight * slope * grad_elements
 
 

@@ -250,3 +250,50 @@ class GroupNorm(_Normalization):
         samples, places = x.shape[0], math.prod(x.shape[2:])
         of_group = self.num_channels // self.num_groups * places
         return self._normalize(x, (samples, self.num_groups, of_group), (samples, self.num_channels, places))[0]
+
+
+class LocalResponseNorm(Module):
+    """y = x D^−β, D = k + (α / n) Σ x², summed over the n channels around each one.
+
+    Derivative: dx = dy D^−β − (2 α β / n) x Σ dy x D^(−β−1), summed over the channels whose window holds this one.
+
+    x: (N, C, *), at least 3 dimensions → y: the same shape. The window of channel c reaches from c − ⌊n/2⌋ to
+    c + ⌊(n−1)/2⌋; outside is nothing to add.
+    size: n ≥ 1. alpha, beta, k: α, β, k, any numbers for which D stays positive.
+    Errors: LinkShapeError when x has fewer dimensions.
+    Source: Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012.
+
+    >>> import numpy as np, maillon
+    >>> maillon.LocalResponseNorm(1, alpha=3.0, beta=0.5)(np.array([[[1.0], [0.0]]]))
+    array([[[0.5],
+            [0. ]]])
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        self.size = arguments.integer("LocalResponseNorm", "size", size)
+        self.alpha = float(arguments.number("LocalResponseNorm", "alpha", alpha))
+        self.beta = float(arguments.number("LocalResponseNorm", "beta", beta))
+        self.k = float(arguments.number("LocalResponseNorm", "k", k))
+
+    def forward(self, x: Array) -> Array:
+        errors.require_floating(self, "x", x)
+        if x.ndim < 3:
+            raise errors.wrong_shape(self, "x", "(N, C, *)", x.shape, "At least one dimension follows the channels.")
+        d = self.k + self.alpha / self.size * self._window(x * x, self.size // 2)
+        y = x * d**-self.beta
+        return self.keep(y, x, y, d)
+
+    def backward(self, grad_output: Array) -> Array:
+        x, y, d = self.release(grad_output)
+        dy = grad_output
+        around = self._window(dy * y / d, (self.size - 1) // 2)
+        return np.asarray(dy * d**-self.beta - 2 * self.alpha * self.beta / self.size * x * around)
+
+    def _window(self, a: Array, before: int) -> Array:
+        """The sums over `size` channels, `before` of them before each one."""
+        padding = [(0, 0)] * a.ndim
+        padding[1] = (before, self.size - 1 - before)
+        padded, total = np.pad(a, padding), np.zeros_like(a)
+        for start in range(self.size):
+            total += padded[:, start : start + a.shape[1]]
+        return total

@@ -78,7 +78,7 @@ def classes(name: str, *options: dict[str, Any]) -> list[Case]:
 CASES = [
     *elementwise("MSELoss", each(), (normal, normal), (whole, whole), (far, far)),
     *elementwise("L1Loss", each(), (normal, normal), (whole, whole), (far, far)),
-    *binary("BCELoss", (unit, unit), (unit, certain)),
+    *binary("BCELoss", (unit, unit), (unit, certain), (certain, unit), (certain, certain)),
     *binary("BCEWithLogitsLoss", (normal, unit), (far, certain), (whole, certain), pos_weight=(None, WEIGHTS)),
     *classes("NLLLoss", *each(weight=(None, WEIGHTS), ignore_index=(-100, 1, 0))),
     *classes("CrossEntropyLoss", *each(weight=(None, WEIGHTS), ignore_index=(-100, 1), label_smoothing=(0.0, 0.2))),

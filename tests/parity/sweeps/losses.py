@@ -136,7 +136,7 @@ def embeddings() -> list[Case]:
         ),
         *(
             Case("TripletMarginLoss", (), options, (normal(*shape), normal(*shape), normal(*shape)))
-            for options in each(p=(2.0, 1.0, 0.5, 1.5, 3.0, float("inf")), swap=(False, True), margin=(1.0, 3.0))
+            for options in each(p=(2.0, 1.0, 0.5, 1.5, -1.0, float("inf")), swap=(False, True), margin=(1.0, 3.0))
             for shape in ((4, 3), (2, 3, 4))[: 1 + (options["reduction"] == "none")]
         ),
         *(
