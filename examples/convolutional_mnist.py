@@ -137,7 +137,8 @@ def draw(network: m.Sequential, images: Array, labels: Array, predicted: Array, 
             titles = [f"{labels[i]} as {predicted[i]}" for i in wrong]
             m.plot.image_grid(images[wrong] / 255, titles, columns=8, ax=right)
         errors = int((predicted != labels).sum())
-        right.set_title(f"{len(wrong)} of the {errors} test images, of {len(labels)}, that it reads wrongly", pad=16)
+        title = f"True digit as digit read: {len(wrong)} of the {errors} errors on {len(labels)} test images"
+        right.set_title(title, pad=16)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=80)
     print(f"wrote {path}")
