@@ -78,7 +78,7 @@ class NegativeELBO(m.Loss):
         mean, log_variance = np.split(code, 2, axis=1)
         dcode = np.concatenate([mean, (np.exp(log_variance) - 1) / 2], axis=1)
         column = np.reshape(grad, (-1, 1))  # one number an image, or one for all
-        return column * (m.nn.Sigmoid()(logits) - pixels), column * dcode
+        return column * (m.Sigmoid()(logits) - pixels), column * dcode
 
 
 def reconstruction(logits: Array, pixels: Array) -> Array:

@@ -1,9 +1,9 @@
 """A generative adversarial network: two networks play against each other until one of them can forge the data.
 
-The idea. The generator G turns noise z ~ N(0, 1) into points; the discriminator D looks at a point and says how likely
-it is that it came from the data. D learns to tell the two apart, G learns to be taken for the data. When neither can
-gain any more, G's points have the data's law and D says ½ everywhere. The data are the report's two clusters, without
-their labels: nobody tells G that there are two of them.
+The idea. The generator G, here the forger, turns noise z ~ N(0, 1) into points; the discriminator D, here the judge,
+says of a point how likely it is that it came from the data. D learns to tell the two apart, G learns to be taken for
+the data. When neither can gain any more, G's points have the data's law and D says ½ everywhere. The data are the
+report's two clusters, without their labels: nobody tells G that there are two of them.
 
 With D(x) = sigmoid(d(x)), both losses are binary cross-entropies of d, and each step of the game is two of learning:
 

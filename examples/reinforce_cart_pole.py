@@ -56,7 +56,8 @@ def play(policy: m.Module, episodes: int, generator: m.Generator) -> tuple[Array
     probability = m.compile(m.Sequential(policy, m.Sigmoid()))
     now = generator.uniform((episodes, 4), -0.05, 0.05, np.float64)
     up, steps = np.ones(episodes, bool), np.zeros(episodes, np.int64)
-    states, actions = [], []
+    states: list[Array] = []
+    actions: list[Array] = []
     while up.any() and len(states) < LONGEST:
         right = generator.rand((episodes,)) < probability((now / SCALE).astype(np.float32))[:, 0]
         states.append(now)
