@@ -41,7 +41,7 @@ template <class T> MAILLON_INLINE Slope<T> binary_entropy(Vec<T> p, Vec<T> y, bo
     const Vec<T> log_p = at_least(T(lowest_log), log(p)), log_q = at_least(T(lowest_log), log1p(-p));
     const Vec<T> value = -(y * log_p + (one - y) * log_q);
     if (!with_slope) return {value, value};
-    return {value, (p - y) / at_least(T(1e-12), p * (one - p))};
+    return {value, (p - y) / at_least(T(1e-12f), p * (one - p))};
 }
 
 // log(1 + e⁻ˣ) and both sigmoids from one exponential, e^−|x|: nothing overflows.

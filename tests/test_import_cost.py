@@ -28,6 +28,10 @@ LATER = (
     "csv",
     "difflib",
     "maillon.check",
+    "maillon.nn.attention",
+    "maillon.nn.convolution",
+    "maillon.nn.graph",
+    "maillon.nn.recurrent",
     "maillon.data",
     "maillon.plot",
     "maillon.report",
@@ -78,3 +82,18 @@ def test_the_global_generator_made_late_begins_as_ever() -> None:
         "print(ours() is ours(), ours().get_state() == Generator(DEFAULT_SEED).get_state())"
     )
     assert printed(code) == "True True"
+
+
+def test_every_link_opens_when_it_is_asked_for() -> None:
+    for room in ("maillon", "maillon.nn"):
+        code = f"import {room}; print([name for name in {room}.__all__ if name not in dir({room})])"
+        assert printed(code) == "[]"
+        code = f"import {room}; print(len([getattr({room}, name) for name in {room}.__all__]) > 100)"
+        assert printed(code) == "True"
+        assert "has no attribute 'Conv4d'" in printed(f"""
+import {room}
+try:
+    {room}.Conv4d
+except AttributeError as error:
+    print(error)
+""")

@@ -10,6 +10,7 @@ import numpy as np
 import maillon
 from maillon import nn
 from peers.by_numpy import square
+from peers.links import LINKS, normal, timed
 from peers.workloads import POLICY, WORKLOADS, Array, Workload
 
 _CHECKED: set[int] = set()
@@ -79,6 +80,29 @@ def first_step(key: str) -> float:
     rate, batch = workload.lr, workload.batch
     maillon.fit(network, loss, x, y, rule=rate, batch_size=batch, callbacks=stamp, progress=False)
     return stamp.times[0] - begun
+
+
+def link(key: str, seconds: float) -> tuple[float, float]:
+    """Seconds of one forward and backward of a link in NumPy, and the size of the input's gradient."""
+    from threadpoolctl import threadpool_limits
+
+    chosen = LINKS[key]
+    maillon.manual_seed(0)
+    made, x = getattr(nn, chosen.name)(*chosen.args, **chosen.options), chosen.x()
+
+    output = made(*[x] * chosen.inputs)
+    several = isinstance(output, tuple)
+    grad = normal(1, (output[0] if several else output).shape)
+
+    def step() -> Any:
+        made.zero_grad()
+        made(*[x] * chosen.inputs)
+        return made.backward((grad, None) if several else grad)
+
+    with threadpool_limits(1):
+        grads = step()
+        size = sum(float(np.abs(grad).sum(dtype=np.float64)) for grad in (grads if chosen.inputs > 1 else [grads]))
+        return timed(step, seconds), size
 
 
 class _Stamp(maillon.Callback):

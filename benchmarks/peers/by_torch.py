@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from peers.links import LINKS, normal, timed
 from peers.workloads import POLICY, Array, Workload
 
 VERSIONS = ("torch",)
@@ -23,6 +24,30 @@ def network_of(workload: Workload) -> torch.nn.Sequential:
 
 def loss_of(workload: Workload) -> torch.nn.Module:
     return torch.nn.MSELoss() if workload.loss == "mse" else torch.nn.CrossEntropyLoss(reduction="sum")
+
+
+def link(key: str, seconds: float) -> tuple[float, float]:
+    """Seconds of one forward and backward of a link, eager, and the size of the input's gradient."""
+    torch.set_num_threads(1)
+    chosen = LINKS[key]
+    torch.manual_seed(0)
+    made = getattr(torch.nn, chosen.name)(*chosen.args, **chosen.options)
+    inputs = [torch.from_numpy(chosen.x()).requires_grad_() for _ in range(chosen.inputs)]
+
+    output = made(*inputs)
+    several = isinstance(output, tuple)
+    grad = torch.from_numpy(normal(1, tuple((output[0] if several else output).shape)))
+
+    def step() -> None:
+        made.zero_grad(set_to_none=True)
+        for x in inputs:
+            x.grad = None
+        output = made(*inputs)
+        (output[0] if several else output).backward(grad)
+
+    step()
+    size = sum(float(x.grad.double().abs().sum()) for x in inputs if x.grad is not None)
+    return timed(step, seconds), size
 
 
 def policy(options: dict[str, Any]) -> tuple[Callable[[int], None], Any]:

@@ -1,4 +1,4 @@
-"""Attention, and the transformers made of it."""
+"""Attention."""
 
 from typing import Any
 

@@ -90,5 +90,9 @@ LINKS = [
     row("InstanceNorm2d track_running_stats=True", lambda: M.InstanceNorm2d(2, 1e-3, 0.4, track_running_stats=True),
         naive.instance,
         lambda t: t.nn.InstanceNorm2d(2, 1e-3, 0.4, track_running_stats=True), 2, 2, 2, 2),
+    row("LocalResponseNorm", lambda: M.LocalResponseNorm(3, 0.5), naive.local_response,
+        lambda t: t.nn.LocalResponseNorm(3, 0.5), 2, 5, 3, wrong=((normal(4, 3),),)),
+    row("LocalResponseNorm of an even size", lambda: M.LocalResponseNorm(4, 0.8, 0.5, 2.0), naive.local_response,
+        lambda t: t.nn.LocalResponseNorm(4, 0.8, 0.5, 2.0), 2, 5, 2, 2),
 ]
 # fmt: on

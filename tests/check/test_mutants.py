@@ -11,6 +11,7 @@ from maillon.nn import Loss, Module
 from maillon.nn.nesting import leaves
 
 ROOMS = ("activations", "classification", "dropout", "flatten", "losses", "regression", "piecewise", "slopes", "smooth")
+ROOMS += ("margins", "embedding_losses", "ctc")
 RIGHT = [f"maillon.nn.{room}" for room in ROOMS]
 
 

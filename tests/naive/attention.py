@@ -1,12 +1,13 @@
 """Attention, one query and one head after the other."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from maillon.typing import Array
-from naive import affine, softmax
+from naive import affine, linear, softmax
 
 
 def multihead(
@@ -87,3 +88,98 @@ def attend(q: list[float], k: list[list[float]], v: list[list[float]], masks: li
     for j, weight in zip(seen, softmax([scores[j] for j in seen]), strict=True):
         row[j] = weight
     return row, [sum(row[j] * v[j][c] for j in range(len(k))) for c in range(len(q))]
+
+
+def encoder_layer(
+    link: Any, src: Array, src_mask: Array | None = None, src_key_padding_mask: Array | None = None
+) -> Array:
+    """Attention, then the two linear links, each added to what came in."""
+
+    def attend(x: Array) -> Array:
+        return multihead(link.self_attn, x, x, x, src_key_padding_mask, False, src_mask)[0]
+
+    return residual(link, residual(link, src, attend, link.norm1), lambda x: feed_forward(link, x), link.norm2)
+
+
+def decoder_layer(
+    link: Any,
+    tgt: Array,
+    memory: Array,
+    tgt_mask: Array | None = None,
+    memory_mask: Array | None = None,
+    tgt_key_padding_mask: Array | None = None,
+    memory_key_padding_mask: Array | None = None,
+) -> Array:
+    def attend(x: Array) -> Array:
+        return multihead(link.self_attn, x, x, x, tgt_key_padding_mask, False, tgt_mask)[0]
+
+    def remember(x: Array) -> Array:
+        return multihead(link.multihead_attn, x, memory, memory, memory_key_padding_mask, False, memory_mask)[0]
+
+    x = residual(link, tgt, attend, link.norm1)
+    x = residual(link, x, remember, link.norm2)
+    return residual(link, x, lambda x: feed_forward(link, x), link.norm3)
+
+
+def residual(link: Any, x: Array, block: Callable[[Array], Array], norm: Any) -> Array:
+    return x + block(normalised(norm, x)) if link.norm_first else normalised(norm, x + block(x))
+
+
+def normalised(norm: Any, x: Array) -> Array:
+    """Each vector on its own."""
+    y = np.empty(x.shape)
+    for index in np.ndindex(x.shape[:-1]):
+        values = x[index].tolist()
+        mean = sum(values) / len(values)
+        spread = math.sqrt(sum((value - mean) ** 2 for value in values) / len(values) + norm.eps)
+        for j, value in enumerate(values):
+            shift = 0.0 if norm.bias is None else float(norm.bias.data[j])
+            y[(*index, j)] = (value - mean) / spread * float(norm.weight.data[j]) + shift
+    return y
+
+
+def feed_forward(link: Any, x: Array) -> Array:
+    """max(0, ·), or x times the share of a normal distribution below x, between two sums."""
+    inner = linear(link.linear1, x)
+    gelu = type(link.activation).__name__ == "GELU"
+    for index in np.ndindex(inner.shape):
+        value = float(inner[index])
+        inner[index] = value * (1 + math.erf(value / math.sqrt(2))) / 2 if gelu else max(value, 0.0)
+    return linear(link.linear2, inner)
+
+
+def encoder(link: Any, x: Array, *masks: Any) -> Array:
+    for layer in link.layers:
+        x = encoder_layer(layer, x, *masks)
+    return x if link.norm is None else normalised(link.norm, x)
+
+
+def decoder(link: Any, x: Array, memory: Array, *masks: Any) -> Array:
+    for layer in link.layers:
+        x = decoder_layer(layer, x, memory, *masks)
+    return x if link.norm is None else normalised(link.norm, x)
+
+
+def transformer(link: Any, src: Array, tgt: Array, src_mask: Any = None, *masks: Any) -> Array:
+    return decoder(link.decoder, tgt, encoder(link.encoder, src, src_mask), *masks)
+
+
+def positioned(vector: Callable[[Any, int, int], float]) -> Callable[[Any, Array], Array]:
+    """x plus a number that depends on position and feature."""
+
+    def naive(link: Any, x: Array) -> Array:
+        y = np.array(x)
+        for index in np.ndindex(x.shape):
+            y[index] += vector(link, *index[-2:])
+        return y
+
+    return naive
+
+
+def wave(link: Any, position: int, feature: int) -> float:
+    angle = position / 10000 ** ((feature - feature % 2) / link.embed_dim)
+    return math.cos(angle) if feature % 2 else math.sin(angle)
+
+
+def learnt(link: Any, position: int, feature: int) -> float:
+    return float(link.weight.data[position, feature])

@@ -63,3 +63,12 @@ group = normal(_group, lambda _link, index: index[1])
 batch = normal(lambda _link, index: index[1], lambda _link, index: index[1])
 instance = normal(lambda _link, index: index[:2], lambda _link, index: index[1])
 one_instance = normal(lambda _link, index: index[0], lambda _link, index: index[0])
+
+
+def local_response(link: Any, x: Array) -> Array:
+    y = np.empty(x.shape)
+    for index in indices(x.shape):
+        window = range(index[1] - link.size // 2, index[1] + (link.size - 1) // 2 + 1)
+        squares = [float(x[index[0], c, *index[2:]]) ** 2 for c in window if 0 <= c < x.shape[1]]
+        y[index] = float(x[index]) / (link.k + link.alpha * sum(squares) / link.size) ** link.beta
+    return y

@@ -55,6 +55,11 @@ CPU_ONLY = "device='cuda' is not supported: maillon computes on the CPU. Leave d
             ValueError,
             "BatchNorm1d: expected momentum to be a number, got '0.1'.",
         ),
+        (
+            lambda: maillon.LocalResponseNorm(0),
+            ValueError,
+            "LocalResponseNorm: expected size to be an integer ≥ 1, got 0.",
+        ),
         (lambda: maillon.InstanceNorm1d(3, device="cuda"), NotImplementedError, f"InstanceNorm1d: {CPU_ONLY}"),
         (lambda: maillon.LayerNorm(3, device="cuda"), NotImplementedError, f"LayerNorm: {CPU_ONLY}"),
     ],
@@ -87,6 +92,12 @@ def test_options_that_make_no_sense(make: Any, error: type[Exception], message: 
             maillon.GroupNorm(2, 4),
             (2, 3, 4),
             "GroupNorm(2, 4): expected x of shape (N, 4, *), got (2, 3, 4). Channels come second.",
+        ),
+        (
+            maillon.LocalResponseNorm(3, k=2.0),
+            (2, 3),
+            "LocalResponseNorm(3, k=2.0): expected x of shape (N, C, *), got (2, 3). "
+            "At least one dimension follows the channels.",
         ),
         (
             maillon.BatchNorm1d(3),

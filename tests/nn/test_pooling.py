@@ -49,7 +49,7 @@ def test_options_that_make_no_sense(make: Any, message: str) -> None:
         (M.MaxPool1d(2), (np.zeros(4),), LinkShapeError,
          "MaxPool1d(2): expected x of shape (N, C, L) or (C, L), got (4,). A single channel needs x[None]."),
         (M.AvgPool1d(2), (X2,), LinkShapeError,
-         "AvgPool1d(2): expected x of shape (N, C, L) or (C, L), got (2, 3, 8, 6). Give one of them a channel."),
+         "AvgPool1d(2): expected x of shape (N, C, L) or (C, L), got (2, 3, 8, 6). A batch comes before the channels."),
         (M.AvgPool2d(2), (np.zeros((4, 4)),), LinkShapeError,
          "AvgPool2d(2): expected x of shape (N, C, H, W) or (C, H, W), got (4, 4). A single channel needs x[None]."),
         (M.AdaptiveAvgPool2d(2), (np.zeros((1, 1, 0, 4)),), LinkShapeError,
@@ -134,6 +134,8 @@ def test_unpooling_brings_the_maxima_back() -> None:
     assert z.shape == x.shape
     np.testing.assert_array_equal(z[z != 0], x[z != 0])
     assert np.count_nonzero(z) == y.size
+    np.testing.assert_array_equal(back(y[0], indices[0], output_size=x[0].shape), z[0])
+    back(y, indices, x.shape)
     dy, dindices = back.backward(x)
     np.testing.assert_array_equal(dy, y)
     assert dindices is None
@@ -141,6 +143,7 @@ def test_unpooling_brings_the_maxima_back() -> None:
 
 def test_an_adaptive_signal_may_keep_its_length_or_lose_it_all() -> None:
     x = maillon.random.Generator(1).normal((3, 7), dtype=np.float64)
+    assert [part.shape for part in M.AdaptiveMaxPool1d(0, return_indices=True)(x)] == [(3, 0), (3, 0)]
     for make in (M.AdaptiveAvgPool1d, M.AdaptiveMaxPool1d):
         np.testing.assert_array_equal(make(None)(x), x)
         link = make(0)

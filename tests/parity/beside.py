@@ -1,6 +1,8 @@
 """A link or loss beside PyTorch's: the same constructor arguments, state and inputs, then all that comes of them."""
 
+import itertools
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -72,7 +74,9 @@ def as_tensor(torch: ModuleType, array: Array) -> Any:
 
 
 def as_tensors(torch: ModuleType, value: Any) -> Any:
-    """Every array as a tensor."""
+    """Every array as a tensor, every case as PyTorch's link."""
+    if isinstance(value, Case):
+        return theirs_of(torch, value)
     if isinstance(value, tuple):
         return tuple(as_tensors(torch, part) for part in value)
     return as_tensor(torch, value) if isinstance(value, np.ndarray | np.generic) else value
@@ -87,13 +91,25 @@ def assert_close(ours: Any, theirs: Any, tolerance: float, what: str = "") -> No
     np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance * size, err_msg=what)
 
 
+def theirs_of(torch: ModuleType, case: Case) -> Any:
+    options = {name: as_tensors(torch, value) for name, value in case.options.items()}
+    return getattr(torch.nn, case.name)(*as_tensors(torch, case.args), **options)
+
+
+def ours_of(case: Case) -> Module:
+    """The arguments that are cases are links to be made first."""
+    args = [ours_of(value) if isinstance(value, Case) else value for value in case.args]
+    options = {name: ours_of(value) if isinstance(value, Case) else value for name, value in case.options.items()}
+    made: Module = getattr(maillon.nn, case.name)(*args, **options)
+    return made
+
+
 def make(torch: ModuleType, case: Case) -> tuple[Module, Any]:
     """Ours and theirs, new, from the same seed: with the same state, as far as PyTorch's numbers can be drawn."""
     torch.manual_seed(case.seed)
-    options = {name: as_tensors(torch, value) for name, value in case.options.items()}
-    theirs = getattr(torch.nn, case.name)(*as_tensors(torch, case.args), **options)
+    theirs = theirs_of(torch, case)
     maillon.manual_seed(case.seed)
-    ours = getattr(maillon.nn, case.name)(*case.args, **case.options)
+    ours = ours_of(case)
     state, expected = ours.state_dict(), theirs.state_dict()
     assert list(state) == list(expected)
     assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
@@ -129,7 +145,7 @@ def compare_made(
     """The same of two that hold the same state already."""
     tolerance = TOLERANCE[dtype]
     tensors = as_tensors(torch, inputs)
-    for tensor in leaves(tensors):
+    for tensor in leaves(tuple(part for part, yes in zip(tensors, _owed(ours), strict=False) if yes)):
         if _real(tensor):
             tensor.requires_grad_()
     output = ours(*inputs, **named)
@@ -173,6 +189,11 @@ def _grads(expected: list[Any], dtype: str) -> list[Array | None]:
         else None
         for part in expected
     ]
+
+
+def _owed(ours: Module) -> Iterable[bool]:
+    """Whether backward owes each input a gradient: a loss owes none to its target, nor does PyTorch for some."""
+    return ours.predicted if isinstance(ours, Loss) else itertools.repeat(True)
 
 
 def _real(tensor: Any) -> bool:

@@ -10,6 +10,7 @@ import maillon
 
 pytestmark = [
     pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore:enable_nested_tensor is True:UserWarning"),  # a hint how PyTorch is fastest
     pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),  # of PyTorch's own speed
     pytest.mark.filterwarnings("ignore:reduction. 'mean' divides"),  # what KLDivLoss's mean means in PyTorch
 ]
@@ -24,7 +25,17 @@ def as_arrays(value: Any) -> Any:
         return type(value)(map(as_arrays, value))
     if isinstance(value, dict):
         return {name: as_arrays(part) for name, part in value.items()}
+    if type(value).__name__ == "TransformerEncoderLayer":
+        return encoder_layer(value)
     return value.detach().numpy().copy() if hasattr(value, "detach") else value
+
+
+def encoder_layer(layer: Any) -> Case:
+    """What makes such a layer."""
+    attention, options = layer.self_attn, {"norm_first": layer.norm_first, "activation": layer.activation}
+    options |= {"batch_first": attention.batch_first, "bias": layer.linear1.bias is not None}
+    args = (attention.embed_dim, attention.num_heads, layer.linear1.out_features, layer.dropout.p)
+    return Case("TransformerEncoderLayer", args, options)
 
 
 def cases(torch: ModuleType, dtype: str, training: bool) -> list[Case]:

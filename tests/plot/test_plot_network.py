@@ -9,7 +9,21 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from maillon import plot
-from maillon.nn import Dropout, Flatten, LeakyReLU, Linear, MSELoss, ReLU, Sequential, Sigmoid, Tanh
+from maillon.nn import (
+    Concat,
+    Dropout,
+    Flatten,
+    Graph,
+    LeakyReLU,
+    Linear,
+    MSELoss,
+    Parallel,
+    ReLU,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
 
 mpl.use("Agg")
 
@@ -123,3 +137,12 @@ def test_without_axes_the_figure_has_the_natural_size():
     ax = plot.network(net)
     assert tuple(ax.figure.get_size_inches()) == pytest.approx(plot.network_size(net))
     pyplot.close(ax.figure)
+
+
+def test_ways_that_part_and_meet_show_the_shapes_of_all():
+    ways = Parallel(Tanh(), Linear(3, 2))
+    shown = texts(drawn(Sequential(Linear(3, 3), ways, Concat(), Residual(Linear(5, 5)))))
+    for piece in ("Parallel(…)", "$h_{2}$  N × 3, N × 2", "$h_{3}$  N × 5", "Residual(Linear(5, 5))"):
+        assert piece in shown, piece
+    nodes = {"a": (Linear(3, 3), "x"), "y": (Residual(Tanh()), "a")}
+    assert "Graph(…)" in texts(drawn(Graph("x", nodes, "y"), input_shape=(3,)))

@@ -232,6 +232,28 @@ def test_integers_and_masks_reach_the_link_that_takes_them(kind: Callable[[Any],
     assert m.compile(network)(tuple(x.values())).shape == (20, 1)
 
 
+def test_words_are_looked_up() -> None:
+    words = np.arange(60, dtype=np.int16).reshape(20, 3) % 7
+    network = m.Sequential(m.Embedding(7, 2), m.Flatten(), m.Linear(6, 1))
+    history = m.fit(network, m.MSELoss(), words, PRICE, rule=0.05, epochs=20)
+    assert history["loss"][-1] < history["loss"][0]
+    assert m.predict(network, words.tolist(), batch_size=7).shape == (20, 1)
+
+
+def test_an_encoder_leads_a_decoder_by_its_state_and_masks_pass() -> None:
+    nodes = {
+        "look": (m.MultiheadAttention(4, 2, batch_first=True), "x", "x", "x", "padding"),
+        "encoder": (m.GRU(4, 3, batch_first=True), "look.0"),
+        "decoder": (m.GRU(4, 3, batch_first=True), "x", "encoder.1"),
+        "last": (m.LastStep(), "decoder"),
+        "y": (m.Linear(3, 1), "last"),
+    }
+    network = m.Graph(["x", "padding"], nodes, "y")
+    x = {"x": NUMBERS.normal(size=(20, 5, 4)), "padding": np.arange(5) >= NUMBERS.integers(2, 6, size=(20, 1))}
+    history = m.fit(network, m.MSELoss(), x, PRICE, rule=0.01, epochs=5, batch_size=20)
+    assert history["loss"][-1] < history["loss"][0]
+
+
 def test_integers_are_numbers_where_no_link_takes_them() -> None:
     assert m.predict(m.Linear(3, 1), np.ones((2, 3), np.int64)).dtype == np.float32
     assert m.predict(one_output(), (np.ones((2, 3), bool), np.ones((2, 2), np.int8))).dtype == np.float32

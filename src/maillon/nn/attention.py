@@ -33,6 +33,11 @@ class _TakesMasks(Module):
         placed: int = self.__dict__.pop("_placed", self.sequences)
         return placed
 
+    @staticmethod
+    def _owed(placed: int, *grads: Array | None) -> Any:
+        """The gradients of the first `placed` arguments; alone when it is one."""
+        return grads[0] if placed == 1 else grads[:placed]
+
 
 class MultiheadAttention(_TakesMasks):
     """A = softmax(Q Kᵀ / √d + mask), y = concat over the heads of (A V) · Woᵀ + bo, each head with its own part of
@@ -154,7 +159,7 @@ class MultiheadAttention(_TakesMasks):
             by_head = attn_mask if attn_mask.ndim == 2 else attn_mask.reshape(*scores.shape[:3], length)
             scores[..., :length] += _additive(by_head, scores.dtype)
         if key_padding_mask is not None:
-            scores[..., :length] += _additive(key_padding_mask, scores.dtype).reshape(-1, 1, 1, length)
+            scores[..., :length] += _additive(key_padding_mask, scores.dtype).reshape(len(scores), 1, 1, length)
         weights = self._softmax(scores, np.nan if need_weights else 0)
         dropped = self._dropout(weights)
         y = self.out_proj(self._joined(dropped @ v, query.ndim))
@@ -167,7 +172,7 @@ class MultiheadAttention(_TakesMasks):
             (y, shown), (query, key, value), q, k, v, weights, dropped, average_attn_weights, masks, placed
         )
 
-    def backward(self, grad_output: tuple[Array | None, Array | None]) -> tuple[Array | None, ...]:
+    def backward(self, grad_output: tuple[Array | None, Array | None]) -> Any:
         inputs, q, k, v, weights, dropped, averaged, masks, placed = self.release(grad_output)
         dy, dshown = grad_output
         dcontext = self._split(self.out_proj.backward(np.zeros_like(inputs[0]) if dy is None else dy))
@@ -186,7 +191,7 @@ class MultiheadAttention(_TakesMasks):
         if placed == self.sequences:
             return grads
         dpadding, dmask = _masks_grad(masks, dscores[..., :length])
-        return (*grads, dpadding, None, dmask, None, None)[:placed]
+        return self._owed(placed, *grads, dpadding, None, dmask, None, None)
 
     @staticmethod
     def _softmax(scores: Array, nothing: float) -> Array:

@@ -64,18 +64,7 @@ class _ClassLoss(Loss):
             elif target.shape == prediction.shape:
                 way_out = "One-hot targets are probabilities: target.astype(prediction.dtype)."
             raise errors.wrong_shape(self, "class labels", expected, target.shape, way_out)
-        if not target.size:
-            return
-        lowest, highest = np.minimum.reduce(target, axis=None), np.maximum.reduce(target, axis=None)
-        if lowest < 0 or highest >= classes:
-            wrong = ((target < 0) | (target >= classes)) & (target != self.ignore_index)
-            if wrong.any():
-                at = tuple(map(int, np.unravel_index(np.argmax(wrong), target.shape)))
-                hint = " Labels count from 0." if int(target[at]) == classes else ""
-                raise errors.LinkValueError(
-                    f"{self!r}: expected labels in 0…{classes - 1} ({classes} classes), got {target[at]} at "
-                    f"index {at}.{hint}"
-                )
+        check_range(self, target, classes, self.ignore_index)
 
     def _check_distribution(self, prediction: Array, target: Array) -> None:
         raise errors.wrong_input(self, "target", target, np.dtype(np.int64))
@@ -103,6 +92,24 @@ def _classes_last(scores: Array) -> Array:
 
 def _classes_back(scores: Array) -> Array:
     return np.moveaxis(scores, -1, 1) if scores.ndim > 2 else scores
+
+
+def check_range(loss: Loss, target: Array, classes: int, exempt: int | None = None) -> None:
+    """Raise unless all labels name one of the classes, or are the one that is exempt."""
+    if not target.size:
+        return
+    lowest, highest = np.minimum.reduce(target, axis=None), np.maximum.reduce(target, axis=None)
+    if lowest < 0 or highest >= classes:
+        wrong = (target < 0) | (target >= classes)
+        if exempt is not None:
+            wrong &= target != exempt
+        if wrong.any():
+            at = tuple(map(int, np.unravel_index(np.argmax(wrong), target.shape)))
+            hint = " Labels count from 0." if int(target[at]) == classes else ""
+            raise errors.LinkValueError(
+                f"{loss!r}: expected labels in 0…{classes - 1} ({classes} classes), got {target[at]} at "
+                f"index {at}.{hint}"
+            )
 
 
 class CrossEntropyLoss(_ClassLoss):

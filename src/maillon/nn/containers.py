@@ -1,4 +1,29 @@
-"""Containers: links made of links."""
+"""Containers: links made of links.
+
+A link of your own is made of others by holding them as attributes (or in lists, dicts, ModuleList, ModuleDict) and
+by saying how the value flows, and on the next line how the gradient flows back through them. Parameters, state_dict,
+`fit`, `predict` and `check_module` find the children by themselves:
+
+>>> import numpy as np, maillon
+>>> from maillon.check import check_module
+>>> class Gated(maillon.Module):
+...     def __init__(self, features):
+...         self.content = maillon.Sequential(maillon.Linear(features, features), maillon.Tanh())
+...         self.gate = maillon.Sequential(maillon.Linear(features, features), maillon.Sigmoid())
+...     def forward(self, x):
+...         a, g = self.content(x), self.gate(x)
+...         return self.keep(a * g, a, g)
+...     def backward(self, grad_output):
+...         a, g = self.release(grad_output)
+...         return self.content.backward(grad_output * g) + self.gate.backward(grad_output * a)
+>>> x = np.array([[1.0, -2.0], [0.5, 3.0]])
+>>> check_module(Gated(2), x).rules
+(1, 2, 3, 4, 5, 6)
+
+The rules of thumb: what forward used twice has its gradients added in backward; children are walked in the reverse
+order; each child serves one backward for each forward, so one that is used twice is used through `child.share()`; and
+`with errors.inside(self, "gate"):` around a child's call makes its errors say where they happened.
+"""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +46,18 @@ def refuse_twice(owner: str, modules: Iterable[tuple[str, Module]]) -> None:
             )
 
 
+def refuse_twice_among(owner: str, links: Mapping[str, Module]) -> None:
+    """The same for links by their names, and all inside them."""
+    refuse_twice(
+        owner,
+        (
+            (f"[{key}]" + "".join(f"[{part}]" for part in inner.split(".") if part), module)
+            for key, link in links.items()
+            for inner, module in link.named_modules()
+        ),
+    )
+
+
 def handed(link: Module, x: Any) -> Any:
     """The link's output for what another one gave: a tuple becomes several inputs where the link takes several."""
     return link(*x) if type(x) is tuple and len(x) > 1 and _takes_several(type(link).forward) else link(x)
@@ -34,16 +71,14 @@ def _takes_several(forward: Callable[..., Any]) -> bool:
     return len(needed) > 1 or any(p.kind is p.VAR_POSITIONAL for p in given)
 
 
-class _Links(Module):
-    """What containers share that hold a list of links, named or numbered."""
+class _Held(Module):
+    """What containers share: links by their names, which are the children's."""
 
-    def __init__(self, *links: Module | Mapping[str, Module]) -> None:
-        if len(links) == 1 and isinstance(links[0], Mapping):
-            named: list[tuple[str | None, Any]] = list(links[0].items())
-        else:
-            named = [(None, link) for link in links]
+    _brackets = ("(", ")")
+
+    def __init__(self, named: Iterable[tuple[str | None, Any]]) -> None:
         self._links: dict[str, Module] = {}
-        self._rebuild(named)
+        self._rebuild(list(named))
 
     def _rebuild(self, named: list[tuple[str | None, Any]]) -> None:
         """Give the unnamed links their place as name, check the whole, then take it."""
@@ -57,26 +92,43 @@ class _Links(Module):
             if not isinstance(key, str) or not key or "." in key or key in links:
                 raise ValueError(f"{owner}[{place}]: the name {key!r} is taken, empty, not a string or has a dot.")
             links[key] = link
-        refuse_twice(
-            owner,
-            (
-                (f"[{key}]" + "".join(f"[{part}]" for part in inner.split(".") if part), module)
-                for key, link in links.items()
-                for inner, module in link.named_modules()
-            ),
-        )
+        refuse_twice_among(owner, links)
         self._links = links
-
-    def _named(self) -> list[tuple[str | None, Module]]:
-        return [(None if name.isdecimal() else name, link) for name, link in self._links.items()]
-
-    # A list of links
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         yield from self._links.items()
 
     def __len__(self) -> int:
         return len(self._links)
+
+    def __getattr__(self, name: str) -> Module:
+        try:
+            return self.__dict__["_links"][name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no attribute or link {name!r}") from None
+
+    def __repr__(self) -> str:
+        if not self._links:
+            return f"{type(self).__name__}()"
+        named = self._brackets[0] == "({" or not all(map(str.isdecimal, self._links))
+        lines = [
+            (f"{name!r}: " if named else "") + repr(link).replace("\n", "\n  ") for name, link in self._links.items()
+        ]
+        opening, closing = ("({", "})") if named else self._brackets
+        return f"{type(self).__name__}{opening}\n" + "".join(f"  {line},\n" for line in lines) + closing
+
+
+class _Links(_Held):
+    """What containers share that hold a list of links, named or numbered."""
+
+    def __init__(self, *links: Module | Mapping[str, Module]) -> None:
+        if len(links) == 1 and isinstance(links[0], Mapping):
+            super().__init__(links[0].items())
+        else:
+            super().__init__((None, link) for link in links)
+
+    def _named(self) -> list[tuple[str | None, Module]]:
+        return [(None if name.isdecimal() else name, link) for name, link in self._links.items()]
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._links.values())
@@ -126,22 +178,6 @@ class _Links(Module):
         """Put links at the end; returns the chain."""
         self._rebuild([*self._named(), *((None, link) for link in links)])
         return self
-
-    def __getattr__(self, name: str) -> Module:
-        try:
-            return self.__dict__["_links"][name]
-        except KeyError:
-            raise AttributeError(f"{type(self).__name__} has no attribute or link {name!r}") from None
-
-    def __repr__(self) -> str:
-        if not self._links:
-            return f"{type(self).__name__}()"
-        named = [name for name in self._links if not name.isdecimal()]
-        lines = [
-            (f"{name!r}: " if named else "") + repr(link).replace("\n", "\n  ") for name, link in self._links.items()
-        ]
-        opening, closing = ("({", "})") if named else ("(", ")")
-        return f"{type(self).__name__}{opening}\n" + "".join(f"  {line},\n" for line in lines) + closing
 
 
 class Sequential(_Links):

@@ -1,8 +1,10 @@
 """The dtype that new parameters get."""
 
+from typing import Any
+
 import numpy as np
 
-from maillon.typing import DType, DTypeLike
+from maillon.typing import Array, DType, DTypeLike
 
 _default: DType = np.dtype(np.float32)
 
@@ -37,3 +39,8 @@ def set_default_dtype(dtype: DTypeLike) -> None:
 def get_default_dtype() -> DType:
     """The dtype that parameters get when `dtype=` is not given."""
     return _default
+
+
+def as_array(value: Any) -> Array:
+    """A value as an array; a tensor that still hangs on its graph is detached first."""
+    return np.asarray(value.detach() if hasattr(value, "detach") else value)

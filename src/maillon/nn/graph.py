@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from maillon.nn import errors
-from maillon.nn.containers import handed, refuse_twice
+from maillon.nn.containers import handed, refuse_twice_among
 from maillon.nn.joining import back, back_parameters, whole_gradient
 from maillon.nn.module import Module
 from maillon.nn.nesting import added
@@ -61,14 +61,7 @@ class Graph(Module):
         self._nodes: dict[str, Module] = {name: nodes[name][0] for name in order}
         self._sources = {name: sources[name] for name in order}
         self._wanted = wanted
-        refuse_twice(
-            "Graph",
-            (
-                (f"[{name}]" + "".join(f"[{part}]" for part in inner.split(".") if part), module)
-                for name, link in self._nodes.items()
-                for inner, module in link.named_modules()
-            ),
-        )
+        refuse_twice_among("Graph", self._nodes)
 
     def __call__(self, /, *inputs: Any, **named: Any) -> Any:
         own = "input" in self.inputs  # elsewhere it is PyTorch's name of what forward takes first

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from maillon.nn import arguments, errors
+from maillon.nn.dtypes import as_array
 from maillon.nn.module import Module
 from maillon.typing import Array
 
@@ -64,6 +65,9 @@ class Loss(Module):
     takes_labels: bool = False
     """Whether an integer target means class labels (else it is converted to the network's dtype)."""
 
+    takes_integers: bool = False
+    """Whether integer targets are numbers to compute with, and converted to the prediction's dtype."""
+
     denominator: float = 1.0
     """What the mean of the last forward was divided by."""
 
@@ -98,10 +102,17 @@ class Loss(Module):
 
     def check(self, *inputs: Any) -> None:
         """Raise unless all have the first one's shape and dtype: nothing is broadcast silently."""
+        first = inputs[0]
+        if isinstance(first, np.ndarray) and first.dtype.char in "fd":  # every step asks: names are for errors alone
+            for array in inputs[1:]:
+                if type(array) is not np.ndarray or array.dtype != first.dtype or array.shape != first.shape:
+                    break
+            else:
+                return
         names = self.argument_names
-        errors.require_floating(self, names[0], inputs[0])
+        errors.require_floating(self, names[0], first)
         for name, array in zip(names[1:], inputs[1:], strict=False):
-            require_like(self, name, array, names[0], inputs[0])
+            require_like(self, name, array, names[0], first)
 
     def elements(self, *inputs: Any) -> tuple[Array, tuple[Any, ...]]:
         """The value of each element, and what its derivative needs."""
@@ -126,6 +137,8 @@ class Loss(Module):
 
     def reduced(self, inputs: tuple[Any, ...], sample_weight: Array | None = None) -> Any:
         """The value of the loss for forward's arguments, which `backward` will be the derivative of."""
+        if self.takes_integers:
+            inputs = tuple(_as_real(part, inputs[0]) for part in inputs)
         self.check(*inputs)
         elements, kept = self.elements(*inputs)
         weight = None if sample_weight is None else self._per_sample(sample_weight, elements)
@@ -167,7 +180,7 @@ class Loss(Module):
 
     def of_predictions(self, grads: Any) -> Any:
         """What `backward` returned, nested like the network's output."""
-        if not isinstance(grads, tuple) or self.predicted == (True, False):  # one prediction, maybe a tuple itself
+        if not isinstance(grads, tuple) or sum(self.predicted) == 1:  # one prediction, maybe a tuple itself
             return grads
         return tuple(grad for grad, predicted in zip(grads, self.predicted, strict=True) if predicted)
 
@@ -214,11 +227,10 @@ def require_shape(loss: Loss, name: str, array: Array, first: str, prediction: A
         raise errors.wrong_shape(loss, name, f"{prediction.shape}, the {first}'s", array.shape, way_out)
 
 
-def like_or_integers(target: Any, prediction: Array) -> Any:
-    """Integers in the prediction's dtype, for losses that compute with them; anything else as it is."""
-    if isinstance(target, np.ndarray) and target.dtype.kind in "iub" and isinstance(prediction, np.ndarray):
-        return target.astype(prediction.dtype)
-    return target
+def _as_real(part: Any, prediction: Any) -> Any:
+    """Integers in the prediction's dtype, anything else as it is."""
+    integers = isinstance(part, np.ndarray) and part.dtype.kind in "iub" and part is not prediction
+    return part.astype(prediction.dtype) if integers and isinstance(prediction, np.ndarray) else part
 
 
 def _as_dtype(grad: Any, dtype: Any) -> Any:
@@ -233,7 +245,7 @@ def weight_array(owner: str, weight: Any, name: str = "weight") -> Array | None:
     """A weight given to a loss, as an array of its own; it may be negative, as in PyTorch."""
     if weight is None:
         return None
-    array = np.array(weight)
+    array = as_array(weight).copy()
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{owner}: expected {name} to be real numbers, got dtype {array.dtype}.")
     if not np.isfinite(array).all():

@@ -13,6 +13,8 @@ from maillon.typing import Array
 LOWEST_LOG = -100.0
 """Where the logarithm of a probability is cut off, as in PyTorch's BCELoss: log 0 would be infinite."""
 
+_LEAST = float(np.float32(1e-12))  # of p (1 − p): in single precision, as PyTorch has it for both dtypes
+
 
 class MSELoss(Loss):
     """Mean squared error: l = (ŷ − y)², dŷ = 2 (ŷ − y) dl, the mean over all elements.
@@ -73,7 +75,7 @@ class L1Loss(Loss):
 
 
 class _BinaryLoss(Loss):
-    """What the two binary cross-entropies share: a weight that rescales each element."""
+    """What the binary cross-entropies share: a weight that rescales each element."""
 
     def __init__(
         self, weight: Any = None, size_average: None = None, reduce: None = None, reduction: str = "mean"
@@ -128,7 +130,7 @@ class BCELoss(_BinaryLoss):
         return -weight * (target * log_p + (1 - target) * log_q), (prediction, target, weight)
 
     def elements_backward(self, grad_elements: Array, prediction: Array, target: Array, weight: Array) -> Array:
-        slope = (prediction - target) / np.maximum(prediction * (1 - prediction), 1e-12)
+        slope = (prediction - target) / np.maximum(prediction * (1 - prediction), _LEAST)
         return weight * slope * grad_elements
 
 
@@ -181,6 +183,41 @@ class BCEWithLogitsLoss(_BinaryLoss):
     ) -> Array:
         slope = (1 - target) * sigmoid(prediction) - positive * target * sigmoid(-prediction)
         return weight * slope * grad_elements
+
+
+class MultiLabelSoftMarginLoss(_BinaryLoss):
+    """Binary cross-entropy of the logits of C labels: l = −1 / C Σ_c w_c (y_c log p_c + (1 − y_c) log(1 − p_c)).
+
+    p = 1 / (1 + e⁻ˣ). Derivative: dx_c = w_c / C (p_c − y_c) dl.
+
+    prediction x: logits of any size, (C), (N, C) or (*, C); target y in [0, 1]: that shape, real or integer.
+    weight w: one number a label, or whatever broadcasts. reduction: 'mean' (over the samples), 'sum' or 'none'.
+    Errors: LinkShapeError when the shapes differ.
+
+    >>> import numpy as np, maillon
+    >>> loss = maillon.MultiLabelSoftMarginLoss()
+    >>> float(loss(np.array([[-1e4, 1e4]]), np.array([[1, 1]])))
+    5000.0
+    >>> loss.backward()
+    array([[-0.5,  0. ]])
+    """
+
+    takes_integers = True
+
+    def check(self, prediction: Array, target: Array) -> None:
+        super().check(prediction, target)
+        if not prediction.ndim:
+            raise errors.wrong_shape(self, "prediction", "(*, C)", (), "Give one score a label.")
+
+    def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
+        weight = self._scaled(self.weight, prediction, "weight")
+        classes = prediction.dtype.type(prediction.shape[-1])
+        softplus = np.logaddexp(0, prediction)
+        value = weight * (softplus - target * prediction)
+        return value.sum(axis=-1) / classes, (weight * (sigmoid(prediction) - target) / classes,)
+
+    def elements_backward(self, grad_elements: Array, slope: Array) -> Array:
+        return slope * grad_elements[..., None]
 
 
 def clipped_log(p: Array) -> Array:

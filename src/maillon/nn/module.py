@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from maillon.nn import arguments, errors
-from maillon.nn.dtypes import floating_dtype, get_default_dtype
+from maillon.nn.dtypes import as_array, floating_dtype, get_default_dtype
 from maillon.typing import Array, DType, DTypeLike
 
 _keeping: ContextVar[bool] = ContextVar("keeping", default=True)
@@ -273,7 +273,7 @@ class Module:
         StateDictError, with nothing changed, lists what is mis-shaped and, when strict, missing or unexpected.
         """
         own = self._state()
-        given = {name: _as_array(value) for name, value in state.items()}
+        given = {name: as_array(value) for name, value in state.items()}
         missing = [name for name in own if name not in given]
         unexpected = [name for name in given if name not in own]
         misfit = [
@@ -353,11 +353,6 @@ class Module:
     def _arguments(self) -> list[str]:
         """The attributes that `_shown` names, or else the constructor's parameters, as far as they differ."""
         return [repr(getattr(self, name)) for name in self._shown] or arguments.shown(self)
-
-
-def _as_array(value: Any) -> Array:
-    """A state's entry as an array; a tensor that still hangs on its graph is detached first."""
-    return np.asarray(value.detach() if hasattr(value, "detach") else value)
 
 
 def _map_modules(value: Any, change: Callable[[Module], Module]) -> Any:

@@ -13,6 +13,8 @@ from maillon.typing import Array, DTypeLike
 Grid = tuple[int, int, int]
 """The shape in which an array is looked at: samples, what they are divided into, places."""
 PLACES = (2,)
+FAR = 64
+"""Where a squared mean is more than so many variances, the mean is taken out twice."""
 
 
 def mean_over(axes: tuple[int, ...], a: Array, b: Array | None = None) -> Array:
@@ -73,8 +75,9 @@ class _Normalization(Module):
             mean = mean_over(self.axes, x_hat) if given is None else given[0]
             x_hat = x_hat - mean
         variance = mean_over(self.axes, x_hat, x_hat) if given is None else given[1]
-        if self.centred and given is None:
-            variance = self._centre_again(x_hat, variance)
+        if self.centred and given is None and not (mean * mean <= FAR * variance).all():
+            x_hat -= mean_over(self.axes, x_hat)  # what rounding has left of a mean far from 0
+            variance = mean_over(self.axes, x_hat, x_hat)
         r = 1 / np.sqrt(variance + (float(np.finfo(x.dtype).eps) if self.eps is None else self.eps))
         x_hat = np.multiply(x_hat, r, out=x_hat if self.centred else None)
         y = x_hat.reshape(channels)
@@ -83,14 +86,6 @@ class _Normalization(Module):
         if self.bias is not None:
             y += self.bias.data.reshape(-1, 1)
         return self.keep(y.reshape(x.shape), x_hat, r, channels, given is None), mean, variance
-
-    def _centre_again(self, x_hat: Array, variance: Array) -> Array:
-        """Take out what rounding has left of a mean far from 0, if it counts beside σ; returns the variance."""
-        rest = mean_over(self.axes, x_hat)
-        if (rest * rest <= (8 * np.finfo(x_hat.dtype).eps) ** 2 * variance).all():
-            return variance
-        x_hat -= rest
-        return mean_over(self.axes, x_hat, x_hat)
 
     def backward(self, grad_output: Array) -> Array:
         x_hat, r, channels, moving = self.release(grad_output)
@@ -255,3 +250,50 @@ class GroupNorm(_Normalization):
         samples, places = x.shape[0], math.prod(x.shape[2:])
         of_group = self.num_channels // self.num_groups * places
         return self._normalize(x, (samples, self.num_groups, of_group), (samples, self.num_channels, places))[0]
+
+
+class LocalResponseNorm(Module):
+    """y = x D^−β, D = k + (α / n) Σ x², summed over the n channels around each one.
+
+    Derivative: dx = dy D^−β − (2 α β / n) x Σ dy x D^(−β−1), summed over the channels whose window holds this one.
+
+    x: (N, C, *), at least 3 dimensions → y: the same shape. The window of channel c reaches from c − ⌊n/2⌋ to
+    c + ⌊(n−1)/2⌋; outside is nothing to add.
+    size: n ≥ 1. alpha, beta, k: α, β, k, any numbers for which D stays positive.
+    Errors: LinkShapeError when x has fewer dimensions.
+    Source: Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012.
+
+    >>> import numpy as np, maillon
+    >>> maillon.LocalResponseNorm(1, alpha=3.0, beta=0.5)(np.array([[[1.0], [0.0]]]))
+    array([[[0.5],
+            [0. ]]])
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        self.size = arguments.integer("LocalResponseNorm", "size", size)
+        self.alpha = float(arguments.number("LocalResponseNorm", "alpha", alpha))
+        self.beta = float(arguments.number("LocalResponseNorm", "beta", beta))
+        self.k = float(arguments.number("LocalResponseNorm", "k", k))
+
+    def forward(self, x: Array) -> Array:
+        errors.require_floating(self, "x", x)
+        if x.ndim < 3:
+            raise errors.wrong_shape(self, "x", "(N, C, *)", x.shape, "At least one dimension follows the channels.")
+        d = self.k + self.alpha / self.size * self._window(x * x, self.size // 2)
+        y = x * d**-self.beta
+        return self.keep(y, x, y, d)
+
+    def backward(self, grad_output: Array) -> Array:
+        x, y, d = self.release(grad_output)
+        dy = grad_output
+        around = self._window(dy * y / d, (self.size - 1) // 2)
+        return np.asarray(dy * d**-self.beta - 2 * self.alpha * self.beta / self.size * x * around)
+
+    def _window(self, a: Array, before: int) -> Array:
+        """The sums over `size` channels, `before` of them before each one."""
+        padding = [(0, 0)] * a.ndim
+        padding[1] = (before, self.size - 1 - before)
+        padded, total = np.pad(a, padding), np.zeros_like(a)
+        for start in range(self.size):
+            total += padded[:, start : start + a.shape[1]]
+        return total

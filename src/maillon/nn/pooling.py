@@ -22,7 +22,7 @@ def require_image(link: Module, name: str, x: Array, rank: int) -> None:
     """Signals (rank 1) or images (rank 2), one a channel, in a batch or of a single sample."""
     errors.require_floating(link, name, x)
     if x.ndim not in (rank + 1, rank + 2):
-        way_out = "A single channel needs x[None]." if x.ndim == rank else "Give one of them a channel."
+        way_out = "A single channel needs x[None]." if x.ndim == rank else "A batch comes before the channels."
         raise errors.wrong_shape(link, name, either("C", rank), x.shape, way_out)
     if 0 in x.shape[-rank:]:
         raise errors.wrong_shape(link, name, either("C", rank), x.shape, "Only the batch may be empty.")
@@ -44,22 +44,25 @@ class _GreatestOf(Module):
         require_image(self, "x", x, self._rank)
         sizes = x.shape[-self._rank :]
         axes = self._axes(sizes)
-        y = x
-        places: list[Array] = []
+        y, at = x, {}
         for axis in range(-1, -self._rank - 1, -1):  # rows first: so the first of equals is that of the first row
-            y, place = windows.greatest(y, axis, *axes[axis])
-            places.insert(0, place)
-        output = (y, windows.flat_places(places, sizes)) if self.return_indices else y
-        return self.keep(output, y, sizes, axes, places)
+            y, at[axis] = windows.greatest(y, axis, *axes[axis])
+        output = (y, self._indices(sizes, axes, at)) if self.return_indices else y
+        return self.keep(output, y, sizes, axes, at)
 
     def backward(self, grad_output: Any) -> Array:
-        y, sizes, axes, places = self.release(grad_output)
+        y, sizes, axes, at = self.release(grad_output)
         dx: Array = grad_output[0] if self.return_indices else grad_output
         if dx is None:
             dx = np.zeros_like(y)
         for axis in range(-self._rank, 0):
-            dx = windows.greatest_backward(dx, axis, axes[axis][0], sizes[axis], places[axis])
+            dx = windows.greatest_backward(dx, axis, axes[axis][0], sizes[axis], at[axis])
         return dx
+
+    def _indices(self, sizes: Sequence[int], axes: Axes, at: dict[int, Array]) -> Array:
+        """Where in a signal or image the greatest values are, counted row after row."""
+        each = [windows.places(axis, axes[axis][0], sizes[axis], at[axis]) for axis in range(-self._rank, 0)]
+        return windows.flat_places(each, sizes)
 
 
 class _MeanOf(Module):
@@ -304,7 +307,7 @@ class _MaxUnpool(_Sliding):
         else:
             sizes = list(output_size)[-self._rank :]
             strides = [stride for _, stride, _, _ in geometry]
-            if len(output_size) not in (self._rank, self._rank + 2) or any(
+            if len(output_size) not in (self._rank, self._rank + 1, self._rank + 2) or any(
                 abs(size - middle) >= stride for size, middle, stride in zip(sizes, usual, strides, strict=True)
             ):
                 raise errors.LinkShapeError(

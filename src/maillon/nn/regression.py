@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from maillon.nn import arguments, errors
-from maillon.nn.loss import Loss, like_or_integers, require_like
+from maillon.nn.distance import summed_to
+from maillon.nn.loss import Loss, require_like
 from maillon.typing import Array
 
 
@@ -140,6 +141,8 @@ class PoissonNLLLoss(Loss):
     array([-2.,  0.])
     """
 
+    takes_integers = True
+
     def __init__(
         self,
         log_input: bool = True,
@@ -154,11 +157,7 @@ class PoissonNLLLoss(Loss):
         self.full = full
         self.eps = float(arguments.number("PoissonNLLLoss", "eps", eps, 0))
 
-    def check(self, prediction: Array, target: Array) -> None:
-        super().check(prediction, like_or_integers(target, prediction))
-
     def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
-        target = like_or_integers(target, prediction)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # a rate too large, or below 0
             if self.log_input:
                 rate = np.exp(prediction)
@@ -244,15 +243,9 @@ class GaussianNLLLoss(Loss):
     def elements_backward(self, grad_elements: Array, error: Array, var: Array, shape: Any) -> tuple[Array, Any]:
         scaled = error / var
         dvar = 0.5 * (1 / var - scaled * scaled) * grad_elements
-        return scaled * grad_elements, None if shape is None else _summed_to(dvar, var.shape).reshape(shape)
+        return scaled * grad_elements, None if shape is None else summed_to(var.shape, dvar).reshape(shape)
 
 
 def _one_dimension_less(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     """Whether exactly one dimension is 1 where another number is wanted."""
     return len(shape) == len(wanted) and [n for n, other in zip(shape, wanted, strict=True) if n != other] == [1]
-
-
-def _summed_to(grad: Array, shape: tuple[int, ...]) -> Array:
-    """The gradient of what was broadcast from the shape: summed over what was repeated."""
-    axes = tuple(axis for axis, n in enumerate(shape) if n == 1 and grad.shape[axis] != 1)
-    return grad.sum(axis=axes, keepdims=True)

@@ -5,6 +5,7 @@ one axis after the other. Along an axis the outputs go through their windows tog
 each window, a pair (outputs, inputs) of indices.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,6 +55,16 @@ def along(axis: int, index: Index) -> tuple[Any, ...]:
     return (..., index, *(slice(None),) * (-1 - axis))
 
 
+def taken(x: Array, axis: int, index: Index) -> Array:
+    """x[index] along the axis."""
+    return x[along(axis, index)] if isinstance(index, slice) else x.take(index, axis=axis)
+
+
+def facing(values: Array, axis: int) -> Array:
+    """One value for each place along the axis, broadcast over what follows."""
+    return values.reshape(-1, *(1,) * (-1 - axis))
+
+
 def add_at(target: Array, axis: int, index: Index, values: Array) -> None:
     """target[index] += values along the axis, where an array may name an input several times in a row."""
     if not isinstance(index, slice):
@@ -72,7 +83,7 @@ def total(x: Array, axis: int, steps: Steps, outputs: int) -> Array:
     """The sum over each window along the axis."""
     y = np.zeros(resized(x, axis, outputs), x.dtype)
     for outs, ins in steps:
-        y[along(axis, outs)] += x[along(axis, ins)]
+        y[along(axis, outs)] += taken(x, axis, ins)
     return y
 
 
@@ -80,43 +91,51 @@ def total_backward(dy: Array, axis: int, steps: Steps, size: int) -> Array:
     """Each input gets the gradients of all windows that it lies in."""
     dx = np.zeros(resized(dy, axis, size), dy.dtype)
     for outs, ins in steps:
-        add_at(dx, axis, ins, dy[along(axis, outs)])
+        add_at(dx, axis, ins, taken(dy, axis, outs))
     return dx
 
 
 def greatest(x: Array, axis: int, steps: Steps, outputs: int) -> tuple[Array, Array]:
-    """The greatest value of each window along the axis, and its place: the first of equals, the last NaN."""
+    """The greatest value of each window along the axis, and at which step it comes: the first of equals, the last NaN.
+
+    Where all are -inf it is the first that exists.
+    """
     y = np.full(resized(x, axis, outputs), -np.inf, x.dtype)
-    first = np.zeros(outputs, np.int64)  # where all are -inf
-    column = (slice(None), *(None,) * (-1 - axis))
-    numbers = np.arange(x.shape[axis])
-    for outs, ins in reversed(steps):
-        first[outs] = numbers[ins]
-    place = np.empty(y.shape, np.int64)
-    place[...] = first[column]
-    for outs, ins in steps:
-        seen, so_far = x[along(axis, ins)], y[along(axis, outs)]
-        better = (seen > so_far) | np.isnan(seen)
-        y[along(axis, outs)] = np.where(better, seen, so_far)
-        place[along(axis, outs)] = np.where(better, numbers[ins][column], place[along(axis, outs)])
-    return y, place
+    step = np.zeros(y.shape, np.min_scalar_type(len(steps)))
+    for k, (outs, _) in reversed(list(enumerate(steps))):
+        step[along(axis, outs)] = k
+    with_nan = bool(np.isnan(np.max(x, initial=-np.inf)))
+    for k, (outs, ins) in enumerate(steps):
+        seen, so_far = taken(x, axis, ins), y[along(axis, outs)]
+        better = seen > so_far
+        if with_nan:
+            better |= np.isnan(seen)
+        y[along(axis, outs)] = np.maximum(seen, so_far)
+        # k exceeds every step before: a maximum selects as np.where would, which stumbles over masks like these
+        step[along(axis, outs)] = np.maximum(step[along(axis, outs)], better * step.dtype.type(k))
+    return y, step
 
 
-def greatest_backward(dy: Array, axis: int, steps: Steps, size: int, place: Array) -> Array:
+def greatest_backward(dy: Array, axis: int, steps: Steps, size: int, step: Array) -> Array:
     """The input that was the greatest gets the whole gradient."""
     dx = np.zeros(resized(dy, axis, size), dy.dtype)
-    column = (slice(None), *(None,) * (-1 - axis))
-    numbers = np.arange(size)
-    for outs, ins in steps:
-        chosen = place[along(axis, outs)] == numbers[ins][column]
-        add_at(dx, axis, ins, np.where(chosen, dy[along(axis, outs)], 0))
+    for k, (outs, ins) in enumerate(steps):
+        add_at(dx, axis, ins, (taken(step, axis, outs) == k) * taken(dy, axis, outs))
     return dx
 
 
-def flat_places(places: Sequence[Array], shape: Sequence[int]) -> Array:
+def places(axis: int, steps: Steps, size: int, step: Array) -> Array:
+    """Which input it is that each output sees at its step."""
+    table = np.zeros((len(steps), step.shape[axis]), np.int64)
+    for k, (outs, ins) in enumerate(steps):
+        table[k, outs] = np.arange(size)[ins]
+    return np.asarray(table[step, facing(np.arange(step.shape[axis]), axis)])
+
+
+def flat_places(each: Sequence[Array], shape: Sequence[int]) -> Array:
     """One number a place, row after row, from the places along each axis; the last axis was searched first."""
-    flat = places[-1]
-    for axis in range(len(places) - 2, -1, -1):
-        within = np.take_along_axis(flat, places[axis], axis=axis - len(places))
-        flat = places[axis] * int(np.prod(shape[axis + 1 :])) + within
+    flat = each[-1]
+    for axis in range(len(each) - 2, -1, -1):
+        within = np.take_along_axis(flat, each[axis], axis=axis - len(each))
+        flat = each[axis] * math.prod(shape[axis + 1 :]) + within
     return flat

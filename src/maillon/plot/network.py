@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from maillon.nn import Module, Sequential, no_grad
+from maillon.nn.containers import handed
+from maillon.nn.errors import shown
+from maillon.nn.nesting import leaves
 from maillon.plot.axes import axes
 from maillon.plot.style import BLUE, GREY, VERMILION
 
@@ -43,9 +46,9 @@ def network(
 ) -> Axes:
     r"""Draws a network as a chain of boxes: values run forward along it, gradients run back.
 
-    Each box shows a link's repr and the number of its parameters; each forward arrow the value's name and
-    shape, `N` standing for the size of a mini-batch; each backward arrow the gradient ∂L/∂h passed on by
-    `backward`.
+    Each box shows a link's repr (its class, where that takes several lines) and the number of its parameters; each
+    forward arrow the value's name and shape, `N` standing for the size of a mini-batch; each backward arrow
+    the gradient ∂L/∂h passed on by `backward`.
     More than seven boxes wrap into columns, every second one running upwards.
 
     Parameters:
@@ -109,18 +112,18 @@ def _nodes(net: Module, input_shape: tuple[int, ...], loss: Module | None) -> li
     with no_grad():
         value = np.zeros((1, *input_shape), dtype=net.dtype)
         for link in links:
-            value = link(value)
-            shapes.append(" × ".join(["N", *map(str, value.shape[1:])]))
+            value = handed(link, value)
+            shapes.append(", ".join(" × ".join(["N", *map(str, part.shape[1:])]) for part in leaves(value)))
     for module, mode in zip(net.modules(), training, strict=True):
         module.training = mode
     first = " × ".join(["N", *map(str, input_shape)])
     nodes = [_Node("input", "input x", first, "x", first)]
     for number, (link, shape) in enumerate(zip(links, shapes, strict=True), start=1):
         symbol = r"\hat{y}" if number == len(links) else f"h_{{{number}}}"
-        nodes.append(_Node("link", repr(link), _parameters(link), symbol, shape))
+        nodes.append(_Node("link", shown(link), _parameters(link), symbol, shape))
     if loss is None:
         return [*nodes, _Node("output", "output ŷ", shapes[-1] if shapes else first, "", "")]
-    return [*nodes, _Node("loss", repr(loss), "L, against the target y", "", "")]
+    return [*nodes, _Node("loss", shown(loss), "L, against the target y", "", "")]
 
 
 def _parameters(link: Module) -> str:

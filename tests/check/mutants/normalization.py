@@ -152,3 +152,23 @@ class MovesInBackward(BatchNorm3):
         self.running_mean *= 0.9
         self.running_mean += 0.1
         return super().backward(grad_output)
+
+
+class LocalResponse2(maillon.LocalResponseNorm):
+    def __init__(self) -> None:
+        super().__init__(2, 0.5)
+
+
+@mutant("LocalResponseNorm: the window of backward not turned round", 1, GROUPS)
+class WindowNotTurned(LocalResponse2):
+    def backward(self, grad_output: Array) -> Array:
+        x, y, d = self.release(grad_output)
+        around = self._window(grad_output * y / d, self.size // 2)
+        return grad_output * d**-self.beta - 2 * self.alpha * self.beta / self.size * x * around
+
+
+@mutant("LocalResponseNorm: the neighbours' part of dx forgotten", 1, GROUPS)
+class NeighboursForgotten(LocalResponse2):
+    def backward(self, grad_output: Array) -> Array:
+        _, _, d = self.release(grad_output)
+        return grad_output * d**-self.beta

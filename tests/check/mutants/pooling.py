@@ -31,7 +31,8 @@ class LastWindowWins(maillon.MaxPool1d):
         super().__init__(3, 1)
 
     def backward(self, grad_output: Array) -> Array:
-        _, sizes, _, (place,) = self.release(grad_output)
+        _, sizes, axes, at = self.release(grad_output)
+        place = windows.places(-1, axes[0][0], sizes[0], at[-1])
         dx = np.zeros((*grad_output.shape[:-1], *sizes), grad_output.dtype)
         np.put_along_axis(dx, place, grad_output, axis=-1)
         return dx
@@ -43,9 +44,9 @@ class DilationForgotten(maillon.MaxPool1d):
         super().__init__(2, 1, dilation=2)
 
     def backward(self, grad_output: Array) -> Array:
-        _, sizes, _, (place,) = self.release(grad_output)
+        _, sizes, _, at = self.release(grad_output)
         steps = windows.sliding(sizes[0], grad_output.shape[-1], 2, 1)
-        return windows.greatest_backward(grad_output, -1, steps, sizes[0], place)
+        return windows.greatest_backward(grad_output, -1, steps, sizes[0], at[-1])
 
 
 @mutant("MaxPool2d: the places of the rows taken for those of the columns", 1, SQUARES)
@@ -54,10 +55,10 @@ class PlacesSwapped(maillon.MaxPool2d):
         super().__init__(3, 1, 1)
 
     def backward(self, grad_output: Array) -> Array:
-        _, sizes, axes, places = self.release(grad_output)
+        _, sizes, axes, at = self.release(grad_output)
         dx = grad_output
-        for axis, place in zip((-2, -1), reversed(places), strict=True):
-            dx = windows.greatest_backward(dx, axis, axes[axis][0], sizes[axis], place)
+        for axis, other in ((-2, -1), (-1, -2)):
+            dx = windows.greatest_backward(dx, axis, axes[axis][0], sizes[axis], at[other])
         return dx
 
 

@@ -90,3 +90,89 @@ CASES = [
         for extra in ({"add_bias_kv": True}, {"add_zero_attn": True}, {"vdim": 3})
     ),
 ]
+
+
+def layer(kind: str, options: dict[str, Any]) -> Case:
+    return Case(f"Transformer{kind}Layer", (E, 2, 6), {"dropout": 0.0} | options)
+
+
+SQUARES: list[dict[str, Any]] = [
+    {},
+    {"src_mask": causal(L)},
+    {"src_mask": causal(L), "is_causal": True},
+    {"src_mask": some(N * 2, L, L)},
+    {"src_mask": added(L, L), "src_key_padding_mask": added(N, L)},
+    {"src_key_padding_mask": some(N, L)},
+    {"src_mask": np.tri(L, dtype=bool)},  # the last attends to nothing
+]
+UNBATCHED: list[dict[str, Any]] = [
+    {"src_mask": some(2, L, L)},
+    {"src_mask": causal(L), "src_key_padding_mask": some(L), "is_causal": True},
+]
+FORMS = [{"batch_first": first, "norm_first": before} for first, before in itertools.product(YES_NO, YES_NO)]
+OTHERS: list[dict[str, Any]] = [
+    {"bias": False},
+    {"activation": "gelu"},
+    {"activation": Case("Tanh"), "layer_norm_eps": 1e-3},
+]
+
+
+def given(masks: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bool, dict[str, Any]]]:
+    """Options, whether batched, masks: every form with every mask, every other option with one."""
+    found = [(form, True, mask) for form in FORMS for mask in masks]
+    found += [(form | other, True, mask) for form in FORMS for other in OTHERS for mask in masks[:1]]
+    return found
+
+
+def about_encoders(form: dict[str, Any], batched: bool, named: dict[str, Any]) -> list[Case]:
+    inputs = draws(batched, form["batch_first"], (L, E))
+    as_stack = {"mask" if name == "src_mask" else name: value for name, value in named.items()}
+    stacked, training = layer("Encoder", form), not form["norm_first"]
+    norm = {} if training else {"norm": Case("LayerNorm", (E,)), "enable_nested_tensor": False}
+    return [
+        Case("TransformerEncoderLayer", (E, 2, 6, 0.0), form, inputs, named),
+        Case("TransformerEncoderLayer", (E, 1, 3, 0.1), form, inputs, named if "src_mask" not in named else {}, False),
+        Case("TransformerEncoder", (stacked, 2), norm, inputs, as_stack, training),
+    ]
+
+
+CROSSED: list[dict[str, Any]] = [
+    {},
+    {"tgt_mask": causal(L), "tgt_is_causal": True, "memory_mask": causal(L, S), "memory_is_causal": True},
+    {"tgt_mask": some(N * 2, L, L), "memory_mask": some(N * 2, L, S)},
+    {"tgt_key_padding_mask": some(N, L), "memory_key_padding_mask": some(N, S)},
+    {"tgt_mask": added(L, L), "memory_mask": added(L, S), "memory_key_padding_mask": added(N, S)},
+]
+CROSSED_UNBATCHED: list[dict[str, Any]] = [
+    {"tgt_mask": causal(L), "memory_mask": some(2, L, S), "memory_key_padding_mask": some(S)},
+]
+
+
+def about_decoders(form: dict[str, Any], batched: bool, named: dict[str, Any]) -> list[Case]:
+    inputs = draws(batched, form["batch_first"], (L, E), (S, E))
+    training = not form["norm_first"]
+    norm = {} if training else {"norm": Case("LayerNorm", (E,))}
+    found = [
+        Case("TransformerDecoderLayer", (E, 2, 6, 0.0), form, inputs, named),
+        Case("TransformerDecoderLayer", (E, 2, 6, 0.1), form, inputs, named, False),
+    ]
+    if not isinstance(form.get("activation"), Case):  # the copies that PyTorch's decoder makes take ReLU for a link
+        found.append(Case("TransformerDecoder", (layer("Decoder", form), 2), norm, inputs, named, training))
+    return found
+
+
+def about_both(form: dict[str, Any], batched: bool, named: dict[str, Any]) -> Case:
+    """The source is as long as the decoder's memory."""
+    inputs = draws(batched, form["batch_first"], (S, E), (L, E))
+    counts = {"num_encoder_layers": 1, "num_decoder_layers": 2, "dim_feedforward": 6, "dropout": 0.0}
+    source = {"src_mask": causal(S), "src_is_causal": True} if "tgt_is_causal" in named else {}
+    if "tgt_key_padding_mask" in named:
+        source["src_key_padding_mask"] = named["memory_key_padding_mask"]
+    return Case("Transformer", (E, 2), counts | form, inputs, named | source)
+
+
+ENCODED = given(SQUARES) + [(form, False, mask) for form in FORMS for mask in [{}, *UNBATCHED]]
+DECODED = given(CROSSED) + [(form, False, mask) for form in FORMS for mask in [{}, *CROSSED_UNBATCHED]]
+CASES += [case for how in ENCODED for case in about_encoders(*how)]
+CASES += [case for how in DECODED for case in about_decoders(*how)]
+CASES += [about_both(*how) for how in DECODED if not isinstance(how[0].get("activation"), Case)]

@@ -61,4 +61,12 @@ CASES = [
         for name, args in (("LayerNorm", (6,)), ("RMSNorm", (6,)), ("GroupNorm", (3, 6)))
         for shape in ((2, 6), (2, 6, 6), (2, 6, 2, 6))
     ),
+    *(
+        Case("LocalResponseNorm", (size, *args), {}, (normal(*shape),))
+        for size, args, shape in itertools.product(
+            (1, 2, 3, 4, 7),
+            ((), (0.5,), (0.5, 0.5, 2.0), (1.0, 1.0, 0.1)),
+            ((2, 5, 3), (1, 1, 2), (2, 4, 3, 2), (2, 3, 2, 2, 2), (0, 3, 2)),
+        )
+    ),
 ]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from beside import Case
-from catalogue.rows import normal
+from catalogue.rows import labels, normal
 
+import maillon
 from maillon.typing import Array
 
 IMAGES = [(2, 3, 7, 6), (3, 8, 5), (1, 1, 9, 9), (0, 2, 7, 6)]
@@ -99,12 +100,24 @@ def back() -> Iterator[Case]:
             if size >= shape[-1]:
                 named: dict[str, Any] = {"output_size": (size,)} if more else {}
                 yield Case("MaxUnpool1d", (), geometry, (normal(*shape), places(size, 1, *shape)), named)
-    for shape, size in itertools.product([(2, 3, 3, 2), (3, 2, 4)], [None, (7, 6), (2, 3, 7, 6)]):
-        if size is None or shape == (2, 3, 3, 2):
-            named = {} if size is None else {"output_size": size}
-            indices = places(20, 2, *shape)
-            yield Case("MaxUnpool2d", (3, 2), {}, (normal(*shape), indices), named)
-            yield Case("MaxUnpool2d", ((3, 4), (2, 4)), {"padding": (0, 1)}, (normal(*shape), indices))
+    for shape in ((2, 3, 4), (3, 4), (5, 2, 7)):
+        twice = labels(2 * shape[-1], *shape)
+        yield Case("MaxUnpool1d", (2,), {}, (normal(*shape), twice), note="into the same places")
+        yield Case("MaxUnpool2d", (2,), {}, (normal(*shape, 2), labels(8 * shape[-1], *shape, 2)), note="the same")
+    for args, shape in itertools.product(
+        [(2,), (3, 2), ((3, 4), (2, 4), (0, 1)), (2, (3, 2), 1)], [(2, 3, 3, 2), (3, 2, 4), (0, 2, 3, 2)]
+    ):
+        usual = maillon.MaxUnpool2d(*args)(np.zeros(shape), np.zeros(shape, np.int64)).shape
+        for more in ((0, 0), (1, 0), (-1, 1)):
+            space = tuple(n + d for n, d in zip(usual[-2:], more, strict=True))
+            inputs = (normal(*shape), places(math.prod(space), 2, *shape))
+            if any(more):
+                yield Case("MaxUnpool2d", args, {}, inputs, {"output_size": space})
+            else:
+                yield Case("MaxUnpool2d", args, {}, inputs)
+        inputs = (normal(*shape), places(math.prod(usual[-2:]), 2, *shape))
+        whole = usual if len(usual) == 4 else (1, *usual)
+        yield Case("MaxUnpool2d", args, {}, inputs, {"output_size": whole})
 
 
 def geometry_of(geometry: dict[str, Any]) -> tuple[int, int, int]:

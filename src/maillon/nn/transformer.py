@@ -1,0 +1,268 @@
+"""The transformer's encoder; and what its layers and stacks share with the decoder's."""
+
+import copy
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from maillon import random
+from maillon.nn import arguments, errors
+from maillon.nn.activations import ReLU
+from maillon.nn.attention import MultiheadAttention, _TakesMasks
+from maillon.nn.dropout import Dropout
+from maillon.nn.linear import Linear
+from maillon.nn.module import Module
+from maillon.nn.nesting import added
+from maillon.nn.normalization import LayerNorm
+from maillon.nn.smooth import GELU
+from maillon.typing import Array, DTypeLike
+
+_ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "gelu": GELU}
+
+
+class _Layer(_TakesMasks):
+    """Blocks one after the other: attentions, then the feed-forward block linear2(dropout(activation(linear1(x)))).
+
+    Each is added to what comes in: normᵢ(x + dropoutᵢ(blockᵢ(x))), or with norm_first x + dropoutᵢ(blockᵢ(normᵢ(x))).
+    A layer names its attentions, and walks its blocks forward and backward.
+    """
+
+    attentions: ClassVar[tuple[str, ...]] = ("self_attn",)
+    self_attn: MultiheadAttention
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[..., Any] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: None = None,
+        dtype: DTypeLike | None = None,
+        *,
+        generator: random.Generator | None = None,
+    ) -> None:
+        owner = type(self).__name__
+        errors.refuse(owner, device=(device, None, errors.CPU_ONLY))
+        width = arguments.integer(owner, "d_model", d_model)
+        if width % arguments.integer(owner, "nhead", nhead):
+            raise ValueError(f"{owner}: expected nhead to divide d_model = {width}, got {nhead}.")
+        inner = arguments.integer(owner, "dim_feedforward", dim_feedforward)
+        p = arguments.number(owner, "dropout", dropout, 0, 1)
+        eps = arguments.number(owner, "layer_norm_eps", layer_norm_eps, 0)
+        blocks = range(1, len(self.attentions) + 2)
+        for name in self.attentions:
+            attention = MultiheadAttention(
+                width, nhead, p, bias, batch_first=batch_first, dtype=dtype, generator=generator
+            )
+            setattr(self, name, attention)
+        self.linear1 = Linear(width, inner, bias, dtype=dtype, generator=generator)
+        self.dropout = Dropout(p, generator=generator)
+        self.linear2 = Linear(inner, width, bias, dtype=dtype, generator=generator)
+        self.norm_first = bool(norm_first)
+        for number in blocks:
+            setattr(self, f"norm{number}", LayerNorm(width, eps, bias=bias, dtype=dtype))
+        for number in blocks:
+            setattr(self, f"dropout{number}", Dropout(p, generator=generator))
+        self.activation = _activation(owner, activation)
+
+    def _run(self, name: str, *inputs: Any) -> Any:
+        """The output of the child; its errors say where it stands."""
+        with errors.inside(self, name):
+            return getattr(self, name)(*inputs)
+
+    def _child_backward(self, name: str, grad_output: Any) -> Any:
+        return getattr(self, name).backward(grad_output)
+
+    def _block(self, number: int, x: Array, block: Callable[[Array], Array]) -> Array:
+        """x + block(x), with the dropout and the norm of this number."""
+        norm, dropout = f"norm{number}", f"dropout{number}"
+        if self.norm_first:
+            return x + self._run(dropout, block(self._run(norm, x)))
+        return self._run(norm, x + self._run(dropout, block(x)))
+
+    def _block_backward(self, number: int, dy: Array, block_backward: Callable[[Array], tuple[Any, ...]]) -> Any:
+        """dx, and what else the block's backward gives."""
+        norm, dropout = f"norm{number}", f"dropout{number}"
+        around = dy if self.norm_first else self._child_backward(norm, dy)
+        through, *others = block_backward(self._child_backward(dropout, around))
+        return around + (self._child_backward(norm, through) if self.norm_first else through), *others
+
+    def _attend(self, name: str, query: Array, source: Array, mask: Any, padding: Any, is_causal: bool) -> Array:
+        y, _ = self._run(name, query, source, source, padding, False, mask, True, is_causal)
+        return y
+
+    def _attend_backward(self, name: str, dy: Array) -> tuple[Array, Array, Any, Any]:
+        """The gradients of query, source, mask and padding."""
+        dquery, dkey, dvalue, dpadding, _, dmask, *_ = self._child_backward(name, (dy, None))
+        return dquery, dkey + dvalue, dmask, dpadding
+
+    def _feed_forward(self, x: Array) -> Array:
+        for name in ("linear1", "activation", "dropout", "linear2"):
+            x = self._run(name, x)
+        return x
+
+    def _feed_forward_backward(self, dy: Array) -> tuple[Array]:
+        for name in ("linear2", "dropout", "activation", "linear1"):
+            dy = self._child_backward(name, dy)
+        return (dy,)
+
+    def _arguments(self) -> list[str]:
+        attention, activation = self.self_attn, repr(self.activation)
+        options = (
+            ("dim_feedforward", self.linear1.out_features, 2048),
+            ("dropout", self.dropout.p, 0.1),
+            ("layer_norm_eps", vars(self)["norm1"].eps, 1e-5),
+            ("batch_first", attention.batch_first, False),
+            ("norm_first", self.norm_first, False),
+            ("bias", attention.bias, True),
+        )
+        shown = [f"{name}={value!r}" for name, value, default in options if value != default]
+        shown += [f"activation={activation}"] * (activation != "ReLU()")
+        dtype = [part for part in arguments.shown(attention) if part.startswith("dtype=")]
+        return [str(attention.embed_dim), str(attention.num_heads), *shown, *dtype]
+
+
+def _activation(owner: str, activation: Any) -> Module:
+    """The link between the two linear ones; of functions those called relu and gelu are known."""
+    if isinstance(activation, Module):
+        return activation
+    name = activation if isinstance(activation, str) else getattr(activation, "__name__", "")
+    if name in _ACTIVATIONS:
+        return _ACTIVATIONS[name]()
+    if callable(activation):
+        reason = "a function has no backward. Give a link, maillon.Tanh() for instance."
+        raise NotImplementedError(f"{owner}: activation={activation!r} is not supported: {reason}")
+    raise ValueError(f"{owner}: expected activation to be 'relu', 'gelu' or a link, got {activation!r}.")
+
+
+class TransformerEncoderLayer(_Layer):
+    """x₁ = norm1(x + dropout1(self_attn(x, x, x))), y = norm2(x₁ + dropout2(f(x₁))), where the feed-forward block is
+    f(x) = linear2(dropout(activation(linear1(x)))).
+
+    With norm_first: x₁ = x + dropout1(self_attn(n, n, n)) of n = norm1(x), y = x₁ + dropout2(f(norm2(x₁))).
+    Derivative: the same steps backwards; where the way forks, as around each block, the gradients of the ways add up.
+    backward returns dsrc, and where masks were given by place a tuple with theirs (None for boolean ones).
+
+    src: (S, N, d_model), with batch_first (N, S, d_model), unbatched (S, d_model) → y: the same shape.
+    src_mask: (S, S) or (N · nhead, S, S); src_key_padding_mask: (N, S), unbatched (S): as of MultiheadAttention.
+    A position that may attend to nothing takes the attention's bias alone. is_causal: a hint that src_mask, which must
+    be given, is the causal one.
+    d_model: width, a multiple of nhead. dim_feedforward: width between the linear links. dropout: in [0, 1], of all
+    four places. activation: 'relu', 'gelu', a function of one of these names, or a link. layer_norm_eps: ≥ 0.
+    bias: of all linear links and norms. Initial weights: those of the links, drawn in the order of state_dict.
+    Errors: ValueError for options that make no sense; those of the links inside, which say where they stand.
+    Source: Vaswani et al., "Attention Is All You Need", 2017; norm_first: Xiong et al., "On Layer Normalization in the
+    Transformer Architecture", 2020.
+
+    >>> import numpy as np, maillon
+    >>> layer = maillon.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+    >>> layer(np.zeros((3, 5, 4), dtype=np.float32)).shape
+    (3, 5, 4)
+    """
+
+    def forward(
+        self,
+        src: Array,
+        src_mask: Array | None = None,
+        src_key_padding_mask: Array | None = None,
+        is_causal: bool = False,
+    ) -> Array:
+        placed = self._given_by_place()
+
+        def attend(x: Array) -> Array:
+            return self._attend("self_attn", x, x, src_mask, src_key_padding_mask, is_causal)
+
+        x = self._block(1, src, attend)
+        y: Array = self.keep(self._block(2, x, self._feed_forward), placed)
+        return y
+
+    def backward(self, grad_output: Array) -> Any:
+        (placed,) = self.release(grad_output)
+
+        def attend_backward(dy: Array) -> tuple[Any, ...]:
+            dquery, dsource, dmask, dpadding = self._attend_backward("self_attn", dy)
+            return dquery + dsource, dmask, dpadding
+
+        (dx,) = self._block_backward(2, grad_output, self._feed_forward_backward)
+        dsrc, dmask, dpadding = self._block_backward(1, dx, attend_backward)
+        return self._owed(placed, dsrc, dmask, dpadding, None)
+
+
+class _Stack(_TakesMasks):
+    """Layers one after the other, each given the output of the one before and the same masks; then a norm, if any."""
+
+    def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
+        owner = type(self).__name__
+        if not isinstance(layer, Module):
+            raise TypeError(f"{owner}: expected a layer of maillon, got {type(layer).__name__}.")
+        count = arguments.integer(owner, "num_layers", num_layers)
+        drawn = [value for module in layer.modules() for value in vars(module).values()]
+        shared = {id(value): value for value in drawn if isinstance(value, random.Generator)}
+        self.layers = [copy.deepcopy(layer, dict(shared)) for _ in range(count)]  # masks of their own, one generator
+        self.num_layers = count
+        self.norm = norm
+
+    def _through(self, placed: int, x: Array, *others: Any) -> Array:
+        for number, layer in enumerate(self.layers):
+            with errors.inside(self, f"layers.{number}"):
+                x = layer(x, *others)
+        if self.norm is not None:
+            with errors.inside(self, "norm"):
+                x = self.norm(x)
+        y: Array = self.keep(x, placed)
+        return y
+
+    def backward(self, grad_output: Array) -> Any:
+        (placed,) = self.release(grad_output)
+        dx = grad_output if self.norm is None else self.norm.backward(grad_output)
+        shared: tuple[Any, ...] = ()
+        for layer in reversed(self.layers):
+            dx, *others = layer.backward(dx)
+            shared = tuple(map(added, shared, others)) if shared else tuple(others)
+        return self._owed(placed, dx, *shared)
+
+    def _arguments(self) -> list[str]:
+        norm = [] if self.norm is None else [f"norm={self.norm!r}"]
+        return [repr(self.layers[0]), str(self.num_layers), *norm]
+
+
+class TransformerEncoder(_Stack):
+    """y = norm(layerₙ(… layer₁(x))): num_layers deep copies of one layer, which therefore begin with the same weights.
+
+    Derivative: the layers' own, from the last to the first; gradients of masks add up over the layers.
+    backward returns dsrc, and where masks were given by place a tuple with theirs (None for boolean ones).
+
+    src, mask, src_key_padding_mask, y: as src, src_mask, … of TransformerEncoderLayer. is_causal: a hint.
+    encoder_layer: a TransformerEncoderLayer, or a link that takes (x, mask, padding mask, is_causal) and gives the
+    gradients of these four. num_layers: ≥ 1. norm: a link, or None.
+    enable_nested_tensor, mask_check: nothing here; they tell PyTorch how to be fast.
+
+    >>> import numpy as np, maillon
+    >>> encoder = maillon.TransformerEncoder(maillon.TransformerEncoderLayer(4, 2, 8), 2, norm=maillon.LayerNorm(4))
+    >>> encoder(np.zeros((5, 3, 4), dtype=np.float32)).shape
+    (5, 3, 4)
+    """
+
+    def __init__(
+        self,
+        encoder_layer: Module,
+        num_layers: int,
+        norm: Module | None = None,
+        enable_nested_tensor: bool = True,
+        mask_check: bool = True,
+    ) -> None:
+        super().__init__(encoder_layer, num_layers, norm)
+        self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
+
+    def forward(
+        self,
+        src: Array,
+        mask: Array | None = None,
+        src_key_padding_mask: Array | None = None,
+        is_causal: bool | None = None,
+    ) -> Array:
+        return self._through(self._given_by_place(), src, mask, src_key_padding_mask, bool(is_causal))
