@@ -119,7 +119,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     print(f"forger {game.forger}\njudge {game.judge}")
 
     chance = energy_distance(data, unseen)
-    z = generator.randn((4000, NOISE))  # the same each time: only the forger changes
+    z = generator.randn((2000, NOISE))  # the same each time: only the forger changes
     first = game.forged(z)
     course = [(0, energy_distance(first, unseen))]
     for done in range(1, rounds + 1):
