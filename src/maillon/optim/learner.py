@@ -152,7 +152,7 @@ class Optim:
         network, loss = self.network, self.loss
         prediction = network.forward(x) if type(x) is np.ndarray else call(network, x)
         inputs = loss.arranged(prediction, y)
-        value = loss.forward(*inputs) if sample_weight is None else loss.forward(*inputs, sample_weight)
+        value = loss.forward(*inputs if sample_weight is None else (*inputs, sample_weight))
         total = float(value) if loss.reduction != "none" else float(value.sum())
         if not math.isfinite(total):
             self._gathered = 0
