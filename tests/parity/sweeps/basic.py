@@ -10,7 +10,7 @@ SHAPES = [(4, 3), (3,), (2, 5, 3), (1, 3), (0, 3), (2, 2, 2, 3)]
 
 
 def scaled(factor: float, *shape: int) -> Draw:
-    return lambda generator: factor * generator.normal(shape, dtype=np.float64)
+    return lambda generator: np.asarray(factor * generator.normal(shape, dtype=np.float64))
 
 
 CASES = [
