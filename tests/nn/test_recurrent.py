@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon.nn import LinkDtypeError, LinkShapeError
@@ -176,7 +177,7 @@ def test_wrong_calls(call: Callable[[], Any], error: type[Exception], message: s
     ],
 )
 def test_repr_rebuilds(shown: str) -> None:
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 def test_names_of_the_parameters_are_pytorchs() -> None:
