@@ -1,4 +1,7 @@
-"""The README's pictures: `python docs/pictures.py REPORT`, where REPORT is the folder of a full `maillon report`."""
+"""The README's pictures: `python docs/pictures.py REPORT [EXAMPLES]`.
+
+REPORT is the folder of a full `maillon report`, EXAMPLES the one that the examples in `examples/` wrote into (`--out`).
+"""
 
 import sys
 from pathlib import Path
@@ -30,17 +33,24 @@ def first_network() -> None:
         figure.savefig(IMAGES / "first_network.png", dpi=110)
 
 
-def main(report: Path) -> None:
-    """Draw the first network, and take the report's figures over, no wider than a page shows them."""
+def taken_over(path: Path, method: Image.Quantize = Image.Quantize.MEDIANCUT) -> None:
+    """A picture, no wider than a page shows it and in few colours, which makes its file small."""
+    picture = Image.open(path).convert("RGB")
+    picture.thumbnail((1000, 1000))
+    picture.quantize(128, method).save(IMAGES / path.name, optimize=True)
+
+
+def main(report: Path, examples: Path | None = None) -> None:
+    """Draw the first network, and take the figures of the report and the examples over."""
     IMAGES.mkdir(exist_ok=True)
     first_network()
     for name in FROM_REPORT:
-        picture = Image.open(report / "figures" / f"{name}.png").convert("RGB")
-        picture.thumbnail((1000, 1000))
-        picture.quantize(128).save(IMAGES / f"{name}.png", optimize=True)
+        taken_over(report / "figures" / f"{name}.png")
+    for path in sorted(examples.glob("*.png")) if examples else ():
+        taken_over(path, Image.Quantize.FASTOCTREE)  # keeps colours of which there is little
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

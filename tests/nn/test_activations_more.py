@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon.nn import LinkDtypeError, LinkShapeError
@@ -149,7 +150,7 @@ def test_what_is_no_array_is_refused(link: Any) -> None:
     ],
 )  # fmt: skip
 def test_repr_rebuilds(shown: str) -> None:
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 @pytest.mark.parametrize(

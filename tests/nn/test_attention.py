@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon import MultiheadAttention
@@ -148,7 +149,7 @@ def test_the_shapes_of_an_error_are_those_of_batch_first() -> None:
     ],
 )
 def test_repr_rebuilds(shown: str) -> None:
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 def test_a_causal_mask_hides_what_comes_later() -> None:

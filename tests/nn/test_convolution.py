@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon import no_grad
@@ -196,7 +197,7 @@ def test_an_output_size_that_the_stride_does_not_leave_open(size: tuple[int, ...
     ],
 )
 def test_repr_rebuilds(shown: str) -> None:
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 def test_sizes_are_held_as_pytorch_holds_them() -> None:

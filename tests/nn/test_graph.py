@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon import Add, Concat, Graph, Linear, Multiply, Parallel, Sequential, Sigmoid, Tanh
@@ -304,7 +305,7 @@ def test_it_shows_itself_so_that_it_can_be_made_again() -> None:
         "  outputs=['y', 'a.1'],\n"
         ")"
     )
-    assert repr(eval(repr(network), vars(maillon))) == repr(network)
+    assert repr(eval(repr(network), NAMES)) == repr(network)
     assert "inputs='x'" in repr(Graph(["x"], {"y": (Tanh(), "x")}, "y"))
 
 

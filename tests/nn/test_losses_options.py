@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon.check import check_loss
@@ -57,7 +58,7 @@ def test_a_loss_that_defines_nothing_says_so() -> None:
 )
 def test_repr_rebuilds(loss: Loss, shown: str) -> None:
     assert repr(loss) == shown
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,19 @@ def test_zero_grad_forgets_all_gradients(network: maillon.Sequential) -> None:
     network.zero_grad()
     assert all(parameter.grad is None for parameter in network.parameters())
     network.update_parameters(1.0)  # nothing to move by
+    network.backward(np.ones_like(network(Generator(3).randn((5, 3)))))
+    network[0].weight.grad = None
+    network.zero_grad(set_to_none=False)
+    assert network[0].weight.grad is None
+    assert network[2].weight.grad.shape == (2, 4)
+    assert not network[2].weight.grad.any()
+
+
+def test_all_parameters_are_frozen_at_once(network: maillon.Sequential) -> None:
+    assert network.requires_grad_(False) is network
+    assert not network.trains()
+    network[2].requires_grad_()
+    assert [parameter.requires_grad for parameter in network.parameters()] == [False, False, True, True]
 
 
 def test_a_parameter_is_replaced_only_by_a_parameter() -> None:
@@ -131,6 +144,26 @@ def test_modules_in_lists_tuples_and_dicts_are_found() -> None:
     assert twin.named["a"].weight is link.named["a"].weight
     assert twin.named["note"] == "not a module"
     assert twin.pair[0].weight is link.pair[0].weight
+
+
+def test_a_function_is_applied_to_the_modules_inside_first(network: maillon.Sequential) -> None:
+    met: list[Module] = []
+    assert network.apply(met.append) is network
+    assert met == [network[0], network[1], network[2], network]
+
+
+def test_modules_and_parameters_are_got_by_name() -> None:
+    link = Collected()
+    assert link.get_submodule("") is link
+    assert link.get_submodule("many.0") is link.many[0]
+    assert link.get_parameter("many.0.weight") is link.many[0].weight
+    assert maillon.PReLU().get_parameter("weight").shape == (1,)
+    with pytest.raises(AttributeError) as caught:
+        link.get_submodule("many.2")
+    assert str(caught.value) == "Collected: expected the name of a module inside, got 'many.2'."
+    with pytest.raises(AttributeError) as caught:
+        link.get_parameter("many.0.training")
+    assert str(caught.value) == "Collected: expected the name of a Parameter inside, got 'many.0.training'."
 
 
 def test_what_is_kept_is_no_child() -> None:
@@ -373,6 +406,8 @@ def test_the_first_input_may_be_given_by_pytorchs_name() -> None:
     x = np.ones((2, 3), np.float32)
     link = maillon.Linear(3, 2)
     np.testing.assert_array_equal(link(input=x), link(x))
+    loss = maillon.PoissonNLLLoss()
+    assert loss(log_input=x, target=x) == loss(x, x) == loss(prediction=x, target=x)
 
 
 def test_a_buffer_that_can_be_computed_again_is_not_saved() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon.check import check_loss
@@ -121,7 +122,7 @@ def test_a_network_of_one_output_is_refused_by_a_loss_of_two() -> None:
 )
 def test_repr_rebuilds(loss: Loss, shown: str) -> None:
     assert repr(loss) == shown
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon.nn import LinkDtypeError, LinkShapeError
@@ -116,7 +117,7 @@ def test_lists_are_refused(link: maillon.Module) -> None:
     ],
 )
 def test_repr_rebuilds(shown: str) -> None:
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 def test_the_last_dimension_comes_first() -> None:

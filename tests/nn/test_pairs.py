@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon.nn import LinkDtypeError, LinkShapeError
@@ -95,7 +96,7 @@ def test_what_makes_no_sense(make: Any, error: type[Exception], message: str) ->
     ],
 )
 def test_repr_rebuilds(shown: str) -> None:
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 def test_a_vector_of_zeros_is_like_nothing() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon.nn import LinkDtypeError, LinkShapeError, LinkValueError
@@ -94,7 +95,7 @@ def test_inputs_that_make_no_sense(link: Any, inputs: Any, error: type[Exception
     ],
 )
 def test_repr_rebuilds(shown: str) -> None:
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 def test_the_stride_is_the_kernel_unless_given() -> None:

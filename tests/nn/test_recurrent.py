@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon.nn import LinkDtypeError, LinkShapeError
@@ -176,7 +177,7 @@ def test_wrong_calls(call: Callable[[], Any], error: type[Exception], message: s
     ],
 )
 def test_repr_rebuilds(shown: str) -> None:
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 def test_names_of_the_parameters_are_pytorchs() -> None:
@@ -187,6 +188,13 @@ def test_names_of_the_parameters_are_pytorchs() -> None:
         for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     ]
     assert list(maillon.GRUCell(3, 4, bias=False).state_dict()) == ["weight_ih", "weight_hh"]
+
+
+def test_code_that_flattens_the_parameters_runs() -> None:
+    link = maillon.GRU(3, 2)
+    before = link.state_dict()
+    link.flatten_parameters()
+    assert all(np.array_equal(before[name], value) for name, value in link.state_dict().items())
 
 
 def test_weights_are_drawn_from_the_generator() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon import (
@@ -206,7 +207,7 @@ def test_inputs_that_do_not_fit(call: Any, error: type[Exception], message: str)
     ],
 )
 def test_repr_rebuilds(shown: str) -> None:
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 def relu(x: Array) -> Array:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from public import NAMES
 
 import maillon
 from maillon.nn import LinkDtypeError, LinkShapeError
@@ -100,7 +101,7 @@ def test_inputs_that_make_no_sense(link: Any, x: Any, error: type[Exception], me
     ],
 )
 def test_repr_rebuilds(shown: str) -> None:
-    assert repr(eval(shown, vars(maillon))) == shown
+    assert repr(eval(shown, NAMES)) == shown
 
 
 def test_every_mode_keeps_what_is_the_same_everywhere() -> None:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 from catalogue.rows import Draw, cast, drawn
 
 import maillon
@@ -15,6 +16,14 @@ from maillon.nn import Loss, Module
 from maillon.nn.nesting import leaves, rebuilt
 from maillon.random import Generator
 from maillon.typing import Array
+
+BESIDE_TORCH = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore:enable_nested_tensor is True:UserWarning"),  # a hint how PyTorch is fastest
+    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),  # of PyTorch's own speed
+    pytest.mark.filterwarnings("ignore:reduction. 'mean' divides"),  # what KLDivLoss's mean means in PyTorch
+]
+"""The marks of tests that compare: PyTorch is needed, its hints are no news."""
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 

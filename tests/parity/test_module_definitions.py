@@ -4,19 +4,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from beside import TOLERANCE, Case, compare
+from beside import BESIDE_TORCH, TOLERANCE, Case, compare
 
 import maillon
 
-pytestmark = [
-    pytest.mark.torch,
-    pytest.mark.filterwarnings("ignore:enable_nested_tensor is True:UserWarning"),  # a hint how PyTorch is fastest
-    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),  # of PyTorch's own speed
-    pytest.mark.filterwarnings("ignore:reduction. 'mean' divides"),  # what KLDivLoss's mean means in PyTorch
-]
-
-LEFT_OUT: dict[str, str] = {}
-"""Parts of names of cases, and why ours refuses them."""
+pytestmark = BESIDE_TORCH
 
 
 def as_arrays(value: Any) -> Any:

@@ -60,6 +60,15 @@ SWEEP: dict[str, list[dict[str, Any]]] = {
         *grid(max_lr=[0.5], total_steps=[50], div_factor=[10.0], final_div_factor=[100.0], base_momentum=[0.7]),
     ],
 }
+
+
+def told(value: Any) -> Any:
+    """Options as a test's name: functions by theirs."""
+    if isinstance(value, dict):
+        return {name: told(part) for name, part in value.items()}
+    return [told(part) for part in value] if isinstance(value, list) else getattr(value, "__name__", value)
+
+
 CASES = [(name, options) for name, listed in SWEEP.items() for options in listed]
 RULES: list[tuple[str, dict[str, Any]]] = [("SGD", {"momentum": 0.9}), ("Adam", {})]
 
@@ -93,14 +102,14 @@ def walk(rule: optim.Rule, bound: Any, schedule: Any, other: Any, steps: int) ->
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[0])
-@pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{name} {options}" for name, options in CASES])
+@pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{name} {told(options)}" for name, options in CASES])
 def test_a_schedule(torch: ModuleType, name: str, options: dict[str, Any], rule: tuple[str, dict[str, Any]]) -> None:
     ours, theirs = pair(torch, *rule)
     other = getattr(torch.optim.lr_scheduler, name)(theirs, **options)
     walk(ours, theirs, getattr(lr_scheduler, name)(ours, **options), other, STEPS)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{name} {options}" for name, options in CASES])
+@pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{name} {told(options)}" for name, options in CASES])
 def test_a_recipe_and_a_state_to_go_on_from(torch: ModuleType, name: str, options: dict[str, Any]) -> None:
     ours, theirs = pair(torch, *RULES[0])
     other = getattr(torch.optim.lr_scheduler, name)(theirs, **options)

@@ -3,15 +3,10 @@
 from types import ModuleType
 
 import pytest
-from beside import TOLERANCE, Case, compare
+from beside import BESIDE_TORCH, TOLERANCE, Case, compare
 from sweeps import CASES
 
-pytestmark = [
-    pytest.mark.torch,
-    pytest.mark.filterwarnings("ignore:enable_nested_tensor is True:UserWarning"),  # a hint how PyTorch is fastest
-    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),  # of PyTorch's own speed
-    pytest.mark.filterwarnings("ignore:reduction. 'mean' divides"),  # what KLDivLoss's mean means in PyTorch
-]
+pytestmark = BESIDE_TORCH
 
 
 @pytest.mark.parametrize("dtype", list(TOLERANCE))

@@ -6,7 +6,7 @@ from typing import Any
 import catalogue
 import numpy as np
 import pytest
-from beside import as_tensor, assert_close, compare_made
+from beside import BESIDE_TORCH, as_tensor, assert_close, compare_made
 from catalogue import LINKS, LOSSES, RULES, Row, RuleRow
 
 import maillon
@@ -14,7 +14,7 @@ from maillon.nn import Module, Parameter
 from maillon.random import Generator
 from maillon.typing import Array
 
-pytestmark = pytest.mark.torch
+pytestmark = BESIDE_TORCH
 
 DTYPES = ["float64", "float32"]
 TRAINED = {"float64": 1e-12, "float32": 1e-5}

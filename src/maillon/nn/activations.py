@@ -36,12 +36,12 @@ class Tanh(Module):
 
     def forward(self, x: Array) -> Array:
         errors.require_floating(self, "x", x)
-        y = np.tanh(x)
+        y = np.asarray(np.tanh(x))
         return self.keep(y, y)
 
     def backward(self, grad_output: Array) -> Array:
         (y,) = self.release(grad_output)
-        return (1 - y * y) * grad_output
+        return np.asarray((1 - y * y) * grad_output)
 
 
 class Sigmoid(Module):
@@ -61,7 +61,7 @@ class Sigmoid(Module):
 
     def backward(self, grad_output: Array) -> Array:
         (y,) = self.release(grad_output)
-        return y * (1 - y) * grad_output
+        return np.asarray(y * (1 - y) * grad_output)
 
 
 class ReLU(Module):
@@ -80,12 +80,12 @@ class ReLU(Module):
 
     def forward(self, x: Array) -> Array:
         errors.require_floating(self, "x", x)
-        y = np.maximum(x, 0)
+        y = np.asarray(np.maximum(x, 0))
         return self.keep(y, y)
 
     def backward(self, grad_output: Array) -> Array:
         (y,) = self.release(grad_output)
-        return (y > 0) * grad_output
+        return np.asarray((y > 0) * grad_output)
 
 
 class LeakyReLU(Module):

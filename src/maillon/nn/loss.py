@@ -12,6 +12,9 @@ from maillon.nn.dtypes import as_array
 from maillon.nn.module import Module
 from maillon.typing import Array
 
+USUAL = (True, False)
+"""One prediction and one target."""
+
 
 class Loss(Module):
     """A loss gives the value of each element; this base reduces them and walks back.
@@ -57,7 +60,7 @@ class Loss(Module):
     (array([2., 2.]), None, array([ -2., -10.]))
     """
 
-    predicted: ClassVar[tuple[bool, ...]] = (True, False)
+    predicted: ClassVar[tuple[bool, ...]] = USUAL
     """For each of forward's arguments, whether it is a prediction, which has a gradient, or else a target."""
 
     reductions: ClassVar[tuple[str, ...]] = ("mean", "sum", "none")
@@ -172,7 +175,7 @@ class Loss(Module):
 
     def arranged(self, prediction: Any, target: Any) -> tuple[Any, ...]:
         """forward's arguments, from a network's output and the target."""
-        if self.predicted == (True, False):
+        if self.predicted == USUAL:
             return prediction, target
         predictions = iter(self._parts("prediction", True, prediction))
         targets = iter(self._parts("target", False, target))

@@ -99,6 +99,7 @@ class Module:
 
     takes_integers: bool = False  # whether forward takes some, or masks, which fit and predict then leave as they are
     training: bool = True
+    _called: ClassVar[str] = "input"  # what PyTorch calls the first of forward's arguments
     _buffer_names: tuple[str, ...] = ()
     _passing: tuple[str, ...] = ()  # the buffers that state_dict leaves out
 
@@ -109,8 +110,8 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no backward()")
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        if named and not inputs and "input" in named:  # PyTorch's name of what forward takes first
-            inputs = (named.pop("input"),)
+        if named and not inputs and self._called in named:
+            inputs = (named.pop(self._called),)
         return self.forward(*inputs, **named)
 
     def backward_parameters(self, grad_output: Any) -> None:
@@ -197,6 +198,28 @@ class Module:
 
     def modules(self) -> Iterator["Module"]:
         return (module for _, module in self.named_modules())
+
+    def apply(self, change: Callable[["Module"], Any]) -> Self:
+        """Call `change` on every module inside, then on this one: to draw weights by a law of your own, say."""
+        for child in self.children():
+            child.apply(change)
+        change(self)
+        return self
+
+    def get_submodule(self, target: str) -> "Module":
+        """The module that `named_modules` calls so: ``"encoder.layers.0"``; '' is this one."""
+        for name, module in self.named_modules():
+            if name == target:
+                return module
+        raise AttributeError(f"{type(self).__name__}: expected the name of a module inside, got {target!r}.")
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The Parameter that `state_dict` calls so: ``"encoder.layers.0.linear1.weight"``."""
+        path, _, name = target.rpartition(".")
+        found = vars(self.get_submodule(path)).get(name)
+        if not isinstance(found, Parameter):
+            raise AttributeError(f"{type(self).__name__}: expected the name of a Parameter inside, got {target!r}.")
+        return found
 
     def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
         return ((name, value) for name, value in vars(self).items() if isinstance(value, Parameter))
@@ -295,10 +318,16 @@ class Module:
 
     # Learning
 
-    def zero_grad(self) -> None:
-        """Set every gradient to None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set every gradient to None, or with set_to_none=False those that are there to zeros."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter.grad = None if set_to_none or parameter.grad is None else np.zeros_like(parameter.grad)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Freeze every Parameter with requires_grad=False; let them learn again with True."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
 
     def update_parameters(self, lr: float) -> None:
         """The plain gradient step: p ← p − lr · ∂loss/∂p, in place."""

@@ -66,6 +66,9 @@ class _Layers(_Recurrent):
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh") + ("weight_hr",) * (self.proj_size > 0)
         return tuple(f"{kind}_l{layer}{self._suffixes[direction]}" for kind in kinds)
 
+    def flatten_parameters(self) -> None:
+        """Nothing to do: it is there for code that calls it, as PyTorch's links want on a GPU."""
+
     def _weights(self, layer: int, direction: int) -> _Weights:
         return _Weights(*(getattr(self, name) for name in self._names(layer, direction)))
 

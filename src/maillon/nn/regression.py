@@ -142,6 +142,7 @@ class PoissonNLLLoss(Loss):
     """
 
     takes_integers = True
+    _called = "log_input"
 
     def __init__(
         self,

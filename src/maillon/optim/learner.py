@@ -8,6 +8,7 @@ import numpy as np
 
 from maillon.nn import Loss, Module, arguments
 from maillon.nn.containers import refuse_twice
+from maillon.nn.loss import USUAL
 from maillon.nn.utils import clip_grad_norm_, clip_grad_value_
 from maillon.optim.door import as_inputs, as_target
 from maillon.optim.rule import Rule
@@ -151,15 +152,16 @@ class Optim:
         """Forward and backward; the loss."""
         network, loss = self.network, self.loss
         prediction = network.forward(x) if type(x) is np.ndarray else call(network, x)
-        inputs = loss.arranged(prediction, y)
-        value = loss.forward(*inputs) if sample_weight is None else loss.forward(*inputs, sample_weight)
+        inputs = (prediction, y) if loss.predicted is USUAL else loss.arranged(prediction, y)
+        value = loss.forward(*inputs if sample_weight is None else (*inputs, sample_weight))
         total = float(value) if loss.reduction != "none" else float(value.sum())
         if not math.isfinite(total):
             self._gathered = 0
             raise self._non_finite(total, x)
         if not self._gathered:
             self.rule.zero_grad()
-        network.backward_parameters(loss.of_predictions(loss.backward()))
+        grad = loss.backward()
+        network.backward_parameters(grad if loss.predicted is USUAL else loss.of_predictions(grad))
         self.prediction = prediction
         return total
 

@@ -2,10 +2,16 @@
 
 import itertools
 
+import numpy as np
 from beside import Case
-from catalogue.rows import normal
+from catalogue.rows import Draw, normal
 
 SHAPES = [(4, 3), (3,), (2, 5, 3), (1, 3), (0, 3), (2, 2, 2, 3)]
+
+
+def scaled(factor: float, *shape: int) -> Draw:
+    return lambda generator: np.asarray(factor * generator.normal(shape, dtype=np.float64))
+
 
 CASES = [
     *(
@@ -14,10 +20,21 @@ CASES = [
     ),
     *(Case("Identity", (), {}, (normal(*shape),)) for shape in SHAPES),
     *(
-        Case("Flatten", dims, {}, (normal(2, 3, 2, 2),))
+        Case("Flatten", dims, {}, (normal(*shape),))
+        for shape in ((2, 3, 2, 2), (1, 3, 1, 2), (0, 3, 2, 2))
         for dims in ((), (0,), (1, 2), (-2, -1), (0, 1), (2, 3), (-4, -1), (1, 1))
     ),
-    *(Case(name, (), {}, (normal(*shape),)) for name in ("Tanh", "Sigmoid", "ReLU", "LeakyReLU") for shape in SHAPES),
+    *(
+        Case(name, (), {}, (scaled(factor, *shape),))
+        for name in ("Tanh", "Sigmoid", "ReLU", "LeakyReLU")
+        for factor in (1.0, 0.01, 30.0, 0.0)
+        for shape in (*SHAPES, ())
+    ),
+    *(
+        Case("Dropout", (p,), {}, (normal(*shape),), training=training)
+        for shape in (*SHAPES, ())
+        for p, training in ((0.0, True), (1.0, True), (0.3, False), (1.0, False))
+    ),
     *(Case("LeakyReLU", (slope,), {}, (normal(*shape),)) for slope in (0.0, 0.3, -1.0, 2.0) for shape in SHAPES[:3]),
     *(
         Case(name, (dim,), {}, (normal(*shape),))
