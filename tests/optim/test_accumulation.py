@@ -156,3 +156,19 @@ def test_an_average_follows_one_network() -> None:
     average = ExponentialMovingAverage(network())
     with pytest.raises(ValueError, match="follows another network"):
         maillon.fit(network(), maillon.MSELoss(), X, Y, callbacks=average)
+
+
+def test_an_average_counts_the_moves_not_the_mini_batches() -> None:
+    learner = network()
+    average = maillon.train.ExponentialMovingAverage(learner, decay=0.5)
+    taken = []
+
+    def note(state: maillon.train.callbacks.State) -> None:
+        taken.append(state.network.state_dict()["0.weight"].copy())
+
+    for _ in range(2):
+        maillon.fit(
+            learner, maillon.MSELoss(), X, Y, rule=0.1, batch_size=4, accumulate=10**6, callbacks=[average, note]
+        )
+    assert average.steps == 2
+    np.testing.assert_allclose(average.network.state_dict()["0.weight"], (taken[0] + taken[1]) / 2, rtol=1e-5)

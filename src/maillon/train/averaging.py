@@ -37,6 +37,7 @@ class ExponentialMovingAverage(Callback):
         self.decay = decay
         self.use_buffers = use_buffers
         self.steps = 0
+        self._behind = False
         self._followed = network
         self.network = copy.deepcopy(network).eval()
         self.network.zero_grad()
@@ -53,7 +54,14 @@ class ExponentialMovingAverage(Callback):
     def on_step_end(self, state: State) -> None:
         if state.network is not self._followed:
             raise ValueError("ExponentialMovingAverage: it follows another network than the one that learns here.")
-        self.update()
+        self._behind = state.optim.waiting  # gradients that are only gathered have moved nothing yet
+        if not self._behind:
+            self.update()
+
+    def on_epoch_end(self, state: State) -> None:
+        if self._behind:  # what was left over has moved the weights since
+            self._behind = False
+            self.update()
 
     @contextmanager
     def averaged(self) -> Iterator[Module]:

@@ -73,6 +73,11 @@ class Scheduling:
         if self._schedule is not None and not self._optim.waiting:
             self._schedule.step()
 
+    def after_rest(self) -> None:
+        """What was left over at the end of an epoch has moved the parameters: a step as well."""
+        if self.by_step and self._schedule is not None:
+            self._schedule.step()
+
     def after_epoch(self, history: History) -> None:
         if self._schedule is None or self.by_step or not isinstance(self._given, LRScheduler):
             return

@@ -145,7 +145,9 @@ class Training:
                     self._watch(before, batch, loss, (x, y), running)
                 if interrupt.requested or state.stopping:
                     break
-            self.optim.flush()
+            if self.optim.waiting:
+                self.optim.flush()
+                self.scheduling.after_rest()
         except NonFiniteLossError as error:
             error.epoch, error.batch, error.history = state.epoch, batch + 1, self.history
             raise
