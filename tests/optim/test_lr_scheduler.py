@@ -36,7 +36,13 @@ def test_the_state_goes_on_where_it_was() -> None:
     schedule.step()
     other.step()
     assert other.get_last_lr() == schedule.get_last_lr()
-    assert other.state_dict() == {"base_lrs": [0.1, 1.0], "last_epoch": 2}
+    rates = [0.1 / 3, 1.0 / 3]
+    assert other.state_dict() == {
+        "base_lrs": [0.1, 1.0],
+        "last_epoch": 2,
+        "_last_lr": pytest.approx(rates),
+        "lr_lambdas": [None, None],
+    }
 
 
 def test_what_it_refuses() -> None:

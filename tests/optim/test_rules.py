@@ -136,7 +136,31 @@ def test_groups_override_the_rules_options() -> None:
 def test_named_parameters_and_repeated_ones() -> None:
     link = maillon.Linear(2, 1)
     assert SGD(link.named_parameters()).param_groups[0]["params"] == [link.weight, link.bias]
-    assert SGD([link.weight, link.weight]).param_groups[0]["params"] == [link.weight]
+    assert SGD(link.named_parameters()).param_groups[0]["param_names"] == ["weight", "bias"]
+    assert SGD([{"params": link.named_parameters()}]).state_dict()["param_groups"][0]["param_names"] == [
+        "weight",
+        "bias",
+    ]
+    with pytest.warns(UserWarning, match=r"SGD: a parameter group with duplicate parameters; each moves once\."):
+        assert SGD([link.weight, link.weight]).param_groups[0]["params"] == [link.weight]
+    with pytest.warns(UserWarning, match="duplicate"):
+        group = SGD([("a", link.weight), ("b", link.bias), ("c", link.weight)]).param_groups[0]
+    assert (group["params"], group["param_names"]) == ([link.weight, link.bias], ["a", "b"])
+
+
+def test_gradients_become_none_or_zeros() -> None:
+    moved, idle = Parameter(np.ones(2)), Parameter(np.ones(2))
+    rule = SGD([moved, idle])
+    moved.grad = np.ones(2)
+    rule.zero_grad(set_to_none=False)
+    assert (moved.grad.tolist(), idle.grad) == ([0.0, 0.0], None)
+    rule.zero_grad()
+    assert moved.grad is None
+
+
+def test_options_may_be_tensors_of_one_number() -> None:
+    rule = Adam([{"params": [Parameter(np.ones(1))], "lr": np.array([0.5])}], betas=(np.array(0.5), np.array(0.75)))
+    assert (rule.param_groups[0]["lr"], rule.defaults["betas"]) == (0.5, (0.5, 0.75))
 
 
 @pytest.mark.parametrize(
@@ -147,6 +171,17 @@ def test_named_parameters_and_repeated_ones() -> None:
             maillon.Linear(1, 1),
             TypeError,
             "SGD: expected parameters, got a network. Give network.parameters(), or leave it out for a recipe.",
+        ),
+        (
+            [("a", Parameter(np.ones(1))), Parameter(np.ones(1))],
+            ValueError,
+            "SGD: expected all parameters with names, or all without, got both. "
+            "Give network.parameters(), or leave it out for a recipe.",
+        ),
+        (
+            [{"params": [("a", Parameter(np.ones(1)))]}, {"params": [Parameter(np.ones(1))]}],
+            ValueError,
+            "SGD: expected all groups of parameters with names, or all without, got both.",
         ),
         (0.1, TypeError, "SGD: expected parameters, got 0.1. Name the rate: SGD(lr=0.1)."),
         (

@@ -121,6 +121,33 @@ def test_a_rule_goes_on_from_pytorchs_state(torch: ModuleType, name: str) -> Non
         assert_close(parameter.data, tensor, 1e-10)
 
 
+def test_adagrads_sums_begin_alike_in_all_groups(torch: ModuleType) -> None:
+    rules = []
+    for room, listed in zip((optim, torch.optim), pair(torch, "float64"), strict=True):
+        groups = [{"params": [listed[0]], "initial_accumulator_value": 2.0}, {"params": listed[1:]}]
+        rules.append(room.Adagrad(groups, initial_accumulator_value=0.5))
+    ours, theirs = (rule.state_dict()["state"] for rule in rules)
+    assert ours.keys() == theirs.keys()
+    for place, state in theirs.items():
+        assert_close(ours[place]["sum"], state["sum"], 1e-15)
+
+
+def test_nadams_product_after_a_round_trip(torch: ModuleType) -> None:
+    """Loading makes a float64 of it, there and here: it is multiplied on in that precision."""
+    ours, theirs = pair(torch, "float64")
+    rule, bound = optim.NAdam(ours, lr=0.5), torch.optim.NAdam(theirs, lr=0.5)
+    generator = Generator(7)
+    for number in range(8):
+        step(torch, ours, theirs, [generator.normal(p.shape, dtype=np.float64) for p in ours])
+        rule.step()
+        bound.step()
+        if number == 3:
+            rule.load_state_dict(rule.state_dict())
+            bound.load_state_dict(bound.state_dict())
+    for parameter, tensor in zip(ours, theirs, strict=True):
+        assert_close(parameter.data, tensor, 1e-12)
+
+
 LBFGS_CASES: list[dict[str, Any]] = [
     {"lr": lr, **searched, **more}
     for lr in (1.0, 0.3, 0.01)

@@ -185,3 +185,92 @@ def test_one_after_the_other_and_both_at_once(torch: ModuleType, parts: Any) -> 
     ours, theirs = pair(torch, *RULES[0])
     other = theirs_room.ChainedScheduler(several(theirs_room, theirs, parts))
     walk(ours, theirs, lr_scheduler.ChainedScheduler(several(lr_scheduler, ours, parts)), other, 20)
+
+
+NESTED: list[Any] = [
+    lambda room, rule: room.SequentialLR(
+        rule,
+        [
+            room.ChainedScheduler([room.LinearLR(rule, 0.2), room.StepLR(rule, 1, 0.9)]),
+            room.CosineAnnealingWarmRestarts(rule, 3),
+        ],
+        milestones=[4],
+    ),
+    lambda room, rule: room.SequentialLR(
+        rule,
+        [
+            room.SequentialLR(rule, [room.LinearLR(rule, 0.2), room.ExponentialLR(rule, 0.9)], milestones=[3]),
+            room.ConstantLR(rule, 0.5, 0),
+            room.CyclicLR(rule, 0.01, 0.1, 3),
+        ],
+        milestones=[8, 12],
+    ),
+    lambda room, rule: room.ChainedScheduler(
+        [room.PolynomialLR(rule, 9), room.SequentialLR(rule, [room.StepLR(rule, 2), room.LinearLR(rule)], [5])]
+    ),
+    lambda room, rule: room.SequentialLR(rule, [room.ChainedScheduler([room.PolynomialLR(rule, 4)])], []),
+    lambda room, rule: room.ConstantLR(rule, 0.5, 0),
+]
+
+
+@pytest.mark.parametrize("make", NESTED)
+def test_schedules_in_schedules(torch: ModuleType, make: Any) -> None:
+    ours, theirs = pair(torch, *RULES[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's own steps, taken before one of the optimizer
+        other = make(torch.optim.lr_scheduler, theirs)
+    walk(ours, theirs, make(lr_scheduler, ours), other, STEPS)
+
+
+def test_each_of_two_tells_the_rates_that_it_has_set(torch: ModuleType) -> None:
+    ours, theirs = pair(torch, *RULES[0])
+    told = []
+    for room, rule in ((lr_scheduler, ours), (torch.optim.lr_scheduler, theirs)):
+        both = [room.ExponentialLR(rule, 0.5), room.CyclicLR(rule, 0.2, 0.4, 3)]
+        rates = []
+        for _ in range(4):
+            rule.step()
+            for schedule in both:
+                schedule.step()
+            rates.append([schedule.get_last_lr() for schedule in both])
+        told.append(rates)
+    np.testing.assert_allclose(*told, rtol=1e-10)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{name} {options}" for name, options in CASES])
+def test_states_pass_to_pytorch_and_back(torch: ModuleType, name: str, options: dict[str, Any]) -> None:
+    ours, theirs = pair(torch, *RULES[0])
+    schedule = getattr(lr_scheduler, name)(ours, **options)
+    other = getattr(torch.optim.lr_scheduler, name)(theirs, **options)
+    walk(ours, theirs, schedule, other, 7)
+    for rule, bound, into, out_of in ((ours, theirs, schedule, other), (theirs, ours, other, schedule)):
+        for _ in range(3):
+            into.step()
+        into.load_state_dict(out_of.state_dict())
+        for group, given in zip(rule.param_groups, bound.param_groups, strict=True):
+            group.update({key: value for key, value in given.items() if key != "params"})
+        walk(ours, theirs, schedule, other, 4)
+
+
+@pytest.mark.parametrize("last_epoch", [0, 1, 2, 5])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("LambdaLR", {"lr_lambda": falling}),
+        ("MultiplicativeLR", {"lr_lambda": falling}),
+        ("StepLR", {"step_size": 2}),
+        ("MultiStepLR", {"milestones": [2, 3, 3]}),
+        ("ConstantLR", {"total_iters": 3}),
+        ("LinearLR", {}),
+        ("ExponentialLR", {"gamma": 0.5}),
+        ("PolynomialLR", {"total_iters": 9}),
+        ("CosineAnnealingLR", {"T_max": 4}),
+        ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2}),
+    ],
+)
+def test_an_epoch_to_go_on_after(torch: ModuleType, name: str, options: dict[str, Any], last_epoch: int) -> None:
+    ours, theirs = pair(torch, *RULES[0])
+    for group in (*ours.param_groups, *theirs.param_groups):
+        group["initial_lr"] = 2 * group["lr"]
+    other = getattr(torch.optim.lr_scheduler, name)(theirs, **options, last_epoch=last_epoch)
+    walk(ours, theirs, getattr(lr_scheduler, name)(ours, **options, last_epoch=last_epoch), other, 12)

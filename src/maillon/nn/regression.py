@@ -158,6 +158,11 @@ class PoissonNLLLoss(Loss):
         self.full = full
         self.eps = float(arguments.number("PoissonNLLLoss", "eps", eps, 0))
 
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        if not inputs and "log_input" in named:  # what PyTorch calls the prediction here
+            inputs = (named.pop("log_input"),)
+        return super().__call__(*inputs, **named)
+
     def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # a rate too large, or below 0
             if self.log_input:

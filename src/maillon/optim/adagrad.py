@@ -14,7 +14,8 @@ class Adagrad(Rule):
     """Adagrad: s ← s + g², p ← p − lr / (1 + (t − 1) η) · g / (√s + ε).
 
     params: None for a recipe, else parameters or groups of them. lr ≥ 0; lr_decay η ≥ 0. weight_decay λ ≥ 0:
-    g ← g + λ p first. initial_accumulator_value ≥ 0: where s begins. eps ε ≥ 0. maximize: climbs.
+    g ← g + λ p first. initial_accumulator_value ≥ 0: where s begins, in all groups. eps ε ≥ 0. maximize: climbs.
+    The state stands from the beginning, as in PyTorch.
     Source: Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011.
 
     >>> import numpy as np, maillon
@@ -51,10 +52,18 @@ class Adagrad(Rule):
         for name in ("lr_decay", "initial_accumulator_value", "eps"):
             require_number("Adagrad", name, options[name])
 
+    def add_param_group(self, param_group: Group) -> None:
+        super().add_param_group(param_group)
+        for parameter in self.param_groups[-1]["params"]:
+            self.state[parameter] = self._at_start(parameter.data)
+
+    def _at_start(self, data: Array) -> dict[str, Any]:
+        return {"step": 0, "sum": np.full_like(data, self.defaults["initial_accumulator_value"])}
+
     def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
         grad = descended(parameter, grad, group)
         if not state:
-            state |= {"step": 0, "sum": np.full_like(grad, group["initial_accumulator_value"])}
+            state |= self._at_start(grad)
         step, total = counted(state), state["sum"]
         total += grad * grad
         rate = group["lr"] / (1 + (step - 1) * group["lr_decay"])

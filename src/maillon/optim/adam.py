@@ -178,6 +178,13 @@ class NAdam(_Adaptive):
             maximize=maximize,
         )
 
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """As any rule's; the product of the μ becomes a number of the parameter's dtype, as in PyTorch."""
+        super().load_state_dict(state_dict)
+        for parameter, own in self.state.items():
+            if "mu_product" in own:
+                own["mu_product"] = parameter.dtype.type(own["mu_product"])
+
     def check_options(self, options: Mapping[str, Any]) -> None:
         super().check_options(options)
         require_number("NAdam", "momentum_decay", options["momentum_decay"])
@@ -187,9 +194,9 @@ class NAdam(_Adaptive):
         step, mean, square = self._moments(grad, group, state)
         beta1, beta2 = group["betas"]
         here, next_one = (beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1))
-        number = get_default_dtype().type
-        product = float(number(state.get("mu_product", 1)) * number(here))
-        state["mu_product"] = product
+        before = state.get("mu_product", get_default_dtype().type(1))
+        state["mu_product"] = before * type(before)(here)
+        product = float(state["mu_product"])
         root = np.sqrt(square / (1 - beta2**step))
         root += group["eps"]
         parameter.data -= (group["lr"] * (1 - here) / (1 - product)) * grad / root

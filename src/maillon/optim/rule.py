@@ -1,6 +1,7 @@
 """Rule: how a gradient moves a parameter, and what all rules do alike."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
@@ -70,33 +71,43 @@ class Rule:
                     self.update(parameter, grad, group, state.setdefault(parameter, {}))
         return loss
 
-    def zero_grad(self) -> None:
-        """Set every gradient to None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set every gradient to None; set_to_none=False: to zeros, those that are there."""
         self._require_bound("zero_grad")
         for group in self.param_groups:
             for parameter in group["params"]:
-                parameter.grad = None
+                if set_to_none or parameter.grad is None:
+                    parameter.grad = None
+                else:
+                    parameter.grad = np.zeros_like(parameter.grad)
 
-    def add_param_group(self, group: Group) -> None:
-        """Take more parameters, with options of their own or else the rule's."""
+    def add_param_group(self, param_group: Group) -> None:
+        """Take more parameters, with options of their own or else the rule's.
+
+        Pairs (name, parameter), as `named_parameters()` gives, leave the names in the group, as `param_names`.
+        """
         name = type(self).__name__
-        params = group.get("params")
-        if params is None:
-            raise ValueError(f"{name}: expected a group with a key 'params', got keys {sorted(group)}.")
-        listed = [params] if isinstance(params, Parameter) else list(params)
-        for parameter in listed:
-            if not isinstance(parameter, Parameter):
-                raise TypeError(f"{name}: expected Parameters, got {type(parameter).__name__}. {_WAY_OUT}")
+        given = param_group.get("params")
+        if given is None:
+            raise ValueError(f"{name}: expected a group with a key 'params', got keys {sorted(param_group)}.")
+        listed, names = _named([given] if isinstance(given, Parameter) else list(given), name)
         taken = {id(parameter) for known in self.param_groups for parameter in known["params"]}
         if any(id(parameter) in taken for parameter in listed):
             raise ValueError(f"{name}: a parameter stands in more than one group. Give each to one group.")
-        if unknown := group.keys() - self.defaults.keys() - {"params"}:
+        if self.param_groups and ("param_names" in self.param_groups[0]) != bool(names):
+            raise ValueError(f"{name}: expected all groups of parameters with names, or all without, got both.")
+        if unknown := param_group.keys() - self.defaults.keys() - {"params"}:
             known = ", ".join(self.defaults)
             raise ValueError(f"{name}: unknown options {sorted(unknown)} in a group; there are {known}.")
-        options = {**self.defaults, **{key: value for key, value in group.items() if key != "params"}}
+        own = {key: _plain(value) for key, value in param_group.items() if key != "params"}
+        options = {**self.defaults, **own}
         self._check(options)
-        unique = list({id(parameter): parameter for parameter in listed}.values())
-        self.param_groups.append({"params": unique, **options})
+        first = {id(parameter): place for place, parameter in reversed(list(enumerate(listed)))}
+        places = sorted(first.values())
+        if len(places) < len(listed):
+            warnings.warn(f"{name}: a parameter group with duplicate parameters; each moves once.", stacklevel=3)
+        group = {"params": [listed[place] for place in places], **options}
+        self.param_groups.append(group | {"param_names": [names[place] for place in places]} if names else group)
 
     def state_dict(self) -> dict[str, Any]:
         """State and options as plain values: parameters are numbered in the order of the groups, as in PyTorch."""
@@ -112,9 +123,10 @@ class Rule:
         ]
         return {"state": state, "param_groups": groups}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what `state_dict` of a like rule gave; ValueError, with nothing changed, when it does not fit."""
         self._require_bound("load_state_dict")
+        state = state_dict
         name = type(self).__name__
         sizes = [len(group["params"]) for group in self.param_groups]
         given = [len(group["params"]) for group in state["param_groups"]]
@@ -152,8 +164,7 @@ class Rule:
             raise ValueError(f"{name}: expected parameters, got none. The network has nothing to learn.")
         if all(isinstance(entry, dict) for entry in listed):
             return listed
-        # PyTorch takes (name, parameter) pairs too: what named_parameters() gives
-        return [{"params": [entry[1] if isinstance(entry, tuple) else entry for entry in listed]}]
+        return [{"params": listed}]
 
     def _numbers(self) -> dict[Parameter, int]:
         listed = [parameter for group in self.param_groups for parameter in group["params"]]
@@ -177,6 +188,18 @@ class Rule:
         options = ", ".join(f"{key}={value!r}" for key, value in self.defaults.items())
         count = sum(len(group["params"]) for group in self.param_groups)
         return f"{type(self).__name__}({f'<{count} parameters>, ' if self.bound else ''}{options})"
+
+
+def _named(listed: list[Any], rule: str) -> tuple[list[Parameter], list[str]]:
+    """The parameters and their names, none where they come without."""
+    pairs = [entry if isinstance(entry, tuple) and len(entry) == 2 else (None, entry) for entry in listed]
+    for _, parameter in pairs:
+        if not isinstance(parameter, Parameter):
+            raise TypeError(f"{rule}: expected Parameters, got {type(parameter).__name__}. {_WAY_OUT}")
+    names = [name for name, _ in pairs if name is not None]
+    if names and len(names) < len(pairs):
+        raise ValueError(f"{rule}: expected all parameters with names, or all without, got both. {_WAY_OUT}")
+    return [parameter for _, parameter in pairs], names
 
 
 _SCHEDULED = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
@@ -228,8 +251,10 @@ def counted(state: dict[str, Any]) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """A number, where an array or a tensor of one is given."""
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+    """A number, where an array or a tensor of one is given; also in a pair of them."""
+    if isinstance(value, tuple) and all(hasattr(part, "item") for part in value):
+        return tuple(map(_plain, value))
+    return value.item() if hasattr(value, "item") and math.prod(getattr(value, "shape", (2,))) == 1 else value
 
 
 def _loaded(value: Any, parameter: Parameter) -> Any:

@@ -24,20 +24,21 @@ class LRScheduler:
     the first schedule took it, kept in the group as `initial_lr`, as in PyTorch. last_epoch: −1 begins; an epoch goes
     on after it, with groups that have an `initial_lr`.
 
-    A schedule of your own keeps its options, calls ``super().__init__(rule, last_epoch)`` and defines `get_lr`.
+    A schedule of your own keeps its options, calls ``super().__init__(optimizer, last_epoch)`` and defines `get_lr`.
     """
 
     per_step: bool = False
     """Whether `fit` steps it after each step of learning rather than after each epoch."""
 
-    def __init__(self, rule: Rule | None = None, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: Rule | None = None, last_epoch: int = -1) -> None:
         missing = [name for name, value in vars(self).items() if value is REQUIRED]
         if missing:
             raise TypeError(f"{type(self).__name__}: expected {' and '.join(missing)}, got none.")
         self.rule: Any = None
         self.last_epoch = last_epoch
-        if rule is not None:
-            self._begin(rule)
+        self._last_lr: list[float] = []
+        if optimizer is not None:
+            self._begin(optimizer)
 
     # What a schedule defines
 
@@ -74,9 +75,9 @@ class LRScheduler:
         self._set(self.get_lr())
 
     def get_last_lr(self) -> list[float]:
-        """The rates in force, one a group."""
+        """The rates that this schedule has set last, one a group; schedules stepped since may have changed them."""
         self._require_bound()
-        return [group["lr"] for group in self.rule.param_groups]
+        return list(self._last_lr)
 
     def state_dict(self) -> dict[str, Any]:
         """All it knows but the rule and functions."""
@@ -108,6 +109,10 @@ class LRScheduler:
         LRScheduler.step(self)
         self.beginning = False
 
+    def begin_again(self) -> None:
+        """Set the rates to begin with, as the first of several."""
+        self._first_step()
+
     def restart(self) -> None:
         """Begin at epoch 0, as the next of several."""
         self.last_epoch = 0
@@ -120,6 +125,11 @@ class LRScheduler:
             require_number(name, f"the rate of epoch {self.last_epoch}", rate)
         for group, rate in zip(self.rule.param_groups, checked, strict=True):
             group["lr"] = rate
+        self._note()
+
+    def _note(self) -> None:
+        """Remember the rates in force as those that this schedule has set."""
+        self._last_lr = [group["lr"] for group in self.rule.param_groups]
 
     def _require_bound(self) -> None:
         if self.rule is None:
@@ -128,7 +138,9 @@ class LRScheduler:
             )
 
     def __repr__(self) -> str:
-        options = (f"{name}={value!r}" for name, value in vars(self).items() if name not in (*_PASSING, "base_lrs"))
+        options = (
+            f"{name}={value!r}" for name, value in vars(self).items() if name not in (*_PASSING, "base_lrs", "_last_lr")
+        )
         return f"{type(self).__name__}({', '.join(options)})"
 
 

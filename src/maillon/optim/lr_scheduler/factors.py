@@ -1,7 +1,10 @@
 """Schedules that multiply the rate: by a function, in steps, along a line, a power, an exponential."""
 
 import bisect
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import FunctionType
+from typing import Any
 
 from maillon.nn.arguments import integer, number
 from maillon.optim.lr_scheduler.base import REQUIRED, Factor, LRScheduler, one_each
@@ -11,8 +14,8 @@ from maillon.optim.rule import Group, Rule
 class LambdaLR(LRScheduler):
     """Each group's rate is its initial rate times a function of the epoch: lr = lr₀ · λ(epoch), epochs from 0.
 
-    rule: a bound rule, or None for a recipe. lr_lambda: the function, or one for each group. The first factor applies
-    at once; `step()` at the end of an epoch sets the rate of the next.
+    optimizer: a bound rule, or None for a recipe. lr_lambda: the function, or one for each group. The first factor
+    applies at once; `step()` at the end of an epoch sets the rate of the next.
 
     >>> import numpy as np, maillon
     >>> rule = maillon.SGD([maillon.Parameter(np.ones(1))], lr=0.1)
@@ -22,16 +25,27 @@ class LambdaLR(LRScheduler):
     """
 
     def __init__(
-        self, rule: Rule | None = None, lr_lambda: Factor | Sequence[Factor] = REQUIRED, last_epoch: int = -1
+        self, optimizer: Rule | None = None, lr_lambda: Factor | Sequence[Factor] = REQUIRED, last_epoch: int = -1
     ) -> None:
         self.lr_lambda = lr_lambda
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
     def prepare(self, groups: list[Group]) -> None:
         self.lr_lambdas = one_each(type(self).__name__, "lr_lambda", self.lr_lambda, groups)
 
     def get_lr(self) -> list[float]:
         return [base * factor(self.last_epoch) for base, factor in zip(self.base_lrs, self.lr_lambdas, strict=True)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """As any schedule's; a function has no state, an object that is called has its attributes, as in PyTorch."""
+        states = [None if isinstance(given, FunctionType) else vars(given).copy() for given in self.lr_lambdas]
+        return super().state_dict() | {"lr_lambdas": states}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict({name: value for name, value in state.items() if name != "lr_lambdas"})
+        for given, own in zip(self.lr_lambdas, state.get("lr_lambdas", ()), strict=False):
+            if own is not None:
+                vars(given).update(own)
 
 
 class MultiplicativeLR(LambdaLR):
@@ -54,25 +68,25 @@ class MultiplicativeLR(LambdaLR):
 class _ByFactor(LRScheduler):
     """lr = lr₀ · f(epoch), computed from the rate in force as lr · f(epoch) / f(epoch − 1), so that schedules chain."""
 
-    def factor(self, epoch: int) -> float:
+    def share(self, epoch: int) -> float:
         raise NotImplementedError
 
     def get_lr(self) -> list[float]:
         epoch = self.last_epoch
-        new, old = self.factor(epoch), 1.0 if epoch == 0 else self.factor(epoch - 1)
+        new, old = self.share(epoch), 1.0 if epoch == 0 else self.share(epoch - 1)
         rates = [group["lr"] for group in self.rule.param_groups]
-        if new == old or (self.beginning and epoch > 0):
+        if new == old:
             return rates
         return [rate * (new / old) for rate in rates]
 
     def at_start(self) -> list[float]:
-        return [base * self.factor(0) for base in self.base_lrs]
+        return [base * self.share(0) for base in self.base_lrs]
 
 
 class StepLR(_ByFactor):
     """The rate falls by the factor γ every so many epochs: lr = lr₀ γ^⌊epoch / step_size⌋.
 
-    rule: a bound rule, or None for a recipe. step_size: epochs, ≥ 1. gamma γ: any number.
+    optimizer: a bound rule, or None for a recipe. step_size: epochs, ≥ 1. gamma γ: any number.
 
     >>> import numpy as np, maillon
     >>> rule = maillon.SGD([maillon.Parameter(np.ones(1))], lr=1.0)
@@ -82,57 +96,70 @@ class StepLR(_ByFactor):
     """
 
     def __init__(
-        self, rule: Rule | None = None, step_size: int = REQUIRED, gamma: float = 0.1, last_epoch: int = -1
+        self, optimizer: Rule | None = None, step_size: int = REQUIRED, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
         self.step_size = step_size if step_size is REQUIRED else integer("StepLR", "step_size", step_size)
         self.gamma = number("StepLR", "gamma", gamma)
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
-    def factor(self, epoch: int) -> float:
+    def share(self, epoch: int) -> float:
         return self.gamma ** (epoch // self.step_size)
 
 
 class MultiStepLR(_ByFactor):
     """The rate falls by the factor γ at each milestone: lr = lr₀ γ^(milestones ≤ epoch).
 
-    rule: a bound rule, or None for a recipe. milestones: epochs; one named twice counts twice. gamma γ: any number.
+    optimizer: a bound rule, or None for a recipe. milestones: epochs; one named twice counts twice. gamma γ: any
+    number.
     """
 
     def __init__(
-        self, rule: Rule | None = None, milestones: Iterable[int] = REQUIRED, gamma: float = 0.1, last_epoch: int = -1
+        self,
+        optimizer: Rule | None = None,
+        milestones: Iterable[int] = REQUIRED,
+        gamma: float = 0.1,
+        last_epoch: int = -1,
     ) -> None:
         self.milestones = milestones if milestones is REQUIRED else sorted(milestones)
         self.gamma = number("MultiStepLR", "gamma", gamma)
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
-    def factor(self, epoch: int) -> float:
+    def state_dict(self) -> dict[str, Any]:
+        """As any schedule's; the milestones are counted, as in PyTorch."""
+        return super().state_dict() | {"milestones": Counter(self.milestones)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.milestones = sorted(Counter(self.milestones).elements())
+
+    def share(self, epoch: int) -> float:
         return self.gamma ** bisect.bisect_right(self.milestones, epoch)
 
 
 class ConstantLR(_ByFactor):
     """A smaller rate at first: lr = lr₀ · factor until epoch total_iters, then lr₀.
 
-    rule: a bound rule, or None for a recipe. factor in (0, 1]. total_iters: epochs, ≥ 0.
+    optimizer: a bound rule, or None for a recipe. factor in (0, 1]. total_iters: epochs, ≥ 0.
     """
 
     def __init__(
-        self, rule: Rule | None = None, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1
+        self, optimizer: Rule | None = None, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1
     ) -> None:
-        self.share = number("ConstantLR", "factor", factor, 0, 1, above=True)
+        self.factor = number("ConstantLR", "factor", factor, 0, 1, above=True)
         self.total_iters = integer("ConstantLR", "total_iters", total_iters, 0)
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
-    def factor(self, epoch: int) -> float:
-        return 1.0 if epoch >= self.total_iters and epoch > 0 else self.share
+    def share(self, epoch: int) -> float:
+        return 1.0 if epoch >= self.total_iters > 0 else self.factor
 
     def at_start(self) -> list[float]:
-        return [base * (1.0 if self.total_iters == 0 else self.share) for base in self.base_lrs]
+        return [base * (1.0 if self.total_iters == 0 else self.factor) for base in self.base_lrs]
 
 
 class LinearLR(_ByFactor):
     """A rate that grows (or falls) along a line: lr₀ · start_factor at first, lr₀ · end_factor from total_iters on.
 
-    The usual warm-up. rule: a bound rule, or None for a recipe. start_factor in (0, 1], end_factor in [0, 1].
+    The usual warm-up. optimizer: a bound rule, or None for a recipe. start_factor in (0, 1], end_factor in [0, 1].
     total_iters: epochs, ≥ 1.
 
     >>> import numpy as np, maillon
@@ -144,7 +171,7 @@ class LinearLR(_ByFactor):
 
     def __init__(
         self,
-        rule: Rule | None = None,
+        optimizer: Rule | None = None,
         start_factor: float = 1 / 3,
         end_factor: float = 1.0,
         total_iters: int = 5,
@@ -153,9 +180,14 @@ class LinearLR(_ByFactor):
         self.start_factor = number("LinearLR", "start_factor", start_factor, 0, 1, above=True)
         self.end_factor = number("LinearLR", "end_factor", end_factor, 0, 1)
         self.total_iters = integer("LinearLR", "total_iters", total_iters)
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
-    def factor(self, epoch: int) -> float:
+    def get_lr(self) -> list[float]:
+        if self.beginning and self.last_epoch > 0:  # it goes on, with the rates that the groups bring
+            return [group["lr"] for group in self.rule.param_groups]
+        return super().get_lr()
+
+    def share(self, epoch: int) -> float:
         done = min(epoch, self.total_iters) / self.total_iters
         return self.start_factor * (1 - done) + self.end_factor * done
 
@@ -163,14 +195,14 @@ class LinearLR(_ByFactor):
 class ExponentialLR(_ByFactor):
     """The rate falls by the factor γ in each epoch: lr = lr₀ γ^epoch.
 
-    rule: a bound rule, or None for a recipe. gamma γ: any number.
+    optimizer: a bound rule, or None for a recipe. gamma γ: any number.
     """
 
-    def __init__(self, rule: Rule | None = None, gamma: float = REQUIRED, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: Rule | None = None, gamma: float = REQUIRED, last_epoch: int = -1) -> None:
         self.gamma = gamma if gamma is REQUIRED else number("ExponentialLR", "gamma", gamma)
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
-    def factor(self, epoch: int) -> float:
+    def share(self, epoch: int) -> float:
         return self.gamma**epoch
 
     def get_lr(self) -> list[float]:
@@ -180,15 +212,21 @@ class ExponentialLR(_ByFactor):
 class PolynomialLR(_ByFactor):
     """The rate falls to zero along a power: lr = lr₀ (1 − epoch / total_iters)^power.
 
-    rule: a bound rule, or None for a recipe. total_iters: epochs, ≥ 1. power: ≥ 0, 1 is a line.
+    optimizer: a bound rule, or None for a recipe. total_iters: epochs, ≥ 1. power: ≥ 0, 1 is a line.
     """
 
     def __init__(
-        self, rule: Rule | None = None, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
+        self, optimizer: Rule | None = None, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
     ) -> None:
         self.total_iters = integer("PolynomialLR", "total_iters", total_iters)
         self.power = number("PolynomialLR", "power", power, 0)
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
-    def factor(self, epoch: int) -> float:
+    def get_lr(self) -> list[float]:
+        rates = [group["lr"] for group in self.rule.param_groups]
+        if self.beginning or self.last_epoch > self.total_iters:
+            return rates
+        return [rate * (self.share(self.last_epoch) / self.share(self.last_epoch - 1)) for rate in rates]
+
+    def share(self, epoch: int) -> float:
         return (1 - min(epoch, self.total_iters) / self.total_iters) ** self.power

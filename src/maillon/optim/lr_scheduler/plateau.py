@@ -15,8 +15,8 @@ class ReduceLROnPlateau(LRScheduler):
     best − threshold ("abs"), with mode="max" above accordingly. After a reduction `cooldown` epochs are not counted;
     reductions below eps are not made.
 
-    rule: a bound rule, or None for a recipe. monitor: what `fit` gives it of its history ("val_loss", "accuracy" …);
-    None is the validation loss where there is one, else the loss. Not a parameter of PyTorch's.
+    optimizer: a bound rule, or None for a recipe. monitor: what `fit` gives it of its history ("val_loss",
+    "accuracy" …); None is the validation loss where there is one, else the loss. Not a parameter of PyTorch's.
 
     >>> import numpy as np, maillon
     >>> rule = maillon.SGD([maillon.Parameter(np.ones(1))], lr=1.0)
@@ -29,7 +29,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def __init__(
         self,
-        rule: Rule | None = None,
+        optimizer: Rule | None = None,
         mode: str = "min",
         factor: float = 0.1,
         patience: int = 10,
@@ -56,13 +56,14 @@ class ReduceLROnPlateau(LRScheduler):
         self.best = math.inf if mode == "min" else -math.inf
         self.cooldown_counter = 0
         self.num_bad_epochs = 0
-        super().__init__(rule, 0)
+        super().__init__(optimizer, 0)
 
     def _begin(self, rule: Rule) -> None:
         if not isinstance(rule, Rule) or not rule.bound:
             raise TypeError(f"ReduceLROnPlateau: expected a bound rule, got {rule!r}. Bind it: rule.bind(parameters).")
         self.rule = rule
         self.prepare(rule.param_groups)
+        self._note()
 
     def prepare(self, groups: list[Group]) -> None:
         self.min_lrs = one_each("ReduceLROnPlateau", "min_lr", self.min_lr, groups)
@@ -87,6 +88,7 @@ class ReduceLROnPlateau(LRScheduler):
                 if group["lr"] - reduced > self.eps:
                     group["lr"] = reduced
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+        self._note()
 
     def _better(self, score: float) -> bool:
         sign = 1 if self.mode == "min" else -1

@@ -37,6 +37,9 @@ class _OfSchedules(LRScheduler):
         self.rule = rule
         self._first_step()
 
+    def begin_again(self) -> None:
+        self.step()
+
     @property
     def per_step(self) -> bool:  # type: ignore[override]
         return any(schedule.per_step for schedule in self.schedulers)
@@ -53,8 +56,9 @@ class _OfSchedules(LRScheduler):
 class SequentialLR(_OfSchedules):
     """One schedule after the other: the next begins at its milestone, with its own epoch 0.
 
-    rule: a bound rule, or None for a recipe of recipes. schedulers: in their order. milestones: the epochs at which
-    the second and later ones begin, one fewer than schedules. The usual: LinearLR to warm up, then CosineAnnealingLR.
+    optimizer: a bound rule, or None for a recipe of recipes. schedulers: in their order. milestones: the epochs at
+    which the second and later ones begin, one fewer than schedules. The usual: LinearLR to warm up, then
+    CosineAnnealingLR.
 
     >>> import numpy as np, maillon
     >>> from maillon.optim import lr_scheduler
@@ -67,7 +71,7 @@ class SequentialLR(_OfSchedules):
 
     def __init__(
         self,
-        rule: Rule | None = None,
+        optimizer: Rule | None = None,
         schedulers: Sequence[LRScheduler] = REQUIRED,
         milestones: Sequence[int] = REQUIRED,
         last_epoch: int = -1,
@@ -76,13 +80,13 @@ class SequentialLR(_OfSchedules):
             raise TypeError("SequentialLR: expected schedulers and milestones, got none.")
         self.schedulers = list(schedulers)
         self.milestones = list(milestones)
-        self._check(rule if self.schedulers and self.schedulers[0].rule is not None else None)
+        self._check(optimizer if self.schedulers and self.schedulers[0].rule is not None else None)
         if len(self.milestones) != len(self.schedulers) - 1:
             raise ValueError(
                 f"SequentialLR: expected {len(self.schedulers) - 1} milestones for {len(self.schedulers)} schedules, "
                 f"got {len(self.milestones)}."
             )
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
     def _first_step(self) -> None:
         self.last_epoch += 1
@@ -90,7 +94,8 @@ class SequentialLR(_OfSchedules):
             group["lr"] = group["initial_lr"]
         for schedule in self.schedulers:
             _undo(schedule)
-        self.schedulers[bisect.bisect_right(self.milestones, 0)]._first_step()
+        self.schedulers[bisect.bisect_right(self.milestones, 0)].begin_again()
+        self._note()
 
     def step(self) -> None:
         self._require_bound()
@@ -100,6 +105,14 @@ class SequentialLR(_OfSchedules):
             self.schedulers[place].restart()
         else:
             self.schedulers[place].step()
+        self._note()
+
+    def restart(self) -> None:
+        self.last_epoch = 0
+        for schedule in self.schedulers[1:]:
+            _undo(schedule)
+        self.schedulers[0].restart()
+        self._note()
 
 
 def _undo(schedule: LRScheduler) -> None:
@@ -114,22 +127,33 @@ def _undo(schedule: LRScheduler) -> None:
 class ChainedScheduler(_OfSchedules):
     """All schedules at once: each `step()` is one of each, in their order, on the rates that the others leave.
 
-    schedulers: of one rule, or all of them recipes. rule: theirs; None takes it from them.
+    schedulers: of one rule, or all of them recipes. optimizer: theirs; None takes it from them.
     """
 
-    def __init__(self, schedulers: Sequence[LRScheduler] = REQUIRED, rule: Rule | None = None) -> None:
+    def __init__(self, schedulers: Sequence[LRScheduler] = REQUIRED, optimizer: Rule | None = None) -> None:
         if schedulers is REQUIRED:
             raise TypeError("ChainedScheduler: expected schedulers, got none.")
         self.schedulers = list(schedulers)
         own = self.schedulers[0].rule if self.schedulers else None
         self._check(own)
-        super().__init__(own if rule is None else rule, 0)
+        super().__init__(own if optimizer is None else optimizer, 0)
 
     def _first_step(self) -> None:
         """The schedules have begun already."""
+        self._note()
 
     def step(self) -> None:
         self._require_bound()
         self.last_epoch += 1
         for schedule in self.schedulers:
             schedule.step()
+        self._note()
+
+    def restart(self) -> None:
+        self.last_epoch = 0
+        for group in self.rule.param_groups:
+            group["lr"] = group["initial_lr"]
+        for schedule in self.schedulers:
+            _undo(schedule)
+            schedule.begin_again()
+        self._note()

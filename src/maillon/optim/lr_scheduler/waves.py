@@ -12,7 +12,7 @@ from maillon.optim.rule import Group, Rule
 class CosineAnnealingLR(LRScheduler):
     """Half a cosine from lr₀ down to eta_min in T_max epochs: lr = η + (lr₀ − η)(1 + cos(π epoch / T_max)) / 2.
 
-    After T_max it rises again. rule: a bound rule, or None for a recipe. T_max: epochs, ≥ 1. eta_min η: the least
+    After T_max it rises again. optimizer: a bound rule, or None for a recipe. T_max: epochs, ≥ 1. eta_min η: the least
     rate. The rate in force is scaled, so that it chains with others.
     Source: Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, without restarts.
 
@@ -24,11 +24,11 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(
-        self, rule: Rule | None = None, T_max: int = REQUIRED, eta_min: float = 0.0, last_epoch: int = -1
+        self, optimizer: Rule | None = None, T_max: int = REQUIRED, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
         self.T_max = T_max if T_max is REQUIRED else integer("CosineAnnealingLR", "T_max", T_max)
         self.eta_min = number("CosineAnnealingLR", "eta_min", eta_min)
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
         epoch, least, period = self.last_epoch, self.eta_min, self.T_max
@@ -49,14 +49,14 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """Cosine annealing that begins anew after T_0 epochs, then after T_mult times as many, and so on.
 
     lr = η + (lr₀ − η)(1 + cos(π T_cur / T_i)) / 2, T_cur epochs after the last restart of a period of T_i.
-    rule: a bound rule, or None for a recipe. T_0: epochs, ≥ 1. T_mult: ≥ 1. eta_min η: the least rate.
+    optimizer: a bound rule, or None for a recipe. T_0: epochs, ≥ 1. T_mult: ≥ 1. eta_min η: the least rate.
     `step(epoch)` goes to any epoch, a fraction too: ``step(epoch + batch / batches)`` after each mini-batch.
     Source: Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, equation 5.
     """
 
     def __init__(
         self,
-        rule: Rule | None = None,
+        optimizer: Rule | None = None,
         T_0: int = REQUIRED,
         T_mult: int = 1,
         eta_min: float = 0.0,
@@ -68,7 +68,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.T_mult = integer(name, "T_mult", T_mult)
         self.eta_min = number(name, "eta_min", eta_min)
         self.T_cur: float = last_epoch
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
         share = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
@@ -77,6 +77,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     def step(self, epoch: float | None = None) -> None:
         """Go on to the next epoch, or to the one given."""
         self._require_bound()
+        if epoch is None and self.last_epoch < 0:
+            epoch = 0
         if epoch is None:
             self._count()
             epoch = self.last_epoch + 1
@@ -90,15 +92,12 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self._set(self.get_lr())
 
     def _first_step(self) -> None:
-        if self.last_epoch < 0:
-            self.step(0)
-        else:
-            self.step()
+        self.step()
 
     def _count(self) -> None:
         self.T_cur += 1
         if self.T_cur >= self.T_i:
-            self.T_cur -= self.T_i
+            self.T_cur %= self.T_i
             self.T_i *= self.T_mult
 
     def _go_to(self, epoch: float) -> None:
@@ -117,6 +116,8 @@ class _WithMomentum(LRScheduler):
     cycle_momentum: bool
     base_momentum: Any
     max_momentum: Any
+    base_momentums: list[float]
+    max_momentums: list[float]
 
     def _prepare_momentum(self, groups: list[Group]) -> None:
         name = type(self).__name__
@@ -124,10 +125,10 @@ class _WithMomentum(LRScheduler):
             return
         if any("momentum" not in group and "betas" not in group for group in groups):
             raise ValueError(f"{name}: cycle_momentum needs a rule with momentum or betas, got {self.rule!r}.")
-        base = one_each(name, "base_momentum", self.base_momentum, groups)
-        largest = one_each(name, "max_momentum", self.max_momentum, groups)
+        self.base_momentums = one_each(name, "base_momentum", self.base_momentum, groups)
+        self.max_momentums = one_each(name, "max_momentum", self.max_momentum, groups)
         if self.last_epoch == -1:
-            for group, low, high in zip(groups, base, largest, strict=True):
+            for group, low, high in zip(groups, self.base_momentums, self.max_momentums, strict=True):
                 group["base_momentum"], group["max_momentum"] = low, high
                 _set_momentum(group, high)
 
@@ -146,13 +147,14 @@ class CyclicLR(_WithMomentum):
     ("triangular2"), γ^step ("exp_range"), or scale_fn of the cycle or step, as scale_mode says. The momentum (or
     Adam's β₁) goes the other way, between max_momentum and base_momentum.
 
-    rule: a bound rule, or None for a recipe. base_lr, max_lr, base_momentum, max_momentum: numbers, or one a group.
+    optimizer: a bound rule, or None for a recipe. base_lr, max_lr, base_momentum, max_momentum: numbers, or one
+    a group.
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017.
     """
 
     def __init__(
         self,
-        rule: Rule | None = None,
+        optimizer: Rule | None = None,
         base_lr: float | list[float] = REQUIRED,
         max_lr: float | list[float] = REQUIRED,
         step_size_up: float = 2000,
@@ -179,16 +181,19 @@ class CyclicLR(_WithMomentum):
         self.scale_mode = one_of("CyclicLR", "scale_mode", scale_mode, ("cycle", "iterations"))
         self.cycle_momentum = cycle_momentum
         self.base_momentum, self.max_momentum = base_momentum, max_momentum
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
     def prepare(self, groups: list[Group]) -> None:
-        bases = one_each("CyclicLR", "base_lr", self.base_lr, groups)
+        self.lows = one_each("CyclicLR", "base_lr", self.base_lr, groups)
         self.max_lrs = one_each("CyclicLR", "max_lr", self.max_lr, groups)
         self._prepare_momentum(groups)
         if self.last_epoch == -1:
-            for group, base in zip(groups, bases, strict=True):
+            for group, base in zip(groups, self.lows, strict=True):
                 group["lr"] = base
-        self.lows = bases
+
+    def _begin(self, rule: Rule) -> None:
+        super()._begin(rule)
+        self.base_lrs = self.lows
 
     def get_lr(self) -> list[float]:
         total = self.step_size_up + self.step_size_down
@@ -198,10 +203,16 @@ class CyclicLR(_WithMomentum):
         height = x / turn if x <= turn else (x - 1) / (turn - 1)
         height *= self._scale(cycle if self.scale_mode == "cycle" else self.last_epoch)
         if self.cycle_momentum:
-            for group in self.rule.param_groups:
-                low, high = group["base_momentum"], group["max_momentum"]
+            momenta = zip(self.rule.param_groups, self.base_momentums, self.max_momentums, strict=True)
+            for group, low, high in momenta:
                 _set_momentum(group, high - (high - low) * height)
-        return [low + (high - low) * height for low, high in zip(self.lows, self.max_lrs, strict=True)]
+        return [low + (high - low) * height for low, high in zip(self.base_lrs, self.max_lrs, strict=True)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """As any schedule's, and that a function has no state, as in PyTorch."""
+        state = super().state_dict() | {"_scale_fn_custom": None}
+        state.pop("scale_fn", None)
+        return state
 
     def _scale(self, x: float) -> float:
         if self.scale_fn is not None:
@@ -217,7 +228,7 @@ class OneCycleLR(_WithMomentum):
     The momentum (or Adam's β₁) falls from max_momentum to base_momentum while the rate rises, and rises again. With
     three_phase the rate comes down to the initial one as fast as it went up, and then goes below.
 
-    rule: a bound rule, or None for a recipe. max_lr: a number, or one a group. total_steps, or epochs and
+    optimizer: a bound rule, or None for a recipe. max_lr: a number, or one a group. total_steps, or epochs and
     steps_per_epoch: how long. pct_start in [0, 1]: the share of the rise. anneal_strategy: 'cos' or 'linear'.
     div_factor: max_lr over the initial rate; final_div_factor: the initial rate over the last one.
     Errors: ValueError from a step beyond total_steps.
@@ -226,7 +237,7 @@ class OneCycleLR(_WithMomentum):
 
     def __init__(
         self,
-        rule: Rule | None = None,
+        optimizer: Rule | None = None,
         max_lr: float | list[float] = REQUIRED,
         total_steps: int | None = None,
         epochs: int | None = None,
@@ -256,7 +267,7 @@ class OneCycleLR(_WithMomentum):
         self.div_factor = number("OneCycleLR", "div_factor", div_factor, 0, above=True)
         self.final_div_factor = number("OneCycleLR", "final_div_factor", final_div_factor, 0, above=True)
         self.three_phase = three_phase
-        super().__init__(rule, last_epoch)
+        super().__init__(optimizer, last_epoch)
 
     def prepare(self, groups: list[Group]) -> None:
         largest = one_each("OneCycleLR", "max_lr", self.max_lr, groups)
