@@ -237,7 +237,7 @@ def test_dropout_drops_weights_in_training_alone() -> None:
     dropped = weights == 0
     assert 0.35 < dropped.mean() < 0.65
     np.testing.assert_allclose(weights[~dropped], 2 * kept[~dropped], rtol=1e-12)
-    assert link.dropout == 0.5
+    assert (link.dropout, link.head_dim) == (0.5, 2)
 
 
 def test_dropout_of_weights_has_a_derivative() -> None:

@@ -38,6 +38,7 @@ def test_it_changes_in_place(network: Sequential) -> None:
     assert [name for name, _ in network.named_children()] == ["0", "1", "2", "3", "4"]
     del network[1]
     del network[-1:]
+    assert network.append(extra := ReLU()).pop() is extra
     assert list(network) == [first, tanh, last]
     network[1] = relu = ReLU()
     assert network[1] is relu
@@ -54,6 +55,9 @@ def test_named_links_keep_their_names_through_changes() -> None:
     assert repr(network) == "Sequential({\n  'in': Linear(2, 3),\n  'bend': ReLU(),\n  '2': Linear(3, 1),\n})"
     assert list(dict(network[:2].named_children())) == ["in", "bend"]
     assert network.bend is network[1]
+    bend = network.bend
+    assert network.pop("bend") is bend
+    assert list(network.state_dict()) == ["in.weight", "in.bias", "1.weight", "1.bias"]
 
 
 @pytest.mark.parametrize("name", ["a.b", "", 3])

@@ -152,6 +152,13 @@ def test_a_function_is_applied_to_the_modules_inside_first(network: maillon.Sequ
     assert met == [network[0], network[1], network[2], network]
 
 
+def test_the_parameters_of_a_module_without_those_inside(network: maillon.Sequential) -> None:
+    attention = maillon.MultiheadAttention(4, 2)
+    assert [name for name, _ in attention.named_parameters(recurse=False)] == ["in_proj_weight", "in_proj_bias"]
+    assert list(network[0].parameters(recurse=False)) == list(network[0].parameters())
+    assert not list(network.parameters(recurse=False))
+
+
 def test_modules_and_parameters_are_got_by_name() -> None:
     link = Collected()
     assert link.get_submodule("") is link

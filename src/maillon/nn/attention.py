@@ -133,6 +133,11 @@ class MultiheadAttention(_TakesMasks):
     def dropout(self) -> float:
         return self._dropout.p
 
+    @property
+    def head_dim(self) -> int:
+        """The features of one head."""
+        return self.embed_dim // self.num_heads
+
     def forward(
         self,
         query: Array,
@@ -246,7 +251,7 @@ class MultiheadAttention(_TakesMasks):
         """Every position's vector cut into heads; a single sequence is a batch of one."""
         by_sample = self.batch_first and x.ndim == 3
         positions = x.shape[:2] if x.ndim == 3 else (len(x), 1)
-        heads = x.reshape(*positions, self.num_heads, self.embed_dim // self.num_heads)
+        heads = x.reshape(*positions, self.num_heads, self.head_dim)
         return np.ascontiguousarray(heads.transpose((0, 2, 1, 3) if by_sample else (1, 2, 0, 3)))
 
     def _joined(self, heads: Array, ndim: int) -> Array:

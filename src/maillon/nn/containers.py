@@ -170,6 +170,12 @@ class _Links(_Held):
         self._rebuild(named)
         return self
 
+    def pop(self, index: int | str = -1) -> Module:
+        """Take a link out; returns it."""
+        link = self[index]
+        del self[index]
+        return link
+
     def append(self, link: Module) -> Self:
         """Put a link at the end; returns the chain."""
         return self.extend([link])
@@ -186,7 +192,7 @@ class Sequential(_Links):
     Several inputs go to the first link, by place or by name. A tuple that a link puts out goes on as several inputs
     where the next link's forward needs several or takes any number (Concat, Add, Bilinear, Graph …), else as one.
     Sequential(link, link, …), or Sequential({"name": link, …}) to name the children. It nests, iterates,
-    indexes by place or name, slices (the slice holds the same links), and changes with append, extend, insert,
+    indexes by place or name, slices (the slice holds the same links), and changes with append, extend, insert, pop,
     item assignment and del.
 
     >>> import maillon

@@ -31,12 +31,6 @@ class ModuleList(_Links):
     def __iadd__(self, other: Iterable[Module]) -> Self:
         return self.extend(other)
 
-    def pop(self, index: int = -1) -> Module:
-        """Take a link out; returns it."""
-        link = self[index]
-        del self[index]
-        return link
-
 
 class ModuleDict(_Held):
     """Links by name, no chain: whoever holds it calls them.

@@ -224,18 +224,18 @@ class Module:
     def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
         return ((name, value) for name, value in vars(self).items() if isinstance(value, Parameter))
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Every Parameter once, under its first name."""
+    def named_parameters(self, *, recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Every Parameter once, under its first name; with recurse=False without those of the modules inside."""
         seen: set[int] = set()
-        for prefix, module in self.named_modules():
+        for prefix, module in self.named_modules() if recurse else [("", self)]:
             for name, parameter in module._own_parameters():
                 if id(parameter) not in seen:
                     seen.add(id(parameter))
                     yield (f"{prefix}.{name}" if prefix else name), parameter
 
-    def parameters(self) -> Iterator[Parameter]:
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every Parameter once: a shared one counts once."""
-        return (parameter for _, parameter in self.named_parameters())
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def trains(self) -> bool:
         """Whether anything in this module learns."""
