@@ -1,10 +1,12 @@
 """LambdaLR: the rate as a function of the epoch."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from maillon import SGD, Adam, Parameter
-from maillon.optim import LambdaLR
+from maillon.optim import LambdaLR, Rprop, Rule, lr_scheduler
 
 
 def bound() -> SGD:
@@ -64,3 +66,52 @@ def test_a_rate_below_zero_changes_nothing() -> None:
     ):
         schedule.step()
     assert [group["lr"] for group in rule.param_groups] == [0.05, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (
+            lambda: LambdaLR(bound(), 0.9),
+            TypeError,
+            "LambdaLR: expected lr_lambda to be a function of the epoch, or several, got 0.9.",
+        ),
+        (
+            lambda: lr_scheduler.MultiStepLR(bound(), 30),
+            TypeError,
+            "MultiStepLR: expected milestones to be several epochs, got 30.",
+        ),
+        (
+            lambda: lr_scheduler.OneCycleLR(bound(), "fast", 10),
+            ValueError,
+            "OneCycleLR: expected max_lr to be a number, got 'fast'.",
+        ),
+        (
+            lambda: lr_scheduler.ChainedScheduler(3),
+            TypeError,
+            "ChainedScheduler: expected schedulers to be a list, got 3.",
+        ),
+        (lambda: Rprop(etas=0.5), ValueError, "Rprop: expected etas to be two numbers, got 0.5."),
+        (lambda: SGD(dampening="no"), ValueError, "SGD: expected dampening to be a number, got 'no'."),
+        (
+            lambda: Adam(learning_rate=0.1),
+            TypeError,
+            "Adam: unknown options ['learning_rate']. See help(Adam) for those it has.",
+        ),
+        (
+            lambda: bound().add_param_group([Parameter(np.ones(1))]),
+            TypeError,
+            "SGD: expected a group, {'params': …}, got list.",
+        ),
+        (
+            lambda: bound().load_state_dict({"weight": np.ones(1)}),
+            ValueError,
+            "SGD.load_state_dict: expected the keys 'state' and 'param_groups', got ['weight']. "
+            "Give what a rule's state_dict() returned, not a network's.",
+        ),
+    ],
+)
+def test_wrong_calls(wrong: Callable[[], Rule], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        wrong()
+    assert str(caught.value) == message

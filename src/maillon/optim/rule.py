@@ -87,6 +87,8 @@ class Rule:
         Pairs (name, parameter), as `named_parameters()` gives, leave the names in the group, as `param_names`.
         """
         name = type(self).__name__
+        if not isinstance(param_group, dict):
+            raise TypeError(f"{name}: expected a group, {{'params': …}}, got {type(param_group).__name__}.")
         given = param_group.get("params")
         if given is None:
             raise ValueError(f"{name}: expected a group with a key 'params', got keys {sorted(param_group)}.")
@@ -127,6 +129,12 @@ class Rule:
         """Take over what `state_dict` of a like rule gave; ValueError, with nothing changed, when it does not fit."""
         self._require_bound("load_state_dict")
         state = state_dict
+        if not isinstance(state, Mapping) or not {"state", "param_groups"} <= state.keys():
+            got = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+            raise ValueError(
+                f"{type(self).__name__}.load_state_dict: expected the keys 'state' and 'param_groups', got {got}. "
+                "Give what a rule's state_dict() returned, not a network's."
+            )
         name = type(self).__name__
         sizes = [len(group["params"]) for group in self.param_groups]
         given = [len(group["params"]) for group in state["param_groups"]]
@@ -227,7 +235,7 @@ def require_betas(rule: str, betas: Any) -> None:
 def refuse_ways(rule: str, ways: Mapping[str, Any]) -> None:
     """Take PyTorch's words for *how* a step is computed where they ask for nothing, and refuse them elsewhere."""
     if unknown := ways.keys() - _WAYS.keys():
-        raise TypeError(f"{rule}: unknown options {sorted(unknown)}.")
+        raise TypeError(f"{rule}: unknown options {sorted(unknown)}. See help({rule}) for those it has.")
     errors.refuse(rule, **{name: (value or None, None, _WAYS[name]) for name, value in ways.items()})
 
 

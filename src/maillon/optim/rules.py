@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.nn import Module, Parameter, get_default_dtype
+from maillon.nn.arguments import number
 from maillon.optim.rule import (
     Group,
     Rule,
@@ -62,6 +63,7 @@ class SGD(Rule):
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         require_number("SGD", "momentum", options["momentum"])
+        number("SGD", "dampening", options["dampening"])
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
             raise ValueError("SGD: nesterov=True needs momentum > 0 and dampening = 0.")
 
@@ -160,6 +162,12 @@ class Rprop(Rule):
         super().__init__(params, lr=lr, etas=etas, step_sizes=step_sizes, maximize=maximize)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
+        for name in ("etas", "step_sizes"):
+            pair = options[name]
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise ValueError(f"Rprop: expected {name} to be two numbers, got {pair!r}.")
+            for place, value in enumerate(pair):
+                number("Rprop", f"{name}[{place}]", value, 0)
         shrink, grow = options["etas"]
         if not 0 < shrink < 1 < grow:
             raise ValueError(f"Rprop: expected etas to be (η⁻, η⁺) with 0 < η⁻ < 1 < η⁺, got {options['etas']!r}.")

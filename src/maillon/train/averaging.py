@@ -33,6 +33,8 @@ class ExponentialMovingAverage(Callback):
     """
 
     def __init__(self, network: Module, decay: float = 0.999, use_buffers: bool = False) -> None:
+        if not isinstance(network, Module):
+            raise TypeError(f"ExponentialMovingAverage: expected network to be a Module, got {network!r}.")
         require_number("ExponentialMovingAverage", "decay", decay, below=1)
         self.decay = decay
         self.use_buffers = use_buffers

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
+from maillon.nn.arguments import number
 from maillon.optim.rule import Group, Rule, require_number
 
 Factor = Callable[[int], float]
@@ -146,6 +147,12 @@ class LRScheduler:
 
 def one_each(name: str, option: str, value: Any, groups: list[Group]) -> list[Any]:
     """An option as one value for each group."""
+    numbers = value if isinstance(value, list | tuple) else [value]
+    for given in numbers:
+        if option == "lr_lambda" and not callable(given):
+            raise TypeError(f"{name}: expected {option} to be a function of the epoch, or several, got {given!r}.")
+        if option != "lr_lambda":
+            number(name, option, given)
     if not isinstance(value, list | tuple):
         return [value] * len(groups)
     if len(value) != len(groups):

@@ -120,6 +120,8 @@ class MultiStepLR(_ByFactor):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
+        if milestones is not REQUIRED and not isinstance(milestones, Iterable):
+            raise TypeError(f"MultiStepLR: expected milestones to be several epochs, got {milestones!r}.")
         self.milestones = milestones if milestones is REQUIRED else sorted(milestones)
         self.gamma = number("MultiStepLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)

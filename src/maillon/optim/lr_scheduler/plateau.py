@@ -51,7 +51,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.threshold_mode = one_of(name, "threshold_mode", threshold_mode, ("rel", "abs"))
         self.cooldown = integer(name, "cooldown", cooldown, 0)
         self.min_lr = min_lr
-        self.eps = eps
+        self.eps = number(name, "eps", eps, 0)
         self.monitor = monitor
         self.best = math.inf if mode == "min" else -math.inf
         self.cooldown_counter = 0

@@ -78,9 +78,9 @@ class SequentialLR(_OfSchedules):
     ) -> None:
         if schedulers is REQUIRED or milestones is REQUIRED:
             raise TypeError("SequentialLR: expected schedulers and milestones, got none.")
-        self.schedulers = list(schedulers)
-        self.milestones = list(milestones)
-        self._check(optimizer if self.schedulers and self.schedulers[0].rule is not None else None)
+        self.schedulers = _listed("SequentialLR", "schedulers", schedulers)
+        self.milestones = _listed("SequentialLR", "milestones", milestones)
+        self._check(optimizer if self.schedulers and getattr(self.schedulers[0], "rule", None) else None)
         if len(self.milestones) != len(self.schedulers) - 1:
             raise ValueError(
                 f"SequentialLR: expected {len(self.schedulers) - 1} milestones for {len(self.schedulers)} schedules, "
@@ -115,6 +115,12 @@ class SequentialLR(_OfSchedules):
         self._note()
 
 
+def _listed(name: str, option: str, given: Any) -> list[Any]:
+    if not isinstance(given, Sequence):
+        raise TypeError(f"{name}: expected {option} to be a list, got {given!r}.")
+    return list(given)
+
+
 def _undo(schedule: LRScheduler) -> None:
     """Let the schedule stand before its first step again."""
     if isinstance(schedule, _OfSchedules):
@@ -133,8 +139,8 @@ class ChainedScheduler(_OfSchedules):
     def __init__(self, schedulers: Sequence[LRScheduler] = REQUIRED, optimizer: Rule | None = None) -> None:
         if schedulers is REQUIRED:
             raise TypeError("ChainedScheduler: expected schedulers, got none.")
-        self.schedulers = list(schedulers)
-        own = self.schedulers[0].rule if self.schedulers else None
+        self.schedulers = _listed("ChainedScheduler", "schedulers", schedulers)
+        own = getattr(self.schedulers[0], "rule", None) if self.schedulers else None
         self._check(own)
         super().__init__(own if optimizer is None else optimizer, 0)
 
