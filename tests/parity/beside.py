@@ -22,6 +22,7 @@ BESIDE_TORCH = [
     pytest.mark.filterwarnings("ignore:enable_nested_tensor is True:UserWarning"),  # a hint how PyTorch is fastest
     pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),  # of PyTorch's own speed
     pytest.mark.filterwarnings("ignore:reduction. 'mean' divides"),  # what KLDivLoss's mean means in PyTorch
+    pytest.mark.filterwarnings("ignore:Fail to import hypothesis:ImportWarning"),  # its own tests could use it
 ]
 """The marks of tests that compare: PyTorch is needed, its hints are no news."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from beside import TOLERANCE, as_tensor, assert_close
+from beside import BESIDE_TORCH, TOLERANCE, as_tensor, assert_close
 
 import maillon
 from maillon import optim
@@ -14,7 +14,7 @@ from maillon.nn import Parameter
 from maillon.random import Generator
 from maillon.typing import Array
 
-pytestmark = pytest.mark.torch
+pytestmark = BESIDE_TORCH
 
 both_dtypes = pytest.mark.parametrize("dtype", list(TOLERANCE))
 
