@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.nn import Parameter
-from maillon.optim.rule import Group, Rule, counted, descended, refuse_ways, require_number
+from maillon.optim.rule import Group, Rule, counted, descended, refuse_ways, require_number, running
 from maillon.typing import Array
 
 
@@ -121,18 +121,18 @@ class RMSprop(Rule):
         grad = descended(parameter, grad, group)
         counted(state)
         alpha, momentum = group["alpha"], group["momentum"]
-        square = state.setdefault("square_avg", np.zeros_like(grad))
+        square = running(state, "square_avg", grad)
         square *= alpha
         square += (1 - alpha) * (grad * grad)
         if group["centered"]:
-            mean = state.setdefault("grad_avg", np.zeros_like(grad))
+            mean = running(state, "grad_avg", grad)
             mean += (1 - alpha) * (grad - mean)
             square = square - mean * mean
         root = np.sqrt(square)
         root += group["eps"]
         move = grad / root
         if momentum > 0:
-            velocity = state.setdefault("momentum_buffer", np.zeros_like(grad))
+            velocity = running(state, "momentum_buffer", grad)
             velocity *= momentum
             velocity += move
             move = velocity

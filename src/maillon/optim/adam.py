@@ -15,6 +15,7 @@ from maillon.optim.rule import (
     refuse_ways,
     require_betas,
     require_number,
+    running,
 )
 from maillon.typing import Array
 
@@ -95,7 +96,7 @@ class Adam(_Adaptive):
         grad = self._decayed(parameter, grad, group, group["decoupled_weight_decay"])
         step, mean, square = self._moments(grad, group, state)
         if group["amsgrad"]:
-            largest = state.setdefault("max_exp_avg_sq", np.zeros_like(grad))
+            largest = running(state, "max_exp_avg_sq", grad)
             square = np.maximum(largest, square, out=largest)
         beta1, beta2 = group["betas"]
         root = np.sqrt(square)

@@ -258,6 +258,14 @@ def counted(state: dict[str, Any]) -> int:
     return step
 
 
+def running(state: dict[str, Any], name: str, grad: Array) -> Array:
+    """The array that a rule keeps under this name for the parameter: zeros at first."""
+    kept = state.get(name)
+    if kept is None:
+        state[name] = kept = np.zeros_like(grad)
+    return kept
+
+
 def _plain(value: Any) -> Any:
     """A number, where an array or a tensor of one is given; also in a pair of them."""
     if isinstance(value, tuple) and all(hasattr(part, "item") for part in value):

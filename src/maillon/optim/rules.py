@@ -15,6 +15,7 @@ from maillon.optim.rule import (
     refuse_ways,
     require_betas,
     require_number,
+    running,
 )
 from maillon.typing import Array
 
@@ -217,7 +218,7 @@ class Lion(Rule):
 
     def update(self, parameter: Parameter, grad: Array, group: Group, state: dict[str, Any]) -> None:
         grad = -grad if group["maximize"] else grad
-        mean = state.setdefault("exp_avg", np.zeros_like(grad))
+        mean = running(state, "exp_avg", grad)
         beta1, beta2 = group["betas"]
         step = np.sign(beta1 * mean + (1 - beta1) * grad)
         if decay := group["weight_decay"]:
