@@ -1,7 +1,5 @@
 """A training carried out by the core: slices of many steps, between which Python looks on."""
 
-import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +24,7 @@ from maillon.engine.plan import Buffer, Plan, PlanError, address, tables, verify
 from maillon.engine.rules import RuleState
 from maillon.nn import Parameter
 from maillon.optim import Optim
-from maillon.random import Generator, default_generator
+from maillon.random import Generator, GeneratorState, default_generator
 from maillon.typing import Array
 
 SLICE_S = 0.1
@@ -166,7 +164,7 @@ class Runner:
         """Hand the plans to the core."""
         core = processor.core()
         generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * self.batches.shuffle)]))
-        self._streams = {generator: core.Stream(generator.bit_generator.capsule) for generator in generators}
+        self._streams = {generator: stream_of(generator) for generator in generators}
         programs = [self._program(plan) for plan in (self.whole, self.rest) if plan is not None]
         feeds = [
             (address(data), data.nbytes // self.batches.rows, address(buffer.array))
@@ -183,7 +181,7 @@ class Runner:
             self._streams[self._generator] if self.batches.shuffle else None,
             address(self.whole.result.array),
         )
-        self._pace = processor.Pace(programs[0].flops)
+        self._flops = programs[0].flops
 
     def _program(self, plan: Plan) -> Any:
         """The plan as the core holds it."""
@@ -218,12 +216,14 @@ class Runner:
         begun = self._training.position
         most = max_steps if room is None else len(room) // self.whole.rows
         states = {generator: generator.get_state() for generator in self.whole.streams}
-        started = time.perf_counter()
-        with self._locked():
-            steps, epochs, ending, stalls = self._training.run(
-                self._pace.threads(), most, min(max_epochs, _MOST_EPOCHS), seconds, address(self._ends)
+        threads = processor.threads_for(self._flops)
+        try:
+            steps, epochs, ending = self._training.run(
+                threads, processor.paced, most, min(max_epochs, _MOST_EPOCHS), seconds, address(self._ends)
             )
-        self._pace.note(steps, time.perf_counter() - started, stalls)
+        finally:
+            for stream in self._streams.values():
+                stream.release()
         done = Slice(steps, self._ends[:epochs].copy())
         self._left = states if _ENDINGS[ending] == "trouble" else None
         if room is not None:
@@ -252,14 +252,6 @@ class Runner:
         self._lower(self._generator)
         self._training.position, self._training.total, self._training.size = old.position, old.total, old.size
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Nobody else draws from the generators meanwhile."""
-        with contextlib.ExitStack() as stack:
-            for generator in sorted(self._streams, key=id):
-                stack.enter_context(generator.bit_generator.lock)
-            yield
-
     def _recorded(self, max_steps: int) -> Array:
         output = self.whole.output
         bytes_a_step = output.array.nbytes
@@ -285,8 +277,7 @@ class Runner:
         rows = min(self.whole.rows, self.batches.rows - position)
         plan = self.whole if rows == self.whole.rows or self.rest is None else self.rest
         for number, generator in enumerate(plan.streams):
-            generator.set_state(states[generator])
-            generator.random_raw(self._streams[generator].drawn - plan.words_drawn(number))
+            rewind(generator, states[generator], self._streams[generator].drawn, plan.words_drawn(number))
         values = {buffer.name: buffer.array.reshape(buffer.shape).copy() for buffer in plan.inputs}
         x = values["x"]
         self.state.store()
@@ -324,6 +315,25 @@ class Runner:
         if self.rest is not None and self._training.position == 0:
             last = self.rest
         self.optim.prediction = last.output.array.reshape(last.output.shape).copy()
+
+
+def stream_of(generator: Generator) -> Any:
+    """The generator's words for the core, which locks them for each block that it draws."""
+    bits = generator.bit_generator
+    return processor.core().Stream(bits.capsule, bits.lock, address(generator.wanted))
+
+
+def rewind(generator: Generator, before: GeneratorState, drawn: int, last: int) -> None:
+    """Go back by the `last` of the `drawn` words, unless another thread has drawn from the generator since `before`.
+
+    Then there is no going back: it would draw its words a second time.
+    """
+    probe = Generator(0).set_state(before)
+    probe.random_raw(drawn - last)
+    start = probe.get_state()
+    probe.random_raw(last)
+    if probe.get_state() == generator.get_state():
+        generator.set_state(start)
 
 
 def signature(optim: Optim) -> tuple[Any, ...]:
