@@ -16,7 +16,7 @@ import maillon
 from maillon.check import check_module
 from maillon.check.probe import generators, is_real
 from maillon.nn import LinkDtypeError, LinkError, LinkShapeError, Loss, Module, Parameter
-from maillon.nn.nesting import leaves, rebuilt
+from maillon.nn.support.nesting import leaves, rebuilt
 from maillon.optim import Rule
 from maillon.random import Generator
 

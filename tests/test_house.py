@@ -31,20 +31,22 @@ HEAVY = (
 in_every_file = pytest.mark.parametrize("path", SOURCES + SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
+def height(node: ast.stmt) -> int:
+    assert node.end_lineno is not None
+    return node.end_lineno - node.lineno + 1
+
+
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """The lines of a function, without its docstring: a long docstring is a virtue."""
-    assert function.end_lineno is not None
-    count = function.end_lineno - function.lineno + 1
-    if ast.get_docstring(function) is not None:
-        docstring = function.body[0]
-        assert docstring.end_lineno is not None
-        count -= docstring.end_lineno - docstring.lineno + 1
-    return count
+    return height(function) - (height(function.body[0]) if ast.get_docstring(function) is not None else 0)
 
 
 @in_every_file
-def test_a_file_has_less_than_400_lines(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) < 400
+def test_a_file_has_less_than_450_lines_beside_its_docstrings(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    owners = [node for node in ast.walk(ast.parse(text)) if isinstance(node, documented) and ast.get_docstring(node)]
+    assert len(text.splitlines()) - sum(height(owner.body[0]) for owner in owners) < 450
 
 
 @in_every_file

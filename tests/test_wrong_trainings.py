@@ -77,7 +77,7 @@ RULES = [
         "a loss that is a class",
         lambda b: m.Optim(b.network, m.MSELoss, 0.1),  # type: ignore[arg-type]
         TypeError,
-        ("Optim: expected loss to be a Loss, got <class 'maillon.nn.losses.MSELoss'>. Did you mean MSELoss()?"),
+        ("Optim: expected loss to be a Loss, got the class MSELoss. Did you mean MSELoss()?"),
     ),
     Wrong(
         "a rule that is a text",

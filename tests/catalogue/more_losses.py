@@ -6,8 +6,18 @@ from typing import Any
 import numpy as np
 from naive import more_losses as naive
 
-from catalogue.rows import NOT_YET, REDUCTIONS, Draw, constant, distribution, given, labels, normal, unit
-from catalogue.rows import loss as basic_loss
+from catalogue.rows import (
+    NOT_YET,
+    REDUCTIONS,
+    Draw,
+    constant,
+    distribution,
+    given,
+    labels,
+    loss as basic_loss,
+    normal,
+    unit,
+)
 
 
 def loss(name: str, options: dict[str, Any], draws: tuple[Draw, ...], elements: Any, **more: Any) -> Any:

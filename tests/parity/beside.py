@@ -13,7 +13,7 @@ from catalogue.rows import Draw, cast, drawn
 
 import maillon
 from maillon.nn import Loss, Module
-from maillon.nn.nesting import leaves, rebuilt
+from maillon.nn.support.nesting import leaves, rebuilt
 from maillon.random import Generator
 from maillon.typing import Array
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import maillon as m
-from maillon.nn.module import Parameter
+from maillon.nn.parameter import Parameter
 from maillon.typing import Array
 
 NUMBERS = np.random.default_rng(3)

@@ -11,7 +11,7 @@ import numpy as np
 from maillon import random
 from maillon.check.verdict import CheckError
 from maillon.nn import Loss, Module, Parameter
-from maillon.nn.nesting import leaf_names, leaves, rebuilt
+from maillon.nn.support.nesting import leaf_names, leaves, rebuilt
 from maillon.random import Generator
 from maillon.typing import Array, DTypeLike
 

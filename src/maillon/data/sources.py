@@ -1,6 +1,5 @@
 """Where the data sets are, and whether their files are the true ones."""
 
-import difflib
 import hashlib
 import os
 import sys
@@ -12,6 +11,7 @@ from types import MappingProxyType
 
 from maillon.data.errors import DataError, DataFileError
 from maillon.data.idx import parse_idx, read_decompressed
+from maillon.messages import nearest
 from maillon.typing import Array
 
 PARTS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
@@ -139,8 +139,8 @@ def checked_source(data_set: DataSet, source: str | None) -> str | None:
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(map(repr, known))}."
+    near = nearest(word, known)
+    return f"Did you mean {near!r}?" if near else f"Known: {', '.join(map(repr, known))}."
 
 
 def cache_folder() -> Path:

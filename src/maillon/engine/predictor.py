@@ -9,7 +9,7 @@ from maillon.engine import processor
 from maillon.engine.lowering import Builder, Memory, NotLoweredError, Value, lower_forward, require_known
 from maillon.engine.plan import Buffer, Plan, address, tables, verify
 from maillon.nn import Module, Parameter, no_grad
-from maillon.nn.modes import mode
+from maillon.nn.support.modes import mode
 from maillon.optim.door import as_inputs
 from maillon.typing import Array
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from maillon.nn import errors
+from maillon.messages import got
 from maillon.nn.containers import handed, refuse_twice_among
-from maillon.nn.joining import back, back_parameters, whole_gradient
+from maillon.nn.joints import back, back_parameters, whole_gradient
 from maillon.nn.module import Module
-from maillon.nn.nesting import added
+from maillon.nn.support import errors
+from maillon.nn.support.nesting import added
 
 _Source = tuple[str, tuple[int, ...]]
 """Where a value comes from: an input or node, and the place inside a nested output: "lstm.1.0" is ("lstm", (1, 0))."""
@@ -232,8 +233,7 @@ def _sources(name: str, node: Any) -> tuple[_Source, ...]:
         raise TypeError(f"Graph[{name}]: expected (link, source, …) with at least one source, got {node!r}.")
     link, *sources = node
     if not isinstance(link, Module):
-        hint = f" Did you mean {link.__name__}()?" if isinstance(link, type) else ""
-        raise TypeError(f"Graph[{name}]: expected a Module first, got {link!r}.{hint}")
+        raise TypeError(f"Graph[{name}]: expected a Module first, {got(link)}")
     return tuple(map(_address, sources))
 
 

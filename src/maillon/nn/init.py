@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from maillon import random
-from maillon.nn import arguments
-from maillon.nn.module import Parameter
+from maillon.nn.parameter import Parameter
+from maillon.nn.support import arguments
 from maillon.typing import Array
 
 T = TypeVar("T", Parameter, Array)

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from maillon.nn import arguments, errors
-from maillon.nn.dtypes import as_array
 from maillon.nn.module import Module
+from maillon.nn.support import arguments, errors
+from maillon.nn.support.dtypes import as_array
 from maillon.typing import Array
 
 USUAL = (True, False)

@@ -1,4 +1,4 @@
-"""Module: what every link is. Parameter: what a link learns."""
+"""Module: what every link is."""
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
@@ -8,8 +8,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from maillon.nn import arguments, errors
-from maillon.nn.dtypes import as_array, floating_dtype, get_default_dtype
+from maillon.nn.parameter import Parameter
+from maillon.nn.support import arguments, errors
+from maillon.nn.support.dtypes import as_array, floating_dtype, get_default_dtype
 from maillon.typing import Array, DType, DTypeLike
 
 _keeping: ContextVar[bool] = ContextVar("keeping", default=True)
@@ -28,44 +29,6 @@ def no_grad() -> Iterator[None]:
         yield
     finally:
         _keeping.reset(token)
-
-
-class Parameter:
-    """An array that is learnt, and the gradient of the loss with respect to it.
-
-    data: the values, float32 or float64, changed in place by rules (anything else becomes the default dtype).
-    grad: None, or an array of the same shape; `backward` adds to it, `zero_grad()` sets it to None.
-    requires_grad: False freezes the parameter: backward leaves its grad None and rules skip it.
-    """
-
-    __slots__ = ("data", "grad", "requires_grad")
-
-    def __init__(self, data: Any, grad: Array | None = None, requires_grad: bool = True) -> None:
-        array = np.asarray(data)
-        self.data: Array = array if array.dtype.char in "fd" else array.astype(get_default_dtype())
-        self.grad = grad
-        self.requires_grad = requires_grad
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.data.shape
-
-    @property
-    def size(self) -> int:
-        return self.data.size
-
-    @property
-    def dtype(self) -> DType:
-        return self.data.dtype
-
-    def accumulate(self, grad: Array) -> None:
-        """Add `grad` to what other links and earlier backwards have left here."""
-        if self.requires_grad:
-            self.grad = grad if self.grad is None else self.grad + grad
-
-    def __repr__(self) -> str:
-        frozen = "" if self.requires_grad else ", requires_grad=False"
-        return f"Parameter({np.array2string(self.data, separator=', ', threshold=20)}{frozen})"
 
 
 class IncompatibleKeys(NamedTuple):

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from maillon.nn.module import Module, Parameter
+from maillon.nn.module import Module
+from maillon.nn.parameter import Parameter
 from maillon.typing import Array
 
 _EPS = 1e-6  # PyTorch's, beside the norm in the divisor

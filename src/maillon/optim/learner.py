@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from maillon.nn import Loss, Module, arguments
+from maillon.messages import got
+from maillon.nn import Loss, Module
 from maillon.nn.containers import refuse_twice
 from maillon.nn.loss import USUAL
+from maillon.nn.support import arguments
 from maillon.nn.utils import clip_grad_norm_, clip_grad_value_
 from maillon.optim.door import as_inputs, as_target
 from maillon.optim.rule import Rule
-from maillon.optim.rules import SGD
+from maillon.optim.rules.descent import SGD
 from maillon.typing import Array
 
 
@@ -72,8 +74,7 @@ class Optim:
         if not isinstance(network, Module):
             raise TypeError(f"Optim: expected network to be a Module, got {type(network).__name__}.")
         if not isinstance(loss, Loss):
-            hint = f" Did you mean {loss.__name__}()?" if isinstance(loss, type) else ""
-            raise TypeError(f"Optim: expected loss to be a Loss, got {loss!r}.{hint}")
+            raise TypeError(f"Optim: expected loss to be a Loss, {got(loss)}")
         refuse_twice("Optim", network.named_modules())
         loss.check_after(network.output_link())
         self.network = network
@@ -246,8 +247,7 @@ def _bound(rule: Any, network: Module) -> Rule:
         return rule if rule.bound else rule.bind(network.parameters())
     if isinstance(rule, int | float | np.number) and not isinstance(rule, bool):
         return SGD(network.parameters(), lr=float(rule))
-    hint = f" Did you mean {rule.__name__}()?" if isinstance(rule, type) else ""
-    raise TypeError(f"Optim: expected rule to be a number, a recipe or a bound rule, got {rule!r}.{hint}")
+    raise TypeError(f"Optim: expected rule to be a number, a recipe or a bound rule, {got(rule)}")
 
 
 def _finite(value: Any) -> bool:

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from maillon.nn import Module, Parameter, errors
+from maillon.nn import Module, Parameter
+from maillon.nn.support import errors
 from maillon.typing import Array
 
 Group = dict[str, Any]

@@ -12,8 +12,8 @@ import numpy as np
 
 from maillon.nn import Module, Sequential, no_grad
 from maillon.nn.containers import handed
-from maillon.nn.errors import shown
-from maillon.nn.nesting import leaves
+from maillon.nn.support.errors import shown
+from maillon.nn.support.nesting import leaves
 from maillon.plot.axes import axes
 from maillon.plot.style import BLUE, GREY, VERMILION
 

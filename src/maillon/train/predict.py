@@ -9,7 +9,7 @@ from maillon import engine as engines
 from maillon.engine import NotLoweredError
 from maillon.engine.predictor import Outputs
 from maillon.nn import Loss, Module, no_grad
-from maillon.nn.modes import mode
+from maillon.nn.support.modes import mode
 from maillon.optim.door import as_inputs
 from maillon.optim.learner import call
 from maillon.train import checks

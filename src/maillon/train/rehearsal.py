@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from maillon.nn import Loss, no_grad
-from maillon.nn.modes import mode
+from maillon.nn.support.modes import mode
 from maillon.optim import Optim
 from maillon.optim.learner import call
 from maillon.train.feed import Data, cut

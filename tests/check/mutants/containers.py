@@ -128,7 +128,7 @@ class _Fork(maillon.Parallel):
 class LastAlone(_Fork):
     def backward(self, grad_output: Any) -> Any:
         outputs, *_ = self.release(grad_output)
-        grads = [maillon.nn.joining.back(*each) for each in zip(self, outputs, grad_output, strict=True)]
+        grads = [maillon.nn.joints.back(*each) for each in zip(self, outputs, grad_output, strict=True)]
         return grads[-1]
 
 

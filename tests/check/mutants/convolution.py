@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 import maillon
-from maillon.nn.padding import pad, pad_backward
-from maillon.nn.windows import Windows
+from maillon.nn.spatial.padding import pad, pad_backward
+from maillon.nn.spatial.windows import Windows
 from maillon.typing import Array
 from mutants.table import mutant
 

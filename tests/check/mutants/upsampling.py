@@ -3,7 +3,7 @@
 import numpy as np
 
 import maillon
-from maillon.nn import window_steps as windows
+from maillon.nn.spatial import window_steps as windows
 from maillon.typing import Array
 from mutants.table import DRAW, mutant
 

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
-from maillon.nn.arguments import number
+from maillon.nn.support.arguments import number
 from maillon.optim.rule import Group, Rule, require_number
 
 Factor = Callable[[int], float]

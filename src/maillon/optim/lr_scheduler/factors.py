@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
-from maillon.nn.arguments import integer, number
+from maillon.nn.support.arguments import integer, number
 from maillon.optim.lr_scheduler.base import REQUIRED, Factor, LRScheduler, one_each
 from maillon.optim.rule import Group, Rule
 

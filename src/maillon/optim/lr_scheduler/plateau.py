@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from maillon.nn.arguments import integer, number, one_of
+from maillon.nn.support.arguments import integer, number, one_of
 from maillon.optim.lr_scheduler.base import LRScheduler, one_each
 from maillon.optim.rule import Group, Rule
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from maillon.nn.arguments import integer, number, one_of
+from maillon.nn.support.arguments import integer, number, one_of
 from maillon.optim.lr_scheduler.base import REQUIRED, LRScheduler, one_each
 from maillon.optim.rule import Group, Rule
 

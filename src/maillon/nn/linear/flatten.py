@@ -1,0 +1,111 @@
+"""Flatten: several dimensions made one. Unflatten: one made several."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from maillon.nn.module import Module
+from maillon.nn.support import arguments, errors
+from maillon.typing import Array
+
+
+class Flatten(Module):
+    """Dimensions start_dim to end_dim become one; the derivative is the same values in the old shape.
+
+    x: (N, d₁, d₂, …) → y: (N, d₁·d₂·…) with the default start_dim=1, end_dim=-1.
+    Errors: LinkShapeError when x does not have these dimensions.
+
+    >>> import numpy as np, maillon
+    >>> maillon.Flatten()(np.zeros((64, 28, 28))).shape
+    (64, 784)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim = start_dim
+        self.end_dim = end_dim
+
+    def forward(self, x: Array) -> Array:
+        if not isinstance(x, np.ndarray):
+            raise errors.wrong_input(self, "x", x)
+        start, end = self._dimensions(x)
+        shape = (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
+        return self.keep(x.reshape(shape), x.shape)
+
+    def backward(self, grad_output: Array) -> Array:
+        (shape,) = self.release(grad_output)
+        return grad_output.reshape(shape)
+
+    def _dimensions(self, x: Array) -> tuple[int, int]:
+        dims = max(x.ndim, 1)
+        start = self.start_dim + dims if self.start_dim < 0 else self.start_dim
+        end = self.end_dim + dims if self.end_dim < 0 else self.end_dim
+        if not 0 <= start <= end < dims:
+            raise errors.too_few_dimensions(
+                self,
+                f"dimensions {self.start_dim} to {self.end_dim}",
+                x.shape,
+                "The first dimension is the batch: a single sample needs x[None].",
+            )
+        return start, end
+
+    def _arguments(self) -> list[str]:
+        if self.end_dim != -1:
+            return [str(self.start_dim), str(self.end_dim)]
+        return [str(self.start_dim)] if self.start_dim != 1 else []
+
+
+class Unflatten(Module):
+    """Dimension dim becomes several; the derivative is the same values in the old shape.
+
+    x: (*, n, *) → y: (*, n₁, n₂, …, *) with n₁ · n₂ · … = n. unflattened_size: (n₁, n₂, …), one of them −1 for what
+    is left. dim: counted from the end where it is negative.
+    Errors: NotImplementedError for names in place of numbers, ValueError for sizes that can be none, LinkShapeError
+    when x does not have the dimension or its size is another.
+
+    >>> import numpy as np, maillon
+    >>> maillon.Unflatten(1, (28, -1))(np.zeros((64, 784))).shape
+    (64, 28, 28)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        sizes = unflattened_size
+        if isinstance(dim, str) or (isinstance(sizes, Sequence) and any(isinstance(part, Sequence) for part in sizes)):
+            raise NotImplementedError(
+                f"Unflatten: dim={dim!r} with {sizes!r} is not supported: an array's dimensions have no names. "
+                "Give their numbers."
+            )
+        if not arguments.is_integer(dim):
+            raise ValueError(f"Unflatten: expected dim to be an integer, got {dim!r}.")
+        integers = isinstance(sizes, Sequence) and all(arguments.is_integer(part) and part >= -1 for part in sizes)
+        if not integers or not sizes or list(sizes).count(-1) > 1:
+            raise ValueError(
+                f"Unflatten: expected unflattened_size to be integers ≥ 0, one of them perhaps -1, got {sizes!r}."
+            )
+        self.dim = dim
+        self.unflattened_size = tuple(sizes)
+
+    def forward(self, x: Array) -> Array:
+        if not isinstance(x, np.ndarray):
+            raise errors.wrong_input(self, "x", x)
+        if not -x.ndim <= self.dim < x.ndim:
+            raise errors.too_few_dimensions(
+                self, f"a dimension {self.dim}", x.shape, f"dim must be in {-x.ndim}…{x.ndim - 1}."
+            )
+        dim = self.dim % x.ndim
+        sizes = self.unflattened_size
+        known = math.prod(part for part in sizes if part != -1)
+        sizes = tuple(x.shape[dim] // max(known, 1) if part == -1 else part for part in sizes)
+        if math.prod(sizes) != x.shape[dim]:
+            wanted = f"a multiple of {known}" if -1 in self.unflattened_size else f"{known}"
+            raise errors.too_few_dimensions(
+                self,
+                f"{wanted} values along dimension {self.dim}",
+                x.shape,
+                f"The sizes must multiply to {x.shape[dim]}.",
+            )
+        return self.keep(x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :]), x.shape)
+
+    def backward(self, grad_output: Array) -> Array:
+        (shape,) = self.release(grad_output)
+        return grad_output.reshape(shape)
