@@ -11,7 +11,21 @@ from maillon.typing import Array
 
 
 class Batches:
-    """Mini-batches of data, as often as one iterates: see `batches`."""
+    """Mini-batches of data, as often as you iterate over them: what `batches` returns.
+
+    Parameters
+    ----------
+    data : tuple
+        What is cut, all of one length.
+    batch_size : int
+        Rows of a batch, ≥ 1.
+    shuffle : bool
+        Whether to draw a new order at each iteration.
+    generator : Generator or None
+        Where the order comes from.
+    drop_last : bool
+        Whether to leave out a last batch that is not full.
+    """
 
     def __init__(
         self, data: tuple[Any, ...], batch_size: int, shuffle: bool, generator: Generator | None, drop_last: bool
@@ -47,14 +61,34 @@ def batches(
     generator: Generator | None = None,
     drop_last: bool = False,
 ) -> Batches:
-    """Data in mini-batches: `for x, y in batches(x, y, batch_size=32)`, as often as one likes.
+    """Cut data into mini-batches: ``for x, y in batches(x, y, batch_size=32)``, as often as you like.
 
-    Parameters: data, one or more arrays, or tuples or dicts of arrays nested at will, all of one length along their
-    first axis; batch_size ≥ 1; shuffle, whether to permute anew at each iteration (one `randperm(n)` of `generator`,
-    None for the global one); drop_last, whether to leave out a last batch that is not full. Yields a tuple like `data`,
-    or the batch itself for a single item; not shuffled, the batches are views. `len()` is the number of batches.
-    Raises ValueError for data that are empty or of unequal lengths and for a batch size below 1.
+    Parameters
+    ----------
+    *data : array, or nested tuple or dict of arrays
+        What is cut, all of one length n along the first axis.
+    batch_size : int
+        Rows of a batch, ≥ 1.
+    shuffle : bool
+        Whether to draw a new order at each iteration, by one `generator.randperm(n)`.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+    drop_last : bool
+        Whether to leave out a last batch that is not full.
 
+    Returns
+    -------
+    Batches
+        Yields tuples like `data`, or the batch itself where there is one item; views where nothing is shuffled. `len()` is
+        the number of batches.
+
+    Raises
+    ------
+    ValueError
+        For data that are empty or of unequal lengths, and for a batch size below 1.
+
+    Examples
+    --------
     >>> [batch.tolist() for batch in batches([1, 2, 3, 4, 5], batch_size=2)]
     [[1, 2], [3, 4], [5]]
     """
