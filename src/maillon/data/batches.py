@@ -79,8 +79,8 @@ def batches(
     Returns
     -------
     Batches
-        Yields tuples like `data`, or the batch itself where there is one item; views where nothing is shuffled. `len()` is
-        the number of batches.
+        Yields tuples like `data`, or the batch itself where there is one item; views where nothing is shuffled.
+        `len()` is the number of batches.
 
     Raises
     ------
