@@ -77,6 +77,14 @@ class _ClassLoss(Loss):
             distribution[..., self.ignore_index] = 0
         return distribution
 
+    def _at_label(self, q: Array, log_p: Array, target: Array) -> Array:
+        """−q log p of the class that is right, 0 where the label is ignored: −∞ at other classes does not count."""
+        ignored = target == self.ignore_index
+        right = np.where(ignored, 0, target)[..., None].astype(np.int64)
+        with np.errstate(invalid="ignore"):  # a weight of 0 at −∞ is NaN, as in PyTorch
+            value = -(np.take_along_axis(q, right, axis=-1) * np.take_along_axis(log_p, right, axis=-1))[..., 0]
+        return np.where(ignored, 0, value)
+
     def _weighted(self, distribution: Array) -> Array:
         return distribution if self.weight is None else distribution * self.weight.astype(distribution.dtype)
 
@@ -162,6 +170,11 @@ class CrossEntropyLoss(_ClassLoss):
                 f"{self!r}: expected integer class labels, or probabilities of shape {prediction.shape}, got "
                 f"{target.dtype} of shape {target.shape}. Convert labels with target.astype('int64')."
             )
+        if self.ignore_index >= 0:
+            raise errors.LinkValueError(
+                f"{self!r}: expected integer class labels with ignore_index ≥ 0, got probabilities ({target.dtype} of "
+                f"shape {target.shape}), among which no label can be ignored. Leave ignore_index out."
+            )
         if target.dtype != prediction.dtype:
             raise errors.wrong_input(self, "target", target, prediction.dtype)
 
@@ -185,7 +198,11 @@ class CrossEntropyLoss(_ClassLoss):
         q = self._smooth(distribution, target if labels else None)
         log_p = log_softmax(scores, axis=-1) if self.from_logits else clipped_log(scores)
         kept = (q, log_p if self.from_logits else scores, counted)
-        return -np.vecdot(q, log_p), kept
+        if labels and not self.label_smoothing:
+            return self._at_label(q, log_p, target), kept
+        with np.errstate(invalid="ignore"):  # 0 · −∞ is NaN here, as in PyTorch
+            value = -np.vecdot(q, log_p)
+        return (np.where(target == self.ignore_index, 0, value) if labels else value), kept
 
     def elements_backward(self, grad_elements: Array, q: Array, scores: Array, counted: Any) -> Array:
         grad = grad_elements[..., None]
@@ -230,10 +247,7 @@ class NLLLoss(_ClassLoss):
     def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
         scores = _classes_last(prediction)
         q = self._weighted(self._one_hot(scores, target))
-        right = np.where(target == self.ignore_index, 0, target)[..., None].astype(np.int64)
-        chosen = np.take_along_axis(scores, right, axis=-1)[..., 0]
-        weight = np.take_along_axis(q, right, axis=-1)[..., 0]
-        return -weight * chosen, (q,)
+        return self._at_label(q, scores, target), (q,)
 
     def elements_backward(self, grad_elements: Array, q: Array) -> Array:
         return _classes_back(-q * grad_elements[..., None])
