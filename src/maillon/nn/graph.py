@@ -7,7 +7,7 @@ from maillon.messages import got
 from maillon.nn.containers import handed, refuse_twice_among
 from maillon.nn.joints import back, back_parameters, whole_gradient
 from maillon.nn.module import Module
-from maillon.nn.support import errors
+from maillon.nn.support import arguments, errors
 from maillon.nn.support.nesting import added, counted_inputs
 
 _Source = tuple[str, tuple[int, ...]]
@@ -49,6 +49,9 @@ class Graph(Module):
         nodes: Mapping[str, Sequence[Any]],
         outputs: str | Sequence[str],
     ) -> None:
+        for name, given in (("inputs", inputs), ("outputs", outputs)):
+            if not isinstance(given, str) and not arguments.is_sequence(given):
+                raise TypeError(f"Graph: expected {name} to be a name or several, got {given!r}.")
         self.inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
         self.outputs = outputs if isinstance(outputs, str) else tuple(outputs)
         _check_names(self.inputs, nodes)

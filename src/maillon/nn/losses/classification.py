@@ -8,7 +8,7 @@ from maillon.nn.activations.basic import LogSoftmax, Softmax, log_softmax
 from maillon.nn.loss import Loss, weight_array
 from maillon.nn.losses.elements import check_probabilities, clipped_log
 from maillon.nn.module import Module
-from maillon.nn.support import errors
+from maillon.nn.support import arguments, errors
 from maillon.typing import Array
 
 # 1 / p overflows not far below these, and class weights want room.
@@ -38,7 +38,7 @@ class _ClassLoss(Loss):
         if weights is not None and weights.ndim != 1:
             raise ValueError(f"{name}: expected weight to hold one number a class, got shape {weights.shape}.")
         self.register_buffer("weight", weights)
-        self.ignore_index = ignore_index
+        self.ignore_index = arguments.integer(name, "ignore_index", ignore_index, None)
 
     def check(self, prediction: Array, target: Array) -> None:
         errors.require_floating(self, "prediction", prediction)
@@ -154,10 +154,10 @@ class CrossEntropyLoss(_ClassLoss):
         from_logits: bool = True,
     ) -> None:
         super().__init__(weight, size_average, ignore_index, reduce, reduction)
-        if not 0 <= label_smoothing <= 1:
+        if not arguments.is_number(label_smoothing) or not 0 <= label_smoothing <= 1:
             raise ValueError(f"CrossEntropyLoss: expected label_smoothing in [0, 1], got {label_smoothing!r}.")
-        self.label_smoothing = label_smoothing
-        self.from_logits = from_logits
+        self.label_smoothing = float(label_smoothing)
+        self.from_logits = arguments.flag("CrossEntropyLoss", "from_logits", from_logits)
 
     def check(self, prediction: Array, target: Array) -> None:
         super().check(prediction, target)

@@ -99,17 +99,17 @@ class MultiheadAttention(TakesMasks):
         self.kdim = width if kdim is None else arguments.integer(owner, "kdim", kdim)
         self.vdim = width if vdim is None else arguments.integer(owner, "vdim", vdim)
         self._dropout = Dropout(arguments.number(owner, "dropout", dropout, 0, 1), generator=generator)
-        self.bias, self.add_bias_kv, self.add_zero_attn = bool(bias), bool(add_bias_kv), bool(add_zero_attn)
-        self.batch_first = batch_first
+        options = {"bias": bias, "add_bias_kv": add_bias_kv, "add_zero_attn": add_zero_attn, "batch_first": batch_first}
+        self.bias, self.add_bias_kv, self.add_zero_attn, self.batch_first = arguments.flags(owner, **options)
         joined = self.kdim == self.vdim == width
         made = floating_dtype(dtype)
         self.q_proj_weight = None if joined else Parameter(np.empty((width, width), made))
         self.k_proj_weight = None if joined else Parameter(np.empty((width, self.kdim), made))
         self.v_proj_weight = None if joined else Parameter(np.empty((width, self.vdim), made))
         self.in_proj_weight = Parameter(np.empty((3 * width, width), made)) if joined else None
-        self.in_proj_bias = Parameter(np.empty(3 * width, made)) if bias else None
-        self.bias_k = Parameter(np.empty((1, 1, width), made)) if add_bias_kv else None
-        self.bias_v = Parameter(np.empty((1, 1, width), made)) if add_bias_kv else None
+        self.in_proj_bias = Parameter(np.empty(3 * width, made)) if self.bias else None
+        self.bias_k = Parameter(np.empty((1, 1, width), made)) if self.add_bias_kv else None
+        self.bias_v = Parameter(np.empty((1, 1, width), made)) if self.add_bias_kv else None
         self.out_proj = Linear(width, width, bias, dtype=made, generator=generator)
         self._draw(generator)
 

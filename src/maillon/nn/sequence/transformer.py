@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from maillon import random
+from maillon.messages import got
 from maillon.nn import init
 from maillon.nn.activations.basic import ReLU
 from maillon.nn.activations.smooth import GELU
@@ -56,7 +57,8 @@ class _Layer(TakesMasks):
             raise ValueError(f"{owner}: expected nhead to divide d_model = {width}, got {nhead}.")
         inner = arguments.integer(owner, "dim_feedforward", dim_feedforward)
         p = arguments.number(owner, "dropout", dropout, 0, 1)
-        eps = arguments.number(owner, "layer_norm_eps", layer_norm_eps, 0)
+        eps = arguments.number(owner, "layer_norm_eps", layer_norm_eps, 0, finite=True)
+        arguments.flags(owner, batch_first=batch_first, norm_first=norm_first, bias=bias)
         blocks = range(1, len(self.attentions) + 2)
         for name in self.attentions:
             attention = MultiheadAttention(
@@ -143,6 +145,11 @@ def _activation(owner: str, activation: Any) -> Module:
     raise ValueError(f"{owner}: expected activation to be 'relu', 'gelu' or a link, got {activation!r}.")
 
 
+def _require_link(owner: str, name: str, link: Any) -> None:
+    if not isinstance(link, Module):
+        raise TypeError(f"{owner}: expected {name} to be a Module, {got(link)}")
+
+
 class TransformerEncoderLayer(_Layer):
     """x₁ = norm1(x + dropout1(self_attn(x, x, x))), y = norm2(x₁ + dropout2(f(x₁))), where the feed-forward block is
     f(x) = linear2(dropout(activation(linear1(x)))).
@@ -198,10 +205,14 @@ class TransformerEncoderLayer(_Layer):
 class _Stack(TakesMasks):
     """Layers one after the other, each given the output of the one before and the same masks; then a norm, if any."""
 
+    layer_name: ClassVar[str]
+    """What the constructor calls the layer."""
+
     def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
         owner = type(self).__name__
-        if not isinstance(layer, Module):
-            raise TypeError(f"{owner}: expected a layer of maillon, got {type(layer).__name__}.")
+        _require_link(owner, self.layer_name, layer)
+        if norm is not None:
+            _require_link(owner, "norm", norm)
         count = arguments.integer(owner, "num_layers", num_layers)
         drawn = [value for module in layer.modules() for value in vars(module).values()]
         shared = {id(value): value for value in drawn if isinstance(value, random.Generator)}
@@ -250,6 +261,8 @@ class TransformerEncoder(_Stack):
     (5, 3, 4)
     """
 
+    layer_name = "encoder_layer"
+
     def __init__(
         self,
         encoder_layer: Module,
@@ -258,8 +271,9 @@ class TransformerEncoder(_Stack):
         enable_nested_tensor: bool = True,
         mask_check: bool = True,
     ) -> None:
+        options = {"enable_nested_tensor": enable_nested_tensor, "mask_check": mask_check}
+        self.enable_nested_tensor, self.mask_check = arguments.flags("TransformerEncoder", **options)
         super().__init__(encoder_layer, num_layers, norm)
-        self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
 
     def forward(
         self,
@@ -351,6 +365,7 @@ class TransformerDecoder(_Stack):
     """
 
     sequences = 2
+    layer_name = "decoder_layer"
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__(decoder_layer, num_layers, norm)
@@ -413,6 +428,11 @@ class Transformer(TakesMasks):
         generator: random.Generator | None = None,
     ) -> None:
         errors.refuse("Transformer", device=(device, None, errors.CPU_ONLY))
+        for name, count in (("num_encoder_layers", num_encoder_layers), ("num_decoder_layers", num_decoder_layers)):
+            arguments.integer("Transformer", name, count)
+        for name, custom in (("custom_encoder", custom_encoder), ("custom_decoder", custom_decoder)):
+            if custom is not None:
+                _require_link("Transformer", name, custom)
         layer = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
 
         def norm() -> LayerNorm:
