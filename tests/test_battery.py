@@ -16,8 +16,8 @@ from families import FAMILIES
 import maillon
 from maillon.check import check_module
 from maillon.check.probe import generators, is_real
+from maillon.nesting import leaves, rebuilt
 from maillon.nn import LinkDtypeError, LinkError, LinkShapeError, Loss, Module, Parameter
-from maillon.nn.support.nesting import leaves, rebuilt
 from maillon.optim import Rule
 from maillon.random import Generator
 
