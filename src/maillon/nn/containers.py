@@ -299,6 +299,8 @@ class ModuleList(Links):
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         given = modules.values() if isinstance(modules, Mapping) else modules  # a slice has names, and new places
+        if given is not None and not isinstance(given, Iterable):
+            raise TypeError(f"ModuleList: expected modules to be several links, {got(modules)}")
         super().__init__(*(given or ()))
 
     def __add__(self, other: Iterable[Module]) -> Self:
@@ -306,6 +308,16 @@ class ModuleList(Links):
 
     def __iadd__(self, other: Iterable[Module]) -> Self:
         return self.extend(other)
+
+
+def _pairs(modules: Any) -> dict[Any, Any]:
+    """Links by name, given so or as pairs."""
+    try:
+        return dict(modules.items() if isinstance(modules, ModuleDict) else modules)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"ModuleDict: expected modules to be {{name: link}}, or pairs of both, {got(modules)}"
+        ) from None
 
 
 class ModuleDict(Held):
@@ -330,7 +342,7 @@ class ModuleDict(Held):
     _brackets = ("({", "})")
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
-        super().__init__(dict(modules or {}).items())
+        super().__init__(_pairs(modules or {}).items())
 
     def __getitem__(self, name: str) -> Module:
         if name not in self._links:
@@ -361,7 +373,7 @@ class ModuleDict(Held):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Put links in; those of a name that is taken replace what was there."""
-        named: dict[Any, Any] = {**self._links, **dict(modules.items() if isinstance(modules, ModuleDict) else modules)}
+        named: dict[Any, Any] = {**self._links, **_pairs(modules)}
         self._rebuild(list(named.items()))
 
     def pop(self, name: str) -> Module:

@@ -151,9 +151,7 @@ class Concat(_Join):
     """
 
     def __init__(self, dim: int = 1) -> None:
-        if not arguments.is_integer(dim):
-            raise ValueError(f"Concat: expected dim to be an integer, got {dim!r}.")
-        self.dim = int(dim)
+        self.dim = arguments.integer("Concat", "dim", dim, None)
 
     def join(self, inputs: tuple[Array, ...]) -> tuple[Any, ...]:
         return np.concatenate(inputs, axis=self.dim), [x.shape[self.dim] for x in inputs]

@@ -51,13 +51,14 @@ class _Convolution(Module):
             if channels % groups:
                 raise ValueError(f"{owner}: expected {name} to be a multiple of groups = {groups}, got {channels}.")
         self.kernel_size = arguments.integers(owner, "kernel_size", kernel_size, dims)
-        self.stride = arguments.integers(owner, "stride", stride, dims)
-        self.dilation = arguments.integers(owner, "dilation", dilation, dims)
+        self.stride = arguments.integers(owner, "stride", stride, dims, single=True)
+        self.dilation = arguments.integers(owner, "dilation", dilation, dims, single=True)
         self._windows = Windows(self.kernel_size, self.stride, self.dilation)
 
     def _set_weights(
         self, channels: tuple[int, int], bias: bool, dtype: DTypeLike | None, generator: random.Generator | None
     ) -> None:
+        bias = arguments.flag(type(self).__name__, "bias", bias)
         self.weight = Parameter(np.empty((*channels, *self.kernel_size), floating_dtype(dtype)))
         self.bias = Parameter(np.empty(self.out_channels, floating_dtype(dtype))) if bias else None
         self.reset_parameters(generator)
@@ -189,7 +190,7 @@ class _Conv(_Convolution):
         if isinstance(padding, str):
             self.padding = arguments.one_of(owner, "padding", padding, ("same", "valid"))
         else:
-            self.padding = arguments.integers(owner, "padding", padding, self._dims, 0)
+            self.padding = arguments.integers(owner, "padding", padding, self._dims, 0, single=True)
         if padding == "same" and any(step != 1 for step in self.stride):
             raise ValueError(f"{owner}: expected stride to be 1 with padding='same', got {stride!r}.")
         modes = ("zeros", "reflect", "replicate", "circular")
@@ -376,12 +377,13 @@ class _ConvTranspose(_Convolution):
     ) -> None:
         owner = type(self).__name__
         errors.refuse(owner, device=(device, None, errors.CPU_ONLY))
-        if padding_mode != "zeros":
+        if not isinstance(padding_mode, str) or padding_mode != "zeros":
             raise ValueError(f"{owner}: expected padding_mode to be 'zeros', got {padding_mode!r}.")
         self.padding_mode = padding_mode
         self._set_sizes(in_channels, out_channels, groups, kernel_size, stride, dilation)
-        self.padding = arguments.integers(owner, "padding", padding, self._dims, 0)
-        self.output_padding = arguments.integers(owner, "output_padding", output_padding, self._dims, 0)
+        self.padding = arguments.integers(owner, "padding", padding, self._dims, 0, single=True)
+        added = arguments.integers(owner, "output_padding", output_padding, self._dims, 0, single=True)
+        self.output_padding = added
         pairs = zip(self.stride, self.dilation, strict=True)
         if any(n >= max(pair) for n, pair in zip(self.output_padding, pairs, strict=True)):
             raise ValueError(

@@ -106,6 +106,8 @@ class _Sliding(Module):
     padding: Size
     dilation: Size = 1
     ceil_mode: bool = False
+    _single: ClassVar[bool] = True
+    """Whether a tuple of one stands for all axes, as in PyTorch."""
 
     def _place(self, kernel_size: Size, stride: Size | None, padding: Size) -> None:
         self.kernel_size = kernel_size
@@ -115,10 +117,11 @@ class _Sliding(Module):
     def _geometry(self) -> list[tuple[int, ...]]:
         """Kernel, stride, padding and dilation along each axis."""
         name, rank = type(self).__name__, self._rank
-        kernel = arguments.integers(name, "kernel_size", self.kernel_size, rank)
-        stride = arguments.integers(name, "stride", self.stride, rank)
-        padding = arguments.integers(name, "padding", self.padding, rank, least=0)
-        dilation = arguments.integers(name, "dilation", self.dilation, rank)
+        single = self._single
+        kernel = arguments.integers(name, "kernel_size", self.kernel_size, rank, single=single)
+        stride = arguments.integers(name, "stride", self.stride, rank, single=single)
+        padding = arguments.integers(name, "padding", self.padding, rank, least=0, single=single)
+        dilation = arguments.integers(name, "dilation", self.dilation, rank, single=single)
         return list(zip(kernel, stride, padding, dilation, strict=True))
 
     def _check_geometry(self) -> None:
@@ -159,8 +162,8 @@ class _MaxPool(_Sliding, _GreatestOf):
     ) -> None:
         self._place(kernel_size, stride, padding)
         self.dilation = dilation
-        self.return_indices = bool(return_indices)
-        self.ceil_mode = bool(ceil_mode)
+        self.return_indices = arguments.flag(type(self).__name__, "return_indices", return_indices)
+        self.ceil_mode = arguments.flag(type(self).__name__, "ceil_mode", ceil_mode)
         self._check_geometry()
 
 
@@ -318,8 +321,8 @@ class AvgPool1d(_AvgPool):
         count_include_pad: bool = True,
     ) -> None:
         self._place(kernel_size, stride, padding)
-        self.ceil_mode = bool(ceil_mode)
-        self.count_include_pad = bool(count_include_pad)
+        self.ceil_mode = arguments.flag(type(self).__name__, "ceil_mode", ceil_mode)
+        self.count_include_pad = arguments.flag(type(self).__name__, "count_include_pad", count_include_pad)
         self._check_geometry()
 
 
@@ -375,8 +378,8 @@ class AvgPool2d(_AvgPool):
         divisor_override: int | None = None,
     ) -> None:
         self._place(kernel_size, stride, padding)
-        self.ceil_mode = bool(ceil_mode)
-        self.count_include_pad = bool(count_include_pad)
+        self.ceil_mode = arguments.flag(type(self).__name__, "ceil_mode", ceil_mode)
+        self.count_include_pad = arguments.flag(type(self).__name__, "count_include_pad", count_include_pad)
         if divisor_override is not None and (not arguments.is_integer(divisor_override) or divisor_override == 0):
             raise ValueError(f"AvgPool2d: expected divisor_override to be an integer ≠ 0, got {divisor_override!r}.")
         self.divisor_override = divisor_override
@@ -384,6 +387,8 @@ class AvgPool2d(_AvgPool):
 
 
 class _MaxUnpool(_Sliding):
+    _single = False
+
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
         self._place(kernel_size, stride, padding)
         self._geometry()
@@ -534,7 +539,7 @@ def _axes(output_size: OutputSize, sizes: Sequence[int]) -> Axes:
 class _AdaptiveMax(_GreatestOf):
     def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
         self.output_size = _check_output_size(type(self).__name__, output_size, self._rank)
-        self.return_indices = bool(return_indices)
+        self.return_indices = arguments.flag(type(self).__name__, "return_indices", return_indices)
 
     def _axes(self, sizes: Sequence[int]) -> Axes:
         return _axes(self.output_size, sizes)
