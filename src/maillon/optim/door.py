@@ -361,10 +361,11 @@ def _tried(where: str, network: Module, data: Data, rows: int, *, training: bool
 @contextmanager
 def _only_looking(network: Module, training: bool) -> Iterator[None]:
     """Let the network compute without a trace: nothing kept, nothing drawn, its statistics put back."""
-    with mode(network, training), no_grad(), np.errstate(all="ignore"):
+    by_batch = [link for link in network.modules() if isinstance(link, _BY_BATCH)] if training else []
+    with mode(network, training=bool(by_batch)), no_grad(), np.errstate(all="ignore"):
         statistics = []
-        for link in network.modules() if training else ():
-            link.training = link.training and isinstance(link, _BY_BATCH)
+        for link in network.modules() if by_batch else ():
+            link.training = link.training and link in by_batch
             if link.training:
                 statistics += [(buffer, buffer.copy()) for buffer in link.buffers()]
         try:
