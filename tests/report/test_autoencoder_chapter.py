@@ -10,8 +10,7 @@ from maillon.data import DataNotFoundError
 from maillon.nn import MSELoss
 from maillon.optim import Optim
 from maillon.random import Generator
-from maillon.report import autoencoder as chapter_module
-from maillon.report import autoencoder_loss, images
+from maillon.report import autoencoder as chapter_module, autoencoder_loss, images
 from maillon.report.autoencoder_loss import course
 from maillon.report.autoencoder_model import (
     BATCH_SIZE,

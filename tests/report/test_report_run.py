@@ -9,8 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from maillon import random
-from maillon.report import ReportError
-from maillon.report import run as module
+from maillon.report import ReportError, run as module
 from maillon.report.chapter import Chapter
 from maillon.report.run import run_report
 

@@ -10,8 +10,7 @@ from maillon.nn import CrossEntropyLoss, Sequential
 from maillon.plot.classification import confusion_matrix
 from maillon.plot.network import network as draw_network
 from maillon.plot.style import use
-from maillon.report import mnist_figures as figures
-from maillon.report import mnist_variants as variants
+from maillon.report import mnist_figures as figures, mnist_variants as variants
 from maillon.report.chapter import Chapter, Settings
 from maillon.report.images import ImageSplit, counts_table, digits, samples
 from maillon.report.measures import entropy
