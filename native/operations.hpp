@@ -1,5 +1,5 @@
-// One function for each kind of operation: it takes what Python has laid out apart and calls the kernels. The order of
-// buffers, sizes and numbers is that of OPERATIONS in engine/operations.py.
+// The function of each kind of operation (tiny.hpp has second ones for very small sizes): it reads the buffers, sizes and
+// numbers that Python has laid out and calls the kernels. Their order is that of OPERATIONS in engine/operations.py.
 #pragma once
 
 #include "activations.hpp"
