@@ -135,6 +135,11 @@ class Optim:
         """Whether gradients are gathered that have not moved the parameters yet."""
         return self._gathered > 0
 
+    def zero_grad(self) -> None:
+        """Forget all gradients, those that wait for an update too."""
+        self._gathered = 0
+        self.rule.zero_grad()
+
     def flush(self) -> None:
         """Move the parameters by the gradients gathered since the last update, if there are any."""
         gathered, self._gathered = self._gathered, 0

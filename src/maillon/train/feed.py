@@ -119,11 +119,14 @@ class ArrayBatches:
         self._gathered = batch_size * together
 
     def __iter__(self) -> Iterator[Batch]:
-        if not self.shuffle:
-            yield from self.data.batches(self.batch_size)
+        yield from self.after(default_generator().randperm(self.data.rows) if self.shuffle else None, 0)
+
+    def after(self, order: Array | None, row: int) -> Iterator[Batch]:
+        """Those of an epoch in this order, None as they come, from a row on."""
+        if order is None:
+            yield from self.data.part(row, self.data.rows).batches(self.batch_size)
             return
-        order = default_generator().randperm(self.data.rows)
-        for start in range(0, self.data.rows, self._gathered):
+        for start in range(row, self.data.rows, self._gathered):
             yield from self.data.take(order[start : start + self._gathered]).batches(self.batch_size)
 
 

@@ -40,6 +40,8 @@ def sgd(
     batch_size = checks.whole_number("sgd", "batch_size", batch_size, 1)
     epochs = checks.whole_number("sgd", "epochs", epochs, 0)
     data = opened("sgd", optim, x, y)
+    if optim.waiting:
+        optim.zero_grad()  # what an earlier training has left in the middle
     losses = []
     with learning(optim.network), using(generator) as numbers:
         for _ in range(epochs):
