@@ -124,7 +124,13 @@ def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
     """What the plans of one training share beside the parameters."""
     names = {id(parameter): name for name, parameter in optim.network.named_parameters()}
     state = RuleState(optim, names)
-    return state, Gradients([(name, parameter) for name, parameter, _, _ in state.trained], optim.network.dtype)
+    trained = {id(parameter): name for name, parameter, _, _ in state.trained}
+    others = [
+        (name, parameter)
+        for name, parameter in optim.network.named_parameters()
+        if parameter.requires_grad and id(parameter) not in trained
+    ]
+    return state, Gradients([(name, parameter) for name, parameter, _, _ in state.trained], optim.network.dtype, others)
 
 
 class Runner:
@@ -161,7 +167,10 @@ class Runner:
         self._generator, self.state, self.gradients, self.whole, self.rest = generator, state, gradients, whole, rest
         self._prepare(full)
         self._origins = Origins(optim, list(self._streams))
+        self._found: list[Array | None] = [None] * len(gradients.others)
+        self._load_gradients()
         self._changing = [parameter.data for _, parameter, _, _ in state.trained] + state.arrays
+        self._changing += [buffer.array for _, buffer in gradients.others]
         self._heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
 
     def _prepare(self, full: int) -> None:
@@ -248,10 +257,24 @@ class Runner:
         """What may have changed since the last slice: options and counts, or what the plans were made from."""
         if self._origins.hold and self.state.holds:
             self.state.refresh()
+            self._load_gradients()
             return
+        self.show()
         old = self._training
         self._lower()
         self._training.position, self._training.total, self._training.size = old.position, old.total, old.size
+
+    def _load_gradients(self) -> None:
+        """Those that add up over the steps: as Python has them now."""
+        for place, (parameter, buffer) in enumerate(self.gradients.others):
+            grad = parameter.grad
+            if grad is None:
+                buffer.array[...] = 0
+            elif grad is not self._found[place]:
+                if grad.shape != parameter.shape or grad.dtype != parameter.dtype:
+                    raise NotLoweredError(f"the gradient of {parameter!r} is not like it")
+                buffer.array.reshape(grad.shape)[...] = grad
+            self._found[place] = grad
 
     def _hand_out(self, steps: int) -> None:
         """What the last step has left, but for the gradients, which no further step spoils without replacing them."""
@@ -273,6 +296,8 @@ class Runner:
         for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
             buffer = self.gradients.buffer(parameter)
             parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
+        for place, (parameter, buffer) in enumerate(self.gradients.others):
+            parameter.grad = self._found[place] = buffer.array.reshape(parameter.shape).copy()
         self._shown = True
 
     def flush(self) -> bool:
