@@ -4,6 +4,9 @@ A case is its seed: whichever engine runs it, the same network, data and options
 mean the same, the callback draws the same changes at the same times.
 """
 
+import collections
+import signal
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,6 +40,7 @@ class Case:
     events: list[tuple[Any, ...]] = field(default_factory=list)
     numbers: list[Array] = field(default_factory=list)
     saved: Any = None
+    engine: str = "numpy"
 
     @property
     def classes(self) -> bool:
@@ -66,7 +70,7 @@ def link(rng: Rng) -> m.Module:
     return pick(rng, makers)()
 
 
-def network(rng: Rng, inputs: int, outputs: int) -> m.Sequential:
+def network(rng: Rng, inputs: int, outputs: int, *last: m.Module) -> m.Sequential:
     links: list[m.Module] = [m.Flatten()]
     width = inputs
     for _ in range(int(rng.integers(0, 3))):
@@ -75,19 +79,22 @@ def network(rng: Rng, inputs: int, outputs: int) -> m.Sequential:
         width = wider
     if rng.random() < 0.3:
         links = [m.Sequential(*links)]
-    return m.Sequential(*links, m.Linear(width, outputs)).to("float64")
+    return m.Sequential(*links, m.Linear(width, outputs), *last).to("float64")
 
 
 def loss_for(rng: Rng, classes: bool) -> m.Loss:
     reduction = pick(rng, ("mean", "mean", "sum", "none"))
     if classes:
         weight = pick(rng, (None, np.array([1.0, 2.0, 0.5])))
+        if rng.random() < 0.3:
+            return m.NLLLoss(weight=weight, reduction=reduction)
         return m.CrossEntropyLoss(weight=weight, reduction=reduction, label_smoothing=pick(rng, (0.0, 0.1)))
     weight = pick(rng, (None, np.array([0.5])))
     losses: list[Callable[[], m.Loss]] = [
         lambda: m.MSELoss(reduction=reduction),
         lambda: m.nn.HalfMSELoss(reduction=reduction),
         lambda: m.BCEWithLogitsLoss(reduction=reduction, pos_weight=weight),
+        lambda: m.BCELoss(reduction=reduction),
         lambda: m.L1Loss(reduction=reduction),
     ]
     return pick(rng, losses)()
@@ -111,9 +118,10 @@ def case(seed: int) -> Case:
     classes = bool(rng.random() < 0.3)
     outputs = 3 if classes else int(rng.integers(1, 4))
     y = rng.integers(0, 3, rows) if classes else rng.random((rows, outputs))
-    chain = network(rng, int(np.prod(shape[1:])), outputs)
-    clip = pick(rng, ({}, {}, {"clip_grad_norm": 0.5}, {"clip_grad_value": 0.05}))
     loss = loss_for(rng, classes)
+    ends = {m.NLLLoss: (m.LogSoftmax,), m.BCELoss: (m.Sigmoid,)}.get(type(loss), ())
+    chain = network(rng, int(np.prod(shape[1:])), outputs, *(end() for end in ends))
+    clip = pick(rng, ({}, {}, {"clip_grad_norm": 0.5}, {"clip_grad_value": 0.05}))
     rule = rule_for(rng, chain.parameters() if rng.random() < 0.7 else groups(chain))
     optim = m.Optim(chain, loss, rule, accumulate=pick(rng, (1,) * 9 + (2,)), **clip)
     size = int(rng.integers(1, rows + 2))
@@ -124,7 +132,9 @@ def case(seed: int) -> Case:
         "sample_weight": rng.random(rows) if rng.random() < 0.3 else None,
         "validation_data": (x[:3], y[:3]) if rng.random() < 0.3 else None,
         "metrics": pick(rng, ((), (), ("accuracy",) if classes else ("mae",))),
-        "schedule": pick(rng, (None, None, lambda step: 0.9**step, m.optim.lr_scheduler.StepLR(step_size=2, gamma=0.5))),
+        "schedule": pick(
+            rng, (None, None, lambda step: 0.9**step, m.optim.lr_scheduler.StepLR(step_size=2, gamma=0.5))
+        ),
     }
     if options["schedule"] is not None:
         options["schedule_by"] = pick(rng, ("epoch", "step"))
@@ -180,7 +190,7 @@ def scale_state(case: Case, state: State) -> None:
     for own in case.optim.rule.state.values():
         for value in own.values():
             if isinstance(value, np.ndarray):
-                value *= 0.5
+                np.multiply(value, 0.5, out=value)
 
 
 def count_anew(case: Case, state: State) -> None:
@@ -200,9 +210,7 @@ def manual_flush(case: Case, state: State) -> None:
 
 
 def load_weights(case: Case, state: State) -> None:
-    case.optim.network.load_state_dict(
-        {name: 0.9 * value for name, value in case.optim.network.state_dict().items()}
-    )
+    case.optim.network.load_state_dict({name: 0.9 * value for name, value in case.optim.network.state_dict().items()})
 
 
 def another_rule(case: Case, state: State) -> None:
@@ -375,6 +383,40 @@ def patch_optim(case: Case, state: State) -> None:
     optim.flush = lambda: type(optim).flush(optim)  # type: ignore[method-assign]
 
 
+def patch_generator(case: Case, state: State) -> None:
+    for each in case.optim.network.modules():
+        if isinstance(each, m.Dropout) and each.generator is not None:
+            rand = each.generator.rand
+            each.generator.rand = lambda shape, dtype=np.float32, rand=rand: 1 - rand(shape, dtype)  # type: ignore[method-assign]
+
+
+def odd_rate(case: Case, state: State) -> None:
+    group(case)["lr"] = pick(case.rng, (np.float32(0.01), np.array(0.02), np.full(1, 0.01), np.nan, "fast", None))
+
+
+def another_network(case: Case, state: State) -> None:
+    chain = network(case.rng, int(np.prod(case.x.shape[1:])), case.width, *list(case.optim.network)[-1:])
+    if isinstance(case.optim.network[-1], m.Linear | m.Sequential):
+        return
+    case.optim.network = chain
+    case.optim.rule = rule_for(case.rng, chain.parameters())
+
+
+def train_within(case: Case, state: State) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        history = m.fit(case.optim, case.x, case.y, batch_size=3, epochs=2, engine=case.engine, progress=False)
+    case.numbers.append(np.array(history["loss"]))
+
+
+def press(case: Case, state: State) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def normalise(case: Case, state: State) -> None:
+    case.optim.network.insert(1, m.nn.LayerNorm(int(np.prod(case.x.shape[1:]))).to("float64"))
+
+
 def explode(case: Case, state: State) -> None:
     parameter(case).data[...] = pick(case.rng, (np.nan, np.inf, 1e200))
 
@@ -394,7 +436,19 @@ CHANGES: list[Callable[[Case, State], None]] = [
     *(append_activation, take_out, fortran, another_array, nudge, freeze, another_parameter, gradients, probability),
     *(generator, seed, evaluate, patch_link, patch_loss, patch_rule, patch_optim, explode, stop, fail),
 ]
-RARE = (subclass_rule, accumulate, decouple, fortran, patch_link, patch_loss, patch_rule, patch_optim, explode, stop, fail)
+RARE = (
+    subclass_rule,
+    accumulate,
+    decouple,
+    fortran,
+    patch_link,
+    patch_loss,
+    patch_rule,
+    patch_optim,
+    explode,
+    stop,
+    fail,
+)
 """What ends a training, or the core's part in it."""
 
 
@@ -432,30 +486,74 @@ def look(case: Case, state: State) -> list[Any]:
     return seen
 
 
-def run(seed: int, engine: str) -> tuple[list[tuple[Any, ...]], list[Array], dict[str, list[float]], str]:
-    """Events in order, the numbers seen, the columns of the history, and the engine that the history names."""
+@dataclass
+class Seen:
+    """What one engine's training has shown: events in order, the numbers at them, and the history."""
+
+    events: list[tuple[Any, ...]]
+    numbers: list[Array]
+    columns: dict[str, list[float]]
+    engine: str
+
+
+def run(seed: int, engine: str) -> Seen:
     one = case(seed)
-    rng = one.rng
-    rate = pick(rng, (0.05, 0.2, 0.5))
-    hooks = [hook for hook in HOOKS if rng.random() < 0.6]
-    meddler = Meddler(one, rate)
-    for hook in hooks:
-        setattr(meddler, f"on_{hook}", lambda state, hook=hook: meddler.meet(hook, state))
-    history, numbers = None, m.Generator(seed)
+    one.engine = engine
+    meddler = Meddler(one, pick(one.rng, (0.05, 0.2, 0.5)))
+    for hook in HOOKS:
+        if one.rng.random() < 0.6:
+            setattr(meddler, f"on_{hook}", lambda state, hook=hook: meddler.meet(hook, state))
+    history, order = None, m.Generator(seed)
+    settings: dict[str, Any] = {"callbacks": meddler, "engine": engine, "generator": order, "progress": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            history = m.fit(
-                one.optim, one.x, one.y, callbacks=meddler, engine=engine, generator=numbers, progress=False, **one.options
-            )
+            history = m.fit(one.optim, one.x, one.y, **settings, **one.options)
         except Exception as error:  # whatever it is, the other engine must raise it too
             one.events.append((type(error).__name__, str(error)))
             history = getattr(error, "history", None)
-    state = State(one.optim, history) if history is not None else State(one.optim, m.History([]))
-    one.events.append(("end", *look(one, state)))
-    one.events.append((repr(numbers.get_state()), repr(m.random.default_generator().get_state()), numbers.randint(0, 9, 1)))
     columns: dict[str, Any] = {}
     if history is not None:
-        columns = {name: history[name] for name in history.columns if name != "seconds"}
-        one.events.append((history.steps, history.interrupted, history.stopped_early, len(history)))
-    return one.events, one.numbers, columns, "" if history is None else history.engine
+        columns = {name: [float(value) for value in history[name]] for name in history.columns if name != "seconds"}
+        one.events.append(("history", history.steps, history.interrupted, history.stopped_early, len(history)))
+    one.events.append(("end", *look(one, State(one.optim, history or m.History([])))))
+    words = [each.randint(0, 2**31, (2,)).tolist() for each in (order, m.random.default_generator())]
+    one.events.append(("the next words", words))
+    return Seen(one.events, one.numbers, columns, "" if history is None else history.engine)
+
+
+def difference(seed: int) -> tuple[str, str]:
+    """What the two engines differ in, "" for nothing, and which of them carried out the core's side."""
+    expected, found = run(seed, "numpy"), run(seed, "auto")
+    for place, (one, other) in enumerate(zip(expected.events, found.events, strict=False)):
+        if one != other:
+            return f"seed {seed}, after {expected.events[:place]}:\n{one} in NumPy,\n{other} in the core", found.engine
+    if len(expected.events) != len(found.events):
+        return f"seed {seed}: {len(expected.events)} events in NumPy, {len(found.events)} in the core", found.engine
+    for place, (array, other) in enumerate(zip(expected.numbers, found.numbers, strict=True)):
+        if not _close(other, array):
+            return (
+                f"seed {seed}, number {place}: {array} in NumPy, {other} in the core; {expected.events}",
+                found.engine,
+            )
+    for name, column in expected.columns.items():
+        if not _close(np.array(found.columns[name]), np.array(column)):
+            return f"seed {seed}: {name} {column} in NumPy, {found.columns[name]} in the core", found.engine
+    return "", found.engine
+
+
+def _close(found: Array, expected: Array) -> bool:
+    scale = max(1.0, np.abs(np.where(np.isfinite(expected), expected, 0)).max(initial=0))
+    return np.allclose(found, expected, rtol=1e-10, atol=1e-10 * scale, equal_nan=True)
+
+
+if __name__ == "__main__":  # python tests/train/random_callbacks.py FROM TO: looks for seeds that differ
+    kinds: collections.Counter[str] = collections.Counter()
+    for number in range(int(sys.argv[1]), int(sys.argv[2])):
+        with np.errstate(all="ignore"):
+            said, by = difference(number)
+        kinds[by] += 1
+        if said:
+            kinds["DIFFERENT"] += 1
+            sys.stdout.write(f"{said}\n\n")
+    sys.stdout.write(f"{dict(kinds)}\n")

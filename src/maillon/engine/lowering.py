@@ -107,7 +107,7 @@ class Builder:
     def parameter(self, name: str, parameter: Parameter) -> Buffer:
         """The parameter's own array, updated in place."""
         if type(parameter) is not Parameter:
-            raise NotLoweredError(f"{name} is a {type(parameter).__name__}, a subclass of Parameter")
+            raise NotLoweredError(f"{name} is a {type(parameter).__name__}, not a Parameter")
         if parameter.data.dtype != self.dtype:
             raise NotLoweredError(f"{name} is {parameter.data.dtype}, not {self.dtype}")
         flags = parameter.data.flags
@@ -203,18 +203,18 @@ def leaves(name: str, module: Module) -> Iterator[tuple[str, Module]]:
 
 def require_known(network: Module) -> None:
     """NotLoweredError, naming the first link that the table lacks, or that has a method of its own."""
-    for name, link in leaves("", network):
-        if type(link) not in LINKS:
-            raise NotLoweredError(f"{f'[{name}] ' if name else ''}{shown(link)} is not among the links it knows")
-    for name, module in network.named_modules():
-        require_unpatched(f"{f'[{name}] ' if name else ''}{shown(module)}", module)
+    for name, link in network.named_modules():
+        at = f"[{name}] " if name else ""
+        if type(link) not in LINKS and type(link) is not Sequential:
+            raise NotLoweredError(f"{at}{shown(link)} is not among the links it knows")
+        require_own_methods(f"{at}{shown(link)}", link)
 
 
-def require_unpatched(name: str, owner: object) -> None:
-    """NotLoweredError where a method has been replaced on the instance itself."""
+def require_own_methods(name: str, owner: object) -> None:
+    """NotLoweredError where something replaces a method of the class on the instance itself."""
     for attribute in vars(owner):
         if callable(getattr(type(owner), attribute, None)):
-            raise NotLoweredError(f"the method {attribute} of {name} has been replaced")
+            raise NotLoweredError(f"{name} has a {attribute} of its own")
 
 
 def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, list[tuple[Module, Backward]]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from maillon.engine.lowering import NotLoweredError, require_unpatched
+from maillon.engine.lowering import NotLoweredError, require_own_methods
 from maillon.nn import Loss, Sequential
 from maillon.optim import Optim
 from maillon.random import Generator, default_generator
@@ -101,10 +101,10 @@ def require_plain(optim: Optim) -> None:
     """NotLoweredError where Python would do something of its own that the core does not see."""
     for owner, exact in ((optim, Optim), *((generator, Generator) for generator in _generators(optim))):
         if type(owner) is not exact:
-            raise NotLoweredError(f"{type(owner).__name__} is a subclass of {exact.__name__}")
-        require_unpatched(exact.__name__, owner)
-    require_unpatched(repr(optim.loss), optim.loss)
-    require_unpatched(type(optim.rule).__name__, optim.rule)
+            raise NotLoweredError(f"it does not know what {type(owner).__name__}, a subclass of {exact.__name__}, does")
+        require_own_methods(exact.__name__, owner)
+    require_own_methods(repr(optim.loss), optim.loss)
+    require_own_methods(type(optim.rule).__name__, optim.rule)
     if optim.waiting:
         raise NotLoweredError("gradients are gathered that have not moved the parameters yet")
 

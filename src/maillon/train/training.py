@@ -115,9 +115,8 @@ class Training:
                 self.running.add(*seen)
             if done.steps and each:
                 self._call(self.hooks.step_end)
-            if len(done.epochs) or self.ending:
-                if self.stepper.flush():
-                    self.scheduling.after_rest()
+            if (len(done.epochs) or self.ending) and self.stepper.flush():
+                self.scheduling.after_rest()
             if len(done.epochs):
                 self._end_epochs(done, begun)
             elif self.bar is not None and self.bar.due:
