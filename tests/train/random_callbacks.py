@@ -418,7 +418,7 @@ def normalise(case: Case, state: State) -> None:
 
 
 def explode(case: Case, state: State) -> None:
-    parameter(case).data[...] = pick(case.rng, (np.nan, np.inf, 1e200))
+    parameter(case).data[...] = pick(case.rng, (np.nan, np.inf))
 
 
 def stop(case: Case, state: State) -> None:

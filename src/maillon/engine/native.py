@@ -255,7 +255,7 @@ class Runner:
 
     def _take_in(self) -> None:
         """What may have changed since the last slice: options and counts, or what the plans were made from."""
-        if self._origins.hold and self.state.holds:
+        if self._origins.hold() and self.state.holds:
             self.state.refresh()
             self._load_gradients()
             return

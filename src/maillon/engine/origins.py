@@ -25,6 +25,7 @@ class Origins:
         """generators: those that the plans draw from."""
         self._optim = optim
         self._parts = _parts(optim)
+        optim.network.forget()
         self._modules = [(vars(module), dict(vars(module))) for module in optim.network.modules()]
         self._chains = [(module, tuple(module)) for module in optim.network.modules() if type(module) is Sequential]
         self._parameters = [
@@ -39,14 +40,13 @@ class Origins:
         self._streams = [(generator, generator.bit_generator) for generator in generators]
         self._default = default_generator()
 
-    @property
     def hold(self) -> bool:
-        """Whether everything is as it was."""
+        """Whether everything is as it was. What a forward by hand has kept is dropped, as a step would do."""
         optim = self._optim
         return (
             _equal(_parts(optim), self._parts)
             and default_generator() is self._default
-            and all(_equal(live, before) for live, before in self._modules)
+            and all(_equal(live, before) or _equal(_without_kept(live), before) for live, before in self._modules)
             and all(tuple(chain) == links for chain, links in self._chains)
             and all(
                 parameter.data is data and parameter.requires_grad == learns and data.flags.writeable == writeable
@@ -88,6 +88,11 @@ def _constants(loss: Loss) -> dict[str, Any]:
         for name, value in vars(loss).items()
         if name not in _NOTED
     }
+
+
+def _without_kept(live: dict[str, Any]) -> dict[str, Any]:
+    live.pop("_kept", None)
+    return live
 
 
 def _equal(live: Any, before: Any) -> bool:
