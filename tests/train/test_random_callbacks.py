@@ -4,7 +4,7 @@ import collections
 
 import pytest
 from cores import require_core
-from random_callbacks import difference
+from fuzz_callbacks import difference
 
 
 @pytest.fixture(autouse=True)
@@ -22,4 +22,4 @@ def test_both_engines_see_the_same(start: int) -> None:
         assert not said, said
         kinds[by] += 1
     assert kinds["native"] >= 8
-    assert kinds["native, numpy"] >= 2
+    assert kinds["native, numpy"] >= 1

@@ -111,7 +111,7 @@ def _from_mirrors(data_set: DataSet, missing: Sequence[str], beside: Path, shown
     try:
         from pooch import HTTPDownloader
     except ModuleNotFoundError:
-        return ["the mirrors: pooch is not installed (pip install 'maillon[report]')"]
+        return ["the mirrors: pooch is not installed (pip install pooch)"]
     download = HTTPDownloader(progressbar=shown, timeout=SECONDS_TO_ANSWER)
     left, tried = list(missing), []
     for mirror in data_set.mirrors:

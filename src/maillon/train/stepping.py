@@ -14,9 +14,9 @@ from maillon.engine import FallbackWarning, NotLoweredError
 from maillon.engine.lowering import require_known
 from maillon.engine.native import Batches, Runner
 from maillon.engine.stepper import SLICE_S, Place, Slice, Stepper
+from maillon.nesting import leaves
 from maillon.optim import Optim
-from maillon.train.checks import leaves
-from maillon.train.feed import ArrayBatches, Batch, GivenBatches
+from maillon.train.batches import ArrayBatches, Batch, GivenBatches
 from maillon.train.interrupt import Interrupt
 
 _told: set[str] = set()
@@ -76,7 +76,7 @@ class NumpyStepper:
                 total += value * counted
                 size += counted
                 if record:
-                    seen.append((optim.prediction, y, len(next(leaves("x", x))[1])))
+                    seen.append((optim.prediction, y, len(leaves(x)[0])))
                 if steps >= most or interrupt.requested or clock() > until:
                     ended = False
                     break
@@ -116,7 +116,9 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
         require_known(optim.network)
         if not isinstance(batches, ArrayBatches):
             raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
-        data = batches.data
+        if batches.shuffle and batches.rows < batches.data.rows:
+            raise NotLoweredError("epochs that leave out other rows each time are not among what it knows")
+        data = batches.data.part(0, batches.rows)
         return Runner(optim, Batches.of(data.x, data.y, data.weight, batches.batch_size, batches.shuffle))
     except NotLoweredError as reason:
         fall_back(engine, "runs", reason)

@@ -10,8 +10,9 @@ from maillon.engine import NotLoweredError
 from maillon.engine.native import Runner
 from maillon.engine.stepper import Slice, Stepper
 from maillon.optim import NonFiniteLossError, Optim
+from maillon.optim.door import Data
+from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Hook, Hooks, State
-from maillon.train.feed import ArrayBatches, Data, GivenBatches
 from maillon.train.history import History
 from maillon.train.interrupt import Interrupt, deferred_interrupt
 from maillon.train.modes import learning
@@ -21,7 +22,6 @@ from maillon.train.scheduling import Scheduling
 from maillon.train.scores import LossMean, Metric, RunningMetrics
 from maillon.train.stepping import NumpyStepper, fall_back, first_stepper
 
-_VALIDATION_BATCH = 1024
 _ALL = sys.maxsize
 
 
@@ -187,7 +187,7 @@ class Training:
         optim = self.optim
         if optim.network is not self._evaluates:
             self._evaluates, self._outputs = optim.network, outputs_of(optim.network, self.engine)
-        scores = evaluated(optim.network, optim.loss, data, self.metrics, _VALIDATION_BATCH, self._outputs)
+        scores = evaluated(optim.network, optim.loss, data, self.metrics, VALIDATION_BATCH, self._outputs)
         return {f"val_{name}": value for name, value in scores.items()}
 
     def _call(self, hooks: list[Hook]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from maillon.nn.module import Module
-from maillon.nn.support import errors
+from maillon.nn.support import arguments, errors
 from maillon.typing import Array
 
 
@@ -135,7 +135,7 @@ class LeakyReLU(Module):
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         errors.refuse("LeakyReLU", inplace=(inplace, False, errors.NOT_IN_PLACE))
-        self.negative_slope = negative_slope
+        self.negative_slope = arguments.number("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Array) -> Array:
         errors.require_floating(self, "x", x)
@@ -152,9 +152,9 @@ class _AlongDim(Module):
     """What the softmaxes share: the dimension along which the outputs sum to 1."""
 
     def __init__(self, dim: int | None = None) -> None:
-        if dim is not None and (not isinstance(dim, int | np.integer) or isinstance(dim, bool)):
+        if dim is not None and not arguments.is_integer(dim):
             raise ValueError(f"{type(self).__name__}: expected dim to be an integer or None, got {dim!r}.")
-        self.dim = dim
+        self.dim = None if dim is None else int(dim)
 
     def _axis(self, x: Array) -> int | None:
         """The axis of `dim`; None for a number, which is all there is to sum over."""

@@ -238,7 +238,7 @@ class MultiMarginLoss(Loss):
         reduction: str = "mean",
     ) -> None:
         super().__init__(size_average, reduce, reduction)
-        if p not in (1, 2):
+        if not arguments.is_integer(p) or p not in (1, 2):
             raise ValueError(f"MultiMarginLoss: expected p to be 1 or 2, got {p!r}.")
         self.p = int(p)
         self.margin = float(arguments.number("MultiMarginLoss", "margin", margin))

@@ -168,7 +168,7 @@ class KLDivLoss(Loss):
         self, size_average: None = None, reduce: None = None, reduction: str = "mean", log_target: bool = False
     ) -> None:
         super().__init__(size_average, reduce, reduction)
-        self.log_target = log_target
+        self.log_target = arguments.flag("KLDivLoss", "log_target", log_target)
 
     def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # a target that is no probability: NaN
@@ -238,9 +238,9 @@ class PoissonNLLLoss(Loss):
         reduction: str = "mean",
     ) -> None:
         super().__init__(size_average, reduce, reduction)
-        self.log_input = log_input
-        self.full = full
-        self.eps = float(arguments.number("PoissonNLLLoss", "eps", eps, 0))
+        self.log_input = arguments.flag("PoissonNLLLoss", "log_input", log_input)
+        self.full = arguments.flag("PoissonNLLLoss", "full", full)
+        self.eps = float(arguments.number("PoissonNLLLoss", "eps", eps, 0, finite=True))
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         if not inputs and "log_input" in named:  # what PyTorch calls the prediction here
@@ -315,8 +315,8 @@ class GaussianNLLLoss(Loss):
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
-        self.full = full
-        self.eps = float(arguments.number("GaussianNLLLoss", "eps", eps, 0, above=True))
+        self.full = arguments.flag("GaussianNLLLoss", "full", full)
+        self.eps = float(arguments.number("GaussianNLLLoss", "eps", eps, 0, above=True, finite=True))
 
     def forward(  # type: ignore[override]  # it has a second prediction
         self, prediction: Array, target: Array, var: Array | float, sample_weight: Array | None = None
