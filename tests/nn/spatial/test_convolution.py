@@ -11,6 +11,7 @@ import maillon
 from maillon import no_grad
 from maillon.nn import LinkDtypeError, LinkShapeError
 from maillon.nn.spatial import convolution
+from maillon.nn.support.modes import rows_are_samples
 from maillon.random import Generator
 from maillon.typing import Array
 
@@ -299,3 +300,27 @@ def test_columns_are_not_kept() -> None:
     with no_grad():
         link(np.zeros((2, 4, 8, 8), np.float32))
     assert link.kept_output is None
+
+
+def test_images_without_their_channel_are_refused_where_rows_are_samples() -> None:
+    images = np.zeros((5, 8, 8), np.float32)
+    link = maillon.Conv2d(1, 4, 3)
+    with pytest.raises(ValueError) as caught:
+        link(images)
+    assert str(caught.value) == (
+        "Conv2d(1, 4, 3): expected x of shape (N, 1, H, W) or (1, H, W), got (5, 8, 8). "
+        "Give each sample its one channel: x[:, None]."
+    )
+    assert link(images[:1]).shape == (4, 6, 6)  # one image, and no batch
+    with rows_are_samples():
+        for rows in (images, images[:1]):
+            with pytest.raises(ValueError, match="Give each sample its one channel: x") as caught:
+                link(rows)
+        assert str(caught.value) == (
+            "Conv2d(1, 4, 3): expected x of shape (N, 1, H, W), got (1, 8, 8). "
+            "Give each sample its one channel: x[:, None]."
+        )
+        with pytest.raises(ValueError, match=r"Conv2d\(5, 4, 3\): expected x of shape \(N, 5, H, W\), got \(5, 8, 8\)"):
+            maillon.Conv2d(5, 4, 3)(images)
+        assert link(images[:, None]).shape == (5, 4, 6, 6)
+    assert link(images[:1]).shape == (4, 6, 6)

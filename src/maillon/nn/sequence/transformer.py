@@ -59,6 +59,7 @@ class _Layer(TakesMasks):
         p = arguments.number(owner, "dropout", dropout, 0, 1)
         eps = arguments.number(owner, "layer_norm_eps", layer_norm_eps, 0, finite=True)
         arguments.flags(owner, batch_first=batch_first, norm_first=norm_first, bias=bias)
+        arguments.generator(owner, generator)
         blocks = range(1, len(self.attentions) + 2)
         for name in self.attentions:
             attention = MultiheadAttention(
