@@ -9,7 +9,7 @@ import numpy as np
 
 from maillon.nn import Module, Parameter
 from maillon.nn.support import errors
-from maillon.nn.support.arguments import flag
+from maillon.nn.support.arguments import flag, is_number
 from maillon.typing import Array
 
 Group = dict[str, Any]
@@ -231,8 +231,7 @@ _WAY_OUT = "Give network.parameters(), or leave it out for a recipe."
 
 def require_number(rule: str, name: str, value: Any, below: float = math.inf) -> None:
     """ValueError unless 0 ≤ value < below."""
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not real or not 0 <= value < below:
+    if not is_number(value) or not 0 <= value < below:
         limit = f"in [0, {below:g})" if below < math.inf else "≥ 0 and finite"
         raise ValueError(f"{rule}: expected {name} to be a number {limit}, got {value!r}.")
 

@@ -1,4 +1,4 @@
-"""Activations: the non-linear links, applied value by value, and the softmaxes."""
+"""The usual activations, applied value by value, and the softmaxes."""
 
 from collections.abc import Sequence
 

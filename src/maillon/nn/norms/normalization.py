@@ -1,4 +1,4 @@
-"""Normalisation: values brought to mean 0 and variance 1 over some axes, then scaled and shifted as is learnt."""
+"""Normalisation: values brought to mean 0 and variance 1 over some axes, then scaled and shifted by what is learnt."""
 
 import math
 from collections.abc import Sequence

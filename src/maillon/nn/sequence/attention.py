@@ -198,7 +198,7 @@ class MultiheadAttention(TakesMasks):
 
     @staticmethod
     def _softmax(scores: Array, nothing: float) -> Array:
-        """Over the keys, in the place of the scores; `nothing` where every score is −∞."""
+        """The softmax over the keys, written over the scores; `nothing` where every score is −∞."""
         largest = np.maximum.reduce(scores, axis=3, keepdims=True, initial=-np.inf)
         empty = largest == -np.inf
         scores -= np.where(empty, 0, largest)

@@ -1,4 +1,4 @@
-"""Positional encodings: attention does not see where a vector stands, unless something of it is added."""
+"""Positional encodings: vectors that tell attention where in the sequence it looks."""
 
 import functools
 
