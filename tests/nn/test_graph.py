@@ -34,8 +34,8 @@ WRONG: list[tuple[Any, Any, Any, str]] = [
         "x",
         unary("b y", "x a a", "a b"),
         "y",
-        "Graph: the nodes form a circle, a → a: none of them can be evaluated first. A value that comes back belongs "
-        "into a recurrent link.",
+        "Graph: the nodes form a circle, a → a: none of them can be evaluated first. A value that comes back needs a "
+        "recurrent link.",
     ),
     (
         "x",

@@ -9,7 +9,7 @@ import pytest
 
 import maillon as m
 from maillon.check import check_module
-from maillon.nn.support.nesting import leaves, rebuilt
+from maillon.nesting import leaves, rebuilt
 
 X, Y = np.random.default_rng(0).normal(size=(2, 2, 3, 4))
 MASK, PADDING = np.random.default_rng(1).normal(size=(3, 3)), np.random.default_rng(2).normal(size=(2, 3))

@@ -18,8 +18,8 @@ from maillon.check.probe import (
 )
 from maillon.check.reductions import rule_7_reductions_agree, rule_8_backward_of_nothing
 from maillon.check.verdict import CheckError, CheckReport, replay_line
+from maillon.nesting import leaf_names, leaves, rebuilt
 from maillon.nn import Loss, Module
-from maillon.nn.support.nesting import leaf_names, leaves, rebuilt
 from maillon.random import Generator
 from maillon.typing import Array
 

@@ -1,13 +1,13 @@
 """Iteration in mini-batches."""
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from maillon.nesting import leaves, mapped
 from maillon.random import Generator, resolve
-from maillon.typing import Array
 
 
 class Batches:
@@ -30,7 +30,7 @@ class Batches:
     def __init__(
         self, data: tuple[Any, ...], batch_size: int, shuffle: bool, generator: Generator | None, drop_last: bool
     ) -> None:
-        self.data = tuple(_map(np.asarray, part) for part in data)
+        self.data = tuple(mapped(np.asarray, part) for part in data)
         self.samples = _common_length(self.data)
         self.batch_size = _checked_batch_size(batch_size)
         self.shuffle, self.generator, self.drop_last = shuffle, generator, drop_last
@@ -44,7 +44,7 @@ class Batches:
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             rows = slice(start, start + self.batch_size)
             chosen = rows if order is None else order[rows]
-            batch = tuple(_map(operator.itemgetter(chosen), part) for part in self.data)
+            batch = tuple(mapped(operator.itemgetter(chosen), part) for part in self.data)
             yield batch if len(batch) > 1 else batch[0]
 
     def __repr__(self) -> str:
@@ -95,25 +95,8 @@ def batches(
     return Batches(data, batch_size, shuffle, generator, drop_last)
 
 
-def _map(function: Callable[[Any], Array], part: Any) -> Any:
-    """`part` with `function` applied to each array in it."""
-    if isinstance(part, dict):
-        return {name: _map(function, value) for name, value in part.items()}
-    if isinstance(part, tuple):
-        return tuple(_map(function, value) for value in part)
-    return function(part)
-
-
-def _leaves(part: Any) -> Iterator[Array]:
-    if isinstance(part, (dict, tuple)):
-        for value in part.values() if isinstance(part, dict) else part:
-            yield from _leaves(value)
-    else:
-        yield part
-
-
 def _common_length(data: tuple[Any, ...]) -> int:
-    lengths = [len(leaf) if leaf.ndim else 0 for leaf in _leaves(data)]
+    lengths = [len(leaf) if np.ndim(leaf) else 0 for leaf in leaves(data)]
     if not lengths or 0 in lengths:
         raise ValueError(
             f"batches: expected at least one sample in every array, got lengths {lengths}."

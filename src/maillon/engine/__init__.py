@@ -14,7 +14,7 @@ from maillon.engine.predictor import Predictor
 from maillon.engine.processor import core, get_num_threads, instruction_set, set_num_threads
 from maillon.nn import Module
 from maillon.optim import Optim
-from maillon.optim.door import as_inputs, as_target
+from maillon.optim.door import convert_batch
 
 ENGINES = ("auto", "numpy", "native")
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
@@ -153,10 +153,7 @@ def lower(optim: Optim, x: Any, y: Any, sample_weight: Any = None) -> Plan:
     >>> [operation.kind for operation in plan.operations]
     ['linear', 'element_loss', 'linear_grad_weight', 'sgd', 'sgd']
     """
-    dtype = optim.network.dtype
-    inputs = as_inputs(x, dtype, network=optim.network)
-    target = inputs if y is x and not optim.loss.takes_labels else as_target(y, optim.loss, dtype)
-    weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
+    inputs, target, weight = convert_batch(optim.network, optim.loss, x, y, sample_weight)
     batches = Batches.of(inputs, target, weight, len(inputs), shuffle=False)
     return plan_of(optim, batches)
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from maillon.messages import got
+from maillon.nesting import added, counted_inputs
 from maillon.nn.containers import handed, refuse_twice_among
 from maillon.nn.joints import back, back_parameters, whole_gradient
 from maillon.nn.module import Module
 from maillon.nn.support import arguments, errors
-from maillon.nn.support.nesting import added, counted_inputs
 
 _Source = tuple[str, tuple[int, ...]]
 """Where a value comes from: an input or node, and the place inside a nested output: "lstm.1.0" is ("lstm", (1, 0))."""

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from maillon.messages import got
+from maillon.nesting import added, leaves
 from maillon.nn.containers import Links, handed
 from maillon.nn.module import Module
 from maillon.nn.support import arguments, errors
-from maillon.nn.support.nesting import added, leaves
 from maillon.typing import Array
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from maillon.nesting import leaves
 from maillon.nn import Module, Sequential, no_grad
 from maillon.nn.containers import handed
 from maillon.nn.support.errors import shown
 from maillon.nn.support.modes import mode
-from maillon.nn.support.nesting import leaves
 from maillon.plot.axes import axes
 from maillon.plot.style import BLUE, GREY, VERMILION
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from maillon import random
+from maillon.nesting import filled
 from maillon.nn.norms.dropout import Dropout
 from maillon.nn.sequence.recurrence import Gated, LongShortTerm, Pass, Recurrent, Simple, Weights
 from maillon.nn.support import arguments, errors
-from maillon.nn.support.nesting import filled
 from maillon.typing import Array, DTypeLike
 
 

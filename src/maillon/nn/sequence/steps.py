@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from maillon.nesting import filled
 from maillon.nn.module import Module
 from maillon.nn.support import errors
-from maillon.nn.support.nesting import filled
 from maillon.typing import Array
 
 

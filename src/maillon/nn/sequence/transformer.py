@@ -8,6 +8,7 @@ import numpy as np
 
 from maillon import random
 from maillon.messages import got
+from maillon.nesting import added, padded
 from maillon.nn import init
 from maillon.nn.activations.basic import ReLU
 from maillon.nn.activations.smooth import GELU
@@ -18,7 +19,6 @@ from maillon.nn.norms.normalization import LayerNorm
 from maillon.nn.sequence.attention import MultiheadAttention, TakesMasks
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
-from maillon.nn.support.nesting import added, padded
 from maillon.typing import Array, DTypeLike
 
 _ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "gelu": GELU}
