@@ -14,7 +14,6 @@ from maillon.nn.spatial.padding import Widths, least_size, pad, pad_backward
 from maillon.nn.spatial.windows import LETTERS, Windows, either, layout, one_for_all
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
-from maillon.nn.support.modes import takes_single_samples
 from maillon.typing import Array, DTypeLike
 
 BLOCK = 2**20
@@ -142,10 +141,6 @@ class _Convolution(Module):
         dims = self._dims
         if x.ndim not in (dims + 1, dims + 2) or x.shape[-dims - 1] != self.in_channels:
             raise errors.wrong_shape(self, "x", either(self.in_channels, dims), x.shape, self._way_out(x.shape))
-        if x.ndim == dims + 1 and not takes_single_samples():
-            expected = f"(N, {self.in_channels}, {', '.join(LETTERS[dims])})"
-            way_out = "Give each sample its one channel: x[:, None]." if self.in_channels == 1 else "N counts the rows."
-            raise errors.wrong_shape(self, "x", expected, x.shape, way_out)
 
     def _way_out(self, shape: tuple[int, ...]) -> str:
         dims = self._dims

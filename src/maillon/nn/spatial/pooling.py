@@ -1,4 +1,4 @@
-"""Pooling: the greatest or the mean of each window of a signal or an image, and MaxUnpool, which puts the greatest back."""
+"""Pooling: the greatest or the mean of each window of a signal or an image, and MaxUnpool, its way back."""
 
 import functools
 import math
@@ -158,7 +158,7 @@ class _Adaptive(Module):
 
     def _set_output_size(self, output_size: OutputSize) -> None:
         rank = self._rank
-        parts = output_size if arguments.is_sequence(output_size) else (output_size,) * rank
+        parts: Sequence[Any] = output_size if isinstance(output_size, tuple | list) else (output_size,) * rank
         if len(parts) != rank or not all(part is None or (arguments.is_integer(part) and part >= 0) for part in parts):
             several = f", or {rank} of these" if rank > 1 else ""
             raise ValueError(
@@ -169,7 +169,7 @@ class _Adaptive(Module):
 
     def _axes(self, sizes: Sequence[int]) -> Axes:
         given = self.output_size
-        wanted = given if isinstance(given, Sequence) else (given,) * len(sizes)
+        wanted = given if isinstance(given, tuple | list) else (given,) * len(sizes)
         counts = [size if count is None else count for size, count in zip(sizes, wanted, strict=True)]
         return [(windows.adaptive(size, count), count) for size, count in zip(sizes, counts, strict=True)]
 
