@@ -18,7 +18,7 @@ class _OfSchedules(LRScheduler):
     def _check(self, rule: Rule | None) -> None:
         name = type(self).__name__
         if not self.schedulers:
-            raise ValueError(f"{name}: expected schedulers to be at least one schedule, got none.")
+            raise ValueError(f"{name}: expected at least one schedule, got none.")
         for place, schedule in enumerate(self.schedulers):
             if not isinstance(schedule, LRScheduler) or isinstance(schedule, ReduceLROnPlateau):
                 raise TypeError(
