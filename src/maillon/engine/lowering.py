@@ -281,8 +281,7 @@ def _same(builder: Builder, link: Module, name: str, x: Value) -> tuple[Value, B
 
 
 def _flatten(builder: Builder, link: Flatten, name: str, x: Value) -> tuple[Value, Backward]:
-    shape = np.broadcast_to(np.zeros((), builder.dtype), x.shape)
-    start, end = link._dimensions(shape)
+    start, end = link.dimensions(x.shape)
     flat = (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
     return Value(x.buffer, flat), lambda dy, _wanted: dy
 
@@ -316,7 +315,7 @@ def _activation(kind: str) -> Callable[..., tuple[Value, Backward]]:
 
 def _softmax(log: int) -> Callable[..., tuple[Value, Backward]]:
     def lower(builder: Builder, link: Any, name: str, x: Value) -> tuple[Value, Backward]:
-        axis = link._axis(np.broadcast_to(np.zeros((), builder.dtype), x.shape)) % len(x.shape)
+        axis = link.axis(x.shape) % len(x.shape)
         sizes = (math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]), log)
         y = builder.buffer(f"{name}.y" if name else "y", x.shape)
         builder.add("softmax", "forward", {"x": x.buffer, "y": y}, sizes)
