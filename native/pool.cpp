@@ -1,5 +1,6 @@
 // Threads that wait for work, and the barrier at which a team meets. Whoever waits looks for a short while whether it
-// is over, and then sleeps: a thread that is not running now needs a processor to go on, perhaps this one.
+// is over, then lets others run, and at last sleeps. Not at once: two threads that sleep and wake each other in turn may
+// be left on one processor by the system, which moves a thread that could run to one that is idle.
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -22,7 +23,8 @@ namespace maillon {
 
 namespace {
 
-constexpr double spin_seconds = 50e-6; // what sleeping and being woken costs, at most
+constexpr double spin_seconds = 50e-6; // longer than any part of a step makes a thread wait
+constexpr double yield_seconds = 2e-3; // then
 constexpr int looks = 64;              // between two looks at the clock
 
 void pause() {
@@ -33,26 +35,25 @@ void pause() {
 #endif
 }
 
-// Whether it is `over` within spin_seconds.
-template <class Over> bool spin(Over over) {
-    double end = 0; // the clock is not looked at before it must be
-    for (;;) {
+// Returns when `value` is no longer `old`. `late` gets the time, where that took longer than spinning covers.
+template <class T> void wait_for_change(const std::atomic<T>& value, T old, double* late = nullptr) {
+    const auto over = [&] {
         for (int i = 0; i < looks; ++i) {
-            if (over()) return true;
+            if (value.load(std::memory_order_acquire) != old) return true;
             pause();
         }
-        const double now = seconds_now();
-        if (end == 0) end = now + spin_seconds;
-        if (now > end) return false;
-    }
-}
-
-// Returns when `value` is no longer `old`. `slept` gets the time beyond what spinning covers.
-template <class T> void wait_for_change(const std::atomic<T>& value, T old, double* slept = nullptr) {
-    if (spin([&] { return value.load(std::memory_order_acquire) != old; })) return;
+        return false;
+    };
+    if (over()) return; // without a look at the clock
     const double begun = seconds_now();
+    for (double waited = 0; waited < spin_seconds + yield_seconds; waited = seconds_now() - begun) {
+        if (waited > spin_seconds) std::this_thread::yield();
+        if (!over()) continue;
+        if (late != nullptr && waited > spin_seconds) *late += seconds_now() - begun;
+        return;
+    }
     value.wait(old, std::memory_order_acquire);
-    if (slept != nullptr) *slept += seconds_now() - begun + spin_seconds;
+    if (late != nullptr) *late += seconds_now() - begun;
 }
 
 } // namespace
@@ -61,25 +62,25 @@ class Barrier {
   public:
     void begin(int size) {
         size_ = size;
-        slept_ = 0;
+        late_ = 0;
     }
 
     void wait(bool caller) {
         const uint32_t phase = phase_.load(std::memory_order_acquire);
         if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < size_)
-            return wait_for_change(phase_, phase, caller ? &slept_ : nullptr);
+            return wait_for_change(phase_, phase, caller ? &late_ : nullptr);
         arrived_.store(0, std::memory_order_relaxed);
         phase_.store(phase + 1, std::memory_order_release);
         phase_.notify_all();
     }
 
-    double* slept() { return &slept_; } // the caller's seconds, which the caller alone counts
+    double* late() { return &late_; } // the caller's seconds, which the caller alone counts
 
   private:
     alignas(64) std::atomic<int> arrived_{0};
     alignas(64) std::atomic<uint32_t> phase_{0};
     int size_ = 1;
-    double slept_ = 0;
+    double late_ = 0;
 };
 
 namespace {
@@ -132,8 +133,8 @@ struct Pool {
         }
         what(on, Team{0, size, &barrier});
         for (int left; (left = running.load(std::memory_order_acquire)) != 0;)
-            wait_for_change(running, left, barrier.slept());
-        return *barrier.slept();
+            wait_for_change(running, left, barrier.late());
+        return *barrier.late();
     }
 };
 
@@ -166,9 +167,9 @@ double run_team(int threads, Work work, void* context) {
         watch_forks();
         Pool* mine = pool.load();
         if (mine == nullptr) pool.store(mine = new Pool);
-        const double slept = mine->run(threads, work, context);
+        const double late = mine->run(threads, work, context);
         busy.store(false, std::memory_order_release);
-        return slept;
+        return late;
     }
     work(context, Team{});
     return 0;

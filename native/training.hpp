@@ -7,14 +7,17 @@
 
 namespace maillon::MAILLON_ISA {
 
-// The operations of one step. All threads get the same answer: whether the step was carried out whole.
+// The operations of one step: whether it was carried out whole.
+MAILLON_INLINE bool run_alone(const Program& program, const Team& one) {
+    for (const Operation *op = program.operations, *end = op + program.count; op != end; op += 1 + op->followers)
+        if (!op->carry(*op, one)) return false;
+    return true;
+}
+
+// The same by a team, all threads of which get the same answer.
 inline bool run_once(const Program& program, const Team& team) {
+    if (team.size == 1) return run_alone(program, team);
     const Operation *op = program.operations, *end = op + program.count;
-    if (team.size == 1) {
-        for (; op != end; op += 1 + op->followers)
-            if (!op->carry(*op, team)) return false;
-        return true;
-    }
     const Team one{};
     for (; op != end; op += 1 + op->followers) {
         bool fine = true;
@@ -55,14 +58,15 @@ MAILLON_INLINE void copy_row(char* to, const char* from, int64_t bytes) {
 
 inline constexpr int64_t far_apart = 256, ahead = 2; // bytes, rows
 
-// The mini-batch that begins at `position`, copied to where the program reads it.
+// The mini-batch of one row at `position`, copied to where the program reads it.
+MAILLON_INLINE void gather_row(const Training& t, int64_t position) {
+    const int64_t row = t.order ? t.order[position] : position;
+    for (const Feed *feed = t.feeds, *end = feed + t.feed_count; feed != end; ++feed)
+        copy_row(feed->batch, feed->data + row * feed->row_bytes, feed->row_bytes);
+}
+
+// The mini-batch that begins at `position`.
 inline void gather(const Training& t, int64_t position, int64_t rows, const Team& team) {
-    if (rows == 1 && team.size == 1) {
-        const int64_t row = t.order ? t.order[position] : position;
-        for (const Feed *feed = t.feeds, *end = feed + t.feed_count; feed != end; ++feed)
-            copy_row(feed->batch, feed->data + row * feed->row_bytes, feed->row_bytes);
-        return;
-    }
     for (int f = 0; f < t.feed_count; ++f) {
         const Feed& feed = t.feeds[f];
         const Span part = share(rows, 1, team);
@@ -117,7 +121,7 @@ inline void carry_step(void* given, const Team& team) {
 }
 
 // The same with as many threads as pay.
-inline bool paced_step(Training& t, const Slice& slice, Step& step) {
+__attribute__((noinline)) inline bool paced_step(Training& t, const Slice& slice, Step& step) {
     const double begun = slice.clock();
     double waited = 0;
     if (!slice.paced || t.pace.together(begun)) waited = run_team(slice.threads, carry_step, &step);
@@ -131,6 +135,8 @@ inline bool paced_step(Training& t, const Slice& slice, Step& step) {
 inline void train(Training& t, Slice& slice) {
     const double costs = t.whole->flops; // looking at the clock costs some 25 ns
     const int64_t interval = costs > 1e6 ? 1 : costs < 1e3 ? 256 : int64_t(1e6 / costs) / 4 + 1;
+    const Team one{};
+    const int threads = slice.threads;
     int64_t position = t.position;
     for (int64_t step = 0;; ++step) {
         const int64_t rows = t.rows - position < t.batch_size ? t.rows - position : t.batch_size;
@@ -138,12 +144,13 @@ inline void train(Training& t, Slice& slice) {
         if (position == 0 && t.shuffle) permute(t.order, t.rows, *t.words);
         const bool time_up = step % interval == 0 && slice.clock() - slice.begun > slice.seconds;
         bool fine;
-        if (slice.threads == 1) {
-            gather(t, position, rows, Team{});
-            fine = run_once(program, Team{});
+        if (threads == 1) {
+            if (rows == 1) gather_row(t, position);
+            else gather(t, position, rows, one);
+            fine = run_alone(program, one);
         } else {
-            Step one{t, program, position, rows};
-            fine = paced_step(t, slice, one);
+            Step shared{t, program, position, rows};
+            fine = paced_step(t, slice, shared);
         }
         if (!fine) {
             slice.ending = Ending::trouble;
