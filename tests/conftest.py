@@ -20,6 +20,12 @@ def control_c_is_heard() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def no_press_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first Ctrl-C of a test is a first one, however soon it follows the last of another test."""
+    monkeypatch.setattr("maillon.train.interrupt._pressed", float("-inf"))
+
+
+@pytest.fixture(autouse=True)
 def strict_numpy() -> Iterator[None]:
     with np.errstate(divide="raise", over="raise", invalid="raise"):
         yield

@@ -15,6 +15,7 @@ from maillon.nn.utils import clip_grad_norm_, clip_grad_value_
 from maillon.optim.door import as_inputs, as_target
 from maillon.optim.rule import Rule
 from maillon.optim.rules.descent import SGD
+from maillon.tracebacks import short_traceback
 from maillon.typing import Array
 
 
@@ -108,6 +109,7 @@ class Optim:
     def clip_grad_value(self, value: float | None) -> None:
         self._clip_value = _limit("clip_grad_value", value, self._clip_norm)
 
+    @short_traceback
     def step(self, x: Any, y: Any = None, sample_weight: Any = None) -> float:
         """One learning step on a mini-batch; returns the loss before it (its sum, for reduction='none').
 

@@ -8,8 +8,7 @@ from maillon.messages import unknown_name
 from maillon.nn import Module
 from maillon.optim import Optim
 from maillon.train.history import History, Number
-
-_GREATER_IS_BETTER = ("accuracy", "r2_score")
+from maillon.train.scores import GREATER_IS_BETTER
 
 
 @dataclass
@@ -94,7 +93,7 @@ class EarlyStopping(Callback):
             raise ValueError(f"EarlyStopping: expected min_delta ≥ 0, got {min_delta!r}.")
         if mode not in ("min", "max"):
             raise ValueError(f"EarlyStopping: expected mode 'min' or 'max', got {mode!r}.")
-        if mode == "min" and monitor.removeprefix("val_") in _GREATER_IS_BETTER:
+        if mode == "min" and monitor.removeprefix("val_") in GREATER_IS_BETTER:
             raise ValueError(f"EarlyStopping: {monitor} is the better the greater it is. Pass mode='max'.")
         self.monitor = monitor
         self.patience = patience

@@ -2,7 +2,6 @@
 
 import sys
 import time
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from maillon.engine import FallbackWarning, NotLoweredError
 from maillon.engine.lowering import require_known
 from maillon.engine.native import Batches, Runner
 from maillon.optim import NonFiniteLossError, Optim
+from maillon.tracebacks import warn
 from maillon.train.feed import ArrayBatches, GivenBatches
 from maillon.train.scores import LossMean, RunningMetrics
 from maillon.typing import Array
@@ -39,7 +39,7 @@ def compiled(engine: str, optim: Optim, batches: ArrayBatches | GivenBatches) ->
             ) from None
         if str(reason) not in _told:
             _told.add(str(reason))
-            warnings.warn(f"fit runs in NumPy, not in the compiled core: {reason}.", FallbackWarning, stacklevel=4)
+            warn(f"fit runs in NumPy, not in the compiled core: {reason}.", FallbackWarning)
         return None
 
 
@@ -125,7 +125,7 @@ class Compiled:
             for hook in training.hooks.step_end:
                 hook(state)
         if training.bar is not None and training.bar.due:
-            training.bar.show(state.epoch, state.step, {"loss": state.loss} | running.values())
+            training.bar.show(state.epoch, state.step, {"loss": state.loss} | running.so_far())
 
 
 def _recorded(training: "Training", epochs: Array, slice_begun: float, epoch_begun: float) -> float:

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from maillon.messages import shown
 from maillon.nn import Loss, Module
 from maillon.optim import Adam, Optim, Rule
 from maillon.random import Generator, resolve, using
+from maillon.tracebacks import short_traceback
 from maillon.train import checks
 from maillon.train.callbacks import Callback, Hooks, State
 from maillon.train.feed import ArrayBatches, Data, GivenBatches
 from maillon.train.history import History
+from maillon.train.interrupt import tell
 from maillon.train.progress import wanted
 from maillon.train.rehearsal import opened
 from maillon.train.scheduling import Schedule, Scheduling
@@ -17,6 +20,7 @@ from maillon.train.scores import Metric, named_metrics
 from maillon.train.training import Training
 
 
+@short_traceback
 def fit(
     network: Module | Optim,
     loss: Any = None,
@@ -68,8 +72,9 @@ def fit(
     the rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
     progress: show a bar on the error stream; None shows it on a terminal.
 
-    Returns the `History`. Ctrl-C ends the training after the current step, the history then marked `interrupted`;
-    pressed twice it raises KeyboardInterrupt at once. Afterwards each link's mode is what it was.
+    Returns the `History`. Ctrl-C ends the training after the current step, the history then marked `interrupted`, and
+    one line on the error stream says so; pressed twice within a second it raises KeyboardInterrupt, which ends the
+    program. Afterwards each link's mode is what it was.
     Errors: ValueError and TypeError, with nothing changed, for a wrong call; NonFiniteLossError, with its epoch,
     batch and history, before the step that would have spoilt the parameters.
 
@@ -99,7 +104,10 @@ def fit(
         engine=engine,
     )
     with using(resolve(generator)):
-        return training.run()
+        history = training.run()
+    if history.interrupted:
+        tell(history, epochs)
+    return history
 
 
 def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **options: Any) -> tuple[Optim, Any, Any]:
@@ -127,6 +135,12 @@ def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **opti
             )
         optim = rule
     else:
+        if loss is None or hasattr(loss, "shape") or isinstance(loss, list | tuple | dict):
+            given = [shown(value) for value in (loss, x, y) if value is not None]
+            raise TypeError(
+                f"fit: the loss is missing: expected it after the network, got {' and '.join(given) or 'nothing'}. "
+                "Call fit(network, loss, x, y, …): with MSELoss() for numbers, CrossEntropyLoss() for labels."
+            )
         optim = Optim(network, loss, Adam() if rule is None else rule, **options)
     if x is None:
         raise TypeError("fit: expected data in x, got none. Call fit(network, loss, x, y, …) or fit(optim, x, y, …).")

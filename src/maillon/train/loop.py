@@ -6,12 +6,14 @@ import numpy as np
 
 from maillon.optim import Optim
 from maillon.random import Generator, using
+from maillon.tracebacks import short_traceback
 from maillon.train import checks
 from maillon.train.modes import learning
 from maillon.train.rehearsal import opened
 from maillon.train.scores import LossMean
 
 
+@short_traceback
 def sgd(
     optim: Optim,
     x: Any,

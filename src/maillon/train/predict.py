@@ -12,14 +12,19 @@ from maillon.nn import Loss, Module, no_grad
 from maillon.nn.support.modes import mode
 from maillon.optim.door import as_inputs
 from maillon.optim.learner import call
+from maillon.tracebacks import short_traceback
 from maillon.train import checks
 from maillon.train.feed import Data, cut
-from maillon.train.scores import LossMean, Metric, joined, named_metrics, score
+from maillon.train.scores import LossMean, Metric, joined, named_metrics, score, score_or_nan
 
 OutputOf = Callable[[Any], Any]
 """From a mini-batch of x to the network's output."""
 
+Measured = Callable[[str, Metric, Any, Any], float]
+"""From a metric and its name, predictions and targets to its value."""
 
+
+@short_traceback
 def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto") -> Any:
     """The network's output for every row of x, in evaluation mode.
 
@@ -43,6 +48,7 @@ def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto
         return joined([outputs(cut(inputs, i, min(i + size, rows))) for i in range(0, max(rows, 1), size)])
 
 
+@short_traceback
 def evaluate(
     network: Module,
     loss: Loss,
@@ -68,13 +74,19 @@ def evaluate(
     size = checks.whole_number("evaluate", "batch_size", batch_size, 1)
     chosen = named_metrics("evaluate", metrics, loss)
     data = Data.opened("evaluate", network, loss, x, y, sample_weight)
-    return evaluated(network, loss, data, chosen, size, outputs_of(network, engine))
+    return evaluated(network, loss, data, chosen, size, outputs_of(network, engine), score)
 
 
 def evaluated(
-    network: Module, loss: Loss, data: Data, metrics: dict[str, Metric], batch_size: int, outputs: OutputOf
+    network: Module,
+    loss: Loss,
+    data: Data,
+    metrics: dict[str, Metric],
+    batch_size: int,
+    outputs: OutputOf,
+    measured: Measured = score_or_nan,
 ) -> dict[str, float]:
-    """As `evaluate`, of data already opened."""
+    """As `evaluate`, of data already opened; in a training a metric that is not defined is nan."""
     mean = LossMean(loss)
     predictions = []
     with mode(network, training=False), no_grad():
@@ -86,7 +98,7 @@ def evaluated(
             if metrics:
                 predictions.append(prediction)
     whole = joined(predictions) if metrics else None
-    return {"loss": mean.value} | {name: score(name, metric, whole, data.y) for name, metric in metrics.items()}
+    return {"loss": mean.value} | {name: measured(name, metric, whole, data.y) for name, metric in metrics.items()}
 
 
 def outputs_of(network: Module, engine: str) -> OutputOf:

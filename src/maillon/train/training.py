@@ -165,7 +165,7 @@ class Training:
         for hook in self.hooks.step_end:
             hook(state)
         if self.bar is not None and self.bar.due:
-            self.bar.show(state.epoch, state.step, {"loss": loss} | running.values())
+            self.bar.show(state.epoch, state.step, {"loss": loss} | running.so_far())
 
 
 def _call(hooks: list[Hook], state: State) -> None:
