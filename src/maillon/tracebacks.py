@@ -71,7 +71,13 @@ def _behind(error: Exception) -> None:
     """Shorten, and leave out the frame of `door` itself."""
     if error.__traceback__ is not None and not os.environ.get("MAILLON_FULL_TRACEBACK"):
         error.__traceback__ = error.__traceback__.tb_next
-        shorten(error)
+        shorten(error, door=shell() is None)  # IPython shows many lines around each frame
+
+
+def shell() -> object | None:
+    """IPython's shell, where there is one: nothing is imported to find out."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

@@ -347,6 +347,12 @@ class Module:
         """The call that makes such a module, as far as it differs from the defaults."""
         return f"{type(self).__name__}({', '.join(self._arguments())})"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table of the links."""
+        from maillon.nn.support.summary import network_html
+
+        return network_html(self)
+
     def _arguments(self) -> list[str]:
         """The attributes that `_shown` names, or else the constructor's parameters, as far as they differ."""
         return [repr(getattr(self, name)) for name in self._shown] or arguments.shown(self)
