@@ -55,7 +55,7 @@ def test_a_wrong_width_takes_ten_lines_at_most(name: str, tmp_path: Path) -> Non
     assert "LinkShapeError: " in lines[-1]
     assert WRONG in lines[-1]
     ours = [line for line in lines if line.startswith("  File ") and "script.py" not in line]
-    assert [line.rpartition(" ")[2] for line in ours] == ([name.split()[0]] if name else [])
+    assert [line.rpartition(" ")[2] for line in ours] == ([name.split(maxsplit=1)[0]] if name else [])
 
 
 def test_everything_is_shown_on_request(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_a_forgotten_loss_is_named_and_no_array_printed(tmp_path: Path) -> None:
     lines = said(HEAD + "m.fit(net, X, Y)\n", tmp_path)
     assert len(lines) <= 10
     assert lines[-1] == (
-        "TypeError: fit: the loss is missing: expected it after the network, got ndarray of shape (20, 2) and ndarray of "
-        "shape (20, 1). Call fit(network, loss, x, y, …): with MSELoss() for numbers, CrossEntropyLoss() for labels."
+        "TypeError: fit: the loss is missing: expected it after the network, got ndarray of shape (20, 2) and ndarray "
+        "of shape (20, 1). Call fit(network, loss, x, y, …): with MSELoss() for numbers, CrossEntropyLoss() for labels."
     )
 
 
@@ -84,7 +84,7 @@ def test_a_forgotten_loss_is_named_and_no_array_printed(tmp_path: Path) -> None:
     ],
 )
 def test_the_ways_to_forget_the_loss(call: Any, shown: str) -> None:
-    with pytest.raises(TypeError, match="^fit: the loss is missing: ") as caught:
+    with pytest.raises(TypeError, match=r"^fit: the loss is missing: ") as caught:
         call(m.Linear(3, 1), np.ones((50, 3)), np.ones((50, 1)))
     assert f", got {shown}. Call fit(" in str(caught.value)
 

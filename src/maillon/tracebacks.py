@@ -1,4 +1,4 @@
-"""Which lines of code a user sees of an error or a warning: their own and the function they called, not those behind it.
+"""Which lines of code a user sees of an error or a warning: their own, and the function they called.
 
 MAILLON_FULL_TRACEBACK=1 in the environment shows every frame.
 """

@@ -228,18 +228,18 @@ SCORES = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])
         ),
         (
             lambda: metrics.top_k_accuracy_score(SCORES, SEVERAL, 2),
-            "top_k_accuracy_score: expected one class a row, got a target with several (multi-hot), for which it is not "
-            "defined. Take f1_score or roc_auc_score.",
+            "top_k_accuracy_score: expected one class a row, got a target with several (multi-hot), for which it is "
+            "not defined. Take f1_score or roc_auc_score.",
         ),
         (
             lambda: metrics.top_k_accuracy_score(SCORES, [0, 1]),
-            "top_k_accuracy_score: expected more than k=5 classes, got 3 of them: each row would count as right. Take a "
-            "smaller k (functools.partial(top_k_accuracy_score, k=…) as metric), or accuracy.",
+            "top_k_accuracy_score: expected more than k=5 classes, got 3 of them: each row would count as right. Take "
+            "a smaller k (functools.partial(top_k_accuracy_score, k=…) as metric), or accuracy.",
         ),
         (
             lambda: metrics.top_k_accuracy_score([0.1, 0.2], [0, 1], 1),
-            "top_k_accuracy_score: expected more than k=1 classes, got one column, a decision between two classes: each "
-            "row would count as right. Take a smaller k (functools.partial(top_k_accuracy_score, k=…) as metric), or "
+            "top_k_accuracy_score: expected more than k=1 classes, got one column, a decision between two classes: "
+            "each row would count as right. Take a smaller k (functools.partial(top_k_accuracy_score, k=…) as metric), or "
             "accuracy.",
         ),
         (
@@ -404,7 +404,7 @@ def test_a_metric_that_does_not_fit_is_refused_at_the_first_mini_batch() -> None
 
     x = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
     network = m.Linear(4, 3, generator=m.Generator(1))
-    with pytest.raises(ValueError, match="^f1_score: expected two classes with average='binary', got 3 classes"):
+    with pytest.raises(ValueError, match=r"^f1_score: expected two classes with average='binary', got 3 classes"):
         m.fit(network, m.CrossEntropyLoss(), x, np.arange(30) % 3, batch_size=5, metrics="f1", callbacks=[Count()])
     assert len(steps) <= 1
 
@@ -439,8 +439,8 @@ def test_mini_batches_of_several_lengths_have_means_and_no_more() -> None:
     with pytest.raises(ValueError) as caught:
         m.fit(Scale(), m.MSELoss(), batches, rule=0.0, metrics="r2")
     assert str(caught.value) == (
-        "fit: the metric r2 is taken over a whole epoch, and its mini-batches have predictions or targets of shapes that "
-        "do not fit together. Make them alike but for the rows, or take a mean: accuracy, top_k, mse, mae, rmse."
+        "fit: the metric r2 is taken over a whole epoch, and its mini-batches have predictions or targets of shapes "
+        "that do not fit together. Make them alike but for the rows, or take a mean: accuracy, top_k, mse, mae, rmse."
     )
 
 

@@ -31,7 +31,7 @@ class Interrupt:
         Second is any other in the same training, and one that follows at once: a script of many short trainings would
         otherwise lose one of them to each press, and never end.
         """
-        global _pressed  # noqa: PLW0603 - a press belongs to the process, not to a training
+        global _pressed
         now = time.monotonic()
         if self.requested or now - _pressed < TOGETHER_S:
             raise KeyboardInterrupt

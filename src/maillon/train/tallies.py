@@ -21,7 +21,7 @@ class Tally(Protocol):
 class Accuracy:
     """Right decisions over all decisions.
 
-    Whether a target shaped like the scores is one-hot or multi-hot shows only over all of its rows. So both are counted.
+    Whether a target shaped like the scores is one-hot or multi-hot shows only over all of its rows: both are counted.
     """
 
     def __init__(self, threshold: float = 0.5) -> None:
