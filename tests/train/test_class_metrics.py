@@ -239,8 +239,8 @@ SCORES = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])
         (
             lambda: metrics.top_k_accuracy_score([0.1, 0.2], [0, 1], 1),
             "top_k_accuracy_score: expected more than k=1 classes, got one column, a decision between two classes: "
-            "each row would count as right. Take a smaller k (functools.partial(top_k_accuracy_score, k=…) as metric), or "
-            "accuracy.",
+            "each row would count as right. Take a smaller k (functools.partial(top_k_accuracy_score, k=…) as metric), "
+            "or accuracy.",
         ),
         (
             lambda: metrics.top_k_accuracy_score(SCORES, [0, 1], 0),

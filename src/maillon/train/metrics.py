@@ -194,9 +194,10 @@ def roc_auc_score(prediction: Any, target: Any) -> float:
     ----------
     prediction
         Scores. One column, (N) or (N, 1), of class 1: any numbers that grow with the belief, logits too. Several,
-        (N, C) or (N, C, d…): the area is taken of each column, one class against the rest, and the mean over the columns
-        is returned (scikit-learn's ``multi_class="ovr", average="macro"``). Scores of several classes are compared between
-        rows, so give probabilities; `fit` and `evaluate` apply the softmax where the loss reads logits.
+        (N, C) or (N, C, d…): the area is taken of each column, one class against the rest, and the mean over the
+        columns is returned (scikit-learn's ``multi_class="ovr", average="macro"``). Scores of several classes are
+        compared between rows, so give probabilities; `fit` and `evaluate` apply the softmax where the loss reads
+        logits.
     target
         Labels, one-hot or multi-hot.
 
