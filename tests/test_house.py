@@ -6,8 +6,13 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
+import catalogue
+import mutants
+import naive
 import pytest
+from families import FAMILIES, modules
 
 import maillon
 
@@ -70,6 +75,21 @@ def test_only_the_command_line_prints(path: Path) -> None:
     assert prints == [] or path == PACKAGE / "cli.py"
 
 
+@pytest.mark.parametrize("room", [catalogue, naive, mutants], ids=lambda room: room.__name__)
+def test_every_file_of_a_room_of_the_tests_belongs_to_a_family(room: ModuleType) -> None:
+    folder = Path(str(room.__file__)).parent
+    files = {path.relative_to(folder).with_suffix("").as_posix().replace("/", ".") for path in folder.rglob("*.py")}
+    parts = {name for name in modules(room) if f"{name}.__init__" not in files}
+    beside = {"catalogue": {"rows"}, "naive": {"values"}, "mutants": {"contract", "table"}}[room.__name__]
+    assert {name for name in files if not name.endswith("__init__")} == parts | beside
+    assert parts <= set(modules(catalogue))
+
+
+def test_each_family_has_a_file_of_golden_values() -> None:
+    held = {path.stem.removeprefix("torch_") for path in (ROOT / "tests" / "fixtures").glob("torch_*.npz")}
+    assert held == set(FAMILIES) == {name.split(".")[0] for name in modules(catalogue)}
+
+
 def test_the_version_is_the_packaged_one() -> None:
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert maillon.__version__ == packaged
@@ -99,7 +119,12 @@ def test_every_make_command_of_the_texts_exists() -> None:
         assert named <= targets, name
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md")))]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *(f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md"))),
+]
 
 
 @pytest.mark.parametrize("name", PAGES)

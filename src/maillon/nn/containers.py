@@ -188,14 +188,25 @@ class Links(Held):
 
 
 class Sequential(Links):
-    """The chain: y = linkₙ(… link₂(link₁(x))); backward walks it in the other direction: the chain rule.
+    """A chain of links: y = linkₙ(… link₂(link₁(x))). backward goes through it in the other direction: the chain rule.
 
-    Several inputs go to the first link, by place or by name. A tuple that a link puts out goes on as several inputs
-    where the next link's forward needs several or takes any number (Concat, Add, Bilinear, Graph …), else as one.
-    Sequential(link, link, …), or Sequential({"name": link, …}) to name the children. It nests, iterates,
-    indexes by place or name, slices (the slice holds the same links), and changes with append, extend, insert, pop,
-    item assignment and del.
+    Several inputs go to the first link, by place or by name. A tuple that a link returns goes on as several inputs
+    where the next link's forward needs several or takes any number (Concat, Add, Bilinear, Graph …), else as one. It
+    nests, iterates, indexes by place or name, slices (the slice holds the same links), and changes with append, extend,
+    insert, pop, item assignment and del.
 
+    Parameters
+    ----------
+    *links : Module, or one dict of str to Module
+        The links, in order; ``Sequential({"name": link, …})`` names them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no link, one link twice, or a name that is taken.
+
+    Examples
+    --------
     >>> import maillon
     >>> network = maillon.Sequential(maillon.Linear(2, 4), maillon.Tanh(), maillon.Linear(4, 1))
     >>> network
@@ -270,9 +281,16 @@ class Sequential(Links):
 class ModuleList(Links):
     """A list of links that is no chain: whoever holds it calls them.
 
-    modules: the links, none by default. It indexes, slices, iterates and changes like a list, also with `+`, append,
-    extend, insert, item assignment and del. A plain list of links in an attribute does for a link of your own as well.
+    It indexes, slices, iterates and changes like a list, also with `+`, append, extend, insert, item assignment and
+    del. In a link of your own a plain list of links as attribute works as well.
 
+    Parameters
+    ----------
+    modules : iterable of Module, optional
+        The links; none by default.
+
+    Examples
+    --------
     >>> import maillon
     >>> layers = maillon.ModuleList(maillon.Linear(2, 2) for _ in range(2))
     >>> len(layers), list(layers.state_dict())
@@ -283,6 +301,8 @@ class ModuleList(Links):
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         given = modules.values() if isinstance(modules, Mapping) else modules  # a slice has names, and new places
+        if given is not None and not isinstance(given, Iterable):
+            raise TypeError(f"ModuleList: expected modules to be several links, {got(modules)}")
         super().__init__(*(given or ()))
 
     def __add__(self, other: Iterable[Module]) -> Self:
@@ -292,13 +312,29 @@ class ModuleList(Links):
         return self.extend(other)
 
 
+def _pairs(modules: Any) -> dict[Any, Any]:
+    """Links by name, given so or as pairs."""
+    try:
+        return dict(modules.items() if isinstance(modules, ModuleDict) else modules)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"ModuleDict: expected modules to be {{name: link}}, or pairs of both, {got(modules)}"
+        ) from None
+
+
 class ModuleDict(Held):
     """Links by name, no chain: whoever holds it calls them.
 
-    modules: {name: link} or pairs of both, none by default. It indexes, iterates (over the names) and changes like a
-    dict, with update, pop, clear, item assignment and del. A plain dict of links in an attribute does for a link of
-    your own as well.
+    It indexes, iterates (over the names) and changes like a dict, with update, pop, clear, item assignment and del. In
+    a link of your own a plain dict of links as attribute works as well.
 
+    Parameters
+    ----------
+    modules : dict of str to Module, or iterable of pairs, optional
+        The links by name; none by default.
+
+    Examples
+    --------
     >>> import maillon
     >>> ways = maillon.ModuleDict({"left": maillon.Linear(2, 1), "right": maillon.Tanh()})
     >>> list(ways), "left" in ways, list(ways.state_dict())
@@ -308,7 +344,7 @@ class ModuleDict(Held):
     _brackets = ("({", "})")
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
-        super().__init__(dict(modules or {}).items())
+        super().__init__(_pairs(modules or {}).items())
 
     def __getitem__(self, name: str) -> Module:
         if name not in self._links:
@@ -339,7 +375,7 @@ class ModuleDict(Held):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Put links in; those of a name that is taken replace what was there."""
-        named: dict[Any, Any] = {**self._links, **dict(modules.items() if isinstance(modules, ModuleDict) else modules)}
+        named: dict[Any, Any] = {**self._links, **_pairs(modules)}
         self._rebuild(list(named.items()))
 
     def pop(self, name: str) -> Module:

@@ -42,6 +42,11 @@ class IncompatibleKeys(NamedTuple):
 class Module:
     """A link of the chain: `forward` gives its output, `backward` the gradient of the loss with respect to its input.
 
+    Attributes that are Parameters or Modules (or lists, tuples, dicts of Modules) are found by themselves; arrays that
+    belong to the state without being learnt are named by `register_buffer`.
+
+    Examples
+    --------
     A link of your own defines the two, and says with `keep` what the derivative needs:
 
     >>> import numpy as np, maillon
@@ -56,9 +61,6 @@ class Module:
     array([1., 9.])
     >>> square.backward(np.ones(2))
     array([2., 6.])
-
-    Attributes that are Parameters or Modules (or lists, tuples, dicts of Modules) are found by themselves;
-    arrays that belong to the state without being learnt are named by `register_buffer`.
     """
 
     takes_integers: bool = False  # whether forward takes some, or masks, which fit and predict then leave as they are
@@ -321,15 +323,20 @@ class Module:
         for parameter in self.parameters():
             parameter.data = parameter.data.astype(wanted)
             parameter.grad = None if parameter.grad is None else parameter.grad.astype(wanted)
+        converted: dict[int, tuple[Array, Array]] = {}  # by identity: one array for all links that share a buffer
         for module in self.modules():
             for name in module._buffer_names:
                 value = getattr(module, name)
                 if value is not None and value.dtype.kind == "f":
-                    setattr(module, name, value.astype(wanted))
+                    _, new = converted.setdefault(id(value), (value, value.astype(wanted)))
+                    setattr(module, name, new)
         return self
 
     def share(self) -> Self:
-        """A link of its own with the **same** Parameters: it may stand elsewhere in the network."""
+        """A link of its own with the **same** Parameters and buffers: it may stand elsewhere in the network.
+
+        They stay the same through `to`, copy.deepcopy and pickle of the network that holds both links.
+        """
         twin = copy.copy(self)
         for name, value in vars(self).items():
             if name != "_kept":

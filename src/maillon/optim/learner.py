@@ -12,7 +12,7 @@ from maillon.nn.containers import refuse_twice
 from maillon.nn.loss import USUAL
 from maillon.nn.support import arguments
 from maillon.nn.utils import clip_grad_norm_, clip_grad_value_
-from maillon.optim.door import as_inputs, as_target
+from maillon.optim.door import call, convert_batch
 from maillon.optim.rule import Rule
 from maillon.optim.rules.descent import SGD
 from maillon.tracebacks import short_traceback
@@ -117,10 +117,8 @@ class Optim:
         several predictions takes the network's tuple of outputs; one without a target (TripletMarginLoss) no y.
         Errors: those of the links, with nothing learnt; NonFiniteLossError before the update.
         """
-        dtype = self.network.dtype
-        weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite raises by itself
-            return self.learn(as_inputs(x, dtype, network=self.network), as_target(y, self.loss, dtype), weight)
+            return self.learn(*convert_batch(self.network, self.loss, x, y, sample_weight))
 
     def learn(self, x: Any, y: Any, sample_weight: Array | None = None) -> float:
         """`step` on arrays that have passed the door already: no conversion, no cost."""
@@ -213,13 +211,6 @@ class Optim:
         options = "".join(f", {name}={value!r}" for name, value in clipping.items() if value is not None)
         options += f", accumulate={self.accumulate}" * (self.accumulate > 1)
         return f"Optim({self.network!r}, {self.loss!r}, {self.rule!r}{options})"
-
-
-def call(network: Module, x: Any) -> Any:
-    """The network's output for one input, or for a tuple or dict of several."""
-    if isinstance(x, tuple):
-        return network(*x)
-    return network(**x) if isinstance(x, dict) else network(x)
 
 
 def _inside_first(module: Module, name: str = "") -> Iterator[tuple[str, Module]]:

@@ -26,7 +26,7 @@ class History:
 
     Parameters
     ----------
-    columns
+    columns : sequence of str
         The names of the columns, in their order.
 
     Attributes
@@ -81,7 +81,7 @@ class History:
 
         Parameters
         ----------
-        **row
+        **row : int or float
             One number for each column.
 
         Raises
@@ -99,7 +99,7 @@ class History:
 
         Parameters
         ----------
-        **columns
+        **columns : list of int or float
             A list for each column, each as long as the others.
 
         Raises
@@ -152,7 +152,7 @@ class History:
 
         Parameters
         ----------
-        path
+        path : str or path-like
             The file, in a folder that exists.
 
         Returns
@@ -186,7 +186,7 @@ class History:
 
         Parameters
         ----------
-        rows
+        rows : int, optional
             How many to show, half of them the first and half the last ones; None shows all.
 
         Returns

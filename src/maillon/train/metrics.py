@@ -49,14 +49,14 @@ def accuracy(prediction: Any, target: Any, threshold: float = 0.5) -> float:
 
     Parameters
     ----------
-    prediction
+    prediction : array_like
         Scores (N, C) or (N, C, d…): the class is the largest of the C. Or one column, (N) or (N, 1): the class is 1
         from `threshold` on.
-    target
+    target : array_like
         Labels, one-hot or probabilities: one decision a row, the largest. Multi-hot: each element is a decision, right
         where ``(prediction >= threshold) == target``, as in Keras' binary accuracy (scikit-learn counts a row as right
         only if all of its elements are).
-    threshold
+    threshold : float
         0.5 for probabilities, 0 for logits; `fit` and `evaluate` take the one that fits the loss.
 
     Raises
@@ -79,12 +79,12 @@ def top_k_accuracy_score(prediction: Any, target: Any, k: int = 5) -> float:
 
     Parameters
     ----------
-    prediction
+    prediction : array_like
         Scores (N, C) or (N, C, d…) with C > k. Of equal scores the later column counts as the higher, as in
         scikit-learn.
-    target
+    target : array_like
         Labels, one-hot or probabilities (then the largest is the class).
-    k
+    k : int
         How many, at least 1.
 
     Raises
@@ -105,11 +105,11 @@ def balanced_accuracy_score(prediction: Any, target: Any, threshold: float = 0.5
 
     Parameters
     ----------
-    prediction
+    prediction : array_like
         Scores, one column or several, as for `accuracy`; or labels (N), integers.
-    target
+    target : array_like
         Labels, one-hot or probabilities. Classes that it does not hold are left out.
-    threshold
+    threshold : float
         As for `accuracy`.
 
     Raises
@@ -136,15 +136,15 @@ def f1_score(prediction: Any, target: Any, average: str = "binary", threshold: f
 
     Parameters
     ----------
-    prediction
+    prediction : array_like
         Scores, one column or several, as for `accuracy`; or labels (N), integers.
-    target
+    target : array_like
         Labels, one-hot, probabilities or multi-hot.
-    average
+    average : str
         "binary": of class 1, where there are two classes. "macro": the mean over the classes that are predicted or
         there (over all columns of a multi-hot target). "weighted": that mean, each class counted by its rows.
         "micro": of the counts of all classes together.
-    threshold
+    threshold : float
         As for `accuracy`: for one column, and for each column beside a multi-hot target.
 
     Returns
@@ -192,13 +192,13 @@ def roc_auc_score(prediction: Any, target: Any) -> float:
 
     Parameters
     ----------
-    prediction
+    prediction : array_like
         Scores. One column, (N) or (N, 1), of class 1: any numbers that grow with the belief, logits too. Several,
         (N, C) or (N, C, d…): the area is taken of each column, one class against the rest, and the mean over the
         columns is returned (scikit-learn's ``multi_class="ovr", average="macro"``). Scores of several classes are
         compared between rows, so give probabilities; `fit` and `evaluate` apply the softmax where the loss reads
         logits.
-    target
+    target : array_like
         Labels, one-hot or multi-hot.
 
     Raises
@@ -240,13 +240,13 @@ def confusion_matrix(prediction: Any, target: Any, classes: int | None = None, t
 
     Parameters
     ----------
-    prediction
+    prediction : array_like
         Labels (N) of integer or boolean dtype, or scores as for `accuracy`.
-    target
+    target : array_like
         Labels, one-hot or probabilities.
-    classes
+    classes : int, optional
         How many there are; None takes the number of columns, else the largest label + 1, at least 2.
-    threshold
+    threshold : float
         As for `accuracy`.
 
     Returns
@@ -279,7 +279,7 @@ def mean_squared_error(prediction: Any, target: Any) -> float:
 
     Parameters
     ----------
-    prediction, target
+    prediction, target : array_like
         Numbers, of one shape: nothing is broadcast.
 
     Raises
@@ -300,7 +300,7 @@ def root_mean_squared_error(prediction: Any, target: Any) -> float:
 
     Parameters
     ----------
-    prediction, target
+    prediction, target : array_like
         As for `mean_squared_error`.
 
     Raises
@@ -321,7 +321,7 @@ def mean_absolute_error(prediction: Any, target: Any) -> float:
 
     Parameters
     ----------
-    prediction, target
+    prediction, target : array_like
         As for `mean_squared_error`.
 
     Raises
@@ -344,7 +344,7 @@ def r2_score(prediction: Any, target: Any) -> float:
 
     Parameters
     ----------
-    prediction, target
+    prediction, target : array_like
         As for `mean_squared_error`.
 
     Returns

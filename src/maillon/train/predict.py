@@ -9,12 +9,10 @@ from maillon import engine as engines
 from maillon.engine import NotLoweredError
 from maillon.engine.predictor import Outputs
 from maillon.nn import Loss, Module, no_grad
+from maillon.nn.support import arguments
 from maillon.nn.support.modes import mode
-from maillon.optim.door import as_inputs
-from maillon.optim.learner import call
+from maillon.optim.door import Data, call, check, check_channel, common_length, convert, cut
 from maillon.tracebacks import short_traceback
-from maillon.train import checks
-from maillon.train.feed import Data, cut
 from maillon.train.scores import LossMean, Metric, joined, named_metrics, score, score_or_nan
 
 OutputOf = Callable[[Any], Any]
@@ -40,9 +38,10 @@ def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto
     (2, 3)
     """
     _require_network("predict", network)
-    size = checks.whole_number("predict", "batch_size", batch_size, 1)
-    inputs = as_inputs(x, network.dtype, network=network)
-    rows = checks.common_length("predict", ("x", inputs), least=0)
+    size = arguments.integer("predict", "batch_size", batch_size)
+    inputs = convert(x, network.dtype, network=network)
+    rows = common_length("predict", ("x", inputs), least=0)
+    check_channel("predict", network, inputs, "x", x)
     with mode(network, training=False), no_grad():
         outputs = outputs_of(network, engine)
         return joined([outputs(cut(inputs, i, min(i + size, rows))) for i in range(0, max(rows, 1), size)])
@@ -62,8 +61,9 @@ def evaluate(
     """The loss and the metrics of the network on data, in evaluation mode.
 
     The loss is that of all samples under its own reduction ('mean' over all, else the total), weighted by
-    sample_weight (n,) where given. metrics: names ("accuracy", "mse", "mae", "rmse", "r2" …) or functions of
-    (prediction, target); each is taken once, over all predictions, unweighted. engine: as for `predict`.
+    sample_weight (n,) where given. metrics: names ("accuracy", "f1", "roc_auc", "mse", "r2" …) or functions of
+    (prediction, target); each is taken once, over all predictions, unweighted; UndefinedMetricError where it is not
+    defined on them. engine: as for `predict`.
 
     >>> import maillon
     >>> network = maillon.Linear(1, 1)
@@ -71,9 +71,9 @@ def evaluate(
     ['loss', 'mae']
     """
     _require_network("evaluate", network)
-    size = checks.whole_number("evaluate", "batch_size", batch_size, 1)
+    size = arguments.integer("evaluate", "batch_size", batch_size)
     chosen = named_metrics("evaluate", metrics, loss)
-    data = Data.opened("evaluate", network, loss, x, y, sample_weight)
+    data = check("evaluate", network, loss, x, y, sample_weight)
     return evaluated(network, loss, data, chosen, size, outputs_of(network, engine), score)
 
 

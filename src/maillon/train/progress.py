@@ -17,7 +17,7 @@ def wanted(progress: bool | None) -> bool:
 
     Parameters
     ----------
-    progress
+    progress : bool or None
         What the user said; None: where the error stream is a terminal, and in a notebook.
     """
     if progress is not None:
@@ -43,9 +43,9 @@ class Bar:
 
     Parameters
     ----------
-    epochs
+    epochs : int
         How many there are to be.
-    steps
+    steps : int or None
         The steps of one epoch; None while nobody knows.
     """
 

@@ -13,17 +13,32 @@ from maillon.typing import Array
 class Flatten(Module):
     """Dimensions start_dim to end_dim become one; the derivative is the same values in the old shape.
 
-    x: (N, d₁, d₂, …) → y: (N, d₁·d₂·…) with the default start_dim=1, end_dim=-1.
-    Errors: LinkShapeError when x does not have these dimensions.
+    Parameters
+    ----------
+    start_dim : int
+        The first dimension that is joined.
+    end_dim : int
+        The last one.
 
+    Raises
+    ------
+    LinkShapeError
+        When x does not have these dimensions.
+
+    Notes
+    -----
+    x: (N, d₁, d₂, …) → y: (N, d₁·d₂·…) with the defaults.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Flatten()(np.zeros((64, 28, 28))).shape
     (64, 784)
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim = start_dim
-        self.end_dim = end_dim
+        self.start_dim = arguments.integer("Flatten", "start_dim", start_dim, None)
+        self.end_dim = arguments.integer("Flatten", "end_dim", end_dim, None)
 
     def forward(self, x: Array) -> Array:
         if not isinstance(x, np.ndarray):
@@ -58,11 +73,28 @@ class Flatten(Module):
 class Unflatten(Module):
     """Dimension dim becomes several; the derivative is the same values in the old shape.
 
-    x: (*, n, *) → y: (*, n₁, n₂, …, *) with n₁ · n₂ · … = n. unflattened_size: (n₁, n₂, …), one of them −1 for what
-    is left. dim: counted from the end where it is negative.
-    Errors: NotImplementedError for names in place of numbers, ValueError for sizes that can be none, LinkShapeError
-    when x does not have the dimension or its size is another.
+    Parameters
+    ----------
+    dim : int
+        The dimension, counted from the end where it is negative.
+    unflattened_size : tuple of int
+        (n₁, n₂, …), one of them −1 for what is left.
 
+    Raises
+    ------
+    NotImplementedError
+        For names in place of numbers.
+    ValueError
+        For sizes that are not possible.
+    LinkShapeError
+        When x does not have the dimension, or its size is another.
+
+    Notes
+    -----
+    x: (*, n, *) → y: (*, n₁, n₂, …, *) with n₁ · n₂ · … = n.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Unflatten(1, (28, -1))(np.zeros((64, 784))).shape
     (64, 28, 28)
@@ -70,20 +102,18 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         sizes = unflattened_size
-        if isinstance(dim, str) or (isinstance(sizes, Sequence) and any(isinstance(part, Sequence) for part in sizes)):
+        if isinstance(dim, str) or (arguments.is_sequence(sizes) and any(isinstance(part, Sequence) for part in sizes)):
             raise NotImplementedError(
                 f"Unflatten: dim={dim!r} with {sizes!r} is not supported: an array's dimensions have no names. "
                 "Give their numbers."
             )
-        if not arguments.is_integer(dim):
-            raise ValueError(f"Unflatten: expected dim to be an integer, got {dim!r}.")
-        integers = isinstance(sizes, Sequence) and all(arguments.is_integer(part) and part >= -1 for part in sizes)
+        self.dim = arguments.integer("Unflatten", "dim", dim, None)
+        integers = arguments.is_sequence(sizes) and all(arguments.is_integer(part) and part >= -1 for part in sizes)
         if not integers or not sizes or list(sizes).count(-1) > 1:
             raise ValueError(
                 f"Unflatten: expected unflattened_size to be integers ≥ 0, one of them perhaps -1, got {sizes!r}."
             )
-        self.dim = dim
-        self.unflattened_size = tuple(sizes)
+        self.unflattened_size = tuple(map(int, sizes))
 
     def forward(self, x: Array) -> Array:
         if not isinstance(x, np.ndarray):

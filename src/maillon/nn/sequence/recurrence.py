@@ -60,7 +60,7 @@ class Recurrent(Module):
         errors.refuse(owner, device=(device, None, errors.CPU_ONLY))
         self.input_size = arguments.integer(owner, "input_size", input_size)
         self.hidden_size = arguments.integer(owner, "hidden_size", hidden_size)
-        self.bias = flag(owner, "bias", bias)
+        self.bias = arguments.flag(owner, "bias", bias)
 
     def _add_weights(self, names: tuple[str, ...], input_size: int, dtype: DTypeLike | None) -> None:
         """The Parameters of one layer in one direction, under these names, not yet drawn; no biases without `bias`."""
@@ -138,13 +138,6 @@ class Recurrent(Module):
             errors.require_dtype(self, name, part, self.dtype)
             if part.shape != (*leading, size):
                 raise errors.wrong_shape(self, name, (*leading, size), part.shape, way_out)
-
-
-def flag(owner: str, name: str, value: Any) -> bool:
-    """The value; TypeError unless it is True or False: RNN's fourth argument is not LSTM's."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{owner}: expected {name} to be True or False, got {value!r}.")
-    return bool(value)
 
 
 class Simple(Recurrent):

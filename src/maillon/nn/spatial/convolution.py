@@ -51,13 +51,14 @@ class _Convolution(Module):
             if channels % groups:
                 raise ValueError(f"{owner}: expected {name} to be a multiple of groups = {groups}, got {channels}.")
         self.kernel_size = arguments.integers(owner, "kernel_size", kernel_size, dims)
-        self.stride = arguments.integers(owner, "stride", stride, dims)
-        self.dilation = arguments.integers(owner, "dilation", dilation, dims)
+        self.stride = arguments.integers(owner, "stride", stride, dims, single=True)
+        self.dilation = arguments.integers(owner, "dilation", dilation, dims, single=True)
         self._windows = Windows(self.kernel_size, self.stride, self.dilation)
 
     def _set_weights(
         self, channels: tuple[int, int], bias: bool, dtype: DTypeLike | None, generator: random.Generator | None
     ) -> None:
+        bias = arguments.flag(type(self).__name__, "bias", bias)
         self.weight = Parameter(np.empty((*channels, *self.kernel_size), floating_dtype(dtype)))
         self.bias = Parameter(np.empty(self.out_channels, floating_dtype(dtype))) if bias else None
         self.reset_parameters(generator)
@@ -189,7 +190,7 @@ class _Conv(_Convolution):
         if isinstance(padding, str):
             self.padding = arguments.one_of(owner, "padding", padding, ("same", "valid"))
         else:
-            self.padding = arguments.integers(owner, "padding", padding, self._dims, 0)
+            self.padding = arguments.integers(owner, "padding", padding, self._dims, 0, single=True)
         if padding == "same" and any(step != 1 for step in self.stride):
             raise ValueError(f"{owner}: expected stride to be 1 with padding='same', got {stride!r}.")
         modes = ("zeros", "reflect", "replicate", "circular")
@@ -237,16 +238,53 @@ class Conv1d(_Conv):
     y[n, o, l] = b[o] + Σ_c Σ_k W[o, c, k] · x[n, c, l · stride + k · dilation − padding], c in the group of o.
     Derivative: dW[o, c, k] = Σ dy · x at those places, db = Σ dy over batch and places, dx = Σ_o Σ_k W[o, c, k] · dy.
 
-    x: (N, in_channels, L) or (in_channels, L) → y: (…, out_channels, L'),
-    L' = ⌊(L + 2 padding − dilation (kernel_size − 1) − 1) / stride⌋ + 1.
-    weight: (out_channels, in_channels / groups, kernel_size); bias: (out_channels).
-    kernel_size, stride, dilation: integers ≥ 1. padding: an integer ≥ 0, 'valid' (0) or 'same' (L' = L, for stride 1).
-    groups: a divisor of both channels; each group of outputs sees its group of inputs. padding_mode: 'zeros',
-    'reflect', 'replicate' or 'circular', as the links ReflectionPad1d, ReplicationPad1d, CircularPad1d.
-    Initial weights: U(±1/√fan) for both, fan = in_channels / groups · kernel_size (PyTorch's law and its bits).
-    Errors: ValueError for other arguments, LinkShapeError for other channels or an x shorter than the kernel spans.
-    Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
+    Parameters
+    ----------
+    in_channels : int
+        Channels of x, ≥ 1.
+    out_channels : int
+        Channels of y, ≥ 1.
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int
+        Step from one window to the next, ≥ 1.
+    padding : int, tuple of int or str
+        ≥ 0 on both sides, 'valid' (0) or 'same' (L' = L, for stride 1).
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    groups : int
+        A divisor of both channels: each group of outputs sees its group of inputs.
+    bias : bool
+        Whether there is a bias.
+    padding_mode : str
+        'zeros', 'reflect', 'replicate' or 'circular', as the links ReflectionPad, ReplicationPad and
+        CircularPad.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        For other arguments.
+    LinkShapeError
+        For other channels, or an x smaller than the kernel spans.
+
+    Notes
+    -----
+    x: (N, in_channels, L) or (in_channels, L) → y: (…, out_channels, L'), L' = ⌊(L + 2 padding − dilation (kernel_size
+    − 1) − 1) / stride⌋ + 1. weight: (out_channels, in_channels / groups, kernel_size); bias: (out_channels). Initial
+    weights: U(±1/√fan) for both, fan = in_channels / groups · kernel_size (PyTorch's law and its bits).
+
+    References
+    ----------
+    LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> link = maillon.Conv1d(1, 1, 2, bias=False, dtype="float64")
     >>> link.weight.data[...] = [[[-1, 1]]]
@@ -260,10 +298,52 @@ class Conv1d(_Conv):
 class Conv2d(_Conv):
     """y = W ⋆ x + b over two dimensions: Conv1d's formulas with a pair for each place, size and option.
 
-    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W').
-    weight: (out_channels, in_channels / groups, *kernel_size); bias: (out_channels).
-    Parameters, initial weights and errors: as Conv1d; kernel_size, stride, padding and dilation one integer or two.
+    Parameters
+    ----------
+    in_channels : int
+        Channels of x, ≥ 1.
+    out_channels : int
+        Channels of y, ≥ 1.
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int
+        Step from one window to the next, ≥ 1.
+    padding : int, tuple of int or str
+        ≥ 0 on both sides, 'valid' (0) or 'same' (H' = H and W' = W, for stride 1).
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    groups : int
+        A divisor of both channels: each group of outputs sees its group of inputs.
+    bias : bool
+        Whether there is a bias.
+    padding_mode : str
+        'zeros', 'reflect', 'replicate' or 'circular', as the links ReflectionPad, ReplicationPad and
+        CircularPad.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        For other arguments.
+    LinkShapeError
+        For other channels, or an x smaller than the kernel spans.
+
+    Notes
+    -----
+    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W'). weight: (out_channels, in_channels
+    / groups, *kernel_size); bias: (out_channels). Initial weights as Conv1d's.
+
+    References
+    ----------
+    LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Conv2d(3, 8, (3, 5), stride=2, padding=(1, 2))(np.zeros((4, 3, 28, 28), np.float32)).shape
     (4, 8, 14, 14)
@@ -297,12 +377,13 @@ class _ConvTranspose(_Convolution):
     ) -> None:
         owner = type(self).__name__
         errors.refuse(owner, device=(device, None, errors.CPU_ONLY))
-        if padding_mode != "zeros":
+        if not isinstance(padding_mode, str) or padding_mode != "zeros":
             raise ValueError(f"{owner}: expected padding_mode to be 'zeros', got {padding_mode!r}.")
         self.padding_mode = padding_mode
         self._set_sizes(in_channels, out_channels, groups, kernel_size, stride, dilation)
-        self.padding = arguments.integers(owner, "padding", padding, self._dims, 0)
-        self.output_padding = arguments.integers(owner, "output_padding", output_padding, self._dims, 0)
+        self.padding = arguments.integers(owner, "padding", padding, self._dims, 0, single=True)
+        added = arguments.integers(owner, "output_padding", output_padding, self._dims, 0, single=True)
+        self.output_padding = added
         pairs = zip(self.stride, self.dilation, strict=True)
         if any(n >= max(pair) for n, pair in zip(self.output_padding, pairs, strict=True)):
             raise ValueError(
@@ -372,20 +453,59 @@ class _ConvTranspose(_Convolution):
 class ConvTranspose1d(_ConvTranspose):
     """The transpose of Conv1d: each value of x lays the kernel, weighted by itself, on its window of y.
 
-    y[n, o, l · stride + k · dilation − padding] = b[o] + Σ_c W[c, o, k] · x[n, c, l], summed over all l and k that
-    meet there, c in the group of o.
+    y[n, o, l · stride + k · dilation − padding] = b[o] + Σ_c W[c, o, k] · x[n, c, l], summed over all l and k that meet
+    there, c in the group of o.
     Derivative: dx is Conv1d of dy with the same weight, dW[c, o, k] = Σ x · dy at those places, db = Σ dy.
 
-    x: (N, in_channels, L) or (in_channels, L) → y: (…, out_channels, L'),
-    L' = (L − 1) stride − 2 padding + dilation (kernel_size − 1) + output_padding + 1.
-    weight: (in_channels, out_channels / groups, kernel_size); bias: (out_channels).
-    kernel_size, stride, dilation: integers ≥ 1. padding: an integer ≥ 0, cropped on both sides. output_padding: added
-    after it, less than stride or dilation; `forward(x, output_size)` gives L' (or y's shape) instead.
-    groups: a divisor of both channels.
-    Initial weights: U(±1/√fan) for both, fan = out_channels / groups · kernel_size (PyTorch's law and its bits).
-    Errors: ValueError for other arguments, LinkShapeError for other channels or a size that is not possible.
-    Source: Zeiler et al., "Deconvolutional Networks", 2010.
+    Parameters
+    ----------
+    in_channels : int
+        Channels of x, ≥ 1.
+    out_channels : int
+        Channels of y, ≥ 1.
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int
+        Step from one window to the next, ≥ 1.
+    padding : int or tuple of int
+        ≥ 0: cropped on both sides.
+    output_padding : int or tuple of int
+        Added after the end, less than stride or dilation.
+    groups : int
+        A divisor of both channels: each group of outputs sees its group of inputs.
+    bias : bool
+        Whether there is a bias.
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    padding_mode : str
+        'zeros' only.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        For other arguments.
+    LinkShapeError
+        For other channels, or a size that is not possible.
+
+    Notes
+    -----
+    x: (N, in_channels, L) or (in_channels, L) → y: (…, out_channels, L'), L' = (L − 1) stride − 2 padding + dilation
+    (kernel_size − 1) + output_padding + 1; `forward(x, output_size)` gives L' (or y's shape) instead. weight:
+    (in_channels, out_channels / groups, kernel_size); bias: (out_channels). Initial weights: U(±1/√fan) for both, fan =
+    out_channels / groups · kernel_size (PyTorch's law and its bits).
+
+    References
+    ----------
+    Zeiler et al., "Deconvolutional Networks", 2010.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> link = maillon.ConvTranspose1d(1, 1, 2, stride=2, bias=False, dtype="float64")
     >>> link.weight.data[...] = [[[1, 10]]]
@@ -399,10 +519,51 @@ class ConvTranspose1d(_ConvTranspose):
 class ConvTranspose2d(_ConvTranspose):
     """The transpose of Conv2d: ConvTranspose1d's formulas with a pair for each place, size and option.
 
-    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W').
-    weight: (in_channels, out_channels / groups, *kernel_size); bias: (out_channels).
-    Parameters, initial weights and errors: as ConvTranspose1d; sizes and options one integer or two.
+    Parameters
+    ----------
+    in_channels : int
+        Channels of x, ≥ 1.
+    out_channels : int
+        Channels of y, ≥ 1.
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int
+        Step from one window to the next, ≥ 1.
+    padding : int or tuple of int
+        ≥ 0: cropped on both sides.
+    output_padding : int or tuple of int
+        Added after the end, less than stride or dilation.
+    groups : int
+        A divisor of both channels: each group of outputs sees its group of inputs.
+    bias : bool
+        Whether there is a bias.
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    padding_mode : str
+        'zeros' only.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError, LinkShapeError
+        As ConvTranspose1d.
+
+    Notes
+    -----
+    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W'). weight: (in_channels, out_channels
+    / groups, *kernel_size); bias: (out_channels). Initial weights as ConvTranspose1d's.
+
+    References
+    ----------
+    Zeiler et al., "Deconvolutional Networks", 2010.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ConvTranspose2d(8, 3, 4, stride=2, padding=1)(np.zeros((5, 8, 14, 14), np.float32)).shape
     (5, 3, 28, 28)

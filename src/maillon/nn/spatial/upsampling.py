@@ -36,18 +36,39 @@ class Upsample(Module):
 
     The place of output i is (i + ½) s − ½ with s = size of x / size of y, or 1 / scale_factor where that is given; with
     align_corners it is i (size of x − 1) / (size of y − 1), which puts the ends upon each other.
-    mode: 'nearest' takes x at ⌊i s⌋, 'nearest-exact' at ⌊(i + ½) s⌋; 'linear' (signals), 'bilinear' (images) and
-    'trilinear' (volumes) weigh the two neighbours by their nearness; 'bicubic' (images) the four neighbours by Keys'
-    cubic with slope −¾; 'area' takes the mean, as the adaptive pools.
 
+    Parameters
+    ----------
+    size : int or tuple of int, optional
+        The sizes of space of y, or one for all.
+    scale_factor : float or tuple of float, optional
+        > 0: these by those of x, rounded down, or one for all.
+    mode : str
+        'nearest' takes x at ⌊i s⌋, 'nearest-exact' at ⌊(i + ½) s⌋; 'linear' (signals), 'bilinear' (images) and
+        'trilinear' (volumes) weigh the two neighbours by their nearness; 'bicubic' (images) the four neighbours
+        by Keys' cubic with slope −¾; 'area' takes the mean, as the adaptive pools.
+    align_corners : bool, optional
+        For the modes between neighbours.
+    recompute_scale_factor : bool, optional
+        Whether s is taken from the rounded sizes where scale_factor is given.
+
+    Raises
+    ------
+    ValueError
+        Unless one of size and scale_factor is given, or for an option that the mode does not take.
+    LinkShapeError
+        When x does not have the dimensions of the mode, or y would be empty.
+
+    Notes
+    -----
     x: (N, C, L), (N, C, H, W) or (N, C, D, H, W) → y: the same with other sizes of space.
-    size: the sizes of space of y, or one for all. scale_factor > 0: these by those of x, rounded down, or one for all.
-    align_corners: for the modes between neighbours. recompute_scale_factor: whether s is taken from the rounded sizes
-    where scale_factor is given.
-    Errors: ValueError unless one of size and scale_factor is given, or for an option that the mode does not take;
-    LinkShapeError when x has not the dimensions of the mode, or y would be empty.
-    Source: Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981.
 
+    References
+    ----------
+    Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Upsample(scale_factor=2, mode="linear")(np.array([[[0.0, 4.0]]]))
     array([[[0., 1., 3., 4.]]])
@@ -63,11 +84,16 @@ class Upsample(Module):
     ) -> None:
         name = type(self).__name__
         if (size is None) == (scale_factor is None):
-            raise ValueError(f"{name}: expected one of size and scale_factor, got {'both' if size else 'none'}.")
+            raise ValueError(
+                f"{name}: expected one of size and scale_factor, got {'none' if size is None else 'both'}."
+            )
+        for option, given in (("size", size), ("scale_factor", scale_factor)):
+            if given is not None and not 0 < len(_parts(given)) <= 3:
+                raise ValueError(f"{name}: expected {option} to be one number or up to three, got {given!r}.")
         for part in _parts(size):
             arguments.integer(name, "size", part)
         for part in _parts(scale_factor):
-            arguments.number(name, "scale_factor", part, least=0, above=True)
+            arguments.number(name, "scale_factor", part, least=0, above=True, finite=True)
         self.size = size
         self.scale_factor = scale_factor
         self.mode = arguments.one_of(name, "mode", mode, list(MODES))
@@ -79,6 +105,9 @@ class Upsample(Module):
             )
         self.align_corners = align_corners
         self.recompute_scale_factor = recompute_scale_factor
+        for option, given in (("align_corners", align_corners), ("recompute_scale_factor", recompute_scale_factor)):
+            if given is not None:
+                arguments.flag(name, option, given)
 
     def forward(self, x: Array) -> Array:
         taps = self._taps(x)
@@ -167,8 +196,19 @@ class Upsample(Module):
 class UpsamplingNearest2d(Upsample):
     """Upsample with mode='nearest', for images.
 
-    x: (N, C, H, W) → y: (N, C, H', W'). size: (H', W'), or one for both. scale_factor: in place of it.
+    Parameters
+    ----------
+    size : int or tuple of int, optional
+        (H', W'), or one for both.
+    scale_factor : float or tuple of float, optional
+        In the place of size.
 
+    Notes
+    -----
+    x: (N, C, H, W) → y: (N, C, H', W').
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.UpsamplingNearest2d(scale_factor=2)(np.array([[[[1.0, 2.0]]]]))
     array([[[[1., 1., 2., 2.],
@@ -182,8 +222,19 @@ class UpsamplingNearest2d(Upsample):
 class UpsamplingBilinear2d(Upsample):
     """Upsample with mode='bilinear' and align_corners=True.
 
-    x: (N, C, H, W) → y: (N, C, H', W'). size: (H', W'), or one for both. scale_factor: in place of it.
+    Parameters
+    ----------
+    size : int or tuple of int, optional
+        (H', W'), or one for both.
+    scale_factor : float or tuple of float, optional
+        In the place of size.
 
+    Notes
+    -----
+    x: (N, C, H, W) → y: (N, C, H', W').
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.UpsamplingBilinear2d((1, 3))(np.array([[[[1.0, 2.0]]]]))
     array([[[[1. , 1.5, 2. ]]]])
@@ -196,7 +247,7 @@ class UpsamplingBilinear2d(Upsample):
 def _parts(given: Any) -> tuple[Any, ...]:
     if given is None:
         return ()
-    return tuple(given) if isinstance(given, Sequence) else (given,)
+    return tuple(given) if arguments.is_sequence(given) else (given,)
 
 
 def _linear(place: Array, size: int) -> Taps:
