@@ -1,6 +1,5 @@
 """A training carried out by the core: its stepper, and how its plans are made."""
 
-import contextlib
 import math
 import time
 from collections.abc import Iterator
@@ -177,7 +176,7 @@ class Runner:
         """Hand the plans to the core."""
         core = processor.core()
         generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * self.batches.shuffle)]))
-        self._streams = {generator: core.Stream(generator.bit_generator.capsule) for generator in generators}
+        self._streams = {generator: stream_of(generator) for generator in generators}
         programs = [self._program(plan) for plan in (self.whole, self.rest) if plan is not None]
         feeds = [
             (address(data), data.nbytes // self.batches.rows, address(buffer.array))
@@ -195,7 +194,7 @@ class Runner:
             self._streams[self._generator] if self.batches.shuffle else None,
             address(self._result),
         )
-        self._pace = processor.Pace(programs[0].flops)
+        self._flops = programs[0].flops
 
     def _program(self, plan: Plan) -> Any:
         """The plan as the core holds it."""
@@ -234,21 +233,18 @@ class Runner:
         room = self._recorded(most) if record else None
         most = most if room is None else len(room) // self.whole.rows
         before = self._checkpoint(whole=most > 1)
-        started = time.perf_counter()
-        with self._locked():
-            steps, ended, ending, stalls = training.run(
-                self._pace.threads(), most, epochs, seconds, address(self._ends)
-            )
-        self._pace.note(steps, time.perf_counter() - started, stalls)
-        done = Slice(steps, self._ends[:ended].copy())
+        steps, ended, ending = self._core_steps(most, epochs, seconds)
+        ends = self._ends[:ended].copy()
         if room is not None:
             training.record(0, 0, 0)
-            done.seen = self._seen(room, begun, steps)
         self._refused = _ENDINGS[ending] == "trouble"
         if self._refused:
-            self._go_back(before, steps, epochs)
+            steps, ended = self._go_back(before, steps, epochs)
             if not steps:
                 return self._in_numpy(record)
+        done = Slice(steps, ends[:ended])
+        if room is not None:
+            done.seen = self._seen(room, begun, steps)
         if steps:
             self._hand_out(steps)
         return done
@@ -304,13 +300,17 @@ class Runner:
         """Nothing is gathered: the core does not accumulate."""
         return False
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Nobody else draws from the generators meanwhile."""
-        with contextlib.ExitStack() as stack:
-            for generator in sorted(self._streams, key=id):
-                stack.enter_context(generator.bit_generator.lock)
-            yield
+    def _core_steps(self, most: int, epochs: int, seconds: float) -> tuple[int, int, int]:
+        """Let the core run: the steps done, the epochs ended, and why it stopped."""
+        threads = processor.threads_for(self._flops)
+        try:
+            done: tuple[int, int, int] = self._training.run(
+                threads, processor.paced, most, epochs, seconds, address(self._ends)
+            )
+        finally:
+            for stream in self._streams.values():
+                stream.release()
+        return done
 
     def _checkpoint(self, whole: bool) -> "_Checkpoint":
         """What a slice begins from; whole=False is enough for one whose first step fails."""
@@ -323,23 +323,23 @@ class Runner:
             [array.copy() for array in self._changing] if whole else [],
         )
 
-    def _go_back(self, before: "_Checkpoint", steps: int, epochs: int) -> None:
+    def _go_back(self, before: "_Checkpoint", steps: int, epochs: int) -> tuple[int, int]:
         """As if the step that failed had not been tried: the slice's others once more, from its beginning.
 
-        The same steps give the same bits, and what the failed one has overwritten is there again.
+        The same steps give the same bits, and what the failed one has overwritten is there again. Returns the steps and
+        the epochs done: fewer only where another thread draws from the same generator meanwhile.
         """
         training = self._training
         for generator, state in before.streams.items():
             generator.set_state(state)
         if not steps:
-            return
+            return 0, 0
         for array, values in zip(self._changing, before.arrays, strict=True):
             array[...] = values
         if before.order is not None:
             self._order[:] = before.order
         training.position, training.total, training.size = before.sums
-        with self._locked():
-            training.run(self._pace.threads(), steps, epochs, math.inf, address(self._ends))
+        return self._core_steps(steps, epochs, math.inf)[:2]
 
     def _recorded(self, max_steps: int) -> Array:
         output = self.whole.output
@@ -393,6 +393,12 @@ class _Checkpoint:
     order: Array | None
     sums: tuple[int, float, float]
     arrays: list[Array]
+
+
+def stream_of(generator: Generator) -> Any:
+    """The generator's words for the core, which locks them for each block that it draws."""
+    bits = generator.bit_generator
+    return processor.core().Stream(bits.capsule, bits.lock, address(generator.wanted))
 
 
 def product(a: Array, b: Array, transposed: bool = False) -> Array:
