@@ -2,7 +2,7 @@
 
 import pytest
 
-from maillon.report.page import duration, inline, show, slug
+from maillon.report.page import duration, inline, quoted, show, slug
 
 
 @pytest.mark.parametrize(
@@ -24,20 +24,27 @@ def test_inline(text, html):
     [
         (0.123456, "", "0.1235"),
         (3, "epochs", "3 epochs"),
-        (1e-7, "", "1e−7"),
-        (2.5e12, "", "2.5e12"),
+        (1e-7, "", "10⁻⁷"),
+        (2.5e12, "", "2.5 × 10¹²"),
         ([0.5, "never"], "s", "0.5, never s"),
         ("as said", "", "as said"),
-        (10000, "", "10000"),
-        (123456.7, "", "123457"),
+        (8000, "", "8000"),
+        (10000, "", "10\u202f000"),
+        (123456.7, "", "123\u202f457"),
+        (12.5, "% of the images", "12.5\u202f% of the images"),
         (-0.0312345, "", "−0.03123"),
-        ("1e-2 converges", "epochs", "1e-2 converges"),
+        ("1e-2 converges", "epochs", "10⁻² converges"),
         (-41, "", "−41"),
-        (1e8, "", "1e8"),
+        (1e8, "", "10⁸"),
     ],
 )
 def test_values(value, unit, text):
     assert show(value, unit) == text
+
+
+def test_the_reports_values_keep_their_digits():
+    assert (show(94.875), quoted(94.875, "%")) == ("94.88", "94.875\u202f%")
+    assert quoted([1001, 0.5]) == "1001, 0.5"
 
 
 @pytest.mark.parametrize(

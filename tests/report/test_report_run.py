@@ -23,7 +23,7 @@ def toy(name):
         chapter.heading("Heading")
         figure = Figure(figsize=(3, 2))
         figure.add_subplot().plot([1, 2])
-        chapter.figure(f"figure-{name}", figure, "Caption.", item="Figure 1")
+        chapter.figure(f"figure-{name}", figure, "Caption.", item="Figure 1", alt="A line from 1 to 2.")
         chapter.table("A table", ["a", "b"], [["1", "2"]], item="Table 1")
         chapter.html('<i class="given">as it is</i>')
         with chapter.training("rate 0.1"):

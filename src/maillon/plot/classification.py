@@ -9,13 +9,11 @@ import numpy as np
 
 from maillon import train
 from maillon.plot.axes import Model, axes, values
-from maillon.plot.style import COLOURS
+from maillon.plot.style import COLOURS, MARKERS
 from maillon.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-MARKERS = "osD^vP*X"
 
 
 def classes(scores: Array, threshold: float = 0.5) -> Array:

@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maillon.plot.style import COLOURS
+from maillon.plot.style import COLOURS, MARKERS
 from maillon.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def latent_scatter(

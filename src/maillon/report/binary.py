@@ -13,6 +13,7 @@ from maillon.nn import Linear, Module, MSELoss, Sequential, Sigmoid, Tanh
 from maillon.plot.style import use
 from maillon.random import Generator
 from maillon.report.chapter import Chapter, Settings, verdict_of, whole
+from maillon.report.measures import FALL, WINDOW
 from maillon.train import History, accuracy, fit, predict
 from maillon.typing import Array
 
@@ -92,7 +93,14 @@ def _set_up(chapter: Chapter) -> None:
     with use():
         figure = Figure(figsize=plot.network_size(network))
         plot.network(network, figure.add_axes((0, 0, 1, 1)), loss=MSELoss())
-    chapter.figure("figure-5", figure, "The 2–4–1 network and its 17 parameters.", item="Figure 5")
+    chapter.figure(
+        "figure-5",
+        figure,
+        "The 2–4–1 network and its 17 parameters.",
+        item="Figure 5",
+        alt="A column of boxes: 2 numbers in, Linear to 4, Tanh, Linear to 1, Sigmoid, then MSELoss. Arrows forward "
+        "carry values, arrows backward gradients.",
+    )
 
 
 def _train(chapter: Chapter, network: Module, data: Data, epochs: int, generator: Generator, label: str = "") -> Model:
@@ -127,6 +135,10 @@ def _draw(chapter: Chapter, model: Model, data: Data, name: str, item: str, epoc
         f"After {epochs} epochs: what the network decides over the plane, with all points in the colour and shape of "
         "their class and its mistakes ringed; loss per epoch; confusion matrices.",
         item=item,
+        alt=f"Four panels after {epochs} epochs. A plane cut in two by a boundary between {len(y)} points of two "
+        f"classes; a loss curve from {model.history['loss'][0]:.3f} to {model.history['loss'][-1]:.3f}; two confusion "
+        f"matrices with {round(len(data.y) * model.train_errors)} of {len(data.y)} training points and "
+        f"{round(len(data.y_test) * model.test_errors)} of {len(data.y_test)} test points beside the diagonal.",
     )
 
 
@@ -138,15 +150,16 @@ def _fall(history: History, last: int = 5) -> float:
 
 def _claim_short(chapter: Chapter, short: Model, long: Model) -> None:
     falls = [_fall(short.history), _fall(long.history)]
-    falling = falls[0] > 5 * abs(falls[1])
+    faster, pace = falls[0] > 5 * abs(falls[1]), falls[0] * WINDOW
     chapter.claim(
         "figure-6-still-falling",
         "Figure 6",
         "at the last of 20 epochs the loss is still falling",
         [100 * fall for fall in falls],
-        verdict_of(falling),
+        verdict_of(faster and pace > FALL),
         "Share of the loss that an epoch removes, over the last five, after 20 and after 200 epochs: the first is "
-        f"{'more' if falling else 'not more'} than five times the second.",
+        f"{'more' if faster else 'not more'} than five times the second. At its pace {WINDOW} epochs would take "
+        f"{'more' if pace > FALL else 'less'} than {FALL:.0%} off.",
         unit="% per epoch",
     )
     errors = (160 * short.train_errors + 40 * short.test_errors) / 200

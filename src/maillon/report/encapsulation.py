@@ -121,6 +121,7 @@ def _figure_8(chapter: Chapter, x: Array, y: Array) -> None:
         "The line of chapter 1 learnt twice, 50 epochs at rate 0.01 with mini-batches of 1: above with `forward`, "
         "`backward` and `update_parameters` called by hand, below with `Optim.step`.",
         item="Figure 8",
+        alt=slopes.panels_alt({"by hand": hand, "Optim.step": step}, optimum),
     )
     same = same_bits(hand, step)
     chapter.claim(
@@ -155,6 +156,10 @@ def _figure_9(chapter: Chapter, x: Array, y: Array) -> None:
         f"The search of Figures 2 and 3 again ({epochs} epochs): the broad line is the loop by hand, the thin one on "
         "top `sgd`.",
         item="Figure 9",
+        alt=f"{len(runs)} rows of two panels, loss and slope over {epochs} epochs; in each the thin line of sgd "
+        "lies on the broad one of the loop by hand. Slopes at the end: "
+        + ", ".join(f"{label} {course.slope:.3f}" for label, course in courses["sgd"].items())
+        + ".",
     )
     for way in ("sgd", "fit(engine='numpy')"):
         _claim_same(chapter, way, courses["by hand"], courses[way])

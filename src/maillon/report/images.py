@@ -1,5 +1,6 @@
 """The images of the report's two data sets, and what takes their place where they cannot be had."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -11,6 +12,7 @@ from maillon.data import DataError, DataNotFoundError, ImageData, fashion_mnist,
 from maillon.plot.images import image_grid
 from maillon.random import Generator
 from maillon.report.chapter import Chapter
+from maillon.report.machine import without_paths
 from maillon.typing import Array
 
 SIDE = 28  # pixels, across and down
@@ -51,7 +53,7 @@ def digits(seed: int) -> ImageSplit:
         _rows(data.test_images),
         data.test_labels,
         data.classes,
-        data.source,
+        _origin(data),
     )
 
 
@@ -72,7 +74,7 @@ def articles(seed: int) -> ImageSplit:
         # NumPy's own stream, not the library's: only this one gives the report's Table 3, count for count
         order = np.random.RandomState(ARTICLES_SEED).permutation(len(images))
         first = len(images) * ARTICLES_TRAINED // USED
-        return _cut(images, labels, order, first, data.classes, data.source)
+        return _cut(images, labels, order, first, data.classes, _origin(data))
     return _small_digits(seed, f"Fashion-MNIST could not be had ({reason})")
 
 
@@ -83,6 +85,16 @@ def samples(split: ImageSplit, rows: int = 2) -> Figure:
     chosen = [int(column[row]) for row in range(rows) for column in places if len(column) > row]
     images = split.x_train[chosen].reshape(-1, SIDE, SIDE)
     return cast(Figure, image_grid(images, [names[label] for label in labels[chosen]], columns=len(names)).figure)
+
+
+def samples_alt(split: ImageSplit, rows: int = 2) -> str:
+    """What `samples` shows, in words."""
+    counts = np.bincount(split.y_train, minlength=len(split.class_names))
+    names = ", ".join(f"{name} ({count})" for name, count in zip(split.class_names, counts, strict=True))
+    return (
+        f"{rows} rows of {len(split.class_names)} grey images of {SIDE} × {SIDE} pixels, one column for each class; in "
+        f"brackets the training images of the class: {names}."
+    )
 
 
 def counts_table(
@@ -160,7 +172,12 @@ def _rows(images: Array) -> Array:
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
+def _origin(data: ImageData) -> str:
+    """Where the images come from, without the folder."""
+    return re.sub(r"\s+(?:[A-Za-z]:)?[/\\].*$", "", data.source)
+
+
 def _reason(error: DataError) -> str:
     if isinstance(error, DataNotFoundError):
         return "its files are in none of the searched places and could not be fetched"
-    return str(error).splitlines()[0].rstrip(".")
+    return without_paths(str(error).splitlines()[0].rstrip("."))

@@ -2,10 +2,25 @@
 
 import os
 import platform
+import re
 from importlib import metadata
 from pathlib import Path
 
 PACKAGES = ("maillon", "numpy", "scipy", "matplotlib", "scikit-learn", "torch")
+
+
+PLACE = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:|~)?(?:[/\\][^\s/\\'\",;:()<>]+){2,}[/\\]?")
+
+
+def without_paths(text: str) -> str:
+    """The text with the folders of every absolute path left out: where things lie on this machine is nobody's concern.
+
+    Examples
+    --------
+    >>> without_paths("cannot read '/home/ada/data/mnist.gz', 3/4 done")
+    "cannot read 'mnist.gz', 3/4 done"
+    """
+    return PLACE.sub(lambda place: re.split(r"[/\\]", place.group().rstrip("/\\"))[-1], text)
 
 
 def versions() -> dict[str, str | None]:

@@ -63,13 +63,22 @@ def figure_4(chapter: Chapter) -> Raw:
         "Figure 2 on raw data of true slope 5. At 1e-2 (top row, float64, log scale) the slope leaves every bound "
         "within a few epochs; the three smaller rates work."
     )
-    chapter.figure("figure-4", figure, caption, item="Figure 4")
+    alt = (
+        f"Four rows of three panels. Rate 0.01: the distance from the best slope grows along a straight line on a "
+        f"logarithmic axis; the slope {passing(divergence)}. The others: "
+        + slopes.panels_alt({f"rate {rate:g}": course for rate, course in courses.items()}, optimum)
+    )
+    chapter.figure("figure-4", figure, caption, item="Figure 4", alt=alt)
     chapter.figure(
         "figure-4-growth",
         _draw_growth(x, growths, limit),
         "Why: the mean logarithm of the factor by which a step multiplies the error, against the rate. Above zero "
         "the error grows.",
         item="Figure 4, beside",
+        alt="A curve over the learning rate on a logarithmic axis: below zero for small rates, above zero from "
+        f"{limit:.1e} on. At the report's rates: "
+        + ", ".join(f"{rate:g} {growth:+.4f}" for rate, growth in growths.items())
+        + ".",
     )
     _claim_raw(chapter, courses, divergence, growths)
     _claim_fluctuation(chapter, courses, optimum)

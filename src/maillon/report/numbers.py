@@ -1,0 +1,47 @@
+"""How numbers are written on the page: decimal points, thin spaces, a true minus sign and powers of ten."""
+
+import re
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+POWER = re.compile(r"(?<![\w.])([-−]?\d+(?:\.\d+)?)e([-−+]?)0*(\d+)(?!\w)")
+THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w,]|\.\d)")
+LONG = re.compile(r"(?<![\w.,])\d{5,}(?![\w]|[.,]\d\d\d)")
+PERCENT = re.compile(r"(\d)\s*%")
+NEGATIVE = re.compile(r"(?<![\w.)\]%-])-(?=\d)")
+
+
+def spelled(text: str) -> str:
+    """The text with every number in the page's one style.
+
+    Examples
+    --------
+    >>> spelled("10,000 steps at 1e-4: -3%, 1.5e+06")
+    '10\\u202f000 steps at 10⁻⁴: −3\\u202f%, 1.5 × 10⁶'
+    """
+    text = POWER.sub(_power, text)
+    text = THOUSANDS.sub(lambda found: grouped(found.group().replace(",", "")), text)
+    text = LONG.sub(lambda found: grouped(found.group()), text)
+    text = PERCENT.sub(rf"\1{THIN}%", text)
+    return NEGATIVE.sub(MINUS, text)
+
+
+def grouped(digits: str) -> str:
+    """A whole number's digits in threes, from five digits on.
+
+    Examples
+    --------
+    >>> grouped("8000"), grouped("1234567")
+    ('8000', '1\\u202f234\\u202f567')
+    """
+    if len(digits) < 5:
+        return digits
+    return f"{int(digits):,}".replace(",", THIN)
+
+
+def _power(found: re.Match[str]) -> str:
+    factor, sign, exponent = found.groups()
+    power = "10" + ("⁻" if sign in ("-", MINUS) else "") + exponent.translate(RAISED)
+    return power if factor == "1" else f"{factor} × {power}".replace("-", MINUS)
