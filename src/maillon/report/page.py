@@ -86,6 +86,9 @@ def _shown(value: Value, unit: str, digits: int) -> str:
         text = str(value) if isinstance(value, int) else f"{value:.{digits}g}"
         if "e" in text and 1 <= abs(value) < 1e7:
             text = f"{value:.0f}"
+        elif 0 < abs(value) < 1e-3:
+            text = f"{value:.{digits - 1}e}"
+            text = re.sub(r"\.?0*e", "e", text)
     return f"{text} {unit}" if unit else text
 
 
