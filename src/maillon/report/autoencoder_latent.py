@@ -39,7 +39,6 @@ def latent(chapter: Chapter, split: ImageSplit, stage: Stage, known: Array) -> N
         + "; ".join(_where(name, cloud) for name, cloud in clouds.items())
         + ".",
     )
-    chapter.text("The same plane to walk about in, which the report could not print:")
     images = split.x_test.reshape(-1, SIDE, SIDE)
     chapter.html(latent_fragment(stage.codes, split.y_test, images, split.class_names, GROUPS))
     chapter.table(

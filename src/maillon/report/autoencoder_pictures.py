@@ -103,7 +103,6 @@ def _classes(chapter: Chapter, split: ImageSplit, stage: Stage, judge: Judge) ->
             [
                 name,
                 f"{look.error:.4f}",
-                f"{look.mean_image:.4f}",
                 f"{look.ratio:.2f}",
                 f"{look.originals:.0%}",
                 f"{look.reconstructions:.0%}",
@@ -111,10 +110,10 @@ def _classes(chapter: Chapter, split: ImageSplit, stage: Stage, judge: Judge) ->
             ]
         )
     chapter.table(
-        f"Test images after {stage.epochs} epochs. Error: mean squared, of the reconstruction, and of the mean image "
-        "in place of every image. Named right: by a classifier trained on the original training images, of the "
-        "originals and of the reconstructions. Seen as: the group of the class that it sees in the reconstruction.",
-        ["class", "error", "mean image", "ratio", "original right", "reconstr. right", *(f"as {g}" for g in GROUPS)],
+        f"Test images after {stage.epochs} epochs. Error: the reconstruction's mean squared error, and its ratio to "
+        "that of the mean image. Then what a classifier trained on original images sees: how many originals and how many "
+        "reconstructions it names right, and the group of the class that it sees in the reconstructions.",
+        ["class", "error", "ratio", "originals", "reconstructions", *(f"as {group}" for group in GROUPS)],
         rows,
     )
     _well(chapter, "sneakers", seen[SNEAKER])

