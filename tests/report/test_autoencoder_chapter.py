@@ -114,7 +114,7 @@ def test_the_plane_can_be_walked_about_in(full):
 
 def test_on_a_stand_in_the_chapter_is_whole_and_nothing_comparable(stand_in, full):
     assert stand_in.source == "scikit-learn's bundled digits"
-    assert stand_in.stand_in_reason.startswith("Fashion-MNIST could not be had")
+    assert stand_in.stand_in_reason.startswith("Fashion-MNIST is not available")
     assert [claim.id for claim in stand_in.claims] == [claim.id for claim in full.claims]
     assert {claim.verdict for claim in stand_in.claims} == {"not comparable"}
     assert len(stand_in.blocks) == len(full.blocks) + 1, "a word on the groups' names more"

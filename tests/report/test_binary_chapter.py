@@ -107,7 +107,7 @@ def test_the_claim_on_separability_follows_the_data(empty):
     apart = replace(data, x=data.x - 100 * data.y, x_test=data.x_test - 100 * data.y_test)
     binary._claim_separable(empty, apart, model(0.0, 0.0), model(0.5, 0.5))
     (claim,) = empty.claims
-    assert (claim.measured, claim.verdict) == ("a line parts them", "differs")
+    assert (claim.measured, claim.verdict) == ("a line separates them", "differs")
     assert "the hidden layer is needed" in claim.why
 
 

@@ -11,8 +11,8 @@ from maillon.report import mnist
 from maillon.report.chapter import Chapter, Settings
 from maillon.report.mnist import open_nine
 from maillon.report.mnist_trainings import (
-    Classroom,
     Course,
+    Trainer,
     classifier,
     combined_gradient,
     normal_weights,
@@ -111,16 +111,16 @@ def verdicts(chapter):
     return {claim.id: claim.verdict for claim in chapter.claims}
 
 
-def believing(labels, right):
-    """Certain beliefs: the true class where `right`, the next one elsewhere."""
+def predicting(labels, right):
+    """Certain predicted: the true class where `right`, the next one elsewhere."""
     return np.eye(10)[np.where(right, labels, (labels + 1) % 10)]
 
 
 def learnt(chapter, right, losses):
     split = small_split()
-    beliefs = believing(split.y_test, right)
+    predicted = predicting(split.y_test, right)
     course = Course("summed", list(losses), {})
-    mnist._learnt(chapter, split, mnist.Beliefs(beliefs, beliefs, beliefs), course)
+    mnist._learnt(chapter, split, mnist.Predictions(predicted, predicted, predicted), course)
     return {claim.id: claim for claim in chapter.claims}
 
 
@@ -163,17 +163,17 @@ def test_a_loss_that_stands_still_has_converged(empty):
 
 def nines(second, p9=0.5):
     """Ten doubtful nines with one second class, among as many certain other digits."""
-    beliefs = np.full((20, 10), 0.01)
-    beliefs[:10, 9], beliefs[:10, second] = p9, 0.4
-    beliefs[10:, 1] = 0.9
-    return beliefs, np.array([9] * 10 + [1] * 10)
+    predicted = np.full((20, 10), 0.01)
+    predicted[:10, 9], predicted[:10, second] = p9, 0.4
+    predicted[10:, 1] = 0.9
+    return predicted, np.array([9] * 10 + [1] * 10)
 
 
 def test_a_nine_that_was_sought_out_proves_nothing(empty):
     """The nearest of all nines to the report's numbers always came near enough before."""
-    beliefs, labels = nines(second=4)
-    beliefs[0, [9, 4]] = 0.5, 0.24
-    mnist._nines(empty, beliefs, labels)
+    predicted, labels = nines(second=4)
+    predicted[0, [9, 4]] = 0.5, 0.24
+    mnist._nines(empty, predicted, labels)
     assert verdicts(empty) == {"mnist-fig12-open-nine": "not comparable", "mnist-nine-or-four": "holds"}
 
 
@@ -187,10 +187,10 @@ def test_the_five_that_count_are_not_chosen(empty, monkeypatch):
     split = small_split()
     right = np.ones(80, dtype=bool)
     right[4] = False  # the figure shows a 9 in its place, chosen because it is right
-    room = Classroom(empty, split)
-    beliefs = believing(split.y_test, right)
+    trainer = Trainer(empty, split)
+    predicted = predicting(split.y_test, right)
     monkeypatch.setattr(Chapter, "figure", lambda self, *arguments, **named: None)
-    mnist._predictions(room, mnist.Beliefs(beliefs, beliefs, beliefs))
+    mnist._predictions(trainer, mnist.Predictions(predicted, predicted, predicted))
     claim = empty.claims[0]
     assert (claim.id, claim.measured, claim.verdict) == ("mnist-fig12-five-right", "4 of 5", "differs")
 
@@ -203,18 +203,18 @@ def test_averaging_is_judged_by_what_it_learns(tmp_path):
 
 
 def test_the_open_nine_is_the_nearest_with_four_second():
-    beliefs = np.full((5, 10), 0.01)
-    beliefs[:, 9] = (0.9, 0.45, 0.50, 0.50, 0.50)
-    beliefs[:, 4] = (0.05, 0.30, 0.20, 0.24, 0.24)
-    beliefs[3, 7] = 0.3  # a third class is second
-    assert open_nine(beliefs, np.array([9, 9, 9, 9, 3])) == 2
+    predicted = np.full((5, 10), 0.01)
+    predicted[:, 9] = (0.9, 0.45, 0.50, 0.50, 0.50)
+    predicted[:, 4] = (0.05, 0.30, 0.20, 0.24, 0.24)
+    predicted[3, 7] = 0.3  # a third class is second
+    assert open_nine(predicted, np.array([9, 9, 9, 9, 3])) == 2
 
 
 def test_without_such_a_nine_the_nearest_nine_is_taken():
-    beliefs = np.full((3, 10), 0.01)
-    beliefs[:, 3] = 0.6
-    beliefs[1, 9] = 0.3
-    assert open_nine(beliefs, np.array([9, 9, 2])) == 1
+    predicted = np.full((3, 10), 0.01)
+    predicted[:, 3] = 0.6
+    predicted[1, 9] = 0.3
+    assert open_nine(predicted, np.array([9, 9, 2])) == 1
 
 
 def test_probabilities_are_those_of_the_classes():
@@ -241,10 +241,10 @@ def test_normal_weights_leave_the_biases():
 
 def test_an_averaged_loss_is_kept_as_it_is(tmp_path):
     chapter = Chapter("mnist", "Digits", Settings(quick=True, seed=3, out=tmp_path))
-    room = Classroom(chapter, small_split())
-    room.train("mean", "mean", (1,), loss=CrossEntropyLoss())
-    room.train("sum", "sum", (1,), loss=CrossEntropyLoss(reduction="sum"))
-    mean, summed = room.courses["mean"].losses[0], room.courses["sum"].losses[0]
+    trainer = Trainer(chapter, small_split())
+    trainer.train("mean", "mean", (1,), loss=CrossEntropyLoss())
+    trainer.train("sum", "sum", (1,), loss=CrossEntropyLoss(reduction="sum"))
+    mean, summed = trainer.courses["mean"].losses[0], trainer.courses["sum"].losses[0]
     assert mean == pytest.approx(2.3, abs=0.3)
     assert summed == pytest.approx(mean, rel=0.01), "per image, both"
-    assert set(room.courses["sum"].accuracies) == {0, 1}
+    assert set(trainer.courses["sum"].accuracies) == {0, 1}

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from maillon.random import Generator
 from maillon.report import chapter as module
-from maillon.report.chapter import Chapter, Settings, verdict_of, whole
+from maillon.report.chapter import Chapter, Settings, finished, verdict_of
 from maillon.train import History
 
 mpl.use("Agg")
@@ -136,7 +136,7 @@ def test_nothing_is_comparable_on_a_stand_in(chapter):
     chapter.stand_in("The data could not be had.")
     chapter.claim("after", "Figure 2", 1, 2, "differs", "It does not.")
     assert [claim.verdict for claim in chapter.claims] == ["not comparable"] * 2
-    assert chapter.claims[1].why == "Measured on a stand-in for the report's data. It does not."
+    assert chapter.claims[1].why == "Measured on other data than the report's. It does not."
     assert chapter.claims[1].measured == 2
 
 
@@ -156,7 +156,7 @@ def test_a_training_that_fails_is_not_told(chapter, capsys):
 
 def test_control_c_in_a_training_ends_the_report() -> None:
     history = History(["epoch", "loss"])
-    assert whole(history) is history
+    assert finished(history) is history
     history.interrupted = True
     with pytest.raises(KeyboardInterrupt):
-        whole(history)
+        finished(history)

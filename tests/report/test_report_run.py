@@ -183,7 +183,7 @@ def test_the_page_names_no_folder_of_this_machine(tmp_path, monkeypatch):
 
 def test_a_stand_in_is_flagged(tmp_path):
     text, results = read(run_report(["stand"], quick=True, out=tmp_path, seed=5).parent)
-    assert "This chapter runs on a stand-in.</strong> The data could not be had." in text
+    assert "This chapter runs on other data.</strong> The data could not be had." in text
     assert results["chapters"][0]["stand_in"] == "The data could not be had."
     assert {claim["verdict"] for claim in results["claims"]} == {"not comparable"}
 

@@ -1,4 +1,4 @@
-"""Chapter 5 of the report: an autoencoder that squeezes articles of clothing into two numbers."""
+"""Chapter 5 of the report: an autoencoder that compresses images of clothing to two numbers."""
 
 from typing import cast
 
@@ -42,7 +42,7 @@ def run(settings: Settings) -> Chapter:
 
 def _data(chapter: Chapter, split: ImageSplit) -> None:
     chapter.text(
-        f"{len(split.y_train):,} images to learn from and {len(split.y_test):,} to look at, 28 × 28 pixels from 0 "
+        f"{len(split.y_train):,} images to train on and {len(split.y_test):,} to test on, 28 × 28 pixels from 0 "
         "to 1. The report takes 8,000 of 10,000: those of `numpy.random.RandomState(10).permutation(10000)[:8000]`, "
         "out of the first 10,000 training images, give its Table 3 exactly."
     )

@@ -1,4 +1,4 @@
-"""The autoencoder's plane: where the groups of classes lie, and how to walk about in it."""
+"""The autoencoder's latent plane: where the groups of classes lie, and an interactive figure of it."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ BULK = 0.9  # share of the tops that are where tops lie; the others are outliers
 
 
 def latent(chapter: Chapter, split: ImageSplit, stage: Stage, known: Array) -> None:
-    """Table 4, Figure 21, the same to walk about in, and what the report says of it; `known` are training codes."""
+    """Table 4, Figure 21, the interactive figure, and what the report says of it; `known` are training codes."""
     chapter.heading("The latent space")
     if split.shortfall:
         chapter.text("With the stand-in, the names of the groups mean no more than the numbers of their classes.")

@@ -1,4 +1,4 @@
-"""The autoencoder's loss: which error the report can have plotted, its plateaus, and the 3000 epochs it wished for."""
+"""The autoencoder's loss: which error the report can have plotted, its plateaus, and the 3000 epochs it suggests."""
 
 import numpy as np
 

@@ -111,8 +111,8 @@ def _classes(chapter: Chapter, split: ImageSplit, stage: Stage, judge: Judge) ->
         )
     chapter.table(
         f"Test images after {stage.epochs} epochs. Error: the reconstruction's mean squared error, and its ratio to "
-        "that of the mean image. Then what a classifier trained on original images sees: how many originals and how many "
-        "reconstructions it names right, and the group of the class that it sees in the reconstructions.",
+        "that of the mean image. Then what a classifier trained on original images sees: how many originals and "
+        "how many reconstructions it names right, and the group of the class that it sees in the reconstructions.",
         ["class", "error", "ratio", "originals", "reconstructions", *(f"as {group}" for group in GROUPS)],
         rows,
     )

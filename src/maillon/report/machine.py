@@ -1,4 +1,4 @@
-"""On what a report was run: versions and hardware, without a name that belongs to anybody."""
+"""On what a report was run: versions and hardware, and nothing that names its owner."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ PLACE = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:|~)?(?:[/\\][^\s/\\'\",;:()<>]+){
 
 
 def without_paths(text: str) -> str:
-    """The text with the folders of every absolute path left out: where things lie on this machine is nobody's concern.
+    """The text with the last part only of every absolute path: folders say nothing to a reader and may name a person.
 
     Examples
     --------

@@ -20,8 +20,8 @@ from maillon.report.mnist_trainings import (
     CLASSES,
     MOST_FIVES,
     RATE,
-    Classroom,
     Course,
+    Trainer,
     classifier,
     probabilities,
     report_epochs,
@@ -38,8 +38,8 @@ DOUBTFUL = (0.4, 0.6)  # p(9) of a 9 that the network doubts, about the report's
 
 
 @dataclass
-class Beliefs:
-    """What the network believes of the test images, before, after the report's epochs, and after twice as many."""
+class Predictions:
+    """The probabilities of the test images' classes: before training, after the report's epochs and twice as many."""
 
     before: Array
     after: Array
@@ -56,23 +56,23 @@ def run(settings: Settings) -> Chapter:
             chapter.stand_in(split.shortfall)
         _data(chapter, split)
         _network(chapter)
-        room = Classroom(chapter, split)
-        beliefs = _main_training(room)
-        _learnt(chapter, split, beliefs, room.courses["summed"])
-        _predictions(room, beliefs)
-        _confusion(chapter, split, beliefs.after.argmax(axis=1))
-        _entropy(room, beliefs)
-        _convergence(room, beliefs)
-        variants.literally(room)
-        variants.averaged(room)
-        variants.normal(room)
-        variants.overview(room)
+        trainer = Trainer(chapter, split)
+        predicted = _main_training(trainer)
+        _learnt(chapter, split, predicted, trainer.courses["summed"])
+        _predictions(trainer, predicted)
+        _confusion(chapter, split, predicted.after.argmax(axis=1))
+        _entropy(trainer, predicted)
+        _convergence(trainer, predicted)
+        variants.literally(trainer)
+        variants.averaged(trainer)
+        variants.normal(trainer)
+        variants.overview(trainer)
     return chapter
 
 
 def _data(chapter: Chapter, split: ImageSplit) -> None:
     chapter.text(
-        f"{len(split.y_train):,} images to learn from, {len(split.y_test):,} to test on, 28 × 28 pixels from 0 to 1, "
+        f"{len(split.y_train):,} images to train on, {len(split.y_test):,} to test on, 28 × 28 pixels from 0 to 1, "
         "flattened to 784 numbers. The report trains on the first 10,000 images of MNIST's training file; "
         "it tests, here, on all 10,000 images of the test file."
     )
@@ -128,28 +128,28 @@ def _network(chapter: Chapter) -> None:
     )
 
 
-def _main_training(room: Classroom) -> Beliefs:
-    settings = room.chapter.settings
+def _main_training(trainer: Trainer) -> Predictions:
+    settings = trainer.chapter.settings
     epochs = report_epochs(settings)
     seen: dict[int, Array] = {}
 
     def remember(epoch: int, network: Sequential) -> None:
-        seen[epoch] = probabilities(network, room.split.x_test)
+        seen[epoch] = probabilities(network, trainer.split.x_test)
 
-    room.train(
+    trainer.train(
         "summed",
         "summed, uniform weights",
         (epochs, 2 * epochs),
         loss=CrossEntropyLoss(reduction="sum"),
         after=remember,
     )
-    return Beliefs(seen[0], seen[epochs], seen[2 * epochs])
+    return Predictions(seen[0], seen[epochs], seen[2 * epochs])
 
 
-def _learnt(chapter: Chapter, split: ImageSplit, beliefs: Beliefs, course: Course) -> None:
+def _learnt(chapter: Chapter, split: ImageSplit, predicted: Predictions, course: Course) -> None:
     """The report's accuracy, 100 % of five images, and whether the weights are optimal."""
     settings, epochs = chapter.settings, report_epochs(chapter.settings)
-    before, after = (belief.argmax(axis=1) == split.y_test for belief in (beliefs.before, beliefs.after))
+    before, after = (p.argmax(axis=1) == split.y_test for p in (predicted.before, predicted.after))
     fives = fives_right(after)
     chapter.claim(
         "mnist-accuracy",
@@ -183,39 +183,39 @@ def _learnt(chapter: Chapter, split: ImageSplit, beliefs: Beliefs, course: Cours
     )
 
 
-def open_nine(beliefs: Array, labels: Array) -> int:
+def open_nine(predicted: Array, labels: Array) -> int:
     """The test image nearest to the report's open 9: a 9, taken for a 9 at 0.50, with 4 second at 0.24.
 
     Where no 9 has 4 for its second class, the nearest of all images of class 9 is taken.
     """
     nines = np.flatnonzero(labels == 9)
-    first, second = np.argsort(-beliefs[nines], axis=1)[:, :2].T
+    first, second = np.argsort(-predicted[nines], axis=1)[:, :2].T
     alike = nines[(first == 9) & (second == 4)]
     among = alike if len(alike) else nines
-    distance = np.abs(beliefs[among][:, [9, 4]] - OPEN_NINE).sum(axis=1)
+    distance = np.abs(predicted[among][:, [9, 4]] - OPEN_NINE).sum(axis=1)
     return int(among[distance.argmin()])
 
 
-def _predictions(room: Classroom, beliefs: Beliefs) -> None:
-    chapter, split = room.chapter, room.split
+def _predictions(trainer: Trainer, predicted: Predictions) -> None:
+    chapter, split = trainer.chapter, trainer.split
     settings, epochs = chapter.settings, report_epochs(chapter.settings)
-    nine = open_nine(beliefs.after, split.y_test)
+    nine = open_nine(predicted.after, split.y_test)
     shown = [*range(SHOWN - 1), nine]
     labels = split.y_test[shown]
     chapter.heading("Five test digits, before and after")
     chapter.figure(
         "figure-12",
-        figures.predictions(split.x_test[shown], labels, beliefs.before[shown], beliefs.after[shown], epochs),
+        figures.predictions(split.x_test[shown], labels, predicted.before[shown], predicted.after[shown], epochs),
         "The predicted probabilities; hatching and star mark the true class. Four digits are the first of the test "
         f"part; the last, number {nine}, is the 9 whose probabilities come nearest to those of the report's open 9.",
         "Figure 12",
         alt="Five rows: a digit and two bar charts of its ten probabilities. "
         + " ".join(
             f"A {label}: before training {before[label]:.2f} for {label}, after {epochs} epochs {after[label]:.2f}."
-            for label, before, after in zip(labels, beliefs.before[shown], beliefs.after[shown], strict=True)
+            for label, before, after in zip(labels, predicted.before[shown], predicted.after[shown], strict=True)
         ),
     )
-    first = int((beliefs.after[:SHOWN].argmax(axis=1) == split.y_test[:SHOWN]).sum())
+    first = int((predicted.after[:SHOWN].argmax(axis=1) == split.y_test[:SHOWN]).sum())
     chapter.claim(
         "mnist-fig12-five-right",
         "Figure 12",
@@ -225,16 +225,16 @@ def _predictions(room: Classroom, beliefs: Beliefs) -> None:
         because(
             settings,
             f"{first} of the first five images of the test part are right. The 9 of the figure does not count: it was "
-            "sought out.",
+            "chosen.",
         ),
     )
-    _nines(chapter, beliefs.after, split.y_test)
+    _nines(chapter, predicted.after, split.y_test)
 
 
-def _nines(chapter: Chapter, beliefs: Array, labels: Array) -> None:
+def _nines(chapter: Chapter, predicted: Array, labels: Array) -> None:
     """The report's open 9, whose image is not named, and whether doubtful nines are taken for fours."""
-    settings, nine = chapter.settings, open_nine(beliefs, labels)
-    p9, p4 = (float(beliefs[nine, label]) for label in (9, 4))
+    settings, nine = chapter.settings, open_nine(predicted, labels)
+    p9, p4 = (float(predicted[nine, label]) for label in (9, 4))
     chapter.claim(
         "mnist-fig12-open-nine",
         "Figure 12, the open 9",
@@ -243,12 +243,12 @@ def _nines(chapter: Chapter, beliefs: Array, labels: Array) -> None:
         "not comparable",
         because(
             settings,
-            f"The report's image is not named. Among all nines of the test part the nearest was sought, number {nine}: "
+            f"The report's image is not named. The nearest of all nines of the test part is number {nine}: "
             f"it gets {p9:.2f} for 9 and {p4:.2f} for 4.",
         ),
         "p(9), p(4)",
     )
-    nines = beliefs[labels == 9]
+    nines = predicted[labels == 9]
     doubtful = nines[(nines[:, 9] > DOUBTFUL[0]) & (nines[:, 9] < DOUBTFUL[1])]
     rivals = np.delete(doubtful, 9, axis=1).argmax(axis=1)
     fours = float((rivals == 4).mean()) if len(rivals) else 0.0
@@ -289,11 +289,11 @@ def _confusion_alt(decided: Array, labels: Array) -> str:
     )
 
 
-def _entropy(room: Classroom, beliefs: Beliefs) -> None:
-    chapter, settings = room.chapter, room.chapter.settings
+def _entropy(trainer: Trainer, predicted: Predictions) -> None:
+    chapter, settings = trainer.chapter, trainer.chapter.settings
     epochs = report_epochs(settings)
-    before, after = entropy(beliefs.before), entropy(beliefs.after)
-    start = room.courses["summed"].accuracies[0]
+    before, after = entropy(predicted.before), entropy(predicted.after)
+    start = trainer.courses["summed"].accuracies[0]
     chapter.heading("The outputs' entropy")
     chapter.figure(
         "entropy",
@@ -326,18 +326,18 @@ def _entropy(room: Classroom, beliefs: Beliefs) -> None:
         round(100 * start, 2),
         "holds" if random else "differs",
         f"Before training {start:.1%} of the test images are right, with chance at 10 %, and the entropy is {most:.0%} "
-        f"of the greatest possible: {'the network knows nothing' if random else 'more than chance explains'}.",
+        f"of the greatest possible: {'no better than guessing' if random else 'better than guessing'}.",
         "% of the test images",
     )
 
 
-def _convergence(room: Classroom, beliefs: Beliefs) -> None:
-    chapter, settings, course = room.chapter, room.chapter.settings, room.courses["summed"]
+def _convergence(trainer: Trainer, predicted: Predictions) -> None:
+    chapter, settings, course = trainer.chapter, trainer.chapter.settings, trainer.courses["summed"]
     epochs = report_epochs(settings)
     _converged(chapter, course.losses[:epochs], course.losses[-1])
     gain = course.accuracies[2 * epochs] - course.accuracies[epochs]
     pays = gain > WORTH_WHILE
-    test = [_test_loss(belief, room.split.y_test) for belief in (beliefs.after, beliefs.doubled)]
+    test = [_test_loss(p, trainer.split.y_test) for p in (predicted.after, predicted.doubled)]
     chapter.claim(
         "mnist-more-epochs",
         "4.3, more epochs",
@@ -374,6 +374,6 @@ def _converged(chapter: Chapter, losses: list[float], doubled: float) -> None:
     )
 
 
-def _test_loss(beliefs: Array, labels: Array) -> float:
+def _test_loss(predicted: Array, labels: Array) -> float:
     loss = CrossEntropyLoss(from_logits=False)
-    return float(loss(beliefs, labels.astype(np.int64)))
+    return float(loss(predicted, labels.astype(np.int64)))

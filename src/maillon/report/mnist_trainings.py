@@ -1,4 +1,4 @@
-"""The trainings of the chapter on MNIST: one network, one seed, and what the text leaves open tried in turn."""
+"""The trainings of the chapter on MNIST: one network, one seed, and one after the other what the text leaves open."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from maillon.data import one_hot
 from maillon.nn import CrossEntropyLoss, Linear, Loss, Module, Sequential, Sigmoid, Softmax
 from maillon.optim import Optim
 from maillon.random import Generator
-from maillon.report.chapter import Chapter, Settings, whole
+from maillon.report.chapter import Chapter, Settings, finished
 from maillon.report.images import ImageSplit
 from maillon.train import fit, predict
 from maillon.typing import Array
@@ -41,7 +41,7 @@ def normal_weights(network: Sequential, generator: Generator) -> Sequential:
 
 
 def probabilities(network: Module, x: Array) -> Array:
-    """What the network believes of each image: the softmax of its outputs, shape `(n, 10)`."""
+    """The probabilities of each image's classes: the softmax of its outputs, shape `(n, 10)`."""
     answer: Array = predict(Sequential(network, Softmax(dim=1)), x)
     return answer
 
@@ -69,8 +69,8 @@ class Course:
         return self.final**5 > MOST_FIVES
 
 
-class Classroom:
-    """Trains classifiers on one split, each from the run's seed, and keeps the courses."""
+class Trainer:
+    """Trains classifiers on one split, each from the run's seed, and keeps their losses and accuracies."""
 
     def __init__(self, chapter: Chapter, split: ImageSplit) -> None:
         self.chapter = chapter
@@ -108,7 +108,7 @@ class Classroom:
             if until > done:
                 # products this small gain nothing from a second thread, and lose much where processors are busy
                 with self.chapter.training(f"{label}, epochs {done + 1} to {until}"), threadpool_limits(1, "blas"):
-                    history = whole(
+                    history = finished(
                         fit(
                             optim,
                             split.x_train,

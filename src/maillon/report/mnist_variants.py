@@ -1,4 +1,4 @@
-"""What the report's text on MNIST leaves open, tried in turn: the softmax as a link, the average, other weights."""
+"""What the report's text on MNIST leaves open: the softmax as a link, the average, other weights."""
 
 import numpy as np
 
@@ -8,24 +8,24 @@ from maillon.report.mnist_trainings import (
     BATCH_SIZE,
     CLASSES,
     RATE,
-    Classroom,
+    Trainer,
     combined_gradient,
     report_epochs,
 )
 from maillon.report.verdicts import because, judged
 
 
-def literally(room: Classroom) -> None:
-    chapter, settings, split = room.chapter, room.chapter.settings, room.split
+def literally(trainer: Trainer) -> None:
+    chapter, settings, split = trainer.chapter, trainer.chapter.settings, trainer.split
     epochs = settings.epochs(100, 5)
-    network = room.train(
+    network = trainer.train(
         "literal",
         "literally: Softmax link, one-hot",
         (epochs,),
         loss=CrossEntropyLoss(from_logits=False, reduction="sum"),
         literal=True,
     )
-    ours, usual = np.array(room.courses["literal"].losses), np.array(room.courses["summed"].losses)[:epochs]
+    ours, usual = np.array(trainer.courses["literal"].losses), np.array(trainer.courses["summed"].losses)[:epochs]
     apart = float(np.abs(ours / usual - 1).max())
     chapter.claim(
         "mnist-literal",
@@ -61,11 +61,11 @@ def literally(room: Classroom) -> None:
     )
 
 
-def averaged(room: Classroom) -> None:
-    chapter, settings = room.chapter, room.chapter.settings
+def averaged(trainer: Trainer) -> None:
+    chapter, settings = trainer.chapter, trainer.chapter.settings
     epochs = report_epochs(settings)
-    room.train("averaged", "averaged, uniform weights", (epochs,), loss=CrossEntropyLoss())
-    averaged, summed = room.courses["averaged"], room.courses["summed"].accuracies[epochs]
+    trainer.train("averaged", "averaged, uniform weights", (epochs,), loss=CrossEntropyLoss())
+    averaged, summed = trainer.courses["averaged"], trainer.courses["summed"].accuracies[epochs]
     chapter.claim(
         "mnist-averaged",
         "4.2, the rate 1e-4, if averaged",
@@ -83,11 +83,11 @@ def averaged(room: Classroom) -> None:
     )
 
 
-def normal(room: Classroom) -> None:
-    chapter, settings = room.chapter, room.chapter.settings
+def normal(trainer: Trainer) -> None:
+    chapter, settings = trainer.chapter, trainer.chapter.settings
     epochs = report_epochs(settings)
-    room.train("normal", "summed, randn weights", (epochs,), loss=CrossEntropyLoss(reduction="sum"), normal=True)
-    reached, uniform = room.courses["normal"].final, room.courses["summed"].accuracies[epochs]
+    trainer.train("normal", "summed, randn weights", (epochs,), loss=CrossEntropyLoss(reduction="sum"), normal=True)
+    reached, uniform = trainer.courses["normal"].final, trainer.courses["summed"].accuracies[epochs]
     worse = reached < uniform
     chapter.claim(
         "mnist-initial-weights",
@@ -109,21 +109,21 @@ def normal(room: Classroom) -> None:
     )
 
 
-def overview(room: Classroom) -> None:
-    chapter, epochs = room.chapter, report_epochs(room.chapter.settings)
+def overview(trainer: Trainer) -> None:
+    chapter, epochs = trainer.chapter, report_epochs(trainer.chapter.settings)
     chapter.heading("The loss, and what the text leaves open")
     chapter.figure(
         "figure-13",
-        figures.losses(room.courses, epochs),
+        figures.losses(trainer.courses, epochs),
         "Left: the cross-entropy per image at each epoch of the report's training, continued to twice its length. "
         "Right: the same beside the other readings of the text, on a logarithmic axis; the literal one lies on the "
         "summed one.",
         "Figure 13",
-        alt=_figure_13_alt(room, epochs),
+        alt=_figure_13_alt(trainer, epochs),
     )
     rows = [
         [course.label, epoch, f"{course.losses[epoch - 1]:.4f}" if epoch else "–", f"{share:.2%}"]
-        for course in room.courses.values()
+        for course in trainer.courses.values()
         for epoch, share in course.accuracies.items()
     ]
     chapter.table(
@@ -131,12 +131,12 @@ def overview(room: Classroom) -> None:
         ["training", "epochs", "loss", "test accuracy"],
         rows,
     )
-    _repeatable(room)
+    _repeatable(trainer)
 
 
-def _figure_13_alt(room: Classroom, epochs: int) -> str:
-    summed = room.courses["summed"].losses
-    curves = {course.label: course.losses[:epochs] for course in room.courses.values()}
+def _figure_13_alt(trainer: Trainer, epochs: int) -> str:
+    summed = trainer.courses["summed"].losses
+    curves = {course.label: course.losses[:epochs] for course in trainer.courses.values()}
     ends = "; ".join(f"{label}: {c[0]:.2f} to {c[-1]:.2f} in {len(c)} epochs" for label, c in curves.items())
     return (
         f"Two panels of cross-entropy per image against epochs. Left: a curve that falls from {summed[0]:.2f} to "
@@ -145,10 +145,10 @@ def _figure_13_alt(room: Classroom, epochs: int) -> str:
     )
 
 
-def _repeatable(room: Classroom) -> None:
+def _repeatable(trainer: Trainer) -> None:
     """One more epoch of the first training from the same seed."""
-    chapter, courses = room.chapter, room.courses
-    room.train("again", "again, one epoch", (1,), loss=CrossEntropyLoss(reduction="sum"))
+    chapter, courses = trainer.chapter, trainer.courses
+    trainer.train("again", "again, one epoch", (1,), loss=CrossEntropyLoss(reduction="sum"))
     again = courses.pop("again")
     same = again.losses[0] == courses["summed"].losses[0]
     chapter.claim(

@@ -6,7 +6,7 @@ import numpy as np
 
 from maillon.nn import CrossEntropyLoss, Linear, Module, ReLU, Sequential
 from maillon.optim import Adam
-from maillon.report.chapter import Chapter, whole
+from maillon.report.chapter import Chapter, finished
 from maillon.report.images import ImageSplit
 from maillon.train import fit, predict
 from maillon.typing import Array
@@ -85,7 +85,7 @@ def classifier_of_originals(chapter: Chapter, split: ImageSplit) -> Sequential:
     pixels, classes = split.x_train.shape[1], len(split.class_names)
     network = Sequential(Linear(pixels, 100, generator=generator), ReLU(), Linear(100, classes, generator=generator))
     with chapter.training(f"classifier of originals, {EPOCHS} epochs"):
-        whole(
+        finished(
             fit(
                 network,
                 CrossEntropyLoss(),
