@@ -245,8 +245,8 @@ def _nines(chapter: Chapter, predicted: Array, labels: Array) -> None:
         "not comparable",
         because(
             chapter.settings,
-            f"The report's image is not named. The nearest of all nines of the test part is number {nine}, with {p9:.2f} "
-            f"for 9 and {p4:.2f} for 4. {len(doubtful)} of the {len(nines)} nines get between {DOUBTFUL[0]} and "
+            f"The report's image is not named. The nearest of all nines of the test part is number {nine}, with "
+            f"{p9:.2f} for 9 and {p4:.2f} for 4. {len(doubtful)} of the {len(nines)} nines get between {DOUBTFUL[0]} and "
             f"{DOUBTFUL[1]} for 9; for {fours} of them 4 is the next most probable digit.",
         ),
         "p(9), p(4)",
