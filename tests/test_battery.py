@@ -10,13 +10,14 @@ from typing import Any
 import catalogue
 import numpy as np
 import pytest
-from catalogue import FAMILIES, LINKS, ROWS, RULES, Row, RuleRow, cast, drawn
+from catalogue import LINKS, ROWS, RULES, Row, RuleRow, cast, drawn, listed
+from families import FAMILIES
 
 import maillon
 from maillon.check import check_module
 from maillon.check.probe import generators, is_real
+from maillon.nesting import leaves, rebuilt
 from maillon.nn import LinkDtypeError, LinkError, LinkShapeError, Loss, Module, Parameter
-from maillon.nn.nesting import leaves, rebuilt
 from maillon.optim import Rule
 from maillon.random import Generator
 
@@ -99,9 +100,7 @@ def test_rows_have_names_of_their_own_and_reasons_for_loose_tolerances() -> None
 
 def test_rows_without_pytorch_are_those_it_lacks() -> None:
     beyond = {type(row.link()).__name__ for row in ROWS if row.torch is None and len(row.draws) < 3}
-    assert beyond == {"HalfMSELoss", "CrossEntropyLoss", "Dropout", "Sequential"} | {
-        name for family in FAMILIES.values() for name in getattr(family, "BEYOND_TORCH", ())
-    }
+    assert beyond == set(listed("BEYOND_TORCH"))
 
 
 # Values and gradients

@@ -92,7 +92,7 @@ LINKS = [
         "a class for a link",
         lambda b: chain(b.network, m.Tanh),  # type: ignore[arg-type]
         TypeError,
-        ("Sequential[1]: expected a Module, got <class 'maillon.nn.activations.Tanh'>. Did you mean Tanh()?"),
+        ("Sequential[1]: expected a Module, got the class Tanh. Did you mean Tanh()?"),
     ),
     Wrong(
         "no output features",

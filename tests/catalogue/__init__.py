@@ -1,29 +1,27 @@
 """One row for every link, loss and rule, in each of its forms. To add a link is to add a row.
 
-Each file of this folder is a family, and lists some of LINKS, LOSSES and RULES. `test_battery.py` runs over all rows;
+Each file of a family (see `families.py`) lists some of LINKS, LOSSES and RULES. `test_battery.py` runs over all rows;
 `fixtures/make_torch_links.py` writes what PyTorch makes of them.
 """
 
-import importlib
-import pkgutil
+import sys
 from typing import Any
+
+from families import FAMILIES, modules
 
 from catalogue.rows import Row, RuleRow, cast, drawn, rule_problem
 
-FAMILIES = {
-    name: importlib.import_module(f"catalogue.{name}")
-    for name in sorted(module.name for module in pkgutil.iter_modules(__path__))
-    if name != "rows"
-}
+
+def listed(name: str, *families: str) -> list[Any]:
+    """What the files of the families (all of them by default) list under a name."""
+    held = modules(sys.modules[__name__]).items()
+    chosen = [module for path, module in held if path.split(".")[0] in (families or FAMILIES)]
+    return [entry for module in chosen for entry in getattr(module, name, [])]
 
 
-def _listed(name: str) -> list[Any]:
-    return [row for family in FAMILIES.values() for row in getattr(family, name, [])]
-
-
-LINKS: list[Row] = _listed("LINKS")
-LOSSES: list[Row] = _listed("LOSSES")
-RULES: list[RuleRow] = _listed("RULES")
+LINKS: list[Row] = listed("LINKS")
+LOSSES: list[Row] = listed("LOSSES")
+RULES: list[RuleRow] = listed("RULES")
 ROWS = [*LINKS, *LOSSES]
 
-__all__ = ["FAMILIES", "LINKS", "LOSSES", "ROWS", "RULES", "Row", "RuleRow", "cast", "drawn", "rule_problem"]
+__all__ = ["LINKS", "LOSSES", "ROWS", "RULES", "Row", "RuleRow", "cast", "drawn", "listed", "rule_problem"]

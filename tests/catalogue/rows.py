@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import naive
 import numpy as np
+from naive.losses.elements import reduced
 
 import maillon
 from maillon import random
@@ -44,6 +44,19 @@ def distribution(axis: int, *shape: int) -> Draw:
 
 def given(*values: Any) -> Draw:
     return lambda _generator: np.array(values)
+
+
+def signs(*shape: int) -> Draw:
+    return lambda generator: np.asarray(2.0 * generator.randint(0, 2, shape) - 1)
+
+
+def log_of(draw: Draw) -> Draw:
+    return lambda generator: np.log(draw(generator))
+
+
+def words(n: int) -> list[int]:
+    """What `drawn_from_words` draws."""
+    return Generator(5).random_raw(n).tolist()
 
 
 def constant(value: Any) -> Draw:
@@ -92,6 +105,11 @@ class Row:
         return cast(drawn(self.draws, Generator(self.seed)), dtype)
 
 
+def drawn_from_words(name: str, *args: Any) -> Callable[[], Any]:
+    """Makes a link whose masks come from `words`."""
+    return lambda: getattr(maillon, name)(*args, generator=Generator(5))
+
+
 def cast(value: Any, dtype: str) -> Any:
     """Real arrays in the dtype, everything else as it is."""
     if isinstance(value, tuple):
@@ -133,7 +151,7 @@ def loss(name: str, options: dict[str, Any], draws: tuple[Draw, ...], elements: 
         f"{name} {shapes}{kind} {shown}{weighted}".strip(),
         lambda: getattr(maillon, name)(**options),
         draws,
-        naive.reduced(elements),
+        reduced(elements),
         None if weighted else torch,
         **more,
     )
@@ -145,6 +163,11 @@ def _tensors(torch: Any, options: dict[str, Any]) -> dict[str, Any]:
         key: torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value
         for key, value in options.items()
     }
+
+
+def later_loss(name: str, options: dict[str, Any], draws: tuple[Draw, ...], elements: Any, **more: Any) -> Row:
+    """A loss that the core does not run yet."""
+    return loss(name, options, draws, elements, **({"native": NOT_YET} | more))
 
 
 def rule_row(rule: type[Rule], options: dict[str, Any], formula: Callable[..., float], **more: Any) -> RuleRow:

@@ -1,4 +1,4 @@
-"""The rules after SGD and Adam. LBFGS needs a closure, and has tests of its own."""
+"""The rules. LBFGS needs a closure, and has tests of its own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,28 @@ from naive import rules as naive
 from catalogue.rows import NOT_YET, rule_row
 from maillon import optim
 from maillon.optim import Rule
+
+SGD_OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"lr": 0.1},
+    {"lr": 0.1, "momentum": 0.9},
+    {"lr": 0.1, "momentum": 0.9, "dampening": 0.3},
+    {"lr": 0.1, "momentum": 0.9, "nesterov": True},
+    {"lr": 0.1, "weight_decay": 0.2},
+    {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.2, "maximize": True},
+    {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.01, "maximize": True},
+    {"lr": 0.0, "momentum": 0.5},
+]
+ADAM_OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"lr": 0.1},
+    {"lr": 0.1, "betas": (0.5, 0.9)},
+    {"lr": 0.1, "betas": (0.0, 0.0), "eps": 0.5},
+    {"lr": 0.1, "eps": 0.1},
+    {"lr": 0.1, "weight_decay": 0.2},
+    {"lr": 0.1, "amsgrad": True},
+    {"lr": 0.1, "amsgrad": True, "betas": (0.5, 0.6), "weight_decay": 0.1, "maximize": True},
+]
 
 CLIMB = {"weight_decay": 0.1, "maximize": True}
 DECOUPLED = {"weight_decay": 0.1, "decoupled_weight_decay": True}
@@ -55,7 +77,11 @@ OPTIONS: list[tuple[type[Rule], Callable[..., float], list[dict[str, Any]]]] = [
 ]
 
 RULES = [
-    rule_row(rule, options, formula, native=NOT_YET, in_torch=rule is not optim.Lion)
-    for rule, formula, listed in OPTIONS
-    for options in listed
+    *(rule_row(optim.SGD, options, naive.sgd) for options in SGD_OPTIONS),
+    *(rule_row(optim.Adam, options, naive.adam) for options in ADAM_OPTIONS),
+    *(
+        rule_row(rule, options, formula, native=NOT_YET, in_torch=rule is not optim.Lion)
+        for rule, formula, listed in OPTIONS
+        for options in listed
+    ),
 ]

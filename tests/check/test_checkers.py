@@ -3,9 +3,11 @@
 import copy
 from typing import Any
 
+import mutants.activations
 import mutants.contract
-import mutants.links
-import mutants.losses
+import mutants.linear.linear
+import mutants.losses.elements
+import mutants.norms.dropout
 import numpy as np
 import pytest
 
@@ -195,7 +197,7 @@ def test_l1_loss_of_a_perfect_prediction() -> None:
 
 def test_a_mistake_is_seen_beside_a_kink() -> None:
     with pytest.raises(CheckError, match="rule 1"):
-        check_gradients(mutants.links.SlopeForgotten(), np.array([[0.0, -1.0], [2.0, 0.0]]))
+        check_gradients(mutants.activations.SlopeForgotten(), np.array([[0.0, -1.0], [2.0, 0.0]]))
 
 
 def test_a_kink_of_the_weights_is_stepped_around() -> None:
@@ -288,7 +290,7 @@ def test_generators_are_left_where_they_were() -> None:
     states = own.get_state(), default.get_state()
     check_module(maillon.Sequential(maillon.Dropout(0.5, generator=own), Noise()), X)
     with pytest.raises(CheckError):
-        check_module(mutants.links.MaskRedrawn(), X)
+        check_module(mutants.norms.dropout.MaskRedrawn(), X)
     check_loss(maillon.MSELoss(), X, X + 1)
     assert (own.get_state(), default.get_state()) == states
 
@@ -316,11 +318,11 @@ def test_the_link_and_the_inputs_are_left_alone() -> None:
 
 
 def test_a_failed_check_leaves_everything_alone_too() -> None:
-    link, x = mutants.links.InputChanged(), X.copy()
+    link, x = mutants.contract.InputChanged(), X.copy()
     with pytest.raises(CheckError):
         check_module(link, x)
     np.testing.assert_array_equal(x, X)
-    loss = mutants.losses.TargetChanged()
+    loss = mutants.losses.elements.TargetChanged()
     with pytest.raises(CheckError):
         check_loss(loss, x, x + 1)
     assert loss.reduction == "mean"
@@ -355,7 +357,7 @@ def test_check_gradients_alone_names_shapes_too() -> None:
             r"gradient of input x: expected an array of shape \(2, 3, 2\), got \(2, 6\)\.",
         ),
         (
-            mutants.links.BiasNotSummed(),
+            mutants.linear.linear.BiasNotSummed(),
             2,
             r"gradient of parameter bias: expected an array of shape \(3,\), got \(4, 3\)\.",
         ),
@@ -404,8 +406,8 @@ def test_the_message_verbatim() -> None:
 @pytest.mark.parametrize(
     ("mutant", "inputs", "hint"),
     [
-        (mutants.losses.FactorMissing, (X, X + 1), "It is 0.5 times what it should be."),
-        (mutants.links.FactorTwo, (X,), "It is 2 times what it should be."),
+        (mutants.losses.elements.FactorMissing, (X, X + 1), "It is 0.5 times what it should be."),
+        (mutants.linear.linear.FactorTwo, (X,), "It is 2 times what it should be."),
     ],
 )
 def test_a_constant_factor_is_pointed_out(mutant: type[Module], inputs: Any, hint: str) -> None:

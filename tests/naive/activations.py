@@ -2,16 +2,35 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from maillon.nn import Module
 from maillon.typing import Array
-from naive import by_value, logistic
+from naive.values import by_value
 
 Formula = Callable[[Module, Array], Array]
+
+
+def logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def leaky(slope: float) -> Callable[[Module, Array], Array]:
+    return by_value(lambda x: x if x > 0 else slope * x)
+
+
+def softmax(values: list[float]) -> list[float]:
+    return [1 / sum(math.exp(other - value) for other in values) for value in values]
+
+
+def log_softmax(values: list[float]) -> list[float]:
+    return [-math.log(sum(math.exp(other - value) for other in values)) for value in values]
+
+
+TANH, SIGMOID, RELU = by_value(math.tanh), by_value(logistic), by_value(lambda x: max(x, 0.0))
 
 
 def elu(alpha: float) -> Formula:
@@ -113,27 +132,6 @@ def halved(axis: int, function: Callable[[list[float]], list[float]]) -> Formula
         for index in itertools.product(*(range(n) for i, n in enumerate(x.shape) if i != place)):
             where = (*index[:place], slice(None), *index[place:])
             output[where] = function(x[where].tolist())
-        return output
-
-    return naive
-
-
-def dropped_channels(p: float, words: Callable[[int], list[int]], channels: int, alpha: bool = False) -> Formula:
-    """Word k of the generator decides about channel k, a channel being as many values as there are for each word.
-
-    channels: how many of the first dimensions count them. alpha: dropped values go to SELU's lower end, and all
-    are then scaled to mean 0 and variance 1, those of what goes in.
-    """
-
-    def naive(_link: Module, x: Array) -> Array:
-        sizes: Sequence[int] = x.shape[:channels]
-        kept = [(word % 2**24) / 2**24 >= np.float32(p) for word in words(math.prod(sizes))]
-        output = np.empty(x.shape)
-        low = selu(-1e3) if alpha else 0.0
-        mean, variance = p * low, (1 - p) * (1 + p * low * low)  # of the values after dropping
-        for index, keep in zip(itertools.product(*map(range, sizes)), kept, strict=True):
-            chosen = np.array(x[index]) if keep else np.full(x.shape[channels:], low)
-            output[index] = (chosen - mean) / math.sqrt(variance) if alpha else chosen / (1 - p)
         return output
 
     return naive

@@ -5,6 +5,49 @@ import math
 import numpy as np
 
 
+def sgd(
+    p: float,
+    grads: list[float],
+    *,
+    lr: float = 1e-3,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+    maximize: bool = False,
+) -> float:
+    """One number, one step for each gradient."""
+    velocity: float | None = None
+    for grad in grads:
+        g = (-grad if maximize else grad) + weight_decay * p
+        velocity = g if velocity is None else momentum * velocity + (1 - dampening) * g
+        p -= lr * ((g + momentum * velocity if nesterov else velocity) if momentum else g)
+    return p
+
+
+def adam(
+    p: float,
+    grads: list[float],
+    *,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    amsgrad: bool = False,
+    maximize: bool = False,
+) -> float:
+    """Algorithm 1 of Kingma and Ba, on one number."""
+    m = v = largest = 0.0
+    for t, grad in enumerate(grads, start=1):
+        g = (-grad if maximize else grad) + weight_decay * p
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g**2
+        largest = max(largest, v)
+        corrected = (largest if amsgrad else v) / (1 - betas[1] ** t)
+        p -= lr * (m / (1 - betas[0] ** t)) / (math.sqrt(corrected) + eps)
+    return p
+
+
 def adam_w(
     p: float,
     grads: list[float],

@@ -10,7 +10,8 @@ import pytest
 import maillon
 from maillon import Linear, Module, ModuleList, Sequential, Sigmoid, Tanh
 from maillon.check import CheckError, check_module
-from maillon.nn import LinkShapeError, errors
+from maillon.nn import LinkShapeError
+from maillon.nn.support import errors
 from maillon.random import Generator
 from maillon.typing import Array
 

@@ -75,7 +75,7 @@ WRONG: list[tuple[Any, Any, Any, str]] = [
         "x",
         {"y": (Tanh, "x")},
         "y",
-        "Graph[y]: expected a Module first, got <class 'maillon.nn.activations.Tanh'>. Did you mean Tanh()?",
+        "Graph[y]: expected a Module first, got the class Tanh. Did you mean Tanh()?",
     ),
     ("x", [(Tanh(), "x")], "y", "Graph: expected nodes to be {name: (link, source, …)}, got list."),
 ]

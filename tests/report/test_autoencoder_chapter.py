@@ -11,11 +11,13 @@ from maillon.data import DataNotFoundError
 from maillon.nn import MSELoss
 from maillon.optim import Optim
 from maillon.random import Generator
-from maillon.report import autoencoder as chapter_module
-from maillon.report import autoencoder_latent as latent_module
-from maillon.report import autoencoder_noise as noise_module
-from maillon.report import autoencoder_pictures as pictures
-from maillon.report import images
+from maillon.report import (
+    autoencoder as chapter_module,
+    autoencoder_latent as latent_module,
+    autoencoder_noise as noise_module,
+    autoencoder_pictures as pictures,
+    images,
+)
 from maillon.report.autoencoder_loss import course
 from maillon.report.autoencoder_model import (
     BATCH_SIZE,

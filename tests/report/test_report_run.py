@@ -13,9 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from maillon import random
-from maillon.report import ReportError, ReportInterrupted
-from maillon.report import kept as kept_module
-from maillon.report import run as module
+from maillon.report import ReportError, ReportInterrupted, kept as kept_module, run as module
 from maillon.report.chapter import Chapter
 from maillon.report.run import run_report
 

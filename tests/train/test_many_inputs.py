@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import maillon as m
-from maillon.nn.module import Parameter
+from maillon.nn.parameter import Parameter
 from maillon.typing import Array
 
 NUMBERS = np.random.default_rng(3)
@@ -165,7 +165,7 @@ def test_a_wrong_number_of_inputs_changes_nothing() -> None:
     network = one_output()
     before = bits(network)
     for x in (IMAGE, (IMAGE, TEXT, TEXT), {"image": IMAGE, "words": TEXT}):
-        with pytest.raises(m.nn.LinkShapeError, match=r"^Graph\(…\): expected the inputs 'image' and 'text', got "):
+        with pytest.raises(m.nn.LinkShapeError, match=r"x.*: Graph\(…\): expected the inputs 'image' and 'text', got "):
             m.fit(network, m.MSELoss(), x, PRICE)
     assert bits(network) == before
 

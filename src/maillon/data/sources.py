@@ -1,6 +1,5 @@
 """Where the data sets are, and whether their files are the true ones."""
 
-import difflib
 import hashlib
 import os
 import sys
@@ -12,6 +11,7 @@ from types import MappingProxyType
 
 from maillon.data.errors import DataError, DataFileError
 from maillon.data.idx import parse_idx, read_decompressed
+from maillon.messages import nearest
 from maillon.typing import Array
 
 PARTS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
@@ -96,7 +96,21 @@ class NotHere(Exception):
 
 @dataclass(frozen=True)
 class Status:
-    """Whether a data set is on this machine: where from, in which files, and what was tried if it is not."""
+    """Whether a data set is on this machine.
+
+    Parameters
+    ----------
+    name : str
+        The data set's name.
+    here : bool
+        Whether it is there, whole.
+    source : str or None
+        Where it comes from, in words.
+    files : tuple of Path
+        Its files.
+    tried : tuple of str
+        A line for each place that does not hold it.
+    """
 
     name: str
     here: bool
@@ -139,8 +153,8 @@ def checked_source(data_set: DataSet, source: str | None) -> str | None:
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(map(repr, known))}."
+    near = nearest(word, known)
+    return f"Did you mean {near!r}?" if near else f"Known: {', '.join(map(repr, known))}."
 
 
 def cache_folder() -> Path:

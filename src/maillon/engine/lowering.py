@@ -29,7 +29,7 @@ from maillon.nn import (
     Softmax,
     Tanh,
 )
-from maillon.nn.errors import shown
+from maillon.nn.support.errors import shown
 from maillon.typing import Array, DType
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest register

@@ -9,8 +9,8 @@ from maillon.engine import processor
 from maillon.engine.lowering import Builder, Memory, NotLoweredError, Value, lower_forward, require_known
 from maillon.engine.plan import Buffer, Plan, address, tables, verify
 from maillon.nn import Module, Parameter, no_grad
-from maillon.nn.modes import mode
-from maillon.optim.door import as_inputs
+from maillon.nn.support.modes import mode
+from maillon.optim.door import convert
 from maillon.typing import Array
 
 _MOST_SHAPES = 16  # prepared at a time
@@ -87,7 +87,7 @@ class Predictor:
     def _slowly(self, x: Any) -> Array:
         """A first call with this shape, something to convert, or an error to raise."""
         network = self.network
-        array = as_inputs(x, network.dtype, network=network)
+        array = convert(x, network.dtype, network=network)
         if not isinstance(array, np.ndarray) or processor.core() is None:
             return self._in_numpy(array)
         array = np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])

@@ -26,13 +26,14 @@ order; each child serves one backward for each forward, so one that is used twic
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from functools import cache
 from typing import Any, Self, overload
 
-from maillon.nn import errors
-from maillon.nn.errors import LinkError
+from maillon.messages import got
 from maillon.nn.module import Module
+from maillon.nn.support import errors
+from maillon.nn.support.errors import LinkError
 
 
 def refuse_twice(owner: str, modules: Iterable[tuple[str, Module]]) -> None:
@@ -71,7 +72,7 @@ def _takes_several(forward: Callable[..., Any]) -> bool:
     return len(needed) > 1 or any(p.kind is p.VAR_POSITIONAL for p in given)
 
 
-class _Held(Module):
+class Held(Module):
     """What containers share: links by their names, which are the children's."""
 
     _brackets = ("(", ")")
@@ -86,8 +87,7 @@ class _Held(Module):
         links: dict[str, Module] = {}
         for place, (name, link) in enumerate(named):
             if not isinstance(link, Module):
-                hint = f" Did you mean {link.__name__}()?" if isinstance(link, type) else ""
-                raise TypeError(f"{owner}[{place}]: expected a Module, got {link!r}.{hint}")
+                raise TypeError(f"{owner}[{place}]: expected a Module, {got(link)}")
             key = str(place) if name is None else name
             if not isinstance(key, str) or not key or "." in key or key in links:
                 raise ValueError(f"{owner}[{place}]: the name {key!r} is taken, empty, not a string or has a dot.")
@@ -118,7 +118,7 @@ class _Held(Module):
         return f"{type(self).__name__}{opening}\n" + "".join(f"  {line},\n" for line in lines) + closing
 
 
-class _Links(_Held):
+class Links(Held):
     """What containers share that hold a list of links, named or numbered."""
 
     def __init__(self, *links: Module | Mapping[str, Module]) -> None:
@@ -186,15 +186,26 @@ class _Links(_Held):
         return self
 
 
-class Sequential(_Links):
-    """The chain: y = linkₙ(… link₂(link₁(x))); backward walks it in the other direction: the chain rule.
+class Sequential(Links):
+    """A chain of links: y = linkₙ(… link₂(link₁(x))). backward goes through it in the other direction: the chain rule.
 
-    Several inputs go to the first link, by place or by name. A tuple that a link puts out goes on as several inputs
-    where the next link's forward needs several or takes any number (Concat, Add, Bilinear, Graph …), else as one.
-    Sequential(link, link, …), or Sequential({"name": link, …}) to name the children. It nests, iterates,
-    indexes by place or name, slices (the slice holds the same links), and changes with append, extend, insert, pop,
-    item assignment and del.
+    Several inputs go to the first link, by place or by name. A tuple that a link returns goes on as several inputs
+    where the next link's forward needs several or takes any number (Concat, Add, Bilinear, Graph …), else as one. It
+    nests, iterates, indexes by place or name, slices (the slice holds the same links), and changes with append, extend,
+    insert, pop, item assignment and del.
 
+    Parameters
+    ----------
+    *links : Module, or one dict of str to Module
+        The links, in order; ``Sequential({"name": link, …})`` names them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no link, one link twice, or a name that is taken.
+
+    Examples
+    --------
     >>> import maillon
     >>> network = maillon.Sequential(maillon.Linear(2, 4), maillon.Tanh(), maillon.Linear(4, 1))
     >>> network
@@ -263,3 +274,114 @@ class Sequential(_Links):
 
     def output_link(self) -> Module:
         return self[-1].output_link() if self._links else self
+
+
+class ModuleList(Links):
+    """A list of links that is no chain: whoever holds it calls them.
+
+    It indexes, slices, iterates and changes like a list, also with `+`, append, extend, insert, item assignment and
+    del. In a link of your own a plain list of links as attribute works as well.
+
+    Parameters
+    ----------
+    modules : iterable of Module, optional
+        The links; none by default.
+
+    Examples
+    --------
+    >>> import maillon
+    >>> layers = maillon.ModuleList(maillon.Linear(2, 2) for _ in range(2))
+    >>> len(layers), list(layers.state_dict())
+    (2, ['0.weight', '0.bias', '1.weight', '1.bias'])
+    """
+
+    _brackets = ("([", "])")
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        given = modules.values() if isinstance(modules, Mapping) else modules  # a slice has names, and new places
+        if given is not None and not isinstance(given, Iterable):
+            raise TypeError(f"ModuleList: expected modules to be several links, {got(modules)}")
+        super().__init__(*(given or ()))
+
+    def __add__(self, other: Iterable[Module]) -> Self:
+        return type(self)([*self, *other])
+
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        return self.extend(other)
+
+
+def _pairs(modules: Any) -> dict[Any, Any]:
+    """Links by name, given so or as pairs."""
+    try:
+        return dict(modules.items() if isinstance(modules, ModuleDict) else modules)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"ModuleDict: expected modules to be {{name: link}}, or pairs of both, {got(modules)}"
+        ) from None
+
+
+class ModuleDict(Held):
+    """Links by name, no chain: whoever holds it calls them.
+
+    It indexes, iterates (over the names) and changes like a dict, with update, pop, clear, item assignment and del. In
+    a link of your own a plain dict of links as attribute works as well.
+
+    Parameters
+    ----------
+    modules : dict of str to Module, or iterable of pairs, optional
+        The links by name; none by default.
+
+    Examples
+    --------
+    >>> import maillon
+    >>> ways = maillon.ModuleDict({"left": maillon.Linear(2, 1), "right": maillon.Tanh()})
+    >>> list(ways), "left" in ways, list(ways.state_dict())
+    (['left', 'right'], True, ['left.weight', 'left.bias'])
+    """
+
+    _brackets = ("({", "})")
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+        super().__init__(_pairs(modules or {}).items())
+
+    def __getitem__(self, name: str) -> Module:
+        if name not in self._links:
+            known = ", ".join(self._links) or "none"
+            raise KeyError(f"{type(self).__name__}: no link {name!r}; there are {known}.")
+        return self._links[name]
+
+    def __setitem__(self, name: str, link: Module) -> None:
+        self.update({name: link})
+
+    def __delitem__(self, name: str) -> None:
+        self.pop(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._links
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._links)
+
+    def keys(self) -> KeysView[str]:
+        return self._links.keys()
+
+    def values(self) -> ValuesView[Module]:
+        return self._links.values()
+
+    def items(self) -> ItemsView[str, Module]:
+        return self._links.items()
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Put links in; those of a name that is taken replace what was there."""
+        named: dict[Any, Any] = {**self._links, **_pairs(modules)}
+        self._rebuild(list(named.items()))
+
+    def pop(self, name: str) -> Module:
+        """Take a link out; returns it."""
+        link = self[name]
+        self._rebuild([(key, held) for key, held in self._links.items() if key != name])
+        return link
+
+    def clear(self) -> None:
+        """Take all links out."""
+        self._rebuild([])

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from maillon.nn import errors
+from maillon.messages import got
+from maillon.nesting import added, counted_inputs
 from maillon.nn.containers import handed, refuse_twice_among
-from maillon.nn.joining import back, back_parameters, whole_gradient
+from maillon.nn.joints import back, back_parameters, whole_gradient
 from maillon.nn.module import Module
-from maillon.nn.nesting import added
+from maillon.nn.support import arguments, errors
 
 _Source = tuple[str, tuple[int, ...]]
 """Where a value comes from: an input or node, and the place inside a nested output: "lstm.1.0" is ("lstm", (1, 0))."""
@@ -16,18 +17,29 @@ _Source = tuple[str, tuple[int, ...]]
 class Graph(Module):
     """Links as the named nodes of a directed graph: each takes what others, or the inputs, give.
 
-    Derivative: ∂loss/∂(a node's output) is the sum of what all its users' backwards return for it; the nodes are
-    walked in the reverse of the order in which they were evaluated. That is the chain rule, and needs no tape.
+    Derivative: ∂loss/∂(a node's output) is the sum of what all its users' backwards return for it; the nodes are walked
+    in the reverse of the order in which they were evaluated. That is the chain rule, and needs no tape.
 
-    inputs: their names, in the order of the arguments; one name or several. forward takes them by place or by name.
-    nodes: {name: (link, source, …)}: a source is the name of an input or of another node, and stands for one argument
-    of the link's forward. Where a link puts out a tuple, "lstm.0" is its first part, and "lstm.1.0" the first of its
-    second. The order in which the nodes are given does not matter, except that of two which could both be next the
-    first given is evaluated first. The children are called like their nodes: state_dict has "a.weight".
-    outputs: the name (or "lstm.0") of the output; several names in a list or tuple make the output a tuple.
-    Errors: ValueError, naming them, for a circle of nodes, an unknown source, nodes that lead to no output, inputs that
-    no node takes, a link that stands twice (see `share`). Those of a link say at which node it stands.
+    Parameters
+    ----------
+    inputs : str or list of str
+        The inputs' names, in the order of the arguments. forward takes them by place or by name.
+    nodes : dict
+        {name: (link, source, …)}: a source is the name of an input or of another node, and stands for one
+        argument of the link's forward. Where a link returns a tuple, "lstm.0" is its first part, and "lstm.1.0"
+        the first of its second. The order of the nodes does not matter, but of two that could both be next the
+        first given is evaluated first. The children are called like their nodes: state_dict has "a.weight".
+    outputs : str or list of str
+        The name (or "lstm.0") of the output; several names make the output a tuple.
 
+    Raises
+    ------
+    ValueError
+        Naming them, for a circle of nodes, an unknown source, nodes that lead to no output, inputs that no node takes,
+        a link that stands twice (see `share`). Errors of a link say at which node it stands.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> network = maillon.Graph(
     ...     inputs="x",
@@ -48,6 +60,9 @@ class Graph(Module):
         nodes: Mapping[str, Sequence[Any]],
         outputs: str | Sequence[str],
     ) -> None:
+        for name, given in (("inputs", inputs), ("outputs", outputs)):
+            if not isinstance(given, str) and not arguments.is_sequence(given):
+                raise TypeError(f"Graph: expected {name} to be a name or several, got {given!r}.")
         self.inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
         self.outputs = outputs if isinstance(outputs, str) else tuple(outputs)
         _check_names(self.inputs, nodes)
@@ -101,7 +116,8 @@ class Graph(Module):
             for name, link in reversed(self._nodes.items()):
                 sources, grad = self._sources[name], grads.pop(name, None)
                 if any(waiting[source] for source, _ in sources):
-                    self._add(values, grads, sources, _parts(link, back(link, values[name], grad), len(sources)))
+                    given = [_at(values, source, link) for source in sources]
+                    self._add(values, grads, sources, _parts(link, back(link, values[name], grad), given))
                 else:
                     back_parameters(link, values[name], grad)
         except errors.LinkError as error:
@@ -174,17 +190,19 @@ def _at(values: Mapping[str, Any], source: _Source, user: Module) -> Any:
     return value
 
 
-def _parts(link: Module, returned: Any, count: int) -> tuple[Any, ...]:
-    """What a backward returned, for each of so many inputs."""
-    if count == 1 or returned is None:
-        return (returned,) * count
-    if not isinstance(returned, tuple) or len(returned) != count:
-        got = f"{len(returned)} of them" if isinstance(returned, tuple) else type(returned).__name__
+def _parts(link: Module, returned: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """What a backward returned, for each of the inputs."""
+    if returned is None:
+        return (None,) * len(inputs)
+    count = counted_inputs(inputs, returned)
+    parts = (returned,) if count == 1 else returned
+    if not isinstance(parts, tuple) or len(parts) != count:
+        got = f"{len(parts)} of them" if isinstance(parts, tuple) else type(parts).__name__
         raise errors.LinkShapeError(
             f"{errors.shown(link)}: expected its backward to return a tuple of {count} gradients, one for each input, "
             f"got {got}."
         )
-    return returned
+    return parts + (None,) * (len(inputs) - count)
 
 
 def _placed(value: Any, path: tuple[int, ...], grad: Any) -> Any:
@@ -232,8 +250,7 @@ def _sources(name: str, node: Any) -> tuple[_Source, ...]:
         raise TypeError(f"Graph[{name}]: expected (link, source, …) with at least one source, got {node!r}.")
     link, *sources = node
     if not isinstance(link, Module):
-        hint = f" Did you mean {link.__name__}()?" if isinstance(link, type) else ""
-        raise TypeError(f"Graph[{name}]: expected a Module first, got {link!r}.{hint}")
+        raise TypeError(f"Graph[{name}]: expected a Module first, {got(link)}")
     return tuple(map(_address, sources))
 
 

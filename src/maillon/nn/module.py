@@ -1,4 +1,4 @@
-"""Module: what every link is. Parameter: what a link learns."""
+"""Module: what every link is."""
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
@@ -8,8 +8,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from maillon.nn import arguments, errors
-from maillon.nn.dtypes import as_array, floating_dtype, get_default_dtype
+from maillon.nn.parameter import Parameter
+from maillon.nn.support import arguments, errors
+from maillon.nn.support.dtypes import as_array, floating_dtype, get_default_dtype
 from maillon.typing import Array, DType, DTypeLike
 
 _keeping: ContextVar[bool] = ContextVar("keeping", default=True)
@@ -30,44 +31,6 @@ def no_grad() -> Iterator[None]:
         _keeping.reset(token)
 
 
-class Parameter:
-    """An array that is learnt, and the gradient of the loss with respect to it.
-
-    data: the values, float32 or float64, changed in place by rules (anything else becomes the default dtype).
-    grad: None, or an array of the same shape; `backward` adds to it, `zero_grad()` sets it to None.
-    requires_grad: False freezes the parameter: backward leaves its grad None and rules skip it.
-    """
-
-    __slots__ = ("data", "grad", "requires_grad")
-
-    def __init__(self, data: Any, grad: Array | None = None, requires_grad: bool = True) -> None:
-        array = np.asarray(data)
-        self.data: Array = array if array.dtype.char in "fd" else array.astype(get_default_dtype())
-        self.grad = grad
-        self.requires_grad = requires_grad
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.data.shape
-
-    @property
-    def size(self) -> int:
-        return self.data.size
-
-    @property
-    def dtype(self) -> DType:
-        return self.data.dtype
-
-    def accumulate(self, grad: Array) -> None:
-        """Add `grad` to what other links and earlier backwards have left here."""
-        if self.requires_grad:
-            self.grad = grad if self.grad is None else self.grad + grad
-
-    def __repr__(self) -> str:
-        frozen = "" if self.requires_grad else ", requires_grad=False"
-        return f"Parameter({np.array2string(self.data, separator=', ', threshold=20)}{frozen})"
-
-
 class IncompatibleKeys(NamedTuple):
     """What `load_state_dict(strict=False)` left alone."""
 
@@ -78,6 +41,11 @@ class IncompatibleKeys(NamedTuple):
 class Module:
     """A link of the chain: `forward` gives its output, `backward` the gradient of the loss with respect to its input.
 
+    Attributes that are Parameters or Modules (or lists, tuples, dicts of Modules) are found by themselves; arrays that
+    belong to the state without being learnt are named by `register_buffer`.
+
+    Examples
+    --------
     A link of your own defines the two, and says with `keep` what the derivative needs:
 
     >>> import numpy as np, maillon
@@ -92,9 +60,6 @@ class Module:
     array([1., 9.])
     >>> square.backward(np.ones(2))
     array([2., 6.])
-
-    Attributes that are Parameters or Modules (or lists, tuples, dicts of Modules) are found by themselves;
-    arrays that belong to the state without being learnt are named by `register_buffer`.
     """
 
     takes_integers: bool = False  # whether forward takes some, or masks, which fit and predict then leave as they are
@@ -353,15 +318,20 @@ class Module:
         for parameter in self.parameters():
             parameter.data = parameter.data.astype(wanted)
             parameter.grad = None if parameter.grad is None else parameter.grad.astype(wanted)
+        converted: dict[int, tuple[Array, Array]] = {}  # by identity: one array for all links that share a buffer
         for module in self.modules():
             for name in module._buffer_names:
                 value = getattr(module, name)
                 if value is not None and value.dtype.kind == "f":
-                    setattr(module, name, value.astype(wanted))
+                    _, new = converted.setdefault(id(value), (value, value.astype(wanted)))
+                    setattr(module, name, new)
         return self
 
     def share(self) -> Self:
-        """A link of its own with the **same** Parameters: it may stand elsewhere in the network."""
+        """A link of its own with the **same** Parameters and buffers: it may stand elsewhere in the network.
+
+        They stay the same through `to`, copy.deepcopy and pickle of the network that holds both links.
+        """
         twin = copy.copy(self)
         for name, value in vars(self).items():
             if name != "_kept":

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from maillon.nn import Loss, Module, arguments
+from maillon.messages import got
+from maillon.nn import Loss, Module
 from maillon.nn.containers import refuse_twice
 from maillon.nn.loss import USUAL
+from maillon.nn.support import arguments
 from maillon.nn.utils import clip_grad_norm_, clip_grad_value_
-from maillon.optim.door import as_inputs, as_target
+from maillon.optim.door import call, convert_batch
 from maillon.optim.rule import Rule
-from maillon.optim.rules import SGD
+from maillon.optim.rules.descent import SGD
 from maillon.typing import Array
 
 
@@ -72,8 +74,7 @@ class Optim:
         if not isinstance(network, Module):
             raise TypeError(f"Optim: expected network to be a Module, got {type(network).__name__}.")
         if not isinstance(loss, Loss):
-            hint = f" Did you mean {loss.__name__}()?" if isinstance(loss, type) else ""
-            raise TypeError(f"Optim: expected loss to be a Loss, got {loss!r}.{hint}")
+            raise TypeError(f"Optim: expected loss to be a Loss, {got(loss)}")
         refuse_twice("Optim", network.named_modules())
         loss.check_after(network.output_link())
         self.network = network
@@ -114,10 +115,8 @@ class Optim:
         several predictions takes the network's tuple of outputs; one without a target (TripletMarginLoss) no y.
         Errors: those of the links, with nothing learnt; NonFiniteLossError before the update.
         """
-        dtype = self.network.dtype
-        weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite raises by itself
-            return self.learn(as_inputs(x, dtype, network=self.network), as_target(y, self.loss, dtype), weight)
+            return self.learn(*convert_batch(self.network, self.loss, x, y, sample_weight))
 
     def learn(self, x: Any, y: Any, sample_weight: Array | None = None) -> float:
         """`step` on arrays that have passed the door already: no conversion, no cost."""
@@ -212,13 +211,6 @@ class Optim:
         return f"Optim({self.network!r}, {self.loss!r}, {self.rule!r}{options})"
 
 
-def call(network: Module, x: Any) -> Any:
-    """The network's output for one input, or for a tuple or dict of several."""
-    if isinstance(x, tuple):
-        return network(*x)
-    return network(**x) if isinstance(x, dict) else network(x)
-
-
 def _inside_first(module: Module, name: str = "") -> Iterator[tuple[str, Module]]:
     """All modules with their names, in the order of the chain, each after those inside it."""
     for key, child in module.named_children():
@@ -246,8 +238,7 @@ def _bound(rule: Any, network: Module) -> Rule:
         return rule if rule.bound else rule.bind(network.parameters())
     if isinstance(rule, int | float | np.number) and not isinstance(rule, bool):
         return SGD(network.parameters(), lr=float(rule))
-    hint = f" Did you mean {rule.__name__}()?" if isinstance(rule, type) else ""
-    raise TypeError(f"Optim: expected rule to be a number, a recipe or a bound rule, got {rule!r}.{hint}")
+    raise TypeError(f"Optim: expected rule to be a number, a recipe or a bound rule, {got(rule)}")
 
 
 def _finite(value: Any) -> bool:

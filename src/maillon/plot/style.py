@@ -19,8 +19,8 @@ GREY = "#7A7A7A"
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW)
 """The order in which series are drawn."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-"""The shapes of points, beside the colours and in the same order."""
+MARKERS = "os^DvPX*"
+"""Beside the colours, for readers who cannot tell them apart."""
 
 STYLE: dict[str, Any] = {
     "font.size": 9.0,

@@ -10,8 +10,7 @@ from maillon.nn import CrossEntropyLoss, Sequential
 from maillon.plot.classification import confusion_matrix
 from maillon.plot.network import network as draw_network
 from maillon.plot.style import use
-from maillon.report import mnist_figures as figures
-from maillon.report import mnist_variants as variants
+from maillon.report import mnist_figures as figures, mnist_variants as variants
 from maillon.report.chapter import Chapter, Settings
 from maillon.report.images import ImageSplit, counts_table, digits, samples, samples_alt
 from maillon.report.measures import FALL, WINDOW, entropy, fives_right, last_fall
@@ -246,8 +245,8 @@ def _nines(chapter: Chapter, predicted: Array, labels: Array) -> None:
         because(
             chapter.settings,
             f"The report's image is not named. The nearest of all nines of the test part is number {nine}, with "
-            f"{p9:.2f} for 9 and {p4:.2f} for 4. {len(doubtful)} of the {len(nines)} nines get between {DOUBTFUL[0]} and "
-            f"{DOUBTFUL[1]} for 9; for {fours} of them 4 is the next most probable digit.",
+            f"{p9:.2f} for 9 and {p4:.2f} for 4. {len(doubtful)} of the {len(nines)} nines get between "
+            f"{DOUBTFUL[0]} and {DOUBTFUL[1]} for 9; for {fours} of them 4 is the next most probable digit.",
         ),
         "p(9), p(4)",
     )

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from maillon.messages import unknown_name
 from maillon.nn import Module
 from maillon.optim import Optim
 from maillon.train.history import History, Number
-from maillon.train.names import unknown_name
 
 _GREATER_IS_BETTER = ("accuracy", "r2_score")
 

@@ -12,7 +12,7 @@ from maillon.engine import FallbackWarning, NotLoweredError
 from maillon.engine.lowering import require_known
 from maillon.engine.native import Batches, Runner
 from maillon.optim import NonFiniteLossError, Optim
-from maillon.train.feed import ArrayBatches, GivenBatches
+from maillon.train.batches import ArrayBatches, GivenBatches
 from maillon.train.scores import LossMean, RunningMetrics
 from maillon.typing import Array
 
@@ -50,7 +50,9 @@ class Compiled:
         require_known(optim.network)
         if not isinstance(batches, ArrayBatches):
             raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
-        data = batches.data
+        data = batches.data.part(0, batches.rows)
+        if batches.shuffle and batches.rows < batches.data.rows:
+            raise NotLoweredError("epochs that leave out other rows each time are not among what it knows")
         self._runner = Runner(optim, Batches.of(data.x, data.y, data.weight, batches.batch_size, batches.shuffle))
         self._steps_an_epoch = batches.steps or 0
 

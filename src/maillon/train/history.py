@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from maillon.train.names import unknown_name
+from maillon.messages import unknown_name
 
 if TYPE_CHECKING:
     from pathlib import Path

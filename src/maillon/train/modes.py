@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from maillon.nn import Module
-from maillon.nn.modes import mode
+from maillon.nn.support.modes import mode
 
 
 @contextmanager

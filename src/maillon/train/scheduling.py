@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from maillon.messages import unknown_name
 from maillon.optim import LambdaLR, LRScheduler, Optim, ReduceLROnPlateau
 from maillon.train.history import History
-from maillon.train.names import unknown_name
 
 Schedule = Callable[[int], float] | LRScheduler
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from maillon.messages import unknown_name
 from maillon.nn import BCEWithLogitsLoss, Loss
 from maillon.train import metrics as known
-from maillon.train.names import unknown_name
 from maillon.typing import Array
 
 Metric = Callable[[Any, Any], float]

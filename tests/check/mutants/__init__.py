@@ -1,10 +1,13 @@
-"""Links and losses with one mistake each, and the rule that the mistake breaks. Each file is a family."""
+"""Links and losses with one mistake each, and the rule that the mistake breaks, by family; contract.py is of none."""
 
-import importlib
-import pkgutil
+import sys
 
+from families import modules
+
+from mutants import contract
 from mutants.table import MUTANTS, Mutant
 
-FAMILIES = [importlib.import_module(f"mutants.{module.name}") for module in pkgutil.iter_modules(__path__)]
+FILES = [contract, *modules(sys.modules[__name__]).values()]
+"""Each enters its mutants into the table as it is imported."""
 
-__all__ = ["FAMILIES", "MUTANTS", "Mutant"]
+__all__ = ["FILES", "MUTANTS", "Mutant"]

@@ -10,11 +10,65 @@ from mutants.table import SQUARE, mutant
 
 DRAW = Generator(4)
 EVEN = DRAW.normal((4, 6), dtype=np.float64)
-SIGNALS = DRAW.normal((3, 4, 5), dtype=np.float64)
 WIDE = DRAW.uniform((4, 5), -6, 6, dtype=np.float64)
 
 
 # The derivative of another function
+
+
+@mutant("Tanh: derivative of the input instead of the output", 1)
+class TanhOfInput(maillon.Tanh):
+    def forward(self, x: Array) -> Array:
+        return self.keep(np.tanh(x), x)
+
+
+@mutant("Sigmoid: the Jacobian forgotten", 1)
+class SigmoidForgotten(maillon.Sigmoid):
+    def backward(self, grad_output: Array) -> Array:
+        self.release(grad_output)
+        return grad_output.copy()
+
+
+@mutant("ReLU: gradient let through below 0", 1)
+class ReluLeaks(maillon.ReLU):
+    def backward(self, grad_output: Array) -> Array:
+        self.release(grad_output)
+        return grad_output * 1.0
+
+
+@mutant("LeakyReLU: slope forgotten below 0", 1)
+class SlopeForgotten(maillon.LeakyReLU):
+    def backward(self, grad_output: Array) -> Array:
+        (x,) = self.release(grad_output)
+        return (x > 0) * grad_output
+
+
+@mutant("Softmax: without its Jacobian", 1)
+class SoftmaxPassesThrough(maillon.Softmax):
+    def backward(self, grad_output: Array) -> Array:
+        self.release(grad_output)
+        return grad_output * 1.0
+
+
+@mutant("Softmax: the diagonal of its Jacobian only", 1)
+class SoftmaxDiagonal(maillon.Softmax):
+    def backward(self, grad_output: Array) -> Array:
+        y, _ = self.release(grad_output)
+        return y * (1 - y) * grad_output
+
+
+@mutant("Softmax: summed over the wrong axis", 1)
+class SoftmaxWrongAxis(maillon.Softmax):
+    def backward(self, grad_output: Array) -> Array:
+        y, axis = self.release(grad_output)
+        return y * (grad_output - (grad_output * y).sum(axis=1 - axis, keepdims=True))
+
+
+@mutant("LogSoftmax: the logarithm forgotten in the derivative", 1)
+class LogForgotten(maillon.LogSoftmax):
+    def backward(self, grad_output: Array) -> Array:
+        y, axis = self.release(grad_output)
+        return grad_output - y * grad_output.sum(axis=axis, keepdims=True)
 
 
 @mutant("SELU: scale forgotten in the derivative", 1)
@@ -146,34 +200,3 @@ class GateOpen(maillon.GLU):
 class SignForgotten(maillon.Softmin):
     def backward(self, grad_output: Array) -> Array:
         return -super().backward(grad_output)
-
-
-# Channels dropped
-
-
-@mutant("Dropout1d: the next channel's mask on the way back", 1, SIGNALS)
-class NextChannel(maillon.Dropout1d):
-    def backward(self, grad_output: Array) -> Array:
-        (factor,) = self.release(grad_output)
-        return grad_output if factor is None else grad_output * np.roll(factor, 1, axis=1)
-
-
-@mutant("Dropout2d: the first sample's mask for all", 1, SIGNALS)
-class FirstMask(maillon.Dropout2d):
-    def backward(self, grad_output: Array) -> Array:
-        (factor,) = self.release(grad_output)
-        return grad_output if factor is None else grad_output * factor[:1]
-
-
-@mutant("AlphaDropout: gradient let through where it was dropped", 1)
-class DroppedLearn(maillon.AlphaDropout):
-    def backward(self, grad_output: Array) -> Array:
-        (factor,) = self.release(grad_output)
-        return grad_output if factor is None else grad_output * factor.max()
-
-
-@mutant("AlphaDropout: scaled in eval mode's backward", 6)
-class ScaledInEval(maillon.AlphaDropout):
-    def backward(self, grad_output: Array) -> Array:
-        (factor,) = self.release(grad_output)
-        return grad_output * (0.5 if factor is None else factor)

@@ -7,7 +7,7 @@ import numpy as np
 import maillon
 from maillon.nn import Module
 from maillon.typing import Array
-from mutants.links import Linear33
+from mutants.linear.linear import Linear33
 from mutants.table import X, Y, mutant
 
 # What a gradient looks like
@@ -180,3 +180,71 @@ class Nameless(Module):
 class Fails(maillon.Tanh):
     def backward(self, grad_output: Array) -> Array:
         return super().backward(grad_output) @ np.ones((7, 7))
+
+
+# What holds in eval mode too
+
+
+@mutant("backward refuses eval mode", 6)
+class NotInEval(maillon.Tanh):
+    def backward(self, grad_output: Array) -> Array:
+        if not self.training:
+            raise RuntimeError("NotInEval: only in training")
+        return super().backward(grad_output)
+
+
+@mutant("eval mode scales the output but not the gradient", 6)
+class EvalScales(maillon.Identity):
+    def forward(self, x: Array) -> Array:
+        return self.keep(x if self.training else 0.5 * x)
+
+
+# What may not change
+
+
+@mutant("forward changes its input", 3)
+class InputChanged(maillon.Tanh):
+    def forward(self, x: Array) -> Array:
+        np.tanh(x, out=x)
+        return self.keep(x.copy(), x)
+
+
+@mutant("backward changes grad_output", 3)
+class GradOutputChanged(maillon.Tanh):
+    def backward(self, grad_output: Array) -> Array:
+        (y,) = self.release(grad_output)
+        grad_output *= 1 - y * y
+        return grad_output
+
+
+@mutant("backward changes what was kept, which is the output", 3)
+class KeptChanged(maillon.Tanh):
+    def backward(self, grad_output: Array) -> Array:
+        (y,) = self.release(grad_output)
+        y *= y
+        return (1 - y) * grad_output
+
+
+@mutant("backward changes the input it kept", 3)
+class KeptInputChanged(Module):
+    def forward(self, x: Array) -> Array:
+        return self.keep(x * x, x)
+
+    def backward(self, grad_output: Array) -> Array:
+        (x,) = self.release(grad_output)
+        x *= 2
+        return x * grad_output
+
+
+@mutant("backward changes a buffer", 3)
+class BufferChanged(Module):
+    def __init__(self) -> None:
+        self.register_buffer("factor", np.full(3, 2.0))
+
+    def forward(self, x: Array) -> Array:
+        return self.keep(self.factor * x, self.factor.copy())
+
+    def backward(self, grad_output: Array) -> Array:
+        (factor,) = self.release(grad_output)
+        self.factor *= 2
+        return factor * grad_output

@@ -1,12 +1,10 @@
-"""Wide sweeps of constructor options and input shapes; each file is a family and lists its CASES."""
+"""Wide sweeps of constructor options and input shapes; each file of a family lists its CASES."""
 
-import importlib
-import pkgutil
+import sys
 
 from beside import Case
+from families import modules
 
 CASES: list[Case] = [
-    case
-    for module in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name)
-    for case in importlib.import_module(f"sweeps.{module.name}").CASES
+    case for module in modules(sys.modules[__name__]).values() for case in getattr(module, "CASES", [])
 ]

@@ -1,4 +1,4 @@
-"""Activations beyond the first ones: every option, shapes with and without a batch, the kinks, far out."""
+"""Activations: every option, shapes with and without a batch, the kinks, far out."""
 
 import itertools
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from beside import Case
 from catalogue.rows import Draw, normal
 
+FIRST = [(4, 3), (3,), (2, 5, 3), (1, 3), (0, 3), (2, 2, 2, 3)]
 SHAPES = [(4, 3), (3,), (), (2, 3, 2), (0, 3), (1, 2, 3, 2), (2, 1, 2, 2, 2)]
 
 
@@ -54,7 +55,25 @@ POINTWISE: list[tuple[str, list[tuple[tuple[Any, ...], dict[str, Any]]]]] = [
     ("PReLU", [((), {}), ((1, 0.1), {}), ((), {"init": -0.5}), ((1,), {"init": 0})]),
 ]
 
+
+def scaled(factor: float, *shape: int) -> Draw:
+    return lambda generator: np.asarray(factor * generator.normal(shape, dtype=np.float64))
+
+
 CASES = [
+    *(
+        Case(name, (), {}, (scaled(factor, *shape),))
+        for name in ("Tanh", "Sigmoid", "ReLU", "LeakyReLU")
+        for factor in (1.0, 0.01, 30.0, 0.0)
+        for shape in (*FIRST, ())
+    ),
+    *(Case("LeakyReLU", (slope,), {}, (normal(*shape),)) for slope in (0.0, 0.3, -1.0, 2.0) for shape in FIRST[:3]),
+    *(
+        Case(name, (dim,), {}, (normal(*shape),))
+        for name in ("Softmax", "LogSoftmax")
+        for shape in FIRST
+        for dim in range(-len(shape), len(shape))
+    ),
     *(
         Case(name, args, options, (draw,), note=note)
         for name, made in POINTWISE
@@ -107,16 +126,5 @@ CASES = [
             (5, 2, 3),
             (4, 1, 2, 2),
         )
-    ),
-    *(
-        Case(name, (p,), {}, (normal(*shape),), training=training, note="training" if training else "")
-        for name, shapes in (
-            ("Dropout1d", ((2, 3, 4), (3, 4), (1, 1, 1), (0, 3, 2))),
-            ("Dropout2d", ((2, 3, 4, 2), (1, 2, 1, 1), (0, 3, 2, 2), (3, 1, 2, 5))),
-            ("AlphaDropout", SHAPES[:5]),
-            ("FeatureAlphaDropout", ((2, 3, 4, 2), (2, 3), (2, 3, 4), (1, 2, 1, 2, 3))),
-        )
-        for shape in shapes
-        for p, training in ((0.5, False), (0.2, False), (0.0, True), (1.0, True), (1.0, False))
     ),
 ]

@@ -1,0 +1,43 @@
+"""The public names, each once: those of the links stand in `nn/__init__.pyi`."""
+
+from maillon import (
+    check as check,
+    data as data,
+    engine as engine,
+    nn as nn,
+    optim as optim,
+    plot as plot,
+    random as random,
+    train as train,
+)
+from maillon.engine import compile as compile, get_num_threads as get_num_threads, set_num_threads as set_num_threads
+from maillon.nn import *
+from maillon.optim import (
+    ASGD as ASGD,
+    LBFGS as LBFGS,
+    SGD as SGD,
+    Adadelta as Adadelta,
+    Adagrad as Adagrad,
+    Adam as Adam,
+    Adamax as Adamax,
+    AdamW as AdamW,
+    Lion as Lion,
+    NAdam as NAdam,
+    NonFiniteLossError as NonFiniteLossError,
+    Optim as Optim,
+    RAdam as RAdam,
+    RMSprop as RMSprop,
+    Rprop as Rprop,
+)
+from maillon.random import Generator as Generator, manual_seed as manual_seed
+from maillon.train import (
+    Callback as Callback,
+    EarlyStopping as EarlyStopping,
+    History as History,
+    evaluate as evaluate,
+    fit as fit,
+    predict as predict,
+    sgd as sgd,
+)
+
+__version__: str

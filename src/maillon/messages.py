@@ -1,0 +1,38 @@
+"""Words that error messages share: what was given, and what was probably meant."""
+
+from collections.abc import Iterable
+
+
+def got(value: object) -> str:
+    """The end of a message about a value of the wrong kind: a class in the place of its object is the usual slip.
+
+    >>> got(3), got(dict)
+    ('got 3.', 'got the class dict. Did you mean dict()?')
+    """
+    if isinstance(value, type):
+        return f"got the class {value.__name__}. Did you mean {value.__name__}()?"
+    return f"got {value!r}."
+
+
+def nearest(word: object, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant.
+
+    >>> nearest("acuracy", ["accuracy", "mae"])
+    'accuracy'
+    """
+    import difflib
+
+    close = difflib.get_close_matches(str(word), list(known), n=1)
+    return close[0] if close else None
+
+
+def unknown_name(where: str, expected: str, got: object, names: Iterable[str]) -> str:
+    """The message for `got`, which is none of `names`.
+
+    >>> unknown_name("fit", "a metric", "acuracy", ["accuracy", "mae"])
+    "fit: expected a metric (accuracy, mae), got 'acuracy'. Did you mean 'accuracy'?"
+    """
+    known = list(names)
+    close = nearest(got, known)
+    way_out = "Take one of those." if close is None else f"Did you mean {close!r}?"
+    return f"{where}: expected {expected} ({', '.join(known)}), got {got!r}. {way_out}"

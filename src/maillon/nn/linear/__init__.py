@@ -1,0 +1,1 @@
+"""Weighted sums, tables of vectors, distances and shapes."""

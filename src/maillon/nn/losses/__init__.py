@@ -1,0 +1,1 @@
+"""Losses, each with the derivative of its own value."""

@@ -1,0 +1,1 @@
+"""Links of sequences: recurrent layers, attention, transformers, positions."""

@@ -1,0 +1,1 @@
+"""Links of signals and images: convolution, pooling, padding, upsampling, pixels, fold."""

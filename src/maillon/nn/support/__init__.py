@@ -1,0 +1,1 @@
+"""What the links share: errors, checks of arguments, dtypes, nested values, modes."""

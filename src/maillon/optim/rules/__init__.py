@@ -1,0 +1,1 @@
+"""The rules: how a gradient moves a parameter, one file a family."""

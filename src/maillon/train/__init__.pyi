@@ -1,0 +1,17 @@
+"""The public names, each once, with its file."""
+
+from maillon.train import metrics as metrics
+from maillon.train.averaging import ExponentialMovingAverage as ExponentialMovingAverage
+from maillon.train.callbacks import Callback as Callback, EarlyStopping as EarlyStopping, State as State
+from maillon.train.fit import fit as fit
+from maillon.train.history import History as History
+from maillon.train.loop import sgd as sgd
+from maillon.train.metrics import (
+    accuracy as accuracy,
+    confusion_matrix as confusion_matrix,
+    mean_absolute_error as mean_absolute_error,
+    mean_squared_error as mean_squared_error,
+    r2_score as r2_score,
+    root_mean_squared_error as root_mean_squared_error,
+)
+from maillon.train.predict import evaluate as evaluate, predict as predict

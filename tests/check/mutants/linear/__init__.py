@@ -1,0 +1,1 @@
+"""Linear, Flatten, Embedding and what compares two vectors."""
