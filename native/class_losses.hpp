@@ -1,5 +1,5 @@
 // Losses between scores of C classes and the class that is right: the value of every sample and the gradient of the
-// scores in one pass. The formulas are those of nn/classification.py: l = −Σ_c q_c log p_c, where q holds the target
+// scores in one pass. The formulas are those of nn/losses/classification.py: l = −Σ_c q_c log p_c, where q holds the target
 // distribution times the class weights.
 #pragma once
 
@@ -102,13 +102,16 @@ template <class T> struct Row {
         return smoothing.on ? keep_few<T>(q, n) : q;
     }
 
+    MAILLON_INLINE bool ignored() const { return distribution == nullptr && label.counted == T(0); }
+
     // A label without smoothing: q is zero but for the class that is right.
     MAILLON_INLINE T right_weight() const {
         return class_weight != nullptr ? label.counted * class_weight[label.right] : label.counted;
     }
 };
 
-// −Σ_c q_c log softmax(z)_c and (p Σ_c q_c − q) · scale. All products count, as in NumPy: 0 · log 0 is NaN.
+// −Σ_c q_c log softmax(z)_c and (p Σ_c q_c − q) · scale. As in NumPy a plain label (one without smoothing) counts its own
+// class alone, so that scores of −∞ elsewhere are harmless; elsewhere all products count, and 0 · log 0 is NaN.
 template <bool plain, class T> MAILLON_INLINE double logits_row(const Row<T>& row) {
     constexpr int64_t room = 256; // exponentials of few classes are kept here, those of many where the gradient will be
     T near[room + lanes<T>];
@@ -116,20 +119,17 @@ template <bool plain, class T> MAILLON_INLINE double logits_row(const Row<T>& ro
     T* kept = few ? near : row.grad;
     const Vec<T> top = broadcast(maximum<T>(row.scores, row.classes));
     Sum<double> sum, product, mass;
-    Vec<T> single{}; // a label's product: no lane but one is ever more than zero
     each_vector<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
         const Vec<T> z = load_up_to(row.scores + c, n) - top;
-        const Vec<T> e = keep_few<T>(exp(z), n), q = row.target(c, n);
+        const Vec<T> e = keep_few<T>(exp(z), n);
         add<T>(sum, e);
         if (row.grad != nullptr) store_up_to(kept + c, e, few ? lanes<T> : n);
-        if constexpr (plain) {
-            single = fma(q, z, single);
-        } else {
+        if constexpr (!plain) {
+            const Vec<T> q = row.target(c, n);
             add_product<T>(product, q, z);
             add<T>(mass, q);
         }
     });
-    if constexpr (plain) add<T>(product, single);
     const double total = sum.total(), log_total = log(broadcast(total))[0];
     const double weight = plain ? double(row.right_weight()) : mass.total();
     if (row.grad != nullptr) {
@@ -139,6 +139,8 @@ template <bool plain, class T> MAILLON_INLINE double logits_row(const Row<T>& ro
             store_up_to(row.grad + c, fma(e, p_scale, -row.target(c, n)) * scale, n);
         });
     }
+    if (row.ignored()) return 0;
+    if constexpr (plain) return weight * log_total - double(row.right_weight() * (row.scores[row.label.right] - top[0]));
     return weight * log_total - product.total();
 }
 
@@ -165,7 +167,7 @@ template <class T> MAILLON_INLINE double likelihood_row(const Row<T>& row) {
         });
         row.grad[row.label.right] = -weight * row.scale;
     }
-    return -double(weight) * double(row.scores[row.label.right]);
+    return row.ignored() ? 0 : -double(weight) * double(row.scores[row.label.right]);
 }
 
 template <class T>
@@ -209,16 +211,22 @@ template <class T> struct Strided {
         if (distribution != nullptr) {
             q = load_up_to(distribution + c * inner, n);
         } else {
-            q = keep<T>(right == Bits<T>{} + typename Native<T>::Int(c), counted);
+            q = keep<T>(is_right(c), counted);
             others = others * counted;
         }
         if (smoothing.on) q = broadcast(smoothing.own) * q + others;
         return class_weight != nullptr ? q * broadcast(class_weight[c]) : q;
     }
+    MAILLON_INLINE Bits<T> is_right(int64_t c) const { return right == Bits<T>{} + typename Native<T>::Int(c); }
+    // Zero where a label is ignored.
+    MAILLON_INLINE Vec<T> of_counted(Vec<T> v) const {
+        return distribution != nullptr ? v : keep<T>(counted != broadcast(T(0)), v);
+    }
     MAILLON_INLINE void put(int64_t c, Vec<T> v) const { store_up_to(grad + c * inner, v, n); }
 };
 
 template <class T> Vec<T> logits_block(const Strided<T>& b) {
+    const bool plain = b.distribution == nullptr && !b.smoothing.on;
     Vec<T> top = b.score(0), sum{}, product{}, mass{};
     for (int64_t c = 1; c < b.classes; ++c) {
         const Vec<T> z = b.score(c);
@@ -227,7 +235,7 @@ template <class T> Vec<T> logits_block(const Strided<T>& b) {
     for (int64_t c = 0; c < b.classes; ++c) {
         const Vec<T> z = b.score(c) - top, e = exp(z), q = b.target(c);
         sum += e;
-        product = fma(q, z, product);
+        product = plain ? select(b.is_right(c), q * z, product) : fma(q, z, product);
         mass += q;
         if (b.grad != nullptr) b.put(c, e);
     }
@@ -236,7 +244,7 @@ template <class T> Vec<T> logits_block(const Strided<T>& b) {
         for (int64_t c = 0; c < b.classes; ++c)
             b.put(c, fma(load_up_to(b.grad + c * b.inner, b.n), p_scale, -b.target(c)) * b.scale);
     }
-    return mass * log(sum) - product;
+    return b.of_counted(mass * log(sum) - product);
 }
 
 template <class T> Vec<T> probabilities_block(const Strided<T>& b, Bits<T>& outside) {
@@ -254,10 +262,10 @@ template <class T> Vec<T> likelihood_block(const Strided<T>& b) {
     Vec<T> value{};
     for (int64_t c = 0; c < b.classes; ++c) {
         const Vec<T> q = b.target(c);
-        value = select(b.right == Bits<T>{} + typename Native<T>::Int(c), -q * b.score(c), value);
+        value = select(b.is_right(c), -q * b.score(c), value);
         if (b.grad != nullptr) b.put(c, -q * b.scale);
     }
-    return value;
+    return b.of_counted(value);
 }
 
 template <class T> MAILLON_INLINE bool read_labels(const Classes<T>& a, int64_t sample, int n, Strided<T>& b) {

@@ -1,6 +1,6 @@
 """Several arrays as one value: tuples and dicts, nested as a network gives and takes them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,24 @@ def filled(output: Any, grad_output: Any) -> Any:
     if not isinstance(output, tuple):
         return grad_output
     return tuple(filled(part, grad_part) for part, grad_part in zip(output, grad_output, strict=True))
+
+
+def counted_inputs(inputs: Sequence[Any], returned: Any) -> int:
+    """How many of the inputs the gradient that a backward returned has parts for.
+
+    All, or all but those at the end that are absent (None) or flags: a link may leave these out.
+    """
+    count = len(inputs)
+    if not isinstance(returned, tuple) or len(returned) != count:
+        while count > 1 and (inputs[count - 1] is None or isinstance(inputs[count - 1], bool)):
+            count -= 1
+    return count
+
+
+def padded(grads: Any, count: int) -> tuple[Any, ...]:
+    """The gradients of `count` inputs, None where a backward has left out those at the end; one may come alone."""
+    parts = grads if isinstance(grads, tuple) else (grads,)
+    return parts + (None,) * (count - len(parts))
 
 
 def added(one: Any, other: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from maillon import random
 from maillon.check.verdict import CheckError
-from maillon.nesting import leaf_names, leaves, rebuilt
+from maillon.nesting import counted_inputs, leaf_names, leaves, rebuilt
 from maillon.nn import Loss, Module, Parameter
 from maillon.random import Generator
 from maillon.typing import Array, DTypeLike
@@ -127,8 +127,9 @@ class Probe:
         like: Any = self.nested
         if isinstance(self.link, Loss):
             like = like[: len(self.link.predicted)] if sum(self.link.predicted) > 1 else like[0]
-        elif len(like) == 1:
-            like = like[0]
+        else:
+            like = like[: counted_inputs(like, returned)]
+            like = like[0] if len(like) == 1 else like
         self._check_nesting(like, returned, "the gradient that backward returned")
         given = leaves(returned) + [None] * (len(self.inputs) - len(leaves(like)))
         return Gradients(given, [parameter.grad for parameter in parameters(link)])

@@ -74,6 +74,8 @@ def _class_loss(flags_of: Callable[[Any], int]) -> Callable[..., None]:
         expected = shape if not labels else shape[:1] * (len(shape) > 1) + shape[2:]
         if not classes or target.shape != expected or (flags & LIKELIHOOD and not labels):
             raise NotLoweredError(f"{loss!r} compares {shape} with a target of {target.shape}")
+        if not labels and loss.ignore_index >= 0:
+            raise NotLoweredError(f"{loss!r} ignores a label, and the target holds probabilities")
         if around["sample_weight"] is not None and len(shape) < 2:
             raise NotLoweredError(f"{loss!r} takes no weights on a single sample")
         inner = math.prod(shape[2:])

@@ -30,6 +30,8 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from functools import cache
 from typing import Any, Self, overload
 
+import numpy as np
+
 from maillon.messages import got
 from maillon.nn.module import Module
 from maillon.nn.support import errors
@@ -299,13 +301,25 @@ class ModuleList(Links):
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         given = modules.values() if isinstance(modules, Mapping) else modules  # a slice has names, and new places
-        super().__init__(*(given or ()))
+        if given is not None and (not isinstance(given, Iterable) or isinstance(given, str | np.ndarray)):
+            raise TypeError(f"ModuleList: expected modules to be several links, {got(modules)}")
+        super().__init__(*(() if given is None else given))
 
     def __add__(self, other: Iterable[Module]) -> Self:
         return type(self)([*self, *other])
 
     def __iadd__(self, other: Iterable[Module]) -> Self:
         return self.extend(other)
+
+
+def _pairs(modules: Any) -> dict[Any, Any]:
+    """Links by name, given so or as pairs."""
+    try:
+        return dict(modules.items() if isinstance(modules, ModuleDict) else modules)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"ModuleDict: expected modules to be {{name: link}}, or pairs of both, {got(modules)}"
+        ) from None
 
 
 class ModuleDict(Held):
@@ -330,7 +344,7 @@ class ModuleDict(Held):
     _brackets = ("({", "})")
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
-        super().__init__(dict(modules or {}).items())
+        super().__init__(_pairs({} if modules is None else modules).items())
 
     def __getitem__(self, name: str) -> Module:
         if name not in self._links:
@@ -361,7 +375,7 @@ class ModuleDict(Held):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Put links in; those of a name that is taken replace what was there."""
-        named: dict[Any, Any] = {**self._links, **dict(modules.items() if isinstance(modules, ModuleDict) else modules)}
+        named: dict[Any, Any] = {**self._links, **_pairs(modules)}
         self._rebuild(list(named.items()))
 
     def pop(self, name: str) -> Module:

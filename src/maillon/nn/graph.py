@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from maillon.messages import got
-from maillon.nesting import added
+from maillon.nesting import added, counted_inputs
 from maillon.nn.containers import handed, refuse_twice_among
 from maillon.nn.joints import back, back_parameters, whole_gradient
 from maillon.nn.module import Module
-from maillon.nn.support import errors
+from maillon.nn.support import arguments, errors
 
 _Source = tuple[str, tuple[int, ...]]
 """Where a value comes from: an input or node, and the place inside a nested output: "lstm.1.0" is ("lstm", (1, 0))."""
@@ -60,6 +60,9 @@ class Graph(Module):
         nodes: Mapping[str, Sequence[Any]],
         outputs: str | Sequence[str],
     ) -> None:
+        for name, given in (("inputs", inputs), ("outputs", outputs)):
+            if not isinstance(given, str) and not arguments.is_sequence(given):
+                raise TypeError(f"Graph: expected {name} to be a name or several, got {given!r}.")
         self.inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
         self.outputs = outputs if isinstance(outputs, str) else tuple(outputs)
         _check_names(self.inputs, nodes)
@@ -113,7 +116,8 @@ class Graph(Module):
             for name, link in reversed(self._nodes.items()):
                 sources, grad = self._sources[name], grads.pop(name, None)
                 if any(waiting[source] for source, _ in sources):
-                    self._add(values, grads, sources, _parts(link, back(link, values[name], grad), len(sources)))
+                    given = [_at(values, source, link) for source in sources]
+                    self._add(values, grads, sources, _parts(link, back(link, values[name], grad), given))
                 else:
                     back_parameters(link, values[name], grad)
         except errors.LinkError as error:
@@ -186,17 +190,19 @@ def _at(values: Mapping[str, Any], source: _Source, user: Module) -> Any:
     return value
 
 
-def _parts(link: Module, returned: Any, count: int) -> tuple[Any, ...]:
-    """What a backward returned, for each of so many inputs."""
-    if count == 1 or returned is None:
-        return (returned,) * count
-    if not isinstance(returned, tuple) or len(returned) != count:
-        got = f"{len(returned)} of them" if isinstance(returned, tuple) else type(returned).__name__
+def _parts(link: Module, returned: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """What a backward returned, for each of the inputs."""
+    if returned is None:
+        return (None,) * len(inputs)
+    count = counted_inputs(inputs, returned)
+    parts = (returned,) if count == 1 else returned
+    if not isinstance(parts, tuple) or len(parts) != count:
+        got = f"{len(parts)} of them" if isinstance(parts, tuple) else type(parts).__name__
         raise errors.LinkShapeError(
             f"{errors.shown(link)}: expected its backward to return a tuple of {count} gradients, one for each input, "
             f"got {got}."
         )
-    return returned
+    return parts + (None,) * (len(inputs) - count)
 
 
 def _placed(value: Any, path: tuple[int, ...], grad: Any) -> Any:
@@ -249,7 +255,7 @@ def _sources(name: str, node: Any) -> tuple[_Source, ...]:
 
 
 def _check_known(names: Sequence[str], sources: Mapping[str, Sequence[_Source]], wanted: Iterable[_Source]) -> None:
-    users = [*((f"Graph[{name}]", "take", own) for name, own in sources.items()), ("Graph", "put out", wanted)]
+    users = [*((f"Graph[{name}]", "take", own) for name, own in sources.items()), ("Graph", "return", wanted)]
     for user, verb, addresses in users:
         for source, _ in addresses:
             if source not in names:
@@ -263,8 +269,8 @@ def _in_order(sources: Mapping[str, Sequence[_Source]]) -> list[str]:
         ready = [name for name, own in waiting.items() if not any(source in waiting for source, _ in own)]
         if not ready:
             raise ValueError(
-                f"Graph: the nodes go in a circle, {_circle(waiting)}: none of them can be evaluated first. A value "
-                "that comes back belongs into a recurrent link."
+                f"Graph: the nodes form a circle, {_circle(waiting)}: none of them can be evaluated first. A value "
+                "that comes back needs a recurrent link."
             )
         order.append(ready[0])
         del waiting[ready[0]]

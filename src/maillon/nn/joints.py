@@ -1,4 +1,4 @@
-"""Where ways meet and part: Add, Multiply and Concat join several inputs, Residual and Parallel walk several ways."""
+"""Joints: Add, Multiply and Concat make one output of several inputs, Residual and Parallel call several links."""
 
 from collections.abc import Mapping
 from functools import reduce
@@ -151,9 +151,7 @@ class Concat(_Join):
     """
 
     def __init__(self, dim: int = 1) -> None:
-        if not arguments.is_integer(dim):
-            raise ValueError(f"Concat: expected dim to be an integer, got {dim!r}.")
-        self.dim = int(dim)
+        self.dim = arguments.integer("Concat", "dim", dim, None)
 
     def join(self, inputs: tuple[Array, ...]) -> tuple[Any, ...]:
         return np.concatenate(inputs, axis=self.dim), [x.shape[self.dim] for x in inputs]

@@ -318,15 +318,20 @@ class Module:
         for parameter in self.parameters():
             parameter.data = parameter.data.astype(wanted)
             parameter.grad = None if parameter.grad is None else parameter.grad.astype(wanted)
+        converted: dict[int, tuple[Array, Array]] = {}  # by identity: one array for all links that share a buffer
         for module in self.modules():
             for name in module._buffer_names:
                 value = getattr(module, name)
                 if value is not None and value.dtype.kind == "f":
-                    setattr(module, name, value.astype(wanted))
+                    _, new = converted.setdefault(id(value), (value, value.astype(wanted)))
+                    setattr(module, name, new)
         return self
 
     def share(self) -> Self:
-        """A link of its own with the **same** Parameters: it may stand elsewhere in the network."""
+        """A link of its own with the **same** Parameters and buffers: it may stand elsewhere in the network.
+
+        They stay the same through `to`, copy.deepcopy and pickle of the network that holds both links.
+        """
         twin = copy.copy(self)
         for name, value in vars(self).items():
             if name != "_kept":

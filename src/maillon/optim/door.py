@@ -1,5 +1,6 @@
 """The door: what users hold becomes arrays of the network's dtype, is checked, and is tried on the network once."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +9,18 @@ from typing import Any
 import numpy as np
 
 from maillon.nesting import leaf_names, leaves, mapped
-from maillon.nn import BatchNorm1d, InstanceNorm1d, Loss, Module, no_grad
+from maillon.nn import (
+    BatchNorm1d,
+    Conv1d,
+    Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    InstanceNorm1d,
+    Loss,
+    Module,
+    Sequential,
+    no_grad,
+)
 from maillon.nn.support.dtypes import as_array
 from maillon.nn.support.errors import LinkError, LinkShapeError
 from maillon.nn.support.modes import mode
@@ -17,6 +29,8 @@ from maillon.typing import Array, DType
 
 _BY_BATCH = (BatchNorm1d, InstanceNorm1d)
 """The links that in training look at the mini-batch itself: they refuse what in evaluation they take."""
+
+_CONVOLUTIONS = (Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d)
 
 
 # Convert
@@ -185,6 +199,7 @@ def check(where: str, network: Module, loss: Loss, x: Any, y: Any, weight: Any =
     _check_finite(where, f"{prefix}x", inputs)
     if target is not inputs:
         _check_finite(where, f"{prefix}y", target)
+    check_channel(where, network, inputs, f"{prefix}x", x)
     return Data(inputs, target, weight, rows, prefix, (x, y))
 
 
@@ -206,6 +221,48 @@ def common_length(where: str, *named: tuple[str, Any], least: int = 1) -> int:
     if rows < least:
         raise ValueError(f"{where}: expected at least one sample, got {first} of shape {arrays[0][1].shape}.")
     return rows
+
+
+def check_channel(where: str, network: Module, x: Any, name: str, given: Any) -> None:
+    """Refuse images without a channel before a convolution: it would take all samples for the channels of one."""
+    if not isinstance(x, np.ndarray) or x.ndim not in (2, 3) or not len(x):
+        return
+    chain = list(_chain(network))
+    at = next((i for i, (_, link) in enumerate(chain) if isinstance(link, _CONVOLUTIONS)), None)
+    if at is None:
+        return
+    path, link = chain[at]
+    before = [link for _, link in chain[:at]]
+    letters = "H, W" if isinstance(link, Conv2d | ConvTranspose2d) else "L"
+    try:
+        with mode(network, training=False), no_grad(), np.errstate(all="ignore"):
+            reaching = functools.reduce(lambda value, link: link(value), before, x[:2])
+    except LinkError:  # for the dry run, or the first mini-batch, to say
+        return
+    channels = link.in_channels
+    if np.ndim(reaching) != len(letters.split(", ")) + 1:
+        return
+    if reaching.shape[1:] != x.shape[1:]:
+        way_out = "Let the links before it give each sample its channels."
+    elif channels == 1:
+        way_out = f"Add the channel: {_as_column('x', given)}."
+    elif len(x) == channels:
+        way_out = "Rows are samples; a single one needs x[None]."
+    else:
+        way_out = f"Rows are samples: give each its {channels} channels."
+    raise LinkShapeError(
+        f"{where}: expected {name} to reach {path}{link!r} with shape (N, {channels}, {letters}), got (N, "
+        f"{', '.join(map(str, reaching.shape[1:]))}). {way_out}"
+    )
+
+
+def _chain(network: Module, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The links of a chain, and of the chains in it, each with its place in messages."""
+    if type(network).forward is not Sequential.forward:
+        yield f"{path} " if path else "", network
+        return
+    for name, link in network.named_children():
+        yield from _chain(link, f"{path or type(network).__name__}[{name}]")
 
 
 def _check_weights(where: str, name: str, weight: Array, rows: int) -> None:
@@ -249,27 +306,43 @@ def _named(name: str, data: Any) -> list[tuple[str, Array]]:
 # Dry run
 
 
-def dry_run(where: str, network: Module, loss: Loss, data: Data, batch_size: int, training: bool = True) -> None:
-    """Try the first mini-batch, so that what does not fit together shows before any step.
+def dry_run(
+    where: str,
+    network: Module,
+    loss: Loss,
+    data: Data,
+    batch_size: int,
+    *,
+    training: bool = True,
+    drop_last: bool = False,
+) -> Any:
+    """Try the first mini-batch, so that what does not fit together shows before any step; returns its prediction.
 
     The network computes the rows of the first mini-batch, and where the last one has a single row that as well; the
     loss checks all targets against the shape of its output. Nothing is kept, drawn or learnt. In training the links
     that normalise by the mini-batch do so; all others are in evaluation mode.
     """
     first = min(batch_size, data.rows)
-    prediction = _tried(where, network, data, first, training)
+    if drop_last and first < batch_size:
+        raise ValueError(
+            f"{where}: drop_last=True leaves nothing to learn from: a mini-batch of {batch_size} rows needs more than "
+            f"the {data.rows} there are. Take a smaller batch_size."
+        )
+    prediction = _tried(where, network, data, first, training=training)
     if isinstance(prediction, np.ndarray) and prediction.shape[:1] == (first,):
         _check_targets(where, loss, data, prediction)
-    if data.rows > batch_size and data.rows % batch_size == 1:
+    if data.rows > batch_size and data.rows % batch_size == 1 and not drop_last:
         try:
-            _tried(where, network, data, 1, training)
+            _tried(where, network, data, 1, training=training, last="the last mini-batch, one row, of ")
         except LinkError as error:
-            way_out = "Pass drop_last=True to leave it out, or take another batch_size." if training else ""
-            way_out = way_out or f"Give one row more, or one less, in {data.prefix.strip()}."
-            raise _reworded(error, f"{error} The last mini-batch of {data.rows} rows has one row. {way_out}") from None
+            way_out = "Pass drop_last=True to leave it out, or take another batch_size."
+            if not training:
+                way_out = f"It is evaluated {batch_size} rows at a time: leave one out, or add one."
+            raise _reworded(error, f"{error} {way_out}") from None
+    return prediction
 
 
-def _tried(where: str, network: Module, data: Data, rows: int, training: bool) -> Any:
+def _tried(where: str, network: Module, data: Data, rows: int, *, training: bool, last: str = "") -> Any:
     """What the network gives for the first rows; an error of a link says which data it was."""
     try:
         with _only_looking(network, training):
@@ -277,7 +350,8 @@ def _tried(where: str, network: Module, data: Data, rows: int, training: bool) -
     except LinkError as error:
         named = _named(f"{data.prefix}x", data.x)
         shapes = ", ".join(f"{name} of shape {array.shape}" for name, array in named)
-        text = f"{where}: the network does not take {shapes}: {error}"
+        shapes += f" in mini-batches of {rows}" if rows < data.rows and not last else ""
+        text = f"{where}: the network does not take {last}{shapes}: {error}"
         given = data.given[0]
         if not isinstance(given, tuple | dict) and named[0][1].ndim == 1 and type(given) is not np.ndarray:
             text += f" From a {type(given).__name__}: {_as_column('x', given)}."
@@ -287,10 +361,11 @@ def _tried(where: str, network: Module, data: Data, rows: int, training: bool) -
 @contextmanager
 def _only_looking(network: Module, training: bool) -> Iterator[None]:
     """Let the network compute without a trace: nothing kept, nothing drawn, its statistics put back."""
-    with mode(network, training), no_grad(), np.errstate(all="ignore"):
+    by_batch = [link for link in network.modules() if isinstance(link, _BY_BATCH)] if training else []
+    with mode(network, training=bool(by_batch)), no_grad(), np.errstate(all="ignore"):
         statistics = []
-        for link in network.modules() if training else ():
-            link.training = link.training and isinstance(link, _BY_BATCH)
+        for link in network.modules() if by_batch else ():
+            link.training = link.training and link in by_batch
             if link.training:
                 statistics += [(buffer, buffer.copy()) for buffer in link.buffers()]
         try:

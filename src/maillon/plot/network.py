@@ -14,6 +14,7 @@ from maillon.nesting import leaves
 from maillon.nn import Module, Sequential, no_grad
 from maillon.nn.containers import handed
 from maillon.nn.support.errors import shown
+from maillon.nn.support.modes import mode
 from maillon.plot.axes import axes
 from maillon.plot.style import BLUE, GREY, VERMILION
 
@@ -131,16 +132,12 @@ def _input_shape(net: Module, shape: Sequence[int] | None) -> tuple[int, ...]:
 def _nodes(net: Module, input_shape: tuple[int, ...], loss: Module | None) -> list[_Node]:
     """The boxes; the shapes are those of one forward pass of a zero sample, in eval mode."""
     links = _links(net)
-    training = [module.training for module in net.modules()]
-    net.eval()
     shapes = []
-    with no_grad():
+    with mode(net, training=False), no_grad():
         value = np.zeros((1, *input_shape), dtype=net.dtype)
         for link in links:
             value = handed(link, value)
             shapes.append(", ".join(" × ".join(["N", *map(str, part.shape[1:])]) for part in leaves(value)))
-    for module, mode in zip(net.modules(), training, strict=True):
-        module.training = mode
     first = " × ".join(["N", *map(str, input_shape)])
     nodes = [_Node("input", "input x", first, "x", first)]
     for number, (link, shape) in enumerate(zip(links, shapes, strict=True), start=1):

@@ -7,6 +7,7 @@ from typing import Any
 from maillon.nn import Loss, Module
 from maillon.optim.door import Data, check
 from maillon.random import default_generator
+from maillon.train.class_weights import ClassWeights
 from maillon.typing import Array
 
 Batch = tuple[Any, Any, Array | None]
@@ -22,29 +23,43 @@ class ArrayBatches:
 
     A shuffled epoch draws one permutation. Small batches are not gathered one by one, but several at once, and
     handed out as views.
+    drop_last: leave out a short last mini-batch of each epoch.
     """
 
-    def __init__(self, data: Data, batch_size: int, shuffle: bool) -> None:
+    def __init__(self, data: Data, batch_size: int, shuffle: bool, drop_last: bool = False) -> None:
         self.data = data
         self.batch_size = batch_size
         self.shuffle = shuffle
-        self.steps: int | None = math.ceil(data.rows / batch_size)
+        self.rows = data.rows - data.rows % batch_size if drop_last else data.rows  # of an epoch
+        self.steps: int | None = math.ceil(self.rows / batch_size)
         together = max(1, _GATHERED_BYTES // max(1, data.row_bytes * batch_size))
         self._gathered = batch_size * together
 
     def __iter__(self) -> Iterator[Batch]:
-        if not self.shuffle:
-            yield from self.data.batches(self.batch_size)
+        yield from self.after(default_generator().randperm(self.data.rows) if self.shuffle else None, 0)
+
+    def after(self, order: Array | None, row: int) -> Iterator[Batch]:
+        """Those of an epoch in this order, None as they come, from a row on."""
+        if order is None:
+            yield from self.data.part(row, self.rows).batches(self.batch_size)
             return
-        order = default_generator().randperm(self.data.rows)
-        for start in range(0, self.data.rows, self._gathered):
-            yield from self.data.take(order[start : start + self._gathered]).batches(self.batch_size)
+        for start in range(row, self.rows, self._gathered):
+            rows = order[start : min(start + self._gathered, self.rows)]
+            yield from self.data.take(rows).batches(self.batch_size)
 
 
 class GivenBatches:
     """The mini-batches of an iterable of (x, y) or (x, y, sample_weight), gone through once for each epoch."""
 
-    def __init__(self, where: str, given: Iterable[Any], loss: Loss, network: Module, epochs: int) -> None:
+    def __init__(
+        self,
+        where: str,
+        given: Iterable[Any],
+        loss: Loss,
+        network: Module,
+        epochs: int,
+        class_weights: ClassWeights | None = None,
+    ) -> None:
         if epochs > 1 and iter(given) is given:
             raise ValueError(
                 f"{where}: expected batches that can be gone through {epochs} times, got {type(given).__name__}, which "
@@ -54,6 +69,7 @@ class GivenBatches:
         self.given = given
         self.loss = loss
         self.network = network
+        self.class_weights = class_weights
         self.steps: int | None = len(given) if isinstance(given, Sized) else None
 
     def __iter__(self) -> Iterator[Batch]:
@@ -67,6 +83,9 @@ class GivenBatches:
                 )
             x, y, weight = (*item, None)[:3]
             data = check(self.where, self.network, self.loss, x, y, weight, f"batch {batch} ")
-            yield data.x, data.y, data.weight
+            weight = data.weight
+            if self.class_weights is not None:
+                weight = self.class_weights.times(data, self.network.dtype)
+            yield data.x, data.y, weight
         if not batch:
             raise ValueError(f"{self.where}: expected at least one batch, got none. Pass an iterable that has some.")

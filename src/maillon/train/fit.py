@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from maillon.nn import Loss, Module
 from maillon.nn.support import arguments
 from maillon.optim import Adam, Optim, Rule
@@ -11,6 +13,7 @@ from maillon.optim.door import Data, check, dry_run
 from maillon.random import Generator, resolve, using
 from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Callback, Hooks, State
+from maillon.train.class_weights import ClassWeights
 from maillon.train.history import History
 from maillon.train.progress import wanted
 from maillon.train.scheduling import Schedule, Scheduling
@@ -28,6 +31,7 @@ def fit(
     batch_size: int = 32,
     epochs: int = 1,
     shuffle: bool = True,
+    drop_last: bool = False,
     validation_data: tuple[Any, ...] | None = None,
     validation_split: float = 0.0,
     metrics: str | Metric | Iterable[str | Metric] = (),
@@ -35,6 +39,7 @@ def fit(
     schedule: Schedule | None = None,
     schedule_by: str | None = None,
     sample_weight: Any = None,
+    class_weight: Any = None,
     clip_grad_norm: float | None = None,
     clip_grad_value: float | None = None,
     accumulate: int | None = None,
@@ -44,36 +49,85 @@ def fit(
 ) -> History:
     """Let the network learn from data: fit(network, loss, x, y, …), or fit(optim, x, y, …) to continue an Optim.
 
-    x, y: arrays, lists, DataFrames or tensors with n rows each; a tuple or dict of them for a network of several
-    inputs, called as network(*x) or network(**x). Or x is an iterable of mini-batches (x, y) or (x, y, weight), gone
-    through once for each epoch, and y is left out; batch_size and shuffle then say nothing. A loss of several
-    predictions takes a network of as many outputs; one without a target (TripletMarginLoss) takes arrays x alone.
-    rule: a number (the rate of plain SGD), a recipe, a bound rule, or the Optim to continue; None is Adam().
-    batch_size: rows a step, ≥ 1; the last mini-batch of an epoch may be short. epochs: ≥ 0. shuffle: a new order for
-    each epoch, one `generator.randperm(n)`.
-    validation_data: (x, y) or (x, y, sample_weight), evaluated after each epoch, in evaluation mode. Or
-    validation_split in [0, 1): the last round(n · split) rows, taken before shuffling, are not learnt from.
-    metrics: names ("accuracy", "mse", "mae", "rmse", "r2" …) or functions of (prediction, target). On the training
-    data they run along with the steps, each mini-batch counted by its rows; on validation data they are exact.
-    callbacks: `Callback`s, such as EarlyStopping(), or functions of the `State`, called after each epoch.
-    schedule: a function of the epoch, from 0, giving the factor on each group's initial rate; or one of
-    `maillon.optim.lr_scheduler`, without its rule. schedule_by: "epoch" or "step", when it goes on; None leaves it to
-    the schedule. ReduceLROnPlateau looks at the validation loss where there is one, else at the loss.
-    sample_weight: n factors ≥ 0 on the samples' losses; a mean still divides by their unweighted number.
-    clip_grad_norm: in each step the gradients are scaled down together to at most this norm; or clip_grad_value: each
-    of their entries is brought into [−value, value]. Both > 0. An Optim given has its own.
-    accumulate: the parameters move once in so many steps, as if mini-batches were so many times as large; what is left
-    over moves them at the end of the epoch. None is 1. An Optim given has its own.
-    generator: where the order, and what links such as Dropout draw, come from; None is the global one.
-    engine: "auto" runs whole epochs in the compiled core where that is installed and knows every link, the loss and
-    the rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
-    progress: show a bar on the error stream; None shows it on a terminal.
+    Parameters
+    ----------
+    network : Module or Optim
+        What learns; an `Optim` has its own loss and rule, and goes on where it stopped.
+    loss : Loss
+        What is made small. A loss of several predictions takes a network of as many outputs.
+    x : array_like, tuple, dict or iterable
+        Inputs: an array, list, DataFrame or tensor with n rows, one for each sample; a tuple or dict of them for a
+        network of several inputs, called as ``network(*x)`` or ``network(**x)``. Or an iterable of mini-batches
+        (x, y) or (x, y, sample_weight), gone through once for each epoch; y is then left out, and batch_size, shuffle
+        and drop_last mean nothing.
+    y : array_like or tuple, optional
+        Targets, n rows. A pandas or polars Series is one column; any other target has the shape of the network's
+        output. Integers are class labels, (n,), where the loss takes labels. None for a loss without a target
+        (TripletMarginLoss).
+    rule : float, Rule or Optim, optional
+        The rate of plain SGD, a recipe such as ``Adam(lr=1e-3)``, a bound rule, or the Optim to continue; `Adam()` by
+        default.
+    batch_size : int
+        Rows of a mini-batch, at least 1. The last one of an epoch may be short.
+    epochs : int
+        How often to go through the data, at least 0.
+    shuffle : bool
+        Whether to draw a new order for each epoch, one ``generator.randperm(n)``.
+    drop_last : bool
+        Whether to leave out a short last mini-batch of each epoch. Shuffled, each epoch leaves out other rows.
+    validation_data : tuple, optional
+        (x, y) or (x, y, sample_weight), evaluated after each epoch, in evaluation mode.
+    validation_split : float
+        The part in [0, 1) of the rows to validate with instead: the last round(n · part) rows, taken before shuffling,
+        are not learnt from.
+    metrics : str, callable or list of them
+        Names ("accuracy", "mse", "mae", "rmse", "r2" …) or functions of (prediction, target). On the training data
+        they run along with the steps, each mini-batch counted by its rows; on validation data they are exact.
+    callbacks : Callback, callable or list of them
+        Callbacks, such as `EarlyStopping()`, or functions of the `State`, called after each epoch.
+    schedule : callable or LRScheduler, optional
+        A function of the epoch, from 0, that gives the factor on each group's initial rate; or one of
+        `maillon.optim.lr_scheduler`, without its rule. ReduceLROnPlateau looks at the validation loss where there is
+        one, else at the loss.
+    schedule_by : str, optional
+        "epoch" or "step": when the schedule goes on. By default the schedule says so.
+    sample_weight : array_like, optional
+        n factors ≥ 0 on the samples' losses; a mean still divides by the unweighted number.
+    class_weight : dict, array_like or str, optional
+        A factor ≥ 0 on the losses of each class's samples: {class: weight}, one weight for each class, or "balanced",
+        n / (classes · count of the class), over the classes that occur. Together with sample_weight both count. For
+        labels, for probabilities of classes (which take the mean of the weights under them), and for one column of
+        zeros and ones. Validation is not weighted by it.
+    clip_grad_norm : float, optional
+        In each step the gradients are scaled down together to at most this norm, > 0. An Optim given has its own.
+    clip_grad_value : float, optional
+        In each step each entry of the gradients is brought into [−value, value], value > 0. An Optim given has its own.
+    accumulate : int, optional
+        The parameters move once in so many steps, as if mini-batches were so many times as large; what is left over
+        moves them at the end of the epoch. 1 by default. An Optim given has its own.
+    generator : Generator, optional
+        Where the order, and what links such as Dropout draw, come from; the global one by default.
+    engine : str
+        "auto" runs whole epochs in the compiled core where that is installed and knows every link, the loss and the
+        rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
+    progress : bool, optional
+        Whether to show a bar on the error stream; by default on a terminal.
 
-    Returns the `History`. Ctrl-C ends the training after the current step, the history then marked `interrupted`;
-    pressed twice it raises KeyboardInterrupt at once. Afterwards each link's mode is what it was.
-    Errors: ValueError and TypeError, with nothing changed, for a wrong call; NonFiniteLossError, with its epoch,
-    batch and history, before the step that would have spoilt the parameters.
+    Returns
+    -------
+    History
+        One row of numbers for each epoch. Ctrl-C ends the training after the current step, and the history says
+        `interrupted`; pressed twice it raises KeyboardInterrupt at once. Afterwards each link's mode is what it was.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a wrong call, before the first step, with nothing changed. The network has then tried the first mini-batch.
+    NonFiniteLossError
+        With its epoch, batch and history, before the step that would have spoilt the parameters.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> x = np.linspace(-1, 1, 64)[:, None]
     >>> history = maillon.fit(maillon.Linear(1, 1), maillon.MSELoss(), x, 2 * x, rule=0.1, epochs=50)
@@ -86,8 +140,15 @@ def fit(
         network, loss, x, y, rule, clip_grad_norm=clip_grad_norm, clip_grad_value=clip_grad_value, accumulate=accumulate
     )
     chosen = named_metrics("fit", metrics, optim.loss)
-    given = (sample_weight, validation_data, validation_split)
-    batches, validation = _batches(optim, x, y, *given, epochs=epochs, batch_size=batch_size, shuffle=shuffle)
+    by_class = None if class_weight is None else ClassWeights("fit", class_weight, optim.loss)
+    held_out = (validation_data, validation_split)
+    batches: ArrayBatches | GivenBatches
+    if y is None and optim.loss.targets:
+        batches, validation = _given_batches(optim, x, epochs, sample_weight, by_class, *held_out)
+    else:
+        data = check("fit", optim.network, optim.loss, x, y, sample_weight)
+        data, validation = _held_out(optim, data, *held_out)
+        batches = _array_batches(optim, data, by_class, batch_size, shuffle=shuffle, drop_last=drop_last)
     training = Training(
         optim,
         batches,
@@ -134,27 +195,27 @@ def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **opti
     return optim, x, y
 
 
-def _batches(
+def _array_batches(
     optim: Optim,
-    x: Any,
-    y: Any,
-    weight: Any,
-    held_out: Any,
-    split: float,
-    *,
-    epochs: int,
+    data: Data,
+    by_class: ClassWeights | None,
     batch_size: int,
+    *,
     shuffle: bool,
-) -> tuple[ArrayBatches | GivenBatches, Data | None]:
-    """What to learn from, in mini-batches, and what to validate with."""
-    if y is None and optim.loss.targets:
-        return _given_batches(x, optim, epochs, weight, split), _validation(optim, held_out)
-    data, validation = _held_out(optim, check("fit", optim.network, optim.loss, x, y, weight), held_out, split)
-    dry_run("fit", optim.network, optim.loss, data, batch_size)
-    return ArrayBatches(data, batch_size, shuffle), validation
+    drop_last: bool,
+) -> ArrayBatches:
+    """The mini-batches of arrays, after a dry run."""
+    prediction = dry_run("fit", optim.network, optim.loss, data, batch_size, drop_last=drop_last)
+    if by_class is not None:
+        classes = prediction.shape[1] if np.ndim(prediction) > 1 else None
+        data = replace(data, weight=by_class.times(data, optim.network.dtype, classes))
+    return ArrayBatches(data, batch_size, shuffle, drop_last)
 
 
-def _given_batches(x: Any, optim: Optim, epochs: int, sample_weight: Any, validation_split: float) -> GivenBatches:
+def _given_batches(
+    optim: Optim, x: Any, epochs: int, sample_weight: Any, by_class: ClassWeights | None, held_out: Any, split: float
+) -> tuple[GivenBatches, Data | None]:
+    """Mini-batches that an iterable gives, and what to validate with."""
     if hasattr(x, "__array__") or isinstance(x, dict) or not isinstance(x, Iterable):
         raise TypeError(
             "fit: expected y beside x, got none. "
@@ -162,9 +223,14 @@ def _given_batches(x: Any, optim: Optim, epochs: int, sample_weight: Any, valida
         )
     if sample_weight is not None:
         raise ValueError("fit: with mini-batches given, weights belong into them: (x, y, sample_weight).")
-    if validation_split:
+    if by_class is not None and by_class.balanced:
+        raise ValueError(
+            "fit: class_weight='balanced' counts the classes of all samples, which mini-batches given one by one do "
+            "not show. Give the weights as a dict or an array."
+        )
+    if split:
         raise ValueError("fit: mini-batches given cannot be split. Pass validation_data=(x, y).")
-    return GivenBatches("fit", x, optim.loss, optim.network, epochs)
+    return GivenBatches("fit", x, optim.loss, optim.network, epochs, by_class), _validation(optim, held_out)
 
 
 def _held_out(optim: Optim, data: Data, given: Any, split: float) -> tuple[Data, Data | None]:

@@ -11,7 +11,7 @@ from maillon.engine.predictor import Outputs
 from maillon.nn import Loss, Module, no_grad
 from maillon.nn.support import arguments
 from maillon.nn.support.modes import mode
-from maillon.optim.door import Data, call, check, common_length, convert, cut
+from maillon.optim.door import Data, call, check, check_channel, common_length, convert, cut
 from maillon.train.scores import LossMean, Metric, joined, named_metrics, score
 
 OutputOf = Callable[[Any], Any]
@@ -36,6 +36,7 @@ def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto
     size = arguments.integer("predict", "batch_size", batch_size)
     inputs = convert(x, network.dtype, network=network)
     rows = common_length("predict", ("x", inputs), least=0)
+    check_channel("predict", network, inputs, "x", x)
     with mode(network, training=False), no_grad():
         outputs = outputs_of(network, engine)
         return joined([outputs(cut(inputs, i, min(i + size, rows))) for i in range(0, max(rows, 1), size)])

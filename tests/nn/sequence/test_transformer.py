@@ -84,9 +84,10 @@ def decoder_layer(**options: Any) -> TransformerDecoderLayer:
             "TransformerEncoder: expected num_layers to be an integer ≥ 1, got 0.",
         ),
         (
-            lambda: TransformerDecoder(decoder_layer, 2),
+            lambda: TransformerDecoder(TransformerDecoderLayer, 2),  # type: ignore[arg-type]
             TypeError,
-            "TransformerDecoder: expected a layer of maillon, got function.",
+            "TransformerDecoder: expected decoder_layer to be a Module, got the class TransformerDecoderLayer. Did you "
+            "mean TransformerDecoderLayer()?",
         ),
         (
             lambda: Transformer(4, 2, device="cuda"),
@@ -289,15 +290,14 @@ def test_dropout_everywhere_has_a_derivative() -> None:
     maillon.check.check_module(LearnedPositionalEncoding(4, 5, 0.4, dtype="float64"), X)
 
 
-def test_all_that_was_given_by_place_has_a_gradient_or_none() -> None:
+def test_each_argument_up_to_the_last_mask_has_a_gradient_or_none() -> None:
     mask, padding = numbers(3, 3), numbers(2, 3)
     encoder = TransformerEncoder(encoder_layer(), 2)
     y = encoder(X, mask, padding, False)
-    grads = encoder.backward(y)
-    assert [None if grad is None else grad.shape for grad in grads] == [(2, 3, 4), (3, 3), (2, 3), None]
-    assert encoder.backward(encoder(X, mask=mask)).shape == X.shape
+    assert [grad.shape for grad in encoder.backward(y)] == [(2, 3, 4), (3, 3), (2, 3)]
+    assert [grad.shape for grad in encoder.backward(encoder(X, mask=mask))] == [(2, 3, 4), (3, 3)]
     decoder = TransformerDecoder(decoder_layer(), 2)
-    assert len(decoder.backward(decoder(X, X, tgt_mask=mask))) == 2
+    assert len(decoder.backward(decoder(X, X, tgt_mask=mask))) == 3
     assert decoder.backward(decoder(X, X, mask > 0, mask))[2] is None
 
 

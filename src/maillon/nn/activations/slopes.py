@@ -52,7 +52,7 @@ class PReLU(Module):
     ) -> None:
         errors.refuse("PReLU", device=(device, None, errors.CPU_ONLY))
         self.num_parameters = arguments.integer("PReLU", "num_parameters", num_parameters)
-        self.init = arguments.number("PReLU", "init", init)
+        self.init = arguments.number("PReLU", "init", init, finite=True)
         self.weight = Parameter(np.empty(self.num_parameters, floating_dtype(dtype)))
         self.reset_parameters()
 
@@ -127,7 +127,7 @@ class RReLU(Module):
         self.upper = arguments.number("RReLU", "upper", upper)
         if lower > upper:
             raise ValueError(f"RReLU: expected lower ≤ upper, got {lower!r} and {upper!r}.")
-        self.generator = generator
+        self.generator = arguments.generator("RReLU", generator)
 
     def forward(self, x: Array) -> Array:
         errors.require_floating(self, "x", x)
@@ -173,9 +173,7 @@ class GLU(Module):
     """
 
     def __init__(self, dim: int = -1) -> None:
-        if not arguments.is_integer(dim):
-            raise ValueError(f"GLU: expected dim to be an integer, got {dim!r}.")
-        self.dim = dim
+        self.dim = arguments.integer("GLU", "dim", dim, None)
 
     def forward(self, x: Array) -> Array:
         errors.require_floating(self, "x", x)

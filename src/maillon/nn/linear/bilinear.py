@@ -77,6 +77,7 @@ class Bilinear(Module):
         self.in1_features = arguments.integer("Bilinear", "in1_features", in1_features)
         self.in2_features = arguments.integer("Bilinear", "in2_features", in2_features)
         self.out_features = arguments.integer("Bilinear", "out_features", out_features)
+        bias = arguments.flag("Bilinear", "bias", bias)
         shape = (self.out_features, self.in1_features, self.in2_features)
         self.weight = Parameter(np.empty(shape, floating_dtype(dtype)))
         self.bias = Parameter(np.empty(self.out_features, floating_dtype(dtype))) if bias else None

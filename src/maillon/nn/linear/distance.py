@@ -1,4 +1,4 @@
-"""How alike two arrays are, and how far apart: CosineSimilarity and PairwiseDistance."""
+"""CosineSimilarity and PairwiseDistance: how alike two arrays are, and how far apart."""
 
 import math
 
@@ -67,10 +67,8 @@ class CosineSimilarity(_Pair):
     """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
-        if not arguments.is_integer(dim):
-            raise ValueError(f"CosineSimilarity: expected dim to be an integer, got {dim!r}.")
-        self.dim = int(dim)
-        self.eps = float(arguments.number("CosineSimilarity", "eps", eps, 0))
+        self.dim = arguments.integer("CosineSimilarity", "dim", dim, None)
+        self.eps = float(arguments.number("CosineSimilarity", "eps", eps, 0, finite=True))
 
     def forward(self, x1: Array, x2: Array) -> Array:
         shape = self._broadcast(x1, x2)
@@ -135,8 +133,8 @@ class PairwiseDistance(_Pair):
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         self.p = float(arguments.number("PairwiseDistance", "p", p))
-        self.eps = float(arguments.number("PairwiseDistance", "eps", eps))
-        self.keepdim = bool(keepdim)
+        self.eps = float(arguments.number("PairwiseDistance", "eps", eps, finite=True))
+        self.keepdim = arguments.flag("PairwiseDistance", "keepdim", keepdim)
 
     def forward(self, x1: Array, x2: Array) -> Array:
         if not self._broadcast(x1, x2):

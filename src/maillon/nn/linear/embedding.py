@@ -98,16 +98,17 @@ class Embedding(Module):
         self.padding_idx = self._row(padding_idx)
         self.max_norm = None if max_norm is None else arguments.number("Embedding", "max_norm", max_norm, 0)
         self.norm_type = arguments.number("Embedding", "norm_type", norm_type)
-        self.scale_grad_by_freq = bool(scale_grad_by_freq)
+        self.scale_grad_by_freq = arguments.flag("Embedding", "scale_grad_by_freq", scale_grad_by_freq)
+        frozen = arguments.flag("Embedding", "_freeze", _freeze)
         shape = (self.num_embeddings, self.embedding_dim)
         if _weight is None:
             self.weight = Parameter(np.empty(shape, floating_dtype(dtype)))
             self.reset_parameters(generator)
-        elif _weight.shape == shape:
+        elif np.shape(_weight) == shape:
             self.weight = Parameter(np.array(_weight))
         else:
-            raise ValueError(f"Embedding: expected _weight of shape {shape}, got {_weight.shape}.")
-        self.weight.requires_grad = not _freeze
+            raise ValueError(f"Embedding: expected _weight of shape {shape}, got {np.shape(_weight)}.")
+        self.weight.requires_grad = not frozen
 
     def _row(self, padding_idx: int | None) -> int | None:
         if padding_idx is None:

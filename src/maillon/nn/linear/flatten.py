@@ -37,13 +37,13 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim = start_dim
-        self.end_dim = end_dim
+        self.start_dim = arguments.integer("Flatten", "start_dim", start_dim, None)
+        self.end_dim = arguments.integer("Flatten", "end_dim", end_dim, None)
 
     def forward(self, x: Array) -> Array:
         if not isinstance(x, np.ndarray):
             raise errors.wrong_input(self, "x", x)
-        start, end = self._dimensions(x)
+        start, end = self.dimensions(x.shape)
         shape = (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
         return self.keep(x.reshape(shape), x.shape)
 
@@ -51,15 +51,16 @@ class Flatten(Module):
         (shape,) = self.release(grad_output)
         return grad_output.reshape(shape)
 
-    def _dimensions(self, x: Array) -> tuple[int, int]:
-        dims = max(x.ndim, 1)
+    def dimensions(self, shape: Sequence[int]) -> tuple[int, int]:
+        """The first and the last of an input's dimensions that become one."""
+        dims = max(len(shape), 1)
         start = self.start_dim + dims if self.start_dim < 0 else self.start_dim
         end = self.end_dim + dims if self.end_dim < 0 else self.end_dim
         if not 0 <= start <= end < dims:
             raise errors.too_few_dimensions(
                 self,
                 f"dimensions {self.start_dim} to {self.end_dim}",
-                x.shape,
+                shape,
                 "The first dimension is the batch: a single sample needs x[None].",
             )
         return start, end
@@ -102,20 +103,18 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         sizes = unflattened_size
-        if isinstance(dim, str) or (isinstance(sizes, Sequence) and any(isinstance(part, Sequence) for part in sizes)):
+        if isinstance(dim, str) or (arguments.is_sequence(sizes) and any(isinstance(part, Sequence) for part in sizes)):
             raise NotImplementedError(
                 f"Unflatten: dim={dim!r} with {sizes!r} is not supported: an array's dimensions have no names. "
                 "Give their numbers."
             )
-        if not arguments.is_integer(dim):
-            raise ValueError(f"Unflatten: expected dim to be an integer, got {dim!r}.")
-        integers = isinstance(sizes, Sequence) and all(arguments.is_integer(part) and part >= -1 for part in sizes)
+        self.dim = arguments.integer("Unflatten", "dim", dim, None)
+        integers = arguments.is_sequence(sizes) and all(arguments.is_integer(part) and part >= -1 for part in sizes)
         if not integers or not sizes or list(sizes).count(-1) > 1:
             raise ValueError(
                 f"Unflatten: expected unflattened_size to be integers ≥ 0, one of them perhaps -1, got {sizes!r}."
             )
-        self.dim = dim
-        self.unflattened_size = tuple(sizes)
+        self.unflattened_size = tuple(map(int, sizes))
 
     def forward(self, x: Array) -> Array:
         if not isinstance(x, np.ndarray):

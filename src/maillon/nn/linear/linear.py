@@ -74,6 +74,7 @@ class Linear(Module):
         errors.refuse("Linear", device=(device, None, errors.CPU_ONLY))
         self.in_features = arguments.integer("Linear", "in_features", in_features)
         self.out_features = arguments.integer("Linear", "out_features", out_features)
+        bias = arguments.flag("Linear", "bias", bias)
         self.weight = Parameter(np.empty((self.out_features, self.in_features), floating_dtype(dtype)))
         self.bias = Parameter(np.empty(self.out_features, floating_dtype(dtype))) if bias else None
         self.reset_parameters(generator)

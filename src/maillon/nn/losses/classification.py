@@ -8,7 +8,7 @@ from maillon.nn.activations.basic import LogSoftmax, Softmax, log_softmax
 from maillon.nn.loss import Loss, weight_array
 from maillon.nn.losses.elements import check_probabilities, clipped_log
 from maillon.nn.module import Module
-from maillon.nn.support import errors
+from maillon.nn.support import arguments, errors
 from maillon.typing import Array
 
 # 1 / p overflows not far below these, and class weights want room.
@@ -38,7 +38,7 @@ class _ClassLoss(Loss):
         if weights is not None and weights.ndim != 1:
             raise ValueError(f"{name}: expected weight to hold one number a class, got shape {weights.shape}.")
         self.register_buffer("weight", weights)
-        self.ignore_index = ignore_index
+        self.ignore_index = arguments.integer(name, "ignore_index", ignore_index, None)
 
     def check(self, prediction: Array, target: Array) -> None:
         errors.require_floating(self, "prediction", prediction)
@@ -76,6 +76,14 @@ class _ClassLoss(Loss):
         if 0 <= self.ignore_index < classes:  # any other label that is ignored equals no class
             distribution[..., self.ignore_index] = 0
         return distribution
+
+    def _at_label(self, q: Array, log_p: Array, target: Array) -> Array:
+        """−q log p of the class that is right, 0 where the label is ignored: −∞ at other classes does not count."""
+        ignored = target == self.ignore_index
+        right = np.where(ignored, 0, target)[..., None].astype(np.int64)
+        with np.errstate(invalid="ignore"):  # a weight of 0 at −∞ is NaN, as in PyTorch
+            value = -(np.take_along_axis(q, right, axis=-1) * np.take_along_axis(log_p, right, axis=-1))[..., 0]
+        return np.where(ignored, 0, value)
 
     def _weighted(self, distribution: Array) -> Array:
         return distribution if self.weight is None else distribution * self.weight.astype(distribution.dtype)
@@ -170,10 +178,10 @@ class CrossEntropyLoss(_ClassLoss):
         from_logits: bool = True,
     ) -> None:
         super().__init__(weight, size_average, ignore_index, reduce, reduction)
-        if not 0 <= label_smoothing <= 1:
+        if not arguments.is_number(label_smoothing) or not 0 <= label_smoothing <= 1:
             raise ValueError(f"CrossEntropyLoss: expected label_smoothing in [0, 1], got {label_smoothing!r}.")
-        self.label_smoothing = label_smoothing
-        self.from_logits = from_logits
+        self.label_smoothing = float(label_smoothing)
+        self.from_logits = arguments.flag("CrossEntropyLoss", "from_logits", from_logits)
 
     def check(self, prediction: Array, target: Array) -> None:
         super().check(prediction, target)
@@ -185,6 +193,11 @@ class CrossEntropyLoss(_ClassLoss):
             raise errors.LinkShapeError(
                 f"{self!r}: expected integer class labels, or probabilities of shape {prediction.shape}, got "
                 f"{target.dtype} of shape {target.shape}. Convert labels with target.astype('int64')."
+            )
+        if self.ignore_index >= 0:
+            raise errors.LinkValueError(
+                f"{self!r}: expected integer class labels with ignore_index ≥ 0, got probabilities ({target.dtype} of "
+                f"shape {target.shape}), among which no label can be ignored. Leave ignore_index out."
             )
         if target.dtype != prediction.dtype:
             raise errors.wrong_input(self, "target", target, prediction.dtype)
@@ -209,7 +222,11 @@ class CrossEntropyLoss(_ClassLoss):
         q = self._smooth(distribution, target if labels else None)
         log_p = log_softmax(scores, axis=-1) if self.from_logits else clipped_log(scores)
         kept = (q, log_p if self.from_logits else scores, counted)
-        return -np.vecdot(q, log_p), kept
+        if labels and not self.label_smoothing:
+            return self._at_label(q, log_p, target), kept
+        with np.errstate(invalid="ignore"):  # 0 · −∞ is NaN here, as in PyTorch
+            value = -np.vecdot(q, log_p)
+        return (np.where(target == self.ignore_index, 0, value) if labels else value), kept
 
     def elements_backward(self, grad_elements: Array, q: Array, scores: Array, counted: Any) -> Array:
         grad = grad_elements[..., None]
@@ -278,10 +295,7 @@ class NLLLoss(_ClassLoss):
     def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
         scores = _classes_last(prediction)
         q = self._weighted(self._one_hot(scores, target))
-        right = np.where(target == self.ignore_index, 0, target)[..., None].astype(np.int64)
-        chosen = np.take_along_axis(scores, right, axis=-1)[..., 0]
-        weight = np.take_along_axis(q, right, axis=-1)[..., 0]
-        return -weight * chosen, (q,)
+        return self._at_label(q, scores, target), (q,)
 
     def elements_backward(self, grad_elements: Array, q: Array) -> Array:
         return _classes_back(-q * grad_elements[..., None])

@@ -70,7 +70,7 @@ class CTCLoss(Loss):
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
         super().__init__(reduction=reduction)
         self.blank = arguments.integer("CTCLoss", "blank", blank, 0)
-        self.zero_infinity = zero_infinity
+        self.zero_infinity = arguments.flag("CTCLoss", "zero_infinity", zero_infinity)
 
     def forward(  # type: ignore[override]  # it has several targets
         self,

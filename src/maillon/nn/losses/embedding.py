@@ -168,8 +168,8 @@ class TripletMarginLoss(Loss):
         super().__init__(size_average, reduce, reduction)
         self.margin = float(arguments.number("TripletMarginLoss", "margin", margin, 0, above=True))
         self.p = float(arguments.number("TripletMarginLoss", "p", p))
-        self.eps = float(arguments.number("TripletMarginLoss", "eps", eps))
-        self.swap = swap
+        self.eps = float(arguments.number("TripletMarginLoss", "eps", eps, finite=True))
+        self.swap = arguments.flag("TripletMarginLoss", "swap", swap)
 
     def forward(  # type: ignore[override]  # it has three predictions and no target
         self, anchor: Array, positive: Array, negative: Array, sample_weight: Array | None = None

@@ -34,7 +34,7 @@ class HuberLoss(_Huber):
     reduction : str
         'mean', 'sum' or 'none'.
     delta : float
-        δ > 0: where the parabola goes over into lines.
+        δ > 0: where the parabola ends and the lines begin.
 
     Raises
     ------
@@ -82,7 +82,7 @@ class SmoothL1Loss(_Huber):
     reduction : str
         'mean', 'sum' or 'none'.
     beta : float
-        β ≥ 0: where the parabola goes over into lines.
+        β ≥ 0: where the parabola ends and the lines begin.
 
     Raises
     ------
@@ -168,7 +168,7 @@ class KLDivLoss(Loss):
         self, size_average: None = None, reduce: None = None, reduction: str = "mean", log_target: bool = False
     ) -> None:
         super().__init__(size_average, reduce, reduction)
-        self.log_target = log_target
+        self.log_target = arguments.flag("KLDivLoss", "log_target", log_target)
 
     def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # a target that is no probability: NaN
@@ -238,9 +238,9 @@ class PoissonNLLLoss(Loss):
         reduction: str = "mean",
     ) -> None:
         super().__init__(size_average, reduce, reduction)
-        self.log_input = log_input
-        self.full = full
-        self.eps = float(arguments.number("PoissonNLLLoss", "eps", eps, 0))
+        self.log_input = arguments.flag("PoissonNLLLoss", "log_input", log_input)
+        self.full = arguments.flag("PoissonNLLLoss", "full", full)
+        self.eps = float(arguments.number("PoissonNLLLoss", "eps", eps, 0, finite=True))
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         if not inputs and "log_input" in named:  # what PyTorch calls the prediction here
@@ -315,8 +315,8 @@ class GaussianNLLLoss(Loss):
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
-        self.full = full
-        self.eps = float(arguments.number("GaussianNLLLoss", "eps", eps, 0, above=True))
+        self.full = arguments.flag("GaussianNLLLoss", "full", full)
+        self.eps = float(arguments.number("GaussianNLLLoss", "eps", eps, 0, above=True, finite=True))
 
     def forward(  # type: ignore[override]  # it has a second prediction
         self, prediction: Array, target: Array, var: Array | float, sample_weight: Array | None = None
@@ -335,7 +335,7 @@ class GaussianNLLLoss(Loss):
             if shape not in (wanted, wanted[:-1]) and not _one_dimension_less(shape, wanted):
                 way_out = "Give one variance an element, or a 1 in place of one dimension."
                 raise errors.wrong_shape(self, "var", f"{wanted}, the prediction's", shape, way_out)
-        elif isinstance(var, bool) or not isinstance(var, int | float | np.number):
+        elif not arguments.is_number(var):
             raise errors.wrong_input(self, "var", var, prediction.dtype)
         if np.any(np.asarray(var) < 0):
             raise errors.LinkValueError(

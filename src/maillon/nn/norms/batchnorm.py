@@ -1,4 +1,4 @@
-"""Normalisation of each channel, over the batch or each instance, with statistics that run along for evaluation."""
+"""Normalisation of each channel, over the batch or each instance, with running statistics for evaluation."""
 
 import math
 import warnings
@@ -38,11 +38,11 @@ class _ChannelNorm(Normalization):
         name = type(self).__name__
         errors.refuse(name, device=(device, None, errors.CPU_ONLY))
         self.num_features = arguments.integer(name, "num_features", num_features)
-        self.eps = float(arguments.number(name, "eps", eps, 0))
-        self.momentum = None if momentum is None else float(arguments.number(name, "momentum", momentum))
-        self.affine = bool(affine)
-        self.track_running_stats = bool(track_running_stats)
-        tracked = floating_dtype(dtype) if track_running_stats else None
+        self.eps = float(arguments.number(name, "eps", eps, 0, finite=True))
+        self.momentum = None if momentum is None else float(arguments.number(name, "momentum", momentum, finite=True))
+        self.affine = arguments.flag(name, "affine", affine)
+        self.track_running_stats = arguments.flag(name, "track_running_stats", track_running_stats)
+        tracked = floating_dtype(dtype) if self.track_running_stats else None
         self.running_mean: Array | None
         self.running_var: Array | None
         self.num_batches_tracked: Array | None
@@ -90,7 +90,7 @@ class _ChannelNorm(Normalization):
         return self.running_mean.reshape(1, -1, 1), self.running_var.reshape(1, -1, 1)
 
     def _track(self, mean: Array, variance: Array, count: int, momentum: float) -> None:
-        """Let the running statistics follow those of slices of `count` values (of none there is nothing to follow)."""
+        """Let the running statistics follow those of slices of `count` values; without values they stay."""
         if self.running_mean is None or self.running_var is None or not mean.size or not count:
             return
         unbiased = variance * (count / (count - 1))

@@ -18,10 +18,10 @@ class _Dropout(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: random.Generator | None = None) -> None:
         name = type(self).__name__
         errors.refuse(name, inplace=(inplace, False, errors.NOT_IN_PLACE))
-        if not 0 <= p <= 1:
+        if not arguments.is_number(p) or not 0 <= p <= 1:
             raise ValueError(f"{name}: expected p, the probability of dropping a value, in [0, 1], got {p!r}.")
         self.p = arguments.number(name, "p", p)
-        self.generator = generator
+        self.generator = arguments.generator(name, generator)
 
     def _mask_shape(self, x: Array) -> tuple[int, ...]:
         return x.shape

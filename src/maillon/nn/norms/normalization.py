@@ -1,4 +1,4 @@
-"""Normalisation: values brought to mean 0 and variance 1 over some axes, then scaled and shifted as is learnt."""
+"""Normalisation: values brought to mean 0 and variance 1 over some axes, then scaled and shifted by what is learnt."""
 
 import math
 from collections.abc import Sequence
@@ -47,8 +47,9 @@ class Normalization(Module):
     """Whether the mean is taken out; where not (RMSNorm) σ² is the mean square, and mean dx̂ no part of dx."""
 
     def _make_parameters(self, shape: tuple[int, ...], affine: bool, bias: bool, dtype: DTypeLike | None) -> None:
-        self.weight = Parameter(np.empty(shape, floating_dtype(dtype))) if affine else None
-        self.bias = Parameter(np.empty(shape, floating_dtype(dtype))) if affine and bias else None
+        made, biased = floating_dtype(dtype), arguments.flag(type(self).__name__, "bias", bias)
+        self.weight = Parameter(np.empty(shape, made)) if affine else None
+        self.bias = Parameter(np.empty(shape, made)) if affine and biased else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -116,6 +117,8 @@ class Normalization(Module):
 class _LastAxes(Normalization):
     """What LayerNorm and RMSNorm share: each sample's last dimensions are one slice, with a weight for each value."""
 
+    eps_may_be_none = False
+
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
@@ -127,12 +130,14 @@ class _LastAxes(Normalization):
     ) -> None:
         name = type(self).__name__
         errors.refuse(name, device=(device, None, errors.CPU_ONLY))
-        count = len(normalized_shape) if isinstance(normalized_shape, Sequence) else 1
+        count = len(normalized_shape) if arguments.is_sequence(normalized_shape) else 1
         if not count:
             raise ValueError(f"{name}: expected normalized_shape to have a dimension, got {normalized_shape!r}.")
         self.normalized_shape = arguments.integers(name, "normalized_shape", normalized_shape, count)
-        self.eps = None if eps is None else float(arguments.number(name, "eps", eps, 0))
-        self.elementwise_affine = bool(elementwise_affine)
+        if eps is None and not self.eps_may_be_none:
+            raise ValueError(f"{name}: expected eps to be a number ≥ 0, got None.")
+        self.eps = None if eps is None else float(arguments.number(name, "eps", eps, 0, finite=True))
+        self.elementwise_affine = arguments.flag(name, "elementwise_affine", elementwise_affine)
         self._make_parameters(self.normalized_shape, self.elementwise_affine, bias, dtype)
 
     def forward(self, x: Array) -> Array:
@@ -241,6 +246,7 @@ class RMSNorm(_LastAxes):
     """
 
     centred = False
+    eps_may_be_none = True
 
     def __init__(
         self,
@@ -316,8 +322,8 @@ class GroupNorm(Normalization):
             raise ValueError(
                 f"GroupNorm: expected num_channels to be a multiple of num_groups = {num_groups}, got {num_channels}."
             )
-        self.eps = float(arguments.number("GroupNorm", "eps", eps, 0))
-        self.affine = bool(affine)
+        self.eps = float(arguments.number("GroupNorm", "eps", eps, 0, finite=True))
+        self.affine = arguments.flag("GroupNorm", "affine", affine)
         self._make_parameters((self.num_channels,), self.affine, bias, dtype)
 
     def forward(self, x: Array) -> Array:
@@ -371,9 +377,9 @@ class LocalResponseNorm(Module):
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         self.size = arguments.integer("LocalResponseNorm", "size", size)
-        self.alpha = float(arguments.number("LocalResponseNorm", "alpha", alpha))
-        self.beta = float(arguments.number("LocalResponseNorm", "beta", beta))
-        self.k = float(arguments.number("LocalResponseNorm", "k", k))
+        self.alpha = float(arguments.number("LocalResponseNorm", "alpha", alpha, finite=True))
+        self.beta = float(arguments.number("LocalResponseNorm", "beta", beta, finite=True))
+        self.k = float(arguments.number("LocalResponseNorm", "k", k, finite=True))
 
     def forward(self, x: Array) -> Array:
         errors.require_floating(self, "x", x)

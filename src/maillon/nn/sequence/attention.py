@@ -19,26 +19,23 @@ from maillon.typing import Array, DType, DTypeLike
 class TakesMasks(Module):
     """A link whose forward takes sequences and, after them, what may be left out: masks and flags.
 
-    backward returns a gradient for each sequence, and one for each argument after them that was given by place:
-    that of an additive mask, None for anything else.
+    backward returns a gradient for each argument of forward up to the last mask that was given (not None), by place
+    or by name: that of a sequence or an additive mask, None for anything else. Without masks there are those of the
+    sequences alone, and a single one is no tuple. Flags do not count: no gradient can belong to them.
     """
 
     sequences: ClassVar[int] = 1
     takes_integers = True
 
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
-        self.__dict__["_placed"] = max(len(inputs), self.sequences)
-        return super().__call__(*inputs, **named)
-
-    def _given_by_place(self) -> int:
-        """How many arguments of this forward backward owes a gradient to."""
-        placed: int = self.__dict__.pop("_placed", self.sequences)
-        return placed
+    def _owed(self, *masks: Any) -> int:
+        """How many of forward's arguments get a gradient; masks: what comes after the sequences, None for flags."""
+        last = max((place for place, mask in enumerate(masks, 1) if mask is not None), default=0)
+        return self.sequences + last
 
     @staticmethod
-    def _owed(placed: int, *grads: Array | None) -> Any:
-        """The gradients of the first `placed` arguments; alone when it is one."""
-        return grads[0] if placed == 1 else grads[:placed]
+    def _nested(owed: int, *grads: Array | None) -> Any:
+        """The gradients of the first `owed` arguments; alone when it is one."""
+        return grads[0] if owed == 1 else grads[:owed]
 
 
 class MultiheadAttention(TakesMasks):
@@ -47,8 +44,9 @@ class MultiheadAttention(TakesMasks):
 
     Derivative of a head, with dC the gradient of C = A V: dV = Aᵀ dC, dA = dC Vᵀ, dS = A (dA − Σ dA A) along the keys,
     dQ = dS K / √d, dK = dSᵀ Q / √d; the projections and the sum Wo as Linear. backward takes (dy, dweights or None) and
-    returns (dquery, dkey, dvalue), for query, key and value are three inputs even where they are one array, and then
-    one for each argument given by place after them: for masks that are added dS, summed over what they are spread over.
+    returns (dquery, dkey, dvalue), for query, key and value are three inputs even where they are one array. Where masks
+    were given, more follow, one for each argument of forward up to the last mask: for masks that are added dS, summed
+    over what they are spread over, None for boolean masks and for flags.
 
     query: (L, N, embed_dim), key: (S, N, kdim), value: (S, N, vdim), with batch_first (N, L, …), unbatched (L, …).
     → (y, weights): y like query; weights (N, L, S), the mean over the heads (average_attn_weights=False:
@@ -100,18 +98,19 @@ class MultiheadAttention(TakesMasks):
             raise ValueError(f"{owner}: expected num_heads to divide embed_dim = {width}, got {num_heads}.")
         self.kdim = width if kdim is None else arguments.integer(owner, "kdim", kdim)
         self.vdim = width if vdim is None else arguments.integer(owner, "vdim", vdim)
-        self._dropout = Dropout(arguments.number(owner, "dropout", dropout, 0, 1), generator=generator)
-        self.bias, self.add_bias_kv, self.add_zero_attn = bool(bias), bool(add_bias_kv), bool(add_zero_attn)
-        self.batch_first = batch_first
+        p = arguments.number(owner, "dropout", dropout, 0, 1)
+        self._dropout = Dropout(p, generator=arguments.generator(owner, generator))
+        options = {"bias": bias, "add_bias_kv": add_bias_kv, "add_zero_attn": add_zero_attn, "batch_first": batch_first}
+        self.bias, self.add_bias_kv, self.add_zero_attn, self.batch_first = arguments.flags(owner, **options)
         joined = self.kdim == self.vdim == width
         made = floating_dtype(dtype)
         self.q_proj_weight = None if joined else Parameter(np.empty((width, width), made))
         self.k_proj_weight = None if joined else Parameter(np.empty((width, self.kdim), made))
         self.v_proj_weight = None if joined else Parameter(np.empty((width, self.vdim), made))
         self.in_proj_weight = Parameter(np.empty((3 * width, width), made)) if joined else None
-        self.in_proj_bias = Parameter(np.empty(3 * width, made)) if bias else None
-        self.bias_k = Parameter(np.empty((1, 1, width), made)) if add_bias_kv else None
-        self.bias_v = Parameter(np.empty((1, 1, width), made)) if add_bias_kv else None
+        self.in_proj_bias = Parameter(np.empty(3 * width, made)) if self.bias else None
+        self.bias_k = Parameter(np.empty((1, 1, width), made)) if self.add_bias_kv else None
+        self.bias_v = Parameter(np.empty((1, 1, width), made)) if self.add_bias_kv else None
         self.out_proj = Linear(width, width, bias, dtype=made, generator=generator)
         self._draw(generator)
 
@@ -151,7 +150,6 @@ class MultiheadAttention(TakesMasks):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Array, Array | None]:
-        placed = self._given_by_place()
         self._check(query, key, value)
         self._check_masks(query, key, key_padding_mask, attn_mask, is_causal)
         hinted = is_causal and key_padding_mask is None and not need_weights
@@ -174,13 +172,11 @@ class MultiheadAttention(TakesMasks):
         if need_weights:
             shown = dropped.mean(axis=1) if average_attn_weights else dropped
             shown = shown[0] if query.ndim == 2 else shown
-        masks = (key_padding_mask, None if hinted else attn_mask)
-        return self.keep(
-            (y, shown), (query, key, value), q, k, v, weights, dropped, average_attn_weights, masks, placed
-        )
+        masks, owed = (key_padding_mask, None if hinted else attn_mask), self._owed(key_padding_mask, None, attn_mask)
+        return self.keep((y, shown), (query, key, value), q, k, v, weights, dropped, average_attn_weights, masks, owed)
 
     def backward(self, grad_output: tuple[Array | None, Array | None]) -> Any:
-        inputs, q, k, v, weights, dropped, averaged, masks, placed = self.release(grad_output)
+        inputs, q, k, v, weights, dropped, averaged, masks, owed = self.release(grad_output)
         dy, dshown = grad_output
         dcontext = self._split(self.out_proj.backward(np.zeros_like(inputs[0]) if dy is None else dy))
         dv = dropped.swapaxes(2, 3) @ dcontext
@@ -195,14 +191,14 @@ class MultiheadAttention(TakesMasks):
         length = k.shape[2] - self._extras
         dk, dv = self._without_extras(dk, length, self.bias_k), self._without_extras(dv, length, self.bias_v)
         grads = self._projected_backward(inputs, (dq, dk, dv))
-        if placed == self.sequences:
+        if owed == self.sequences:
             return grads
         dpadding, dmask = _masks_grad(masks, dscores[..., :length])
-        return self._owed(placed, *grads, dpadding, None, dmask, None, None)
+        return self._nested(owed, *grads, dpadding, None, dmask)
 
     @staticmethod
     def _softmax(scores: Array, nothing: float) -> Array:
-        """Over the keys, in the place of the scores; `nothing` where every score is −∞."""
+        """The softmax over the keys, written over the scores; `nothing` where every score is −∞."""
         largest = np.maximum.reduce(scores, axis=3, keepdims=True, initial=-np.inf)
         empty = largest == -np.inf
         scores -= np.where(empty, 0, largest)

@@ -60,7 +60,7 @@ class Recurrent(Module):
         errors.refuse(owner, device=(device, None, errors.CPU_ONLY))
         self.input_size = arguments.integer(owner, "input_size", input_size)
         self.hidden_size = arguments.integer(owner, "hidden_size", hidden_size)
-        self.bias = flag(owner, "bias", bias)
+        self.bias = arguments.flag(owner, "bias", bias)
 
     def _add_weights(self, names: tuple[str, ...], input_size: int, dtype: DTypeLike | None) -> None:
         """The Parameters of one layer in one direction, under these names, not yet drawn; no biases without `bias`."""
@@ -140,13 +140,6 @@ class Recurrent(Module):
                 raise errors.wrong_shape(self, name, (*leading, size), part.shape, way_out)
 
 
-def flag(owner: str, name: str, value: Any) -> bool:
-    """The value; TypeError unless it is True or False: RNN's fourth argument is not LSTM's."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{owner}: expected {name} to be True or False, got {value!r}.")
-    return bool(value)
-
-
 class Simple(Recurrent):
     """h' = f(a), a = W_ih x + b_ih + W_hh h + b_hh, with f = tanh or relu.
 
@@ -209,7 +202,7 @@ class LongShortTerm(Recurrent):
             a += np.matmul(hidden[t], weights.hh.data.T, out=recurrent)
             i, f, g, o = parts[t].transpose(1, 0, 2)
             candidate = np.tanh(g)
-            sigmoid(a, out=a)  # of g too: one call over what lies together is the faster
+            sigmoid(a, out=a)  # of g too: one call over memory that lies together is faster
             g[...] = candidate
             c = np.multiply(f, cells[t], out=cells[t + 1])
             c += np.multiply(i, g, out=candidate)

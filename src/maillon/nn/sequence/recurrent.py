@@ -1,4 +1,4 @@
-"""RNN, LSTM, GRU: recurrent links over whole sequences, layer over layer, in one direction or both."""
+"""Recurrent links: RNN, LSTM and GRU over whole sequences, layer over layer, and the cells of a single step."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from maillon import random
 from maillon.nesting import filled
 from maillon.nn.norms.dropout import Dropout
-from maillon.nn.sequence.recurrence import Gated, LongShortTerm, Pass, Recurrent, Simple, Weights, flag
+from maillon.nn.sequence.recurrence import Gated, LongShortTerm, Pass, Recurrent, Simple, Weights
 from maillon.nn.support import arguments, errors
 from maillon.typing import Array, DTypeLike
 
@@ -42,10 +42,10 @@ class _Layers(Recurrent):
         """Check the arguments that only layers have; make and draw the weights."""
         owner = type(self).__name__
         self.num_layers = arguments.integer(owner, "num_layers", num_layers)
-        self.batch_first = flag(owner, "batch_first", batch_first)
+        self.batch_first = arguments.flag(owner, "batch_first", batch_first)
         self.dropout = arguments.number(owner, "dropout", dropout, 0, 1)
-        self.bidirectional = flag(owner, "bidirectional", bidirectional)
-        self.generator = generator
+        self.bidirectional = arguments.flag(owner, "bidirectional", bidirectional)
+        self.generator = arguments.generator(owner, generator)
         if dropout > 0 and num_layers == 1:
             warnings.warn(
                 f"{owner}: dropout={dropout} stands between layers, and there is only one. Leave dropout out, or give "

@@ -1,4 +1,4 @@
-"""The transformer's encoder; and what its layers and stacks share with the decoder's."""
+"""The transformer: layers of attention and a feed-forward block, stacks of them, and encoder and decoder together."""
 
 import copy
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from maillon import random
-from maillon.nesting import added
+from maillon.messages import got
+from maillon.nesting import added, padded
 from maillon.nn import init
 from maillon.nn.activations.basic import ReLU
 from maillon.nn.activations.smooth import GELU
@@ -56,7 +57,9 @@ class _Layer(TakesMasks):
             raise ValueError(f"{owner}: expected nhead to divide d_model = {width}, got {nhead}.")
         inner = arguments.integer(owner, "dim_feedforward", dim_feedforward)
         p = arguments.number(owner, "dropout", dropout, 0, 1)
-        eps = arguments.number(owner, "layer_norm_eps", layer_norm_eps, 0)
+        eps = arguments.number(owner, "layer_norm_eps", layer_norm_eps, 0, finite=True)
+        arguments.flags(owner, batch_first=batch_first, norm_first=norm_first, bias=bias)
+        arguments.generator(owner, generator)
         blocks = range(1, len(self.attentions) + 2)
         for name in self.attentions:
             attention = MultiheadAttention(
@@ -101,7 +104,7 @@ class _Layer(TakesMasks):
 
     def _attend_backward(self, name: str, dy: Array) -> tuple[Array, Array, Any, Any]:
         """The gradients of query, source, mask and padding."""
-        dquery, dkey, dvalue, dpadding, _, dmask, *_ = self._child_backward(name, (dy, None))
+        dquery, dkey, dvalue, dpadding, _, dmask = padded(self._child_backward(name, (dy, None)), 6)
         return dquery, dkey + dvalue, dmask, dpadding
 
     def _feed_forward(self, x: Array) -> Array:
@@ -143,13 +146,60 @@ def _activation(owner: str, activation: Any) -> Module:
     raise ValueError(f"{owner}: expected activation to be 'relu', 'gelu' or a link, got {activation!r}.")
 
 
+def _require_link(owner: str, name: str, link: Any) -> None:
+    if not isinstance(link, Module):
+        raise TypeError(f"{owner}: expected {name} to be a Module, {got(link)}")
+
+
+class _Stack(TakesMasks):
+    """Layers one after the other, each given the output of the one before and the same masks; then a norm, if any."""
+
+    layer_name: ClassVar[str]
+    """What the constructor calls the layer."""
+
+    def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
+        owner = type(self).__name__
+        _require_link(owner, self.layer_name, layer)
+        if norm is not None:
+            _require_link(owner, "norm", norm)
+        count = arguments.integer(owner, "num_layers", num_layers)
+        drawn = [value for module in layer.modules() for value in vars(module).values()]
+        shared = {id(value): value for value in drawn if isinstance(value, random.Generator)}
+        self.layers = [copy.deepcopy(layer, dict(shared)) for _ in range(count)]  # masks of their own, one generator
+        self.num_layers = count
+        self.norm = norm
+
+    def _through(self, owed: int, x: Array, *others: Any) -> Array:
+        for number, layer in enumerate(self.layers):
+            with errors.inside(self, f"layers.{number}"):
+                x = layer(x, *others)
+        if self.norm is not None:
+            with errors.inside(self, "norm"):
+                x = self.norm(x)
+        y: Array = self.keep(x, owed)
+        return y
+
+    def backward(self, grad_output: Array) -> Any:
+        (owed,) = self.release(grad_output)
+        dx = grad_output if self.norm is None else self.norm.backward(grad_output)
+        shared: tuple[Any, ...] = ()
+        for layer in reversed(self.layers):
+            dx, *others = padded(layer.backward(dx), owed)
+            shared = tuple(map(added, shared, others)) if shared else tuple(others)
+        return self._nested(owed, dx, *shared)
+
+    def _arguments(self) -> list[str]:
+        norm = [] if self.norm is None else [f"norm={self.norm!r}"]
+        return [repr(self.layers[0]), str(self.num_layers), *norm]
+
+
 class TransformerEncoderLayer(_Layer):
     """x₁ = norm1(x + dropout1(self_attn(x, x, x))), y = norm2(x₁ + dropout2(f(x₁))), where the feed-forward block is
     f(x) = linear2(dropout(activation(linear1(x)))).
 
     With norm_first: x₁ = x + dropout1(self_attn(n, n, n)) of n = norm1(x), y = x₁ + dropout2(f(norm2(x₁))).
     Derivative: the same steps backwards; where the way forks, as around each block, the gradients of the ways add up.
-    backward returns dsrc, and where masks were given by place a tuple with theirs (None for boolean ones).
+    backward returns dsrc, and where masks were given a tuple with theirs (None for boolean ones).
 
     src: (S, N, d_model), with batch_first (N, S, d_model), unbatched (S, d_model) → y: the same shape.
     src_mask: (S, S) or (N · nhead, S, S); src_key_padding_mask: (N, S), unbatched (S): as of MultiheadAttention.
@@ -175,17 +225,16 @@ class TransformerEncoderLayer(_Layer):
         src_key_padding_mask: Array | None = None,
         is_causal: bool = False,
     ) -> Array:
-        placed = self._given_by_place()
-
         def attend(x: Array) -> Array:
             return self._attend("self_attn", x, x, src_mask, src_key_padding_mask, is_causal)
 
         x = self._block(1, src, attend)
-        y: Array = self.keep(self._block(2, x, self._feed_forward), placed)
+        owed = self._owed(src_mask, src_key_padding_mask)
+        y: Array = self.keep(self._block(2, x, self._feed_forward), owed)
         return y
 
     def backward(self, grad_output: Array) -> Any:
-        (placed,) = self.release(grad_output)
+        (owed,) = self.release(grad_output)
 
         def attend_backward(dy: Array) -> tuple[Any, ...]:
             dquery, dsource, dmask, dpadding = self._attend_backward("self_attn", dy)
@@ -193,52 +242,14 @@ class TransformerEncoderLayer(_Layer):
 
         (dx,) = self._block_backward(2, grad_output, self._feed_forward_backward)
         dsrc, dmask, dpadding = self._block_backward(1, dx, attend_backward)
-        return self._owed(placed, dsrc, dmask, dpadding, None)
-
-
-class _Stack(TakesMasks):
-    """Layers one after the other, each given the output of the one before and the same masks; then a norm, if any."""
-
-    def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
-        owner = type(self).__name__
-        if not isinstance(layer, Module):
-            raise TypeError(f"{owner}: expected a layer of maillon, got {type(layer).__name__}.")
-        count = arguments.integer(owner, "num_layers", num_layers)
-        drawn = [value for module in layer.modules() for value in vars(module).values()]
-        shared = {id(value): value for value in drawn if isinstance(value, random.Generator)}
-        self.layers = [copy.deepcopy(layer, dict(shared)) for _ in range(count)]  # masks of their own, one generator
-        self.num_layers = count
-        self.norm = norm
-
-    def _through(self, placed: int, x: Array, *others: Any) -> Array:
-        for number, layer in enumerate(self.layers):
-            with errors.inside(self, f"layers.{number}"):
-                x = layer(x, *others)
-        if self.norm is not None:
-            with errors.inside(self, "norm"):
-                x = self.norm(x)
-        y: Array = self.keep(x, placed)
-        return y
-
-    def backward(self, grad_output: Array) -> Any:
-        (placed,) = self.release(grad_output)
-        dx = grad_output if self.norm is None else self.norm.backward(grad_output)
-        shared: tuple[Any, ...] = ()
-        for layer in reversed(self.layers):
-            dx, *others = layer.backward(dx)
-            shared = tuple(map(added, shared, others)) if shared else tuple(others)
-        return self._owed(placed, dx, *shared)
-
-    def _arguments(self) -> list[str]:
-        norm = [] if self.norm is None else [f"norm={self.norm!r}"]
-        return [repr(self.layers[0]), str(self.num_layers), *norm]
+        return self._nested(owed, dsrc, dmask, dpadding)
 
 
 class TransformerEncoder(_Stack):
     """y = norm(layerₙ(… layer₁(x))): num_layers deep copies of one layer, which therefore begin with the same weights.
 
     Derivative: the layers' own, from the last to the first; gradients of masks add up over the layers.
-    backward returns dsrc, and where masks were given by place a tuple with theirs (None for boolean ones).
+    backward returns dsrc, and where masks were given a tuple with theirs (None for boolean ones).
 
     src, mask, src_key_padding_mask, y: as src, src_mask, … of TransformerEncoderLayer. is_causal: a hint.
     encoder_layer: a TransformerEncoderLayer, or a link that takes (x, mask, padding mask, is_causal) and gives the
@@ -251,6 +262,8 @@ class TransformerEncoder(_Stack):
     (5, 3, 4)
     """
 
+    layer_name = "encoder_layer"
+
     def __init__(
         self,
         encoder_layer: Module,
@@ -259,8 +272,9 @@ class TransformerEncoder(_Stack):
         enable_nested_tensor: bool = True,
         mask_check: bool = True,
     ) -> None:
+        options = {"enable_nested_tensor": enable_nested_tensor, "mask_check": mask_check}
+        self.enable_nested_tensor, self.mask_check = arguments.flags("TransformerEncoder", **options)
         super().__init__(encoder_layer, num_layers, norm)
-        self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
 
     def forward(
         self,
@@ -269,7 +283,7 @@ class TransformerEncoder(_Stack):
         src_key_padding_mask: Array | None = None,
         is_causal: bool | None = None,
     ) -> Array:
-        return self._through(self._given_by_place(), src, mask, src_key_padding_mask, bool(is_causal))
+        return self._through(self._owed(mask, src_key_padding_mask), src, mask, src_key_padding_mask, bool(is_causal))
 
 
 class TransformerDecoderLayer(_Layer):
@@ -278,7 +292,7 @@ class TransformerDecoderLayer(_Layer):
     before its block: x + dropout(block(norm(x))).
 
     Derivative: the same steps backwards; where the way forks, as around each block, the gradients of the ways add up.
-    backward returns (dtgt, dmemory), and after them, where masks were given by place, theirs (None for boolean ones).
+    backward returns (dtgt, dmemory), and after them, where masks were given, theirs (None for boolean ones).
 
     tgt: (T, N, d_model), memory: (S, N, d_model), with batch_first (N, …, d_model), unbatched (…, d_model)
     → y: the shape of tgt.
@@ -308,8 +322,6 @@ class TransformerDecoderLayer(_Layer):
         tgt_is_causal: bool = False,
         memory_is_causal: bool = False,
     ) -> Array:
-        placed = self._given_by_place()
-
         def attend(x: Array) -> Array:
             return self._attend("self_attn", x, x, tgt_mask, tgt_key_padding_mask, tgt_is_causal)
 
@@ -318,11 +330,12 @@ class TransformerDecoderLayer(_Layer):
 
         x = self._block(1, tgt, attend)
         x = self._block(2, x, remember)
-        y: Array = self.keep(self._block(3, x, self._feed_forward), placed)
+        owed = self._owed(tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+        y: Array = self.keep(self._block(3, x, self._feed_forward), owed)
         return y
 
     def backward(self, grad_output: Array) -> Any:
-        (placed,) = self.release(grad_output)
+        (owed,) = self.release(grad_output)
 
         def attend_backward(dy: Array) -> tuple[Any, ...]:
             dquery, dsource, dmask, dpadding = self._attend_backward("self_attn", dy)
@@ -334,14 +347,14 @@ class TransformerDecoderLayer(_Layer):
         (dx,) = self._block_backward(3, grad_output, self._feed_forward_backward)
         dx, dmemory, dmemory_mask, dmemory_padding = self._block_backward(2, dx, remember_backward)
         dtgt, dmask, dpadding = self._block_backward(1, dx, attend_backward)
-        return self._owed(placed, dtgt, dmemory, dmask, dmemory_mask, dpadding, dmemory_padding, None, None)
+        return self._nested(owed, dtgt, dmemory, dmask, dmemory_mask, dpadding, dmemory_padding)
 
 
 class TransformerDecoder(_Stack):
     """y = norm(layerₙ(… layer₁(x, memory) …, memory)): num_layers deep copies of one layer, all given the same memory.
 
     Derivative: the layers' own, from the last to the first; the gradients of memory and masks add up over the layers.
-    backward returns (dtgt, dmemory), and after them, where masks were given by place, theirs (None for boolean ones).
+    backward returns (dtgt, dmemory), and after them, where masks were given, theirs (None for boolean ones).
 
     tgt, memory, the masks, y: as of TransformerDecoderLayer. decoder_layer: a TransformerDecoderLayer, or a link that
     takes its eight arguments and gives the gradients of all. num_layers: ≥ 1. norm: a link, or None.
@@ -353,6 +366,7 @@ class TransformerDecoder(_Stack):
     """
 
     sequences = 2
+    layer_name = "decoder_layer"
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__(decoder_layer, num_layers, norm)
@@ -369,19 +383,19 @@ class TransformerDecoder(_Stack):
         memory_is_causal: bool = False,
     ) -> Array:
         masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
-        return self._through(self._given_by_place(), tgt, memory, *masks, bool(tgt_is_causal), memory_is_causal)
+        return self._through(self._owed(*masks), tgt, memory, *masks, bool(tgt_is_causal), memory_is_causal)
 
 
 class Transformer(TakesMasks):
     """y = decoder(tgt, encoder(src)): num_encoder_layers and num_decoder_layers layers, each stack with a LayerNorm.
 
     Derivative: the decoder's, whose gradient of the memory is walked back through the encoder.
-    backward returns (dsrc, dtgt), and after them, where masks were given by place, theirs (None for boolean ones).
+    backward returns (dsrc, dtgt), and after them, where masks were given, theirs (None for boolean ones).
 
     src: (S, N, d_model), tgt: (T, N, d_model), with batch_first (N, …, d_model), unbatched (…, d_model) → y: like tgt.
     src_mask: (S, S), tgt_mask: (T, T), memory_mask: (T, S), or one a sample and head: (N · nhead, …);
     src_key_padding_mask and memory_key_padding_mask: (N, S), tgt_key_padding_mask: (N, T). …_is_causal: hints.
-    custom_encoder, custom_decoder: links in the place of the stacks, given the arguments of these by place.
+    custom_encoder, custom_decoder: links instead of the stacks; they get the stacks' arguments by place.
     The other parameters: as of TransformerEncoderLayer.
     Initial weights: Xavier's uniform law for every matrix, drawn in the order of state_dict when all is built.
     Source: Vaswani et al., "Attention Is All You Need", 2017.
@@ -415,6 +429,11 @@ class Transformer(TakesMasks):
         generator: random.Generator | None = None,
     ) -> None:
         errors.refuse("Transformer", device=(device, None, errors.CPU_ONLY))
+        for name, count in (("num_encoder_layers", num_encoder_layers), ("num_decoder_layers", num_decoder_layers)):
+            arguments.integer("Transformer", name, count)
+        for name, custom in (("custom_encoder", custom_encoder), ("custom_decoder", custom_decoder)):
+            if custom is not None:
+                _require_link("Transformer", name, custom)
         layer = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
 
         def norm() -> LayerNorm:
@@ -454,21 +473,23 @@ class Transformer(TakesMasks):
         tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
     ) -> Array:
-        placed = self._given_by_place()
         with errors.inside(self, "encoder"):
             memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
         masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
         with errors.inside(self, "decoder"):
             y = self.decoder(tgt, memory, *masks, tgt_is_causal, memory_is_causal)
-        kept: Array = self.keep(y, placed)
+        given = (src_mask, tgt_mask, memory_mask)
+        paddings = (src_key_padding_mask, tgt_key_padding_mask, memory_key_padding_mask)
+        kept: Array = self.keep(y, self._owed(*given, *paddings))
         return kept
 
     def backward(self, grad_output: Array) -> Any:
-        (placed,) = self.release(grad_output)
-        dtgt, dmemory, dtgt_mask, dmemory_mask, dtgt_padding, dmemory_padding, *_ = self.decoder.backward(grad_output)
-        dsrc, dsrc_mask, dsrc_padding, _ = self.encoder.backward(dmemory)
+        (owed,) = self.release(grad_output)
+        decoded = padded(self.decoder.backward(grad_output), 6)
+        dtgt, dmemory, dtgt_mask, dmemory_mask, dtgt_padding, dmemory_padding = decoded[:6]
+        dsrc, dsrc_mask, dsrc_padding = padded(self.encoder.backward(dmemory), 3)[:3]
         masks = (dsrc_mask, dtgt_mask, dmemory_mask, dsrc_padding, dtgt_padding, dmemory_padding)
-        return self._owed(placed, dsrc, dtgt, *masks, None, None, None)
+        return self._nested(owed, dsrc, dtgt, *masks)
 
     def _arguments(self) -> list[str]:
         made = {name: vars(self)[name] for name in ("encoder", "decoder") if name not in self._custom}

@@ -1,4 +1,4 @@
-"""Convolution over one or two dimensions: matrix products over windows."""
+"""Convolution and its transpose over one or two dimensions: matrix products over windows."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ padding the input itself, and with it hardly more."""
 
 
 class _Convolution(Module):
-    """What both ways share: weights, checks, and the products.
+    """What convolutions and their transposes share: weights, checks, and the products.
 
     The weight is that of a convolution, (outputs, inputs / groups, *kernel): `_products` is its value, the other two
     its derivatives. The transposed link is the same convolution walked backwards.
@@ -51,13 +51,14 @@ class _Convolution(Module):
             if channels % groups:
                 raise ValueError(f"{owner}: expected {name} to be a multiple of groups = {groups}, got {channels}.")
         self.kernel_size = arguments.integers(owner, "kernel_size", kernel_size, dims)
-        self.stride = arguments.integers(owner, "stride", stride, dims)
-        self.dilation = arguments.integers(owner, "dilation", dilation, dims)
+        self.stride = arguments.integers(owner, "stride", stride, dims, single=True)
+        self.dilation = arguments.integers(owner, "dilation", dilation, dims, single=True)
         self._windows = Windows(self.kernel_size, self.stride, self.dilation)
 
     def _set_weights(
         self, channels: tuple[int, int], bias: bool, dtype: DTypeLike | None, generator: random.Generator | None
     ) -> None:
+        bias = arguments.flag(type(self).__name__, "bias", bias)
         self.weight = Parameter(np.empty((*channels, *self.kernel_size), floating_dtype(dtype)))
         self.bias = Parameter(np.empty(self.out_channels, floating_dtype(dtype))) if bias else None
         self.reset_parameters(generator)
@@ -121,7 +122,7 @@ class _Convolution(Module):
         step = max(1, BLOCK // max(1, sample_bytes))
         return (slice(start, start + step) for start in range(0, samples, step))
 
-    # What both do around them
+    # What is done around the products
 
     def _with_bias(self, y: Array) -> Array:
         if self.bias is not None:
@@ -165,7 +166,7 @@ class _Convolution(Module):
 
 
 class _Conv(_Convolution):
-    """The way forwards."""
+    """Each output from the window of its inputs."""
 
     def __init__(
         self,
@@ -189,7 +190,7 @@ class _Conv(_Convolution):
         if isinstance(padding, str):
             self.padding = arguments.one_of(owner, "padding", padding, ("same", "valid"))
         else:
-            self.padding = arguments.integers(owner, "padding", padding, self._dims, 0)
+            self.padding = arguments.integers(owner, "padding", padding, self._dims, 0, single=True)
         if padding == "same" and any(step != 1 for step in self.stride):
             raise ValueError(f"{owner}: expected stride to be 1 with padding='same', got {stride!r}.")
         modes = ("zeros", "reflect", "replicate", "circular")
@@ -352,7 +353,10 @@ class Conv2d(_Conv):
 
 
 class _ConvTranspose(_Convolution):
-    """With respect to the weight and the products, `y` is what a convolution takes, and `x` what it gives."""
+    """Each input to the window of its outputs.
+
+    With respect to the weight and the products, `y` is what a convolution takes, and `x` what it gives.
+    """
 
     padding: tuple[int, ...]
     output_padding: tuple[int, ...]
@@ -376,12 +380,13 @@ class _ConvTranspose(_Convolution):
     ) -> None:
         owner = type(self).__name__
         errors.refuse(owner, device=(device, None, errors.CPU_ONLY))
-        if padding_mode != "zeros":
+        if not isinstance(padding_mode, str) or padding_mode != "zeros":
             raise ValueError(f"{owner}: expected padding_mode to be 'zeros', got {padding_mode!r}.")
         self.padding_mode = padding_mode
         self._set_sizes(in_channels, out_channels, groups, kernel_size, stride, dilation)
-        self.padding = arguments.integers(owner, "padding", padding, self._dims, 0)
-        self.output_padding = arguments.integers(owner, "output_padding", output_padding, self._dims, 0)
+        self.padding = arguments.integers(owner, "padding", padding, self._dims, 0, single=True)
+        added = arguments.integers(owner, "output_padding", output_padding, self._dims, 0, single=True)
+        self.output_padding = added
         pairs = zip(self.stride, self.dilation, strict=True)
         if any(n >= max(pair) for n, pair in zip(self.output_padding, pairs, strict=True)):
             raise ValueError(

@@ -90,7 +90,7 @@ def least_size(mode: str, before: int, after: int) -> int:
 
 
 class _Pad(Module):
-    """What all share: the widths, and the way there and back."""
+    """What all share: the widths, forward and backward."""
 
     _dims: ClassVar[int]
     _mode: ClassVar[str] = "zeros"
@@ -141,7 +141,7 @@ WHY = {
 
 def _sides(owner: str, padding: Any, count: int) -> tuple[int, ...]:
     """PyTorch's (left, right), and for two dimensions (left, right, top, bottom)."""
-    given = tuple(padding) if isinstance(padding, Sequence) and not isinstance(padding, str) else (padding,) * count
+    given = tuple(padding) if arguments.is_sequence(padding) else (padding,) * count
     if len(given) != count or not all(map(arguments.is_integer, given)):
         sides = ", ".join(("left", "right", "top", "bottom")[:count])
         raise ValueError(f"{owner}: expected padding to be an integer or {count} of them ({sides}), got {padding!r}.")

@@ -1,4 +1,4 @@
-"""Pooling: the greatest or the mean of each window of a signal or an image, and back to where the greatest were."""
+"""Pooling: the greatest or the mean of each window of a signal or an image, and MaxUnpool, its way back."""
 
 import functools
 import math
@@ -106,6 +106,8 @@ class _Sliding(Module):
     padding: Size
     dilation: Size = 1
     ceil_mode: bool = False
+    _single: ClassVar[bool] = True
+    """Whether a tuple of one stands for all axes, as in PyTorch."""
 
     def _place(self, kernel_size: Size, stride: Size | None, padding: Size) -> None:
         self.kernel_size = kernel_size
@@ -115,10 +117,11 @@ class _Sliding(Module):
     def _geometry(self) -> list[tuple[int, ...]]:
         """Kernel, stride, padding and dilation along each axis."""
         name, rank = type(self).__name__, self._rank
-        kernel = arguments.integers(name, "kernel_size", self.kernel_size, rank)
-        stride = arguments.integers(name, "stride", self.stride, rank)
-        padding = arguments.integers(name, "padding", self.padding, rank, least=0)
-        dilation = arguments.integers(name, "dilation", self.dilation, rank)
+        single = self._single
+        kernel = arguments.integers(name, "kernel_size", self.kernel_size, rank, single=single)
+        stride = arguments.integers(name, "stride", self.stride, rank, single=single)
+        padding = arguments.integers(name, "padding", self.padding, rank, least=0, single=single)
+        dilation = arguments.integers(name, "dilation", self.dilation, rank, single=single)
         return list(zip(kernel, stride, padding, dilation, strict=True))
 
     def _check_geometry(self) -> None:
@@ -147,6 +150,30 @@ class _Sliding(Module):
         return [part for part in arguments.shown(self) if part != f"stride={self.kernel_size!r}"]
 
 
+class _Adaptive(Module):
+    """As many windows as are wanted, of about one size."""
+
+    _rank: ClassVar[int]
+    output_size: OutputSize
+
+    def _set_output_size(self, output_size: OutputSize) -> None:
+        rank = self._rank
+        parts: Sequence[Any] = output_size if isinstance(output_size, tuple | list) else (output_size,) * rank
+        if len(parts) != rank or not all(part is None or (arguments.is_integer(part) and part >= 0) for part in parts):
+            several = f", or {rank} of these" if rank > 1 else ""
+            raise ValueError(
+                f"{type(self).__name__}: expected output_size to be an integer ≥ 0 or None, the size of x{several}, "
+                f"got {output_size!r}."
+            )
+        self.output_size = output_size
+
+    def _axes(self, sizes: Sequence[int]) -> Axes:
+        given = self.output_size
+        wanted = given if isinstance(given, tuple | list) else (given,) * len(sizes)
+        counts = [size if count is None else count for size, count in zip(sizes, wanted, strict=True)]
+        return [(windows.adaptive(size, count), count) for size, count in zip(sizes, counts, strict=True)]
+
+
 class _MaxPool(_Sliding, _GreatestOf):
     def __init__(
         self,
@@ -159,8 +186,8 @@ class _MaxPool(_Sliding, _GreatestOf):
     ) -> None:
         self._place(kernel_size, stride, padding)
         self.dilation = dilation
-        self.return_indices = bool(return_indices)
-        self.ceil_mode = bool(ceil_mode)
+        self.return_indices = arguments.flag(type(self).__name__, "return_indices", return_indices)
+        self.ceil_mode = arguments.flag(type(self).__name__, "ceil_mode", ceil_mode)
         self._check_geometry()
 
 
@@ -318,8 +345,8 @@ class AvgPool1d(_AvgPool):
         count_include_pad: bool = True,
     ) -> None:
         self._place(kernel_size, stride, padding)
-        self.ceil_mode = bool(ceil_mode)
-        self.count_include_pad = bool(count_include_pad)
+        self.ceil_mode = arguments.flag(type(self).__name__, "ceil_mode", ceil_mode)
+        self.count_include_pad = arguments.flag(type(self).__name__, "count_include_pad", count_include_pad)
         self._check_geometry()
 
 
@@ -375,8 +402,8 @@ class AvgPool2d(_AvgPool):
         divisor_override: int | None = None,
     ) -> None:
         self._place(kernel_size, stride, padding)
-        self.ceil_mode = bool(ceil_mode)
-        self.count_include_pad = bool(count_include_pad)
+        self.ceil_mode = arguments.flag(type(self).__name__, "ceil_mode", ceil_mode)
+        self.count_include_pad = arguments.flag(type(self).__name__, "count_include_pad", count_include_pad)
         if divisor_override is not None and (not arguments.is_integer(divisor_override) or divisor_override == 0):
             raise ValueError(f"AvgPool2d: expected divisor_override to be an integer ≠ 0, got {divisor_override!r}.")
         self.divisor_override = divisor_override
@@ -384,6 +411,8 @@ class AvgPool2d(_AvgPool):
 
 
 class _MaxUnpool(_Sliding):
+    _single = False
+
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
         self._place(kernel_size, stride, padding)
         self._geometry()
@@ -514,38 +543,9 @@ class MaxUnpool2d(_MaxUnpool):
     _rank = 2
 
 
-def _check_output_size(owner: str, output_size: OutputSize, rank: int) -> OutputSize:
-    parts = output_size if isinstance(output_size, Sequence) and not isinstance(output_size, str) else (output_size,)
-    fits = len(parts) == rank or not isinstance(output_size, Sequence)
-    if not fits or not all(part is None or (arguments.is_integer(part) and part >= 0) for part in parts):
-        several = f", or {rank} of these" if rank > 1 else ""
-        raise ValueError(
-            f"{owner}: expected output_size to be an integer ≥ 0 or None, the size of x{several}, got {output_size!r}."
-        )
-    return output_size
-
-
-def _axes(output_size: OutputSize, sizes: Sequence[int]) -> Axes:
-    wanted = output_size if isinstance(output_size, Sequence) else (output_size,) * len(sizes)
-    counts = [size if count is None else count for size, count in zip(sizes, wanted, strict=True)]
-    return [(windows.adaptive(size, count), count) for size, count in zip(sizes, counts, strict=True)]
-
-
-class _AdaptiveMax(_GreatestOf):
-    def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
-        self.output_size = _check_output_size(type(self).__name__, output_size, self._rank)
-        self.return_indices = bool(return_indices)
-
-    def _axes(self, sizes: Sequence[int]) -> Axes:
-        return _axes(self.output_size, sizes)
-
-
-class _AdaptiveAvg(_MeanOf):
+class _AdaptiveAvg(_Adaptive, _MeanOf):
     def __init__(self, output_size: OutputSize) -> None:
-        self.output_size = _check_output_size(type(self).__name__, output_size, self._rank)
-
-    def _axes(self, sizes: Sequence[int]) -> Axes:
-        return _axes(self.output_size, sizes)
+        self._set_output_size(output_size)
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvg):
@@ -606,6 +606,12 @@ class AdaptiveAvgPool2d(_AdaptiveAvg):
     """
 
     _rank = 2
+
+
+class _AdaptiveMax(_Adaptive, _GreatestOf):
+    def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
+        self._set_output_size(output_size)
+        self.return_indices = arguments.flag(type(self).__name__, "return_indices", return_indices)
 
 
 class AdaptiveMaxPool1d(_AdaptiveMax):

@@ -84,11 +84,19 @@ class Upsample(Module):
     ) -> None:
         name = type(self).__name__
         if (size is None) == (scale_factor is None):
-            raise ValueError(f"{name}: expected one of size and scale_factor, got {'both' if size else 'none'}.")
+            raise ValueError(
+                f"{name}: expected one of size and scale_factor, got {'none' if size is None else 'both'}."
+            )
+        for option, given in (("size", size), ("scale_factor", scale_factor)):
+            if given is not None and not 0 < len(_parts(given)) <= 3:
+                raise ValueError(f"{name}: expected {option} to be one number or up to three, got {given!r}.")
+        for option, choice in (("align_corners", align_corners), ("recompute_scale_factor", recompute_scale_factor)):
+            if choice is not None:
+                arguments.flag(name, option, choice)
         for part in _parts(size):
             arguments.integer(name, "size", part)
         for part in _parts(scale_factor):
-            arguments.number(name, "scale_factor", part, least=0, above=True)
+            arguments.number(name, "scale_factor", part, least=0, above=True, finite=True)
         self.size = size
         self.scale_factor = scale_factor
         self.mode = arguments.one_of(name, "mode", mode, list(MODES))
@@ -239,7 +247,7 @@ class UpsamplingBilinear2d(Upsample):
 def _parts(given: Any) -> tuple[Any, ...]:
     if given is None:
         return ()
-    return tuple(given) if isinstance(given, Sequence) else (given,)
+    return tuple(given) if arguments.is_sequence(given) else (given,)
 
 
 def _linear(place: Array, size: int) -> Taps:

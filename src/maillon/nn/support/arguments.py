@@ -3,27 +3,40 @@
 import inspect
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
+from maillon import random
+from maillon.messages import got
 from maillon.nn.support.dtypes import get_default_dtype
 
 
-def integer(owner: str, name: str, value: Any, least: int = 1) -> int:
-    """The value as an int; ValueError unless it is an integer ≥ least."""
-    if not is_integer(value) or value < least:
-        raise ValueError(f"{owner}: expected {name} to be an integer ≥ {least}, got {value!r}.")
+def integer(owner: str, name: str, value: Any, least: int | None = 1) -> int:
+    """The value as an int; ValueError unless it is an integer ≥ least (None: any integer)."""
+    if not is_integer(value) or (least is not None and value < least):
+        limit = "" if least is None else f" ≥ {least}"
+        raise ValueError(f"{owner}: expected {name} to be an integer{limit}, got {value!r}.")
     return int(value)
 
 
 def is_integer(value: Any) -> bool:
+    """Whether it is an integer, Python's or NumPy's; True and False are none."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def integers(owner: str, name: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
-    """One integer for each of `count` dimensions: given as that many, or as one for all."""
-    given = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,) * count
+def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether it is a list, a tuple or the like; a text is none."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def integers(owner: str, name: str, value: Any, count: int, least: int = 1, *, single: bool = False) -> tuple[int, ...]:
+    """One integer for each of `count` dimensions: given as that many, or as one for all.
+
+    single: whether a sequence of one stands for all as well, as PyTorch has it for some parameters.
+    """
+    given = tuple(value) if is_sequence(value) else (value,) * count
+    given = given * count if len(given) == 1 and single else given
     if len(given) != count or not all(is_integer(part) and part >= least for part in given):
         several = f" or {count} of them" if count > 1 else ""
         raise ValueError(f"{owner}: expected {name} to be an integer ≥ {least}{several}, got {value!r}.")
@@ -31,18 +44,54 @@ def integers(owner: str, name: str, value: Any, count: int, least: int = 1) -> t
 
 
 def number(
-    owner: str, name: str, value: Any, least: float = -math.inf, most: float = math.inf, *, above: bool = False
+    owner: str,
+    name: str,
+    value: Any,
+    least: float = -math.inf,
+    most: float = math.inf,
+    *,
+    above: bool = False,
+    finite: bool = False,
 ) -> float:
-    """The value; ValueError unless it is a real number in [least, most], or with `above` in (least, most]."""
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not real or math.isnan(value) or not least <= value <= most or (above and value == least):
-        raise ValueError(f"{owner}: expected {name} to be a number{_range(least, most, above)}, got {value!r}.")
+    """The value; ValueError unless it is a real number in [least, most], or with `above` in (least, most].
+
+    finite: whether infinity is refused even where it is no further than the limits.
+    """
+    fits = is_number(value) and not math.isnan(value) and least <= value <= most and not (above and value == least)
+    infinite = finite and is_number(value) and math.isinf(value)
+    if not fits or infinite:
+        kind = "a finite number" if infinite else "a number"
+        raise ValueError(f"{owner}: expected {name} to be {kind}{_range(least, most, above)}, got {value!r}.")
     return value.item() if isinstance(value, np.number) else value  # NumPy's would widen float32 arrays
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a real number, Python's or NumPy's; True and False are none."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def flag(owner: str, name: str, value: Any) -> bool:
+    """The value; TypeError unless it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{owner}: expected {name} to be True or False, got {value!r}.")
+    return bool(value)
+
+
+def flags(owner: str, **values: Any) -> tuple[bool, ...]:
+    """Several flags, by their names."""
+    return tuple(flag(owner, name, value) for name, value in values.items())
+
+
+def generator(owner: str, value: Any) -> random.Generator | None:
+    """The value; TypeError unless it is a Generator or None."""
+    if value is not None and not isinstance(value, random.Generator):
+        raise TypeError(f"{owner}: expected generator to be a Generator or None, {got(value)}")
+    return value
 
 
 def one_of(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
     """The value; ValueError unless it is one of these words."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         listed = ", ".join(map(repr, choices[:-1])) + f" or {choices[-1]!r}"
         raise ValueError(f"{owner}: expected {name} to be {listed}, got {value!r}.")
     return str(value)

@@ -169,7 +169,7 @@ def refuse(link: str, **unsupported: tuple[object, object, str]) -> None:
     Each keyword names a parameter and gives (the value passed, its default, the reason).
     """
     for name, (value, default, reason) in unsupported.items():
-        if value is not default and value != default:
+        if value is not default and not (isinstance(value, int | str | np.bool_) and value == default):
             raise NotImplementedError(f"{link}: {name}={value!r} is not supported: {reason}")
 
 

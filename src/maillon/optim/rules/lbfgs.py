@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maillon.optim.rule import Closure, Rule, require_number
+from maillon.nn.support.arguments import integer, is_integer
+from maillon.optim.rule import Closure, Group, Rule, require_number
 from maillon.typing import Array
 
 _CURVATURE = 1e-10  # below it y·s says nothing of the curvature: the pair is left out
@@ -55,7 +56,7 @@ class LBFGS(Rule):
             params,
             lr=lr,
             max_iter=max_iter,
-            max_eval=max_iter * 5 // 4 if max_eval is None else max_eval,
+            max_eval=max_iter * 5 // 4 if max_eval is None and is_integer(max_iter) else max_eval,
             tolerance_grad=tolerance_grad,
             tolerance_change=tolerance_change,
             history_size=history_size,
@@ -65,20 +66,36 @@ class LBFGS(Rule):
             raise ValueError("LBFGS: expected one group of parameters, got several. Its pairs go over all of them.")
 
     def check_options(self, options: Mapping[str, Any]) -> None:
-        for name in ("max_iter", "max_eval", "tolerance_grad", "tolerance_change", "history_size"):
+        for name, least in (("max_iter", 0), ("max_eval", 0), ("history_size", 1)):
+            integer("LBFGS", name, options[name], least)
+        for name in ("tolerance_grad", "tolerance_change"):
             require_number("LBFGS", name, options[name])
-        if options["line_search_fn"] not in (None, "strong_wolfe"):
-            raise ValueError(
-                f"LBFGS: expected line_search_fn to be None or 'strong_wolfe', got {options['line_search_fn']!r}."
-            )
+        search = options["line_search_fn"]
+        if search is not None and (not isinstance(search, str) or search != "strong_wolfe"):
+            raise ValueError(f"LBFGS: expected line_search_fn to be None or 'strong_wolfe', got {search!r}.")
 
     def step(self, closure: Closure | None = None) -> Any:
-        """Up to max_iter iterations; returns the loss before them."""
+        """Up to max_iter iterations; returns the loss before them.
+
+        Where the closure raises (NonFiniteLossError, say), parameters and state are what they were before the step.
+        """
         self._require_bound("step")
         if closure is None:
             raise TypeError("LBFGS: expected step(closure): it evaluates the loss several times. Optim.step gives one.")
         group = self.param_groups[0]
-        memory = self.state.setdefault(group["params"][0], {})
+        owner = group["params"][0]
+        data = [parameter.data.copy() for parameter in group["params"]]
+        memory = {name: _listed(kept) for name, kept in self.state.get(owner, {}).items()}
+        try:
+            first = self._iterate(closure, group, memory)
+        except BaseException:
+            for parameter, before in zip(group["params"], data, strict=True):
+                parameter.data[...] = before
+            raise
+        self.state[owner] = memory
+        return first
+
+    def _iterate(self, closure: Closure, group: Group, memory: dict[str, Any]) -> Any:
         if not memory:
             memory |= {"func_evals": 0, "n_iter": 0, "old_dirs": [], "old_stps": [], "ro": []}
         first = closure()
@@ -148,6 +165,11 @@ class LBFGS(Rule):
             part = direction[begin : begin + parameter.size]
             parameter.data += t * part.reshape(parameter.shape)
             begin += parameter.size
+
+
+def _listed(kept: Any) -> Any:
+    """A list of its own; arrays and numbers are never changed in place."""
+    return list(kept) if isinstance(kept, list) else kept
 
 
 class _Place(NamedTuple):

@@ -84,6 +84,9 @@ class MaskAfterwards(DecoderLayer):
         super().forward(tgt, memory, LATER)
         return y + 0 * masked
 
+    def backward(self, grad_output: Array) -> Any:
+        return super().backward(grad_output)[:2]
+
 
 @mutant("TransformerEncoder: the last layer only", 2, SRC)
 class LastLayerOnly(maillon.TransformerEncoder):
@@ -92,7 +95,7 @@ class LastLayerOnly(maillon.TransformerEncoder):
 
     def backward(self, grad_output: Array) -> Any:
         self.release(grad_output)
-        return self.layers[-1].backward(grad_output)[0]
+        return self.layers[-1].backward(grad_output)
 
 
 @mutant("TransformerDecoder: the memory's gradient of one layer only", 1, TGT, MEMORY)
