@@ -54,7 +54,7 @@ def _after(link: Any, shape: Shape) -> Shape:
     if isinstance(link, maillon.Linear):
         return (*shape[:-1], link.out_features)
     if isinstance(link, maillon.Flatten):
-        start, end = link._dimensions(np.broadcast_to(np.zeros(()), shape))
+        start, end = link.dimensions(shape)
         return (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
     return shape
 
