@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from maillon.report import CHAPTERS, ReportError
-
 OF_THE_REPORT = frozenset({"matplotlib", "jinja2", "pooch", "mlxtend", "sklearn", "threadpoolctl"})
 
 MISUSE = 2
@@ -74,6 +72,8 @@ def seed(text: str) -> int:
 
 def report(arguments: Sequence[str]) -> None:
     """Runs the experiments of the report and writes the page."""
+    from maillon.report import CHAPTERS, ReportError
+
     parser = Parser(
         "maillon report",
         "Run the experiments of the report and write them to one page, DIR/index.html, with every figure as\n"

@@ -214,6 +214,15 @@ def test_another_article_of_small_error_is_not_recognised(empty, judge):
     assert claim.verdict == "differs"
 
 
+def test_a_class_in_which_everything_is_seen_is_not_recognised(empty, judge):
+    """All of its images are named right, and so are the others named: the pictures show no class at all."""
+    one = judge.split.x_test[judge.split.y_test == 8][:1]
+    claims = seen_after(empty, judge, np.repeat(one, 80, axis=0))
+    assert (judge.names(one) == 8).all()
+    assert claims["autoencoder-bags"].verdict == "holds"
+    assert claims["autoencoder-bags"].measured[0] == pytest.approx(100 * 2 * 8 / 88, abs=0.1)
+
+
 def test_noise_is_told_from_a_faint_pattern(empty, judge):
     """A correlation of 0.3 between neighbours was noise before."""
     noise = Generator(1).rand((80, 28, 28))

@@ -14,8 +14,8 @@ SHIRT, SNEAKER, BAG, TROUSERS = 6, 7, 8, 1
 NOISE = 0.1  # correlation of neighbouring pixels, at most; those of pictures are near 1
 SOMETIMES = (0.02, 0.5)
 RULE = (
-    f"well reconstructed means at most {CLEARLY_BETTER:.0%} of the mean image's error, and named right at least "
-    f"{RECOGNISED:.0%} as often as the originals"
+    f"well reconstructed means at most {CLEARLY_BETTER:.0%} of the mean image's error, and at least {RECOGNISED:.0%} "
+    "of the score on the originals"
 )
 
 
@@ -81,7 +81,7 @@ def _recognisable(chapter: Chapter, split: ImageSplit, stage: Stage, judge: Judg
         judged(settings, seen.well),
         because(
             settings,
-            f"After {stage.epochs} epochs: {seen}, which is {seen.kept:.0%} as many; {RULE}. Only the group of Table 4 "
+            f"After {stage.epochs} epochs: {seen}, {seen.kept:.0%} of it; {RULE}. Only the group of Table 4 "
             f"is named right for {by_group[0]:.1%} of the reconstructions and {by_group[1]:.1%} of the originals.",
         ),
         "% named right, reconstructions and originals",
@@ -95,7 +95,7 @@ def _classes(chapter: Chapter, split: ImageSplit, stage: Stage, judge: Judge) ->
     rows, seen, shares = [], [], []
     for label, name in enumerate(split.class_names):
         members = split.y_test == label
-        look = judge.look(stage.reconstructions, members)
+        look = judge.look(stage.reconstructions, label)
         as_group = np.bincount(groups[members], minlength=len(GROUPS)) / members.sum()
         seen.append(look)
         shares.append(as_group)
@@ -111,8 +111,9 @@ def _classes(chapter: Chapter, split: ImageSplit, stage: Stage, judge: Judge) ->
         )
     chapter.table(
         f"Test images after {stage.epochs} epochs. Error: the reconstruction's mean squared error, and its ratio to "
-        "that of the mean image. Then what a classifier trained on original images sees: how many originals and "
-        "how many reconstructions it names right, and the group of the class that it sees in the reconstructions.",
+        "that of the mean image. Then what a classifier trained on original images sees: its F1 score on the originals "
+        "and on the reconstructions, which also counts other classes taken for this one, and the group of the class "
+        "that it sees in the reconstructions.",
         ["class", "error", "ratio", "originals", "reconstructions", *(f"as {group}" for group in GROUPS)],
         rows,
     )
@@ -130,8 +131,8 @@ def _well(chapter: Chapter, name: str, seen: Seen) -> None:
         "reconstructed well",
         [round(100 * seen.reconstructions, 1), round(100 * seen.originals, 1)],
         judged(settings, seen.well),
-        because(settings, f"{seen}, which is {seen.kept:.0%} as many; {RULE}."),
-        "% named right, reconstructions and originals",
+        because(settings, f"{seen}, {seen.kept:.0%} of it; {RULE}."),
+        "% F1 score, reconstructions and originals",
     )
 
 
@@ -146,10 +147,11 @@ def _bags(chapter: Chapter, seen: Seen, shares: dict[str, float]) -> None:
         judged(settings, seen.lost),
         because(
             settings,
-            f"{seen}; {others}. Lost means no better than the mean image, or named right at most {LOST:.0%} as often "
-            "as the originals.",
+            f"{seen}; of the reconstructions are seen {others}. Lost means no better than the mean image, or at most "
+            f"{LOST:.0%} of the score "
+            "on the originals.",
         ),
-        "% named right, reconstructions and originals",
+        "% F1 score, reconstructions and originals",
     )
 
 

@@ -13,13 +13,17 @@ from maillon.typing import Array
 
 EPOCHS = 20
 CLEARLY_BETTER = 0.75  # of the mean image's squared error, at most
-RECOGNISED = 0.75  # of the share that the classifier names right among originals, at least
-LOST = 0.5  # of the same share, at most
+RECOGNISED = 0.75  # of the classifier's score on originals, at least
+LOST = 0.5  # of the same score, at most
 
 
 @dataclass(frozen=True)
 class Seen:
-    """How some reconstructions look: their error beside the mean image's, and the shares that are named right."""
+    """How some reconstructions look: their error beside the mean image's, and the classifier's scores.
+
+    The score is the share of the images that are named right; for one class it is the F1 score, which also counts
+    the images of other classes that are taken for it.
+    """
 
     error: float
     mean_image: float
@@ -33,23 +37,23 @@ class Seen:
 
     @property
     def kept(self) -> float:
-        """The share named right, as a share of that among the originals."""
+        """The score on the reconstructions, as a share of that on the originals."""
         return self.reconstructions / self.originals if self.originals else 0.0
 
     @property
     def well(self) -> bool:
-        """Clearly better than the mean image, and recognised nearly as often as the originals."""
+        """Clearly better than the mean image, and recognised nearly as well as the originals."""
         return self.ratio <= CLEARLY_BETTER and self.kept >= RECOGNISED
 
     @property
     def lost(self) -> bool:
-        """No better than the mean image, or recognised half as often as the originals at most."""
+        """No better than the mean image, or recognised half as well as the originals at most."""
         return self.ratio >= 1 or self.kept <= LOST
 
     def __str__(self) -> str:
         return (
-            f"The squared error is {self.ratio:.2f} of the mean image's; a classifier trained on originals names "
-            f"{self.reconstructions:.1%} of the reconstructions right and {self.originals:.1%} of the originals"
+            f"The squared error is {self.ratio:.2f} of the mean image's; a classifier trained on originals scores "
+            f"{self.reconstructions:.1%} on the reconstructions and {self.originals:.1%} on the originals"
         )
 
 
@@ -67,15 +71,23 @@ class Judge:
         named: Array = predict(self.classifier, images).argmax(axis=1)
         return named
 
-    def look(self, reconstructions: Array, members: Array | None = None) -> Seen:
-        """How the reconstructions of the test images look, or of those of them that are `members`."""
-        chosen = np.ones(len(reconstructions), dtype=bool) if members is None else members
-        originals, labels = self.split.x_test[chosen], self.split.y_test[chosen]
+    def look(self, reconstructions: Array, label: int | None = None) -> Seen:
+        """How the reconstructions of all test images look, or those of one class."""
+        labels = self.split.y_test
+        chosen = np.ones(len(labels), dtype=bool) if label is None else labels == label
+        originals = self.split.x_test[chosen]
+
+        def score(named: Array) -> float:
+            if label is None:
+                return float((named == labels).mean())
+            right = (chosen & (named == label)).sum()
+            return float(2 * right / (chosen.sum() + (named == label).sum()))
+
         return Seen(
             float(np.square(reconstructions[chosen] - originals).mean()),
             float(np.square(self.mean_image - originals).mean()),
-            float((self.originals_named[chosen] == labels).mean()),
-            float((self.names(reconstructions[chosen]) == labels).mean()),
+            score(self.originals_named),
+            score(self.names(reconstructions)),
         )
 
 
