@@ -234,6 +234,8 @@ class Runner:
         room = self._recorded(most) if record else None
         most = most if room is None else len(room) // self.whole.rows
         before = self._checkpoint(whole=most > 1)
+        for stream in self._streams.values():
+            stream.drawn = 0
         started = time.perf_counter()
         with self._locked():
             steps, ended, ending, stalls = training.run(
@@ -326,9 +328,12 @@ class Runner:
     def _go_back(self, before: "_Checkpoint", steps: int, epochs: int) -> None:
         """As if the step that failed had not been tried: the slice's others once more, from its beginning.
 
-        The same steps give the same bits, and what the failed one has overwritten is there again.
+        The same steps give the same bits, and what the failed one has overwritten is there again. Where another thread
+        has drawn from a generator meanwhile there is no going back: it would draw its words a second time.
         """
         training = self._training
+        if not all(self._drawn_alone(generator, state) for generator, state in before.streams.items()):
+            return
         for generator, state in before.streams.items():
             generator.set_state(state)
         if not steps:
@@ -340,6 +345,12 @@ class Runner:
         training.position, training.total, training.size = before.sums
         with self._locked():
             training.run(self._pace.threads(), steps, epochs, math.inf, address(self._ends))
+
+    def _drawn_alone(self, generator: Generator, before: GeneratorState) -> bool:
+        """Whether the words drawn since then are those of this slice."""
+        after = Generator(0).set_state(before)
+        after.random_raw(int(self._streams[generator].drawn))
+        return after.get_state() == generator.get_state()
 
     def _recorded(self, max_steps: int) -> Array:
         output = self.whole.output
