@@ -233,13 +233,15 @@ class Runner:
         room = self._recorded(most) if record else None
         most = most if room is None else len(room) // self.whole.rows
         before = self._checkpoint(whole=most > 1)
+        for stream in self._streams.values():
+            stream.drawn = 0
         steps, ended, ending = self._core_steps(most, epochs, seconds)
         ends = self._ends[:ended].copy()
         if room is not None:
             training.record(0, 0, 0)
         self._refused = _ENDINGS[ending] == "trouble"
         if self._refused:
-            steps, ended = self._go_back(before, steps, epochs)
+            steps, ended = self._go_back(before, steps, ended)
             if not steps:
                 return self._in_numpy(record)
         done = Slice(steps, ends[:ended])
@@ -323,13 +325,16 @@ class Runner:
             [array.copy() for array in self._changing] if whole else [],
         )
 
-    def _go_back(self, before: "_Checkpoint", steps: int, epochs: int) -> tuple[int, int]:
+    def _go_back(self, before: "_Checkpoint", steps: int, ended: int) -> tuple[int, int]:
         """As if the step that failed had not been tried: the slice's others once more, from its beginning.
 
-        The same steps give the same bits, and what the failed one has overwritten is there again. Returns the steps and
-        the epochs done: fewer only where another thread draws from the same generator meanwhile.
+        The same steps give the same bits, and what the failed one has overwritten is there again. Where another thread
+        has drawn from a generator meanwhile there is no going back: it would draw its words a second time. Returns the
+        steps and the epochs done.
         """
         training = self._training
+        if not all(self._drawn_alone(generator, state) for generator, state in before.streams.items()):
+            return steps, ended
         for generator, state in before.streams.items():
             generator.set_state(state)
         if not steps:
@@ -339,7 +344,13 @@ class Runner:
         if before.order is not None:
             self._order[:] = before.order
         training.position, training.total, training.size = before.sums
-        return self._core_steps(steps, epochs, math.inf)[:2]
+        return self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
+
+    def _drawn_alone(self, generator: Generator, before: GeneratorState) -> bool:
+        """Whether the words drawn since then are those of this slice."""
+        after = Generator(0).set_state(before)
+        after.random_raw(int(self._streams[generator].drawn))
+        return after.get_state() == generator.get_state()
 
     def _recorded(self, max_steps: int) -> Array:
         output = self.whole.output
