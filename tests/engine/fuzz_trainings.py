@@ -54,7 +54,7 @@ def _after(link: Any, shape: Shape) -> Shape:
     if isinstance(link, maillon.Linear):
         return (*shape[:-1], link.out_features)
     if isinstance(link, maillon.Flatten):
-        start, end = link._dimensions(np.broadcast_to(np.zeros(()), shape))
+        start, end = link.dimensions(shape)
         return (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
     return shape
 
@@ -146,6 +146,7 @@ def _class_loss(rng: np.random.Generator, shape: Shape) -> tuple[Any, Array]:
     loss = maillon.CrossEntropyLoss(**options, from_logits=bool(rng.random() < 0.7))
     if rng.random() < 0.7:
         return loss, labels
+    loss.ignore_index = min(loss.ignore_index, -1)  # beside probabilities none can be ignored
     return loss, rng.dirichlet(np.ones(classes), (shape[0], *shape[2:])).swapaxes(1, -1).reshape(shape)
 
 

@@ -416,9 +416,9 @@ def _as_row(name: str, given: Any) -> str:
 
 
 def _reworded(error: LinkError, text: str) -> LinkError:
-    """The same error with another text, and without the frames inside the network."""
+    """The same error with another text."""
     error.problem, error.container, error.path = text, "", ""
-    return error.with_traceback(None)
+    return error
 
 
 # Nested arrays

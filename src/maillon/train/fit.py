@@ -17,7 +17,6 @@ from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Callback, Hooks, State
 from maillon.train.class_weights import ClassWeights
 from maillon.train.history import History
-from maillon.train.interrupt import tell
 from maillon.train.progress import wanted
 from maillon.train.scheduling import Schedule, Scheduling
 from maillon.train.scores import Metric, named_metrics
@@ -147,15 +146,8 @@ def fit(
         network, loss, x, y, rule, clip_grad_norm=clip_grad_norm, clip_grad_value=clip_grad_value, accumulate=accumulate
     )
     chosen = named_metrics("fit", metrics, optim.loss)
-    by_class = None if class_weight is None else ClassWeights("fit", class_weight, optim.loss)
-    held_out = (validation_data, validation_split)
-    batches: ArrayBatches | GivenBatches
-    if y is None and optim.loss.targets:
-        batches, validation = _given_batches(optim, x, epochs, sample_weight, by_class, *held_out)
-    else:
-        data = check("fit", optim.network, optim.loss, x, y, sample_weight)
-        data, validation = _held_out(optim, data, *held_out)
-        batches = _array_batches(optim, data, by_class, batch_size, shuffle=shuffle, drop_last=drop_last)
+    given = (x, y, sample_weight, class_weight, validation_data, validation_split)
+    batches, validation = _batches(optim, *given, epochs, batch_size, shuffle=shuffle, drop_last=drop_last)
     training = Training(
         optim,
         batches,
@@ -168,10 +160,30 @@ def fit(
         engine=engine,
     )
     with using(resolve(generator)):
-        history = training.run()
-    if history.interrupted:
-        tell(history, epochs)
-    return history
+        return training.run()
+
+
+def _batches(
+    optim: Optim,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    given: Any,
+    split: float,
+    epochs: int,
+    batch_size: int,
+    *,
+    shuffle: bool,
+    drop_last: bool,
+) -> tuple[ArrayBatches | GivenBatches, Data | None]:
+    """What to learn from, in mini-batches, and what to validate with."""
+    by_class = None if class_weight is None else ClassWeights("fit", class_weight, optim.loss)
+    if y is None and optim.loss.targets:
+        return _given_batches(optim, x, epochs, sample_weight, by_class, given, split)
+    data = check("fit", optim.network, optim.loss, x, y, sample_weight)
+    data, validation = _held_out(optim, data, given, split)
+    return _array_batches(optim, data, by_class, batch_size, shuffle=shuffle, drop_last=drop_last), validation
 
 
 def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **options: Any) -> tuple[Optim, Any, Any]:

@@ -40,7 +40,8 @@ class History:
     seconds : float
         How long the training took as a whole.
     engine : str
-        What carried out the steps: "native" or "numpy".
+        What carried out the steps: "native" or "numpy"; "native, numpy" where a callback changed something that the
+        core does not know, and NumPy went on.
 
     Examples
     --------
