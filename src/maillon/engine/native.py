@@ -54,26 +54,34 @@ class Slice:
 
 @dataclass(frozen=True)
 class Batches:
-    """The data of a training, in C order, and how it is cut: y may be x itself, weight None."""
+    """The data of a training, in C order, and how it is cut: y may be x itself, weight None.
+
+    drop_last: the short last mini-batch of each epoch is left out.
+    """
 
     x: Array
     y: Array
     weight: Array | None
     size: int
     shuffle: bool
+    drop_last: bool = False
 
     @classmethod
-    def of(cls, x: Any, y: Any, weight: Array | None, size: int, shuffle: bool) -> "Batches":
+    def of(
+        cls, x: Any, y: Any, weight: Array | None, size: int, *, shuffle: bool, drop_last: bool = False
+    ) -> "Batches":
         """NotLoweredError unless there is one array of inputs and one of targets."""
         if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
             raise NotLoweredError("several inputs or targets are not among what it knows")
         inputs = np.ascontiguousarray(x)
         targets = inputs if y is x else np.ascontiguousarray(y)
-        return cls(inputs, targets, None if weight is None else np.ascontiguousarray(weight), size, shuffle)
+        weights = None if weight is None else np.ascontiguousarray(weight)
+        return cls(inputs, targets, weights, size, shuffle, drop_last)
 
     @property
     def rows(self) -> int:
-        return len(self.x)
+        """The rows of an epoch."""
+        return len(self.x) - len(self.x) % self.size if self.drop_last else len(self.x)
 
     @cached_property
     def mostly_zeros(self) -> bool:
@@ -144,7 +152,10 @@ class Runner:
         self.batches = batches
         self.loss = float("nan")
         self._left: dict[Generator, Any] | None = None  # a step's streams before the slice that it ended
-        self._order = np.empty(batches.rows, np.int64)
+        self._order = np.empty(len(batches.x), np.int64)
+        # The core shuffles all that it goes through: where rows are left out, each epoch's order is drawn here.
+        self._draws = batches.shuffle and batches.rows < len(batches.x)
+        self._drawn = False  # for the epoch under way
         self._ends = np.empty((_MOST_EPOCHS, 3))
         self._set = processor.instruction_set()
         self._lower(default_generator())
@@ -165,11 +176,12 @@ class Runner:
     def _prepare(self, full: int) -> None:
         """Hand the plans to the core."""
         core = processor.core()
-        generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * self.batches.shuffle)]))
+        shuffles = self.batches.shuffle and not self._draws
+        generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * shuffles)]))
         self._streams = {generator: core.Stream(generator.bit_generator.capsule) for generator in generators}
         programs = [self._program(plan) for plan in (self.whole, self.rest) if plan is not None]
         feeds = [
-            (address(data), data.nbytes // self.batches.rows, address(buffer.array))
+            (address(data), data.nbytes // len(data), address(buffer.array))
             for (_, data), buffer in zip(self.batches.feeds(), self.whole.inputs, strict=True)
         ]
         assert self.whole.result is not None
@@ -180,7 +192,7 @@ class Runner:
             self.batches.rows,
             full,
             address(self._order) if self.batches.shuffle else 0,
-            self._streams[self._generator] if self.batches.shuffle else None,
+            self._streams[self._generator] if shuffles else None,
             address(self.whole.result.array),
         )
         self._pace = processor.Pace(programs[0].flops)
@@ -213,6 +225,11 @@ class Runner:
         if self._left is not None:
             return self._again(self._left)
         self._refresh()
+        if self._draws:
+            max_epochs = 1
+            if not self._drawn:
+                self._order[:] = self._generator.randperm(len(self._order))
+                self._drawn = True
         self._training.record(0, 0, 0)
         room = self._recorded(max_steps) if record else None
         begun = self._training.position
@@ -225,6 +242,7 @@ class Runner:
             )
         self._pace.note(steps, time.perf_counter() - started, stalls)
         done = Slice(steps, self._ends[:epochs].copy())
+        self._drawn = self._drawn and not epochs
         self._left = states if _ENDINGS[ending] == "trouble" else None
         if room is not None:
             done.predictions = self._split(room, begun, steps)
@@ -301,6 +319,7 @@ class Runner:
         if training.position == self.batches.rows:
             done.epochs = np.array([(training.total, training.size, 0.0)])
             training.position, training.total, training.size = 0, 0.0, 0.0
+            self._drawn = False
         return done
 
     def targets(self, begun: int, steps: int) -> Iterator[Array]:

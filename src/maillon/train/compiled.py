@@ -50,10 +50,13 @@ class Compiled:
         require_known(optim.network)
         if not isinstance(batches, ArrayBatches):
             raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
-        data = batches.data.part(0, batches.rows)
-        if batches.shuffle and batches.rows < batches.data.rows:
-            raise NotLoweredError("epochs that leave out other rows each time are not among what it knows")
-        self._runner = Runner(optim, Batches.of(data.x, data.y, data.weight, batches.batch_size, batches.shuffle))
+        data = batches.data
+        self._runner = Runner(
+            optim,
+            Batches.of(
+                data.x, data.y, data.weight, batches.batch_size, shuffle=batches.shuffle, drop_last=batches.drop_last
+            ),
+        )
         self._steps_an_epoch = batches.steps or 0
 
     def expose(self) -> None:
