@@ -8,22 +8,65 @@ namespace maillon {
 
 namespace {
 
+// What a plan was made from, as far as Python can replace it: links by their type, attributes and arrays by identity.
+class Watch {
+  public:
+    // types: (object, its type). attributes: (dictionary, key, value). absent: (dictionary, key that is not in it).
+    // arrays: (Parameter, its data).
+    Watch(nb::list types, nb::list attributes, nb::list absent, nb::list arrays) {
+        for (nb::handle row : types) types_.push_back({row[0], row[1]});
+        for (nb::handle row : attributes) attributes_.push_back({row[0], row[1], row[2]});
+        for (nb::handle row : absent) attributes_.push_back({row[0], row[1], nb::object()});
+        for (nb::handle row : arrays) arrays_.push_back({row[0], row[1]});
+        data_ = nb::steal(PyUnicode_InternFromString("data"));
+    }
+
+    bool same() const {
+        for (const Pair& pair : types_)
+            if (reinterpret_cast<PyObject*>(Py_TYPE(pair.owner.ptr())) != pair.value.ptr()) return false;
+        for (const Attribute& attribute : attributes_) {
+            PyObject* now = PyDict_GetItemWithError(attribute.dictionary.ptr(), attribute.key.ptr());
+            if (now == nullptr && PyErr_Occurred()) throw nb::python_error();
+            if (now != attribute.value.ptr()) return false;
+        }
+        for (const Pair& pair : arrays_) {
+            PyObject* now = PyObject_GetAttr(pair.owner.ptr(), data_.ptr());
+            if (now == nullptr) throw nb::python_error();
+            const bool same = now == pair.value.ptr();
+            Py_DECREF(now);
+            if (!same) return false;
+        }
+        return true;
+    }
+
+  private:
+    struct Pair {
+        nb::object owner, value;
+    };
+    struct Attribute {
+        nb::object dictionary, key, value;
+    };
+
+    std::vector<Pair> types_, arrays_;
+    std::vector<Attribute> attributes_;
+    nb::object data_;
+};
+
 class Predictor {
   public:
-    // parameters: the Parameter objects; arrays: their data when the program was made; plan: whatever owns the memory
-    // that the program works on, alive as long as this.
+    // watch: what the program was made from; plan: whatever owns the memory that the program works on, alive as long
+    // as this.
     Predictor(Operations& operations, uint64_t input, nb::tuple shape, uint64_t output, nb::object empty,
-              nb::tuple empty_arguments, nb::list parameters, nb::list arrays, nb::object plan, int threads)
-        : operations_(operations), input_(at<char>(input)), output_(at<const char>(output)), empty_(std::move(empty)),
-          empty_arguments_(std::move(empty_arguments)), plan_(std::move(plan)), threads_(threads) {
+              nb::tuple empty_arguments, const Watch& watch, nb::object plan, int threads)
+        : operations_(operations), watch_(watch), input_(at<char>(input)), output_(at<const char>(output)),
+          empty_(std::move(empty)), empty_arguments_(std::move(empty_arguments)), plan_(std::move(plan)),
+          threads_(threads) {
         item_ = operations.program.wide ? 8 : 4;
         for (nb::handle size : shape) shape_.push_back(nb::cast<Py_ssize_t>(size));
-        for (size_t i = 0; i < nb::len(parameters); ++i) watched_.push_back({parameters[i], arrays[i]});
-        name_ = nb::steal(PyUnicode_InternFromString("data"));
     }
 
     nb::object call(nb::handle x) {
-        if (!parameters_stay()) return not_implemented();
+        if (!watch_.same()) return not_implemented();
         // Nothing of Python runs between the first look at `given` and the last: another thread may call this too.
         nb::object result = nb::steal(PyObject_Call(empty_.ptr(), empty_arguments_.ptr(), nullptr));
         if (!result.is_valid()) throw nb::python_error();
@@ -49,22 +92,7 @@ class Predictor {
     }
 
   private:
-    struct Watched {
-        nb::object parameter, array;
-    };
-
     static nb::object not_implemented() { return nb::borrow(Py_NotImplemented); }
-
-    bool parameters_stay() const {
-        for (const Watched& watched : watched_) {
-            PyObject* now = PyObject_GetAttr(watched.parameter.ptr(), name_.ptr());
-            if (now == nullptr) throw nb::python_error();
-            const bool same = now == watched.array.ptr();
-            Py_DECREF(now);
-            if (!same) return false;
-        }
-        return true;
-    }
 
     bool matches(const Py_buffer& given) const {
         if (given.itemsize != item_ || given.ndim != int(shape_.size())) return false;
@@ -75,23 +103,26 @@ class Predictor {
     }
 
     Operations& operations_;
+    const Watch& watch_;
     char* input_;
     const char* output_;
-    nb::object empty_, name_;
+    nb::object empty_;
     nb::tuple empty_arguments_;
     nb::object plan_;
     std::vector<Py_ssize_t> shape_;
-    std::vector<Watched> watched_;
     Py_ssize_t item_;
     int threads_;
 };
 
 void bind_predictor(nb::module_& m) {
+    nb::class_<Watch>(m, "Watch")
+        .def(nb::init<nb::list, nb::list, nb::list, nb::list>(), "types"_a, "attributes"_a, "absent"_a, "arrays"_a)
+        .def("same", &Watch::same);
     nb::class_<Predictor>(m, "Predictor")
-        .def(nb::init<Operations&, uint64_t, nb::tuple, uint64_t, nb::object, nb::tuple, nb::list, nb::list, nb::object,
+        .def(nb::init<Operations&, uint64_t, nb::tuple, uint64_t, nb::object, nb::tuple, const Watch&, nb::object,
                       int>(),
-             nb::keep_alive<1, 2>())
-        .def("__call__", &Predictor::call);
+             nb::keep_alive<1, 2>(), nb::keep_alive<1, 8>())
+        .def("__call__", &Predictor::call, "x"_a.none());
 }
 
 } // namespace

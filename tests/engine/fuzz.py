@@ -134,6 +134,8 @@ def try_one(seed: int, number: int) -> tuple[str, str]:
     sample = fuzz_trainings.training(rng)
     try:
         plan = fuzz_trainings.plan(sample)
+    except PlanError:
+        raise
     except NotLoweredError as reason:
         return "not lowered", str(reason)
     arena = Arena(plan, rng)
@@ -148,6 +150,8 @@ def try_prediction(rng: np.random.Generator, isa: str) -> tuple[str, str]:
     network, x = fuzz_trainings.prediction(rng)
     try:
         plan = fuzz_trainings.prediction_plan(network, x.shape)
+    except PlanError:
+        raise
     except NotLoweredError as reason:
         return "not lowered", str(reason)
     arena = Arena(plan, rng)

@@ -14,6 +14,8 @@ import numpy as np
 from maillon import random
 from maillon.engine.operations import ACTIVATIONS, OPERATIONS
 from maillon.engine.plan import Buffer, Operation
+from maillon.engine.plan import NotLoweredError as NotLoweredError
+from maillon.engine.signature import METHODS
 from maillon.nn import (
     Dropout,
     Flatten,
@@ -35,10 +37,6 @@ from maillon.typing import Array, DType
 _ALIGNMENT = 64  # bytes: a cache line, and the widest register
 
 
-class NotLoweredError(Exception):
-    """What the core does not do, and why: the reason is a sentence about it."""
-
-
 class Memory:
     """Arrays by name. The plans of one training, on full and on shorter mini-batches, share them."""
 
@@ -51,6 +49,10 @@ class Memory:
         if known is None or known.size < size or known.dtype != dtype:
             known = self._arrays[name] = aligned(size, dtype)
         return known[:size]
+
+    @property
+    def bytes(self) -> int:
+        return sum(array.nbytes for array in self._arrays.values())
 
 
 def aligned(size: int, dtype: DType) -> Array:
@@ -106,6 +108,8 @@ class Builder:
 
     def parameter(self, name: str, parameter: Parameter) -> Buffer:
         """The parameter's own array, updated in place."""
+        if type(parameter) is not Parameter:
+            raise NotLoweredError(f"{name} is a {type(parameter).__name__}, not a Parameter")
         if parameter.data.dtype != self.dtype:
             raise NotLoweredError(f"{name} is {parameter.data.dtype}, not {self.dtype}")
         flags = parameter.data.flags
@@ -185,10 +189,14 @@ def leaves(name: str, module: Module) -> Iterator[tuple[str, Module]]:
 
 
 def require_known(network: Module) -> None:
-    """NotLoweredError, naming the first link that the table lacks."""
-    for name, link in leaves("", network):
-        if type(link) not in LINKS:
-            raise NotLoweredError(f"{f'[{name}] ' if name else ''}{shown(link)} is not among the links it knows")
+    """NotLoweredError, naming the first link that the table lacks, or that has a method of its own."""
+    for name, link in network.named_modules():
+        at = f"[{name}] " if name else ""
+        if type(link) not in LINKS and type(link) is not Sequential:
+            raise NotLoweredError(f"{at}{shown(link)} is not among the links it knows")
+        for method in METHODS:
+            if method in vars(link):
+                raise NotLoweredError(f"{at}{shown(link)} has a {method} of its own")
 
 
 def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, list[tuple[Module, Backward]]]:

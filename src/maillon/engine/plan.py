@@ -19,8 +19,12 @@ PARTS = ("forward", "loss", "backward", "clip", "update")
 _CHOICES = {"activation": ACTIVATIONS, "loss": ELEMENT_LOSSES, "reduction": REDUCTIONS}
 
 
-class PlanError(ValueError):
-    """A plan that the core must not be given, and why."""
+class NotLoweredError(Exception):
+    """What the core does not do, and why: the reason is a sentence about it."""
+
+
+class PlanError(NotLoweredError, ValueError):
+    """A plan that the core must not be given, and why: NumPy does the work, as for whatever cannot be lowered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,13 +160,13 @@ def _metric(number: float) -> str:
 def verify(plan: Plan) -> None:
     """PlanError unless every operation stays within its buffers and writes only what it may."""
     if plan.dtype not in (np.float32, np.float64):
-        raise PlanError(f"expected float32 or float64, got {plan.dtype}.")
+        raise PlanError(f"expected float32 or float64, got {plan.dtype}")
     for buffer in (*plan.buffers(), plan.output):
         _verify_buffer(buffer)
     if plan.output.array.size != math.prod(plan.output.shape) or plan.output.array.dtype != plan.dtype:
-        raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}.")
+        raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}")
     if plan.result is not None and (plan.result.array.dtype != np.float64 or plan.result.array.size < 2):
-        raise PlanError("the result must be the loss and what its mean was divided by.")
+        raise PlanError("the result must be the loss and what its mean was divided by")
     kept = [buffer for buffer in plan.buffers() if buffer.read_only]
     for place, operation in enumerate(plan.operations):
         try:
@@ -175,32 +179,32 @@ def verify(plan: Plan) -> None:
 def _verify_buffer(buffer: Buffer) -> None:
     array = buffer.array
     if type(array) is not np.ndarray or not array.flags.c_contiguous or not array.flags.aligned:
-        raise PlanError(f"buffer {buffer.name}: expected an aligned array in C order.")
+        raise PlanError(f"buffer {buffer.name}: expected an aligned array in C order")
     if not array.dtype.isnative:
-        raise PlanError(f"buffer {buffer.name}: expected the machine's byte order.")
+        raise PlanError(f"buffer {buffer.name}: expected the machine's byte order")
     if not buffer.read_only and not array.flags.writeable:
-        raise PlanError(f"buffer {buffer.name}: expected an array that may be written to.")
+        raise PlanError(f"buffer {buffer.name}: expected an array that may be written to")
 
 
 def _verify_operation(operation: Operation, plan: Plan) -> None:
     spec = OPERATIONS.get(operation.kind)
     if spec is None or operation.part not in PARTS:
-        raise PlanError("there is no such operation.")
+        raise PlanError("there is no such operation")
     sizes = dict(operation.sizes)
     if tuple(sizes) != spec.sizes or tuple(operation.numbers) != spec.numbers:
-        raise PlanError(f"expected sizes {spec.sizes} and numbers {spec.numbers}.")
+        raise PlanError(f"expected sizes {spec.sizes} and numbers {spec.numbers}")
     choices = dict(spec.limits)
     for name, value in sizes.items():
         free = name == "ignore_index"
         if not isinstance(value, int) or (not free and not 0 <= value < choices.get(name, 2**40)):
-            raise PlanError(f"size {name} is {value!r}.")
+            raise PlanError(f"size {name} is {value!r}")
         if free and not -(2**63) <= value < 2**63:
-            raise PlanError(f"size {name} is {value!r}.")
+            raise PlanError(f"size {name} is {value!r}")
     if not all(isinstance(value, float) and math.isfinite(value) for value in operation.numbers.values()):
-        raise PlanError(f"numbers are {dict(operation.numbers)}.")
+        raise PlanError(f"numbers are {dict(operation.numbers)}")
     streams = range(len(plan.streams)) if spec.stream else (None,)
     if operation.stream not in streams:
-        raise PlanError(f"stream {operation.stream} is not there.")
+        raise PlanError(f"stream {operation.stream} is not there")
     _verify_operands(operation, plan, sizes)
 
 
@@ -208,19 +212,19 @@ def _verify_operands(operation: Operation, plan: Plan, sizes: dict[str, int]) ->
     spec = OPERATIONS[operation.kind]
     known = {operand.name for operand in spec.operands}
     if unknown := operation.operands.keys() - known:
-        raise PlanError(f"there are no operands {sorted(unknown)}.")
+        raise PlanError(f"there are no operands {sorted(unknown)}")
     for operand in spec.operands:
         buffer = operation.operands.get(operand.name)
         if buffer is None:
             if not operand.optional:
-                raise PlanError(f"operand {operand.name} is missing.")
+                raise PlanError(f"operand {operand.name} is missing")
             continue
         dtype = plan.dtype if operand.kind == "real" else np.dtype(operand.kind)
         if buffer.array.dtype != dtype:
-            raise PlanError(f"operand {operand.name} is {buffer.array.dtype}, not {dtype}.")
+            raise PlanError(f"operand {operand.name} is {buffer.array.dtype}, not {dtype}")
         if buffer.array.size < operand.extent(sizes):
             raise PlanError(
-                f"operand {operand.name} needs {operand.extent(sizes)} elements, {buffer.name} has {buffer.array.size}."
+                f"operand {operand.name} needs {operand.extent(sizes)} elements, {buffer.name} has {buffer.array.size}"
             )
     _verify_choices(operation)
     _verify_aliases(operation)
@@ -231,13 +235,13 @@ def _verify_choices(operation: Operation) -> None:
     there = operation.operands.keys()
     for name in ("inputs", "outputs", "size", "classes"):
         if not operation.sizes.get(name, 1):
-            raise PlanError(f"{name} is 0.")
+            raise PlanError(f"{name} is 0")
     if operation.kind == "linear_grad_input" and operation.sizes["activation"] and "reference" not in there:
-        raise PlanError("an activation's derivative needs its reference.")
+        raise PlanError("an activation's derivative needs its reference")
     if operation.kind == "class_loss" and ("labels" in there) == ("distribution" in there):
-        raise PlanError("expected either labels or a distribution.")
+        raise PlanError("expected either labels or a distribution")
     if operation.kind == "class_loss" and operation.sizes["flags"] & 2 and "labels" not in there:
-        raise PlanError("a likelihood needs labels.")
+        raise PlanError("a likelihood needs labels")
 
 
 def _verify_aliases(operation: Operation) -> None:
@@ -250,7 +254,7 @@ def _verify_aliases(operation: Operation) -> None:
         for other, array in ((o.name, b.array) for o, b in there if o is not operand):
             same = other == operand.within and address(buffer.array) == address(array)
             if not same and np.may_share_memory(buffer.array, array):
-                raise PlanError(f"{operand.name} overlaps {other}.")
+                raise PlanError(f"{operand.name} overlaps {other}")
 
 
 def _verify_kept(operation: Operation, kept: list[Buffer]) -> None:
@@ -261,7 +265,7 @@ def _verify_kept(operation: Operation, kept: list[Buffer]) -> None:
             continue
         for other in kept:
             if np.may_share_memory(buffer.array, other.array):
-                raise PlanError(f"operand {operand.name} would overwrite {other.name}.")
+                raise PlanError(f"operand {operand.name} would overwrite {other.name}")
 
 
 def tables(plan: Plan) -> tuple[Array, Array, Array]:
