@@ -15,8 +15,8 @@ from catalogue import FAMILIES, LINKS, ROWS, RULES, Row, RuleRow, cast, drawn
 import maillon
 from maillon.check import check_module
 from maillon.check.probe import generators, is_real
+from maillon.nesting import leaves, rebuilt
 from maillon.nn import LinkDtypeError, LinkError, LinkShapeError, Loss, Module, Parameter
-from maillon.nn.support.nesting import leaves, rebuilt
 from maillon.optim import Rule
 from maillon.random import Generator
 

@@ -122,7 +122,10 @@ def test_a_failing_report_is_one_line(error: Exception, maillon_command: Run, mo
 
 def test_a_missing_extra_names_what_to_install(maillon_command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, ModuleNotFoundError("No module named 'matplotlib.pyplot'", name="matplotlib.pyplot"))
-    message = "maillon report: matplotlib is missing. Install it: pip install 'maillon[report]'\n"
+    message = (
+        "maillon report: matplotlib is missing. Install what the report needs, in the project's folder: "
+        "pip install '.[report]'\n"
+    )
     assert maillon_command("report") == (2, "", message)
 
 

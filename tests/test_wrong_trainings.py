@@ -177,19 +177,19 @@ TRAINING = [
         "batch size 0",
         lambda b: b.fit(batch_size=0),
         ValueError,
-        "fit: expected batch_size, an integer ≥ 1, got 0.",
+        "fit: expected batch_size to be an integer ≥ 1, got 0.",
     ),
     Wrong(
         "a batch size that is no integer",
         lambda b: b.fit(batch_size=2.5),
-        TypeError,
-        "fit: expected batch_size, an integer ≥ 1, got 2.5.",
+        ValueError,
+        "fit: expected batch_size to be an integer ≥ 1, got 2.5.",
     ),
     Wrong(
         "negative epochs",
         lambda b: b.fit(epochs=-1),
         ValueError,
-        "fit: expected epochs, an integer ≥ 0, got -1.",
+        "fit: expected epochs to be an integer ≥ 0, got -1.",
     ),
     Wrong(
         "a rate below 0",
@@ -279,13 +279,16 @@ TRAINING = [
         "Flatten forgotten in fit",
         lambda b: b.fit(x=np.zeros((8, 2, 3))),
         ValueError,
-        "Sequential[0] Linear(6, 4): expected x of shape (*, 6), got (1, 2, 3). Put Flatten() before it.",
+        (
+            "fit: the network does not take x of shape (8, 2, 3): Sequential[0] Linear(6, 4): expected x of shape "
+            "(*, 6), got (8, 2, 3). Put Flatten() before it."
+        ),
     ),
     Wrong(
         "sgd without mini-batches",
         lambda b: m.sgd(b.optim, b.x, b.labels, 0, 1),
         ValueError,
-        "sgd: expected batch_size, an integer ≥ 1, got 0.",
+        "sgd: expected batch_size to be an integer ≥ 1, got 0.",
     ),
     Wrong(
         "y left out",

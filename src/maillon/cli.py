@@ -236,7 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         package = (error.name or "").partition(".")[0]
         if package not in OF_THE_REPORT:
             raise
-        print(f"{name}: {package} is missing. Install it: pip install 'maillon[report]'", file=sys.stderr)
+        way_out = "Install what the report needs, in the project's folder: pip install '.[report]'"
+        print(f"{name}: {package} is missing. {way_out}", file=sys.stderr)
         return MISUSE
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted.", file=sys.stderr)

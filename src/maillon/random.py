@@ -27,7 +27,19 @@ WIDE_RANGE = 2**28  # from here on PyTorch draws integers from two words
 
 
 class GeneratorState(NamedTuple):
-    """All that decides what a `Generator` draws next: comparable, hashable, picklable."""
+    """What decides all that a `Generator` draws next: comparable, hashable, picklable.
+
+    Parameters
+    ----------
+    seed : int
+        The seed that the stream began with.
+    words : bytes
+        The state of the Mersenne Twister.
+    position : int
+        How many of its words are used up.
+    next_normal : float or None
+        The second half of a pair of normal numbers.
+    """
 
     seed: int
     words: bytes
@@ -38,11 +50,24 @@ class GeneratorState(NamedTuple):
 class Generator:
     """A stream of random numbers, bit for bit `torch.Generator` on the CPU.
 
-    Parameters: seed, an integer from -2**63 to 2**64 - 1 of which the low 32 bits decide (as in PyTorch);
-    None takes one from the operating system. Raises TypeError for a seed that is not an integer, ValueError
-    outside that range.
-    Source: PyTorch's ATen/core/MT19937RNGEngine.h, DistributionsHelper.h.
+    Parameters
+    ----------
+    seed : int, optional
+        From −2⁶³ to 2⁶⁴ − 1; the low 32 bits decide, as in PyTorch. None takes one from the operating system.
 
+    Raises
+    ------
+    TypeError
+        For a seed that is not an integer.
+    ValueError
+        For a seed outside that range.
+
+    References
+    ----------
+    PyTorch's ATen/core/MT19937RNGEngine.h and DistributionsHelper.h.
+
+    Examples
+    --------
     >>> generator = Generator(10)
     >>> generator.rand(3)
     array([0.45808464, 0.48285657, 0.31249833], dtype=float32)
@@ -345,8 +370,20 @@ def _global() -> Generator:
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the global generator's stream of `seed`, as `torch.manual_seed`; returns that generator.
+    """Start the global generator's stream of `seed`, as `torch.manual_seed` does.
 
+    Parameters
+    ----------
+    seed : int
+        As for `Generator`.
+
+    Returns
+    -------
+    Generator
+        The global one.
+
+    Examples
+    --------
     >>> manual_seed(10)
     Generator(seed=10)
     """
@@ -359,7 +396,23 @@ def default_generator() -> Generator:
 
 
 def resolve(generator: Generator | None) -> Generator:
-    """`generator` itself, or the default one for None."""
+    """The generator to draw from: `generator` itself, or the default one for None.
+
+    Parameters
+    ----------
+    generator : Generator or None
+        What was given.
+
+    Returns
+    -------
+    Generator
+        The one to draw from.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
     if generator is None:
         return default_generator()
     if not isinstance(generator, Generator):
@@ -371,8 +424,20 @@ def resolve(generator: Generator | None) -> Generator:
 
 @contextlib.contextmanager
 def using(generator: Generator | None) -> Iterator[Generator]:
-    """Make `generator` the default one inside the `with` block, in this thread or task; None changes nothing.
+    """Make `generator` the default one inside the `with` block, in this thread or task.
 
+    Parameters
+    ----------
+    generator : Generator or None
+        The one to use; None changes nothing.
+
+    Yields
+    ------
+    Generator
+        The default one inside the block.
+
+    Examples
+    --------
     >>> with using(Generator(10)):
     ...     default_generator()
     Generator(seed=10)

@@ -8,8 +8,8 @@ from mutants import MUTANTS, Mutant
 
 import maillon
 from maillon.check import RULES, CheckError, check_gradients, check_loss, check_module
+from maillon.nesting import leaves
 from maillon.nn import Loss, Module
-from maillon.nn.support.nesting import leaves
 
 RIGHT = ("maillon.nn.activations.", "maillon.nn.losses.", "maillon.nn.linear.flatten", "maillon.nn.norms.dropout")
 

@@ -152,7 +152,7 @@ class TestFromMirrors:
         monkeypatch.setattr(builtins, "__import__", without)
         with pytest.raises(DataNotFoundError) as caught:
             fetch("mnist")
-        tried = "the mirrors: pooch is not installed (pip install 'maillon[report]')"
+        tried = "the mirrors: pooch is not installed (pip install pooch)"
         assert str(caught.value) == f"{NONE_WHOLE}\n  tried {tried}{WAYS_OUT}"
 
     def test_a_cache_that_cannot_be_made(self, world, mirrors):

@@ -12,8 +12,8 @@ import pytest
 from catalogue.rows import Draw, cast, drawn
 
 import maillon
+from maillon.nesting import leaves, rebuilt
 from maillon.nn import Loss, Module
-from maillon.nn.support.nesting import leaves, rebuilt
 from maillon.random import Generator
 from maillon.typing import Array
 

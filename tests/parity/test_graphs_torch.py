@@ -13,7 +13,7 @@ from catalogue.rows import drawn, normal
 import maillon
 from maillon import Add, Concat, Graph, Linear, Module, Multiply, Parallel, Residual, Sequential, Sigmoid, Tanh
 from maillon.check import check_gradients
-from maillon.nn.support.nesting import leaves, rebuilt
+from maillon.nesting import leaves, rebuilt
 from maillon.random import Generator, using
 
 pytestmark = pytest.mark.torch

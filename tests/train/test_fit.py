@@ -274,8 +274,8 @@ def _nan(a: Array) -> Array:
 
 
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"batch_size": True}, TypeError, "fit: expected batch_size, an integer ≥ 1, got True."),
-    ({"epochs": "3"}, TypeError, "fit: expected epochs, an integer ≥ 0, got '3'."),
+    ({"batch_size": True}, ValueError, "fit: expected batch_size to be an integer ≥ 1, got True."),
+    ({"epochs": "3"}, ValueError, "fit: expected epochs to be an integer ≥ 0, got '3'."),
     (
         {"validation_split": 0.01},
         ValueError,
@@ -300,12 +300,13 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     (
         {"validation_data": (np.ones((2, 3)), np.ones(2))},
         ValueError,
-        "MSELoss(): expected target of shape (2, 1), the prediction's, got (2,). Reshape it: target[:, None].",
+        "fit: expected validation_data y of shape (2, 1), as the network's output, got (2,). "
+        "Give a column: y[:, None].",
     ),
     (
         {"validation_data": (_nan(np.ones((4, 3))), np.ones((4, 1)))},
         ValueError,
-        "fit: expected finite numbers in validation x, got 2 that are NaN or infinite, the first (inf) at [2, 1]. "
+        "fit: expected finite numbers in validation_data x, got 2 that are NaN or infinite, the first (inf) at [2, 1]. "
         "Replace them or leave their rows out.",
     ),
     (
@@ -333,7 +334,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     (
         {"validation_data": (np.ones((0, 3)), np.ones((0, 1)))},
         ValueError,
-        "fit: expected at least one sample, got validation x of shape (0, 3).",
+        "fit: expected at least one sample, got validation_data x of shape (0, 3).",
     ),
     (
         {"metrics": "acuracy"},

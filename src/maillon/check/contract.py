@@ -18,8 +18,8 @@ from maillon.check.probe import (
 )
 from maillon.check.reductions import rule_7_reductions_agree, rule_8_backward_of_nothing
 from maillon.check.verdict import CheckError, CheckReport, replay_line
+from maillon.nesting import leaf_names, leaves, rebuilt
 from maillon.nn import Loss, Module
-from maillon.nn.support.nesting import leaf_names, leaves, rebuilt
 from maillon.random import Generator
 from maillon.typing import Array
 
@@ -29,13 +29,37 @@ def check_module(
 ) -> CheckReport:
     """Prove a link: its gradients as `check_gradients` does, and the rest of the contract's six rules.
 
-    1. backward is the exact derivative of forward; 2. it adds to each Parameter.grad; 3. nothing else is changed;
-    4. gradients are nested, shaped and typed like the inputs, in float32 as in float64; 5. one forward serves one
-    backward; 6. eval mode works too. Rules that explain others are looked at first: 4, 3, 2, 5, 1, 6.
+    1. backward is the exact derivative of forward; 2. it adds to each Parameter.grad; 3. nothing else is changed; 4.
+    gradients are nested, shaped and typed like the inputs, in float32 as in float64; 5. one forward serves one
+    backward; 6. eval mode works too. Rules that explain others are looked at first: 4, 3, 2, 5, 1, 6. A loss is handed
+    on to `check_loss`.
 
-    link, inputs, seed, directions, tolerance: as for `check_gradients`. A loss is handed on to `check_loss`.
-    Errors: CheckError, naming the rule, the input or parameter, expected and got, and the call that shows it again.
+    Parameters
+    ----------
+    link : Module
+        The link, in the mode to check it in.
+    *inputs : array, or tuple of arrays
+        What forward takes; integers and None have no gradient.
+    seed : int
+        Of the directions and the draws.
+    directions : int
+        How many random directions are tried, ≥ 1.
+    tolerance : float
+        The largest relative error.
 
+    Returns
+    -------
+    CheckReport
+        What was checked, and the largest relative error.
+
+    Raises
+    ------
+    CheckError
+        For a broken rule: its number, the input or parameter, what was expected and what came, and the call that
+        shows it again.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> from maillon.check import check_module
     >>> class Square(maillon.Module):
@@ -61,9 +85,32 @@ def check_loss(loss: Loss, *inputs: Any, seed: int = 0, directions: int = 3, tol
 
     7. mean · denominator = sum = Σ none; 8. backward() is backward(1), or of ones with reduction='none'.
 
-    inputs: prediction, target and, if need be, sample weights. The predictions alone have a gradient.
-    Errors: CheckError, as `check_module`.
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    *inputs : array
+        Prediction, target and, if need be, sample weights. The predictions alone have a gradient.
+    seed : int
+        Of the directions and the draws.
+    directions : int
+        How many random directions are tried, ≥ 1.
+    tolerance : float
+        The largest relative error.
 
+    Returns
+    -------
+    CheckReport
+        What was checked, and the largest relative error.
+
+    Raises
+    ------
+    CheckError
+        For a broken rule: its number, the input or parameter, what was expected and what came, and the call that
+        shows it again.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> from maillon.check import check_loss
     >>> check_loss(maillon.MSELoss(), np.array([1.0, 3.0]), np.array([0.0, 1.0]))  # doctest: +ELLIPSIS

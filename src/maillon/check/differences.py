@@ -6,7 +6,7 @@ import numpy as np
 
 from maillon.check.probe import Probe, Spot, is_real, rms
 from maillon.check.verdict import CheckError
-from maillon.nn.support.nesting import leaves
+from maillon.nesting import leaves
 from maillon.typing import Array
 
 FIRST_STEP = 1e-2

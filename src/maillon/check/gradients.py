@@ -22,16 +22,44 @@ def check_gradients(
 
     For a random grad_output v and a random direction d: ⟨∂⟨v, y⟩/∂x, d⟩ = d/dt ⟨v, y(x + t d)⟩ at t = 0.
 
-    link: a module in the mode it is to be checked in, or a loss. inputs: what forward takes, arrays (integers and
-    None have no gradient) or nested tuples of them; for a loss prediction, target and maybe sample weights, of
-    which the predictions alone have a gradient. Link and inputs are copied and converted to float64: yours are left
-    alone, and so is the global generator (links that draw get the same draws for every evaluation).
-    seed: of the directions and draws. directions: how many. tolerance: of the relative error.
-    A kink (ReLU at 0) is noticed: left and right derivatives differ there, and estimates by several step sizes
-    disagree near it. Then the step shrinks, and if that does not help the inputs are moved a little.
-    Errors: CheckError, naming the input or parameter, expected and got, and the call that shows it again.
-    Source: Tokui et al., "Chainer: A Deep Learning Framework for Accelerating the Research Cycle", 2019.
+    Parameters
+    ----------
+    link : Module
+        The link, in the mode to check it in, or a loss.
+    *inputs : array, or tuple of arrays
+        What forward takes; integers and None have no gradient. For a loss prediction, target and maybe sample
+        weights, of which the predictions alone have a gradient.
+    seed : int
+        Of the directions and the draws.
+    directions : int
+        How many random directions are tried, ≥ 1.
+    tolerance : float
+        The largest relative error.
 
+    Returns
+    -------
+    CheckReport
+        What was checked, and the largest relative error.
+
+    Raises
+    ------
+    CheckError
+        For a broken rule: its number, the input or parameter, what was expected and what came, and the call that
+        shows it again.
+
+    Notes
+    -----
+    Link and inputs are copied and converted to float64. Yours are left alone, and so is the global generator: links
+    that draw get the same draws for every evaluation. A kink (ReLU at 0) is noticed: left and right derivatives differ
+    there, and estimates by several step sizes disagree near it. Then the step shrinks, and if that does not help the
+    inputs are moved a little.
+
+    References
+    ----------
+    Tokui et al., "Chainer: A Deep Learning Framework for Accelerating the Research Cycle", 2019.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> from maillon.check import check_gradients
     >>> check_gradients(maillon.ReLU(), np.array([-1.0, 0.0, 2.0]))  # doctest: +ELLIPSIS

@@ -10,8 +10,8 @@ import numpy as np
 
 from maillon import random
 from maillon.check.verdict import CheckError
+from maillon.nesting import leaf_names, leaves, rebuilt
 from maillon.nn import Loss, Module, Parameter
-from maillon.nn.support.nesting import leaf_names, leaves, rebuilt
 from maillon.random import Generator
 from maillon.typing import Array, DTypeLike
 

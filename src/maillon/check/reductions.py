@@ -6,7 +6,7 @@ import numpy as np
 
 from maillon.check.probe import Probe
 from maillon.check.verdict import CheckError
-from maillon.nn.support.nesting import leaves
+from maillon.nesting import leaves
 
 
 def rule_7_reductions_agree(probe: Probe) -> None:

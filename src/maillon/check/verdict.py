@@ -20,11 +20,28 @@ RULES = {
 
 
 class CheckError(AssertionError):
-    """A rule is broken.
+    """A rule of the contract is broken.
 
-    rule: its number in `RULES`. link: the link. what: the parameter or input it is about.
-    expected, got: as shown in the message. relative_error: None where there is no number to compare.
-    replay: a line of code that shows the same again, given the same `link` and `inputs`.
+    Parameters
+    ----------
+    rule : int
+        Its number in `RULES`.
+    link : Module
+        The link.
+    what : str
+        The parameter or input it is about.
+    expected : object
+        As the message shows it.
+    got : object
+        As the message shows it.
+    relative_error : float, optional
+        None where there is no number to compare.
+    way_out : str
+        What may help.
+
+    Notes
+    -----
+    `replay` is a line of code that shows the same again, given the same `link` and `inputs`.
     """
 
     def __init__(
@@ -62,9 +79,20 @@ class CheckError(AssertionError):
 class CheckReport:
     """What was checked and held.
 
-    link: what the link looks like. rules: the numbers of the rules. worst: the largest relative error between
-    backward and the finite differences. worst_at: the input or parameter where it is. kinks: how many derivatives
-    took a smaller step, or inputs a little beside, because of a kink or a sharp bend. seed: of the directions.
+    Parameters
+    ----------
+    link : str
+        What the link looks like.
+    rules : tuple of int
+        The numbers of the rules.
+    worst : float
+        The largest relative error between backward and the finite differences.
+    worst_at : str
+        The input or parameter where it is.
+    kinks : int
+        How many derivatives took a smaller step, or inputs a little beside, because of a kink or a sharp bend.
+    seed : int
+        Of the directions.
     """
 
     link: str

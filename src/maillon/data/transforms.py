@@ -10,7 +10,15 @@ from maillon.typing import Array, DTypeLike
 
 
 class Stats(NamedTuple):
-    """Mean and standard deviation, shaped to broadcast against the data they were taken of."""
+    """Mean and standard deviation, of a shape that broadcasts against the data they were taken of.
+
+    Parameters
+    ----------
+    mean : ndarray
+        The mean.
+    std : ndarray
+        The standard deviation; 1 where it is 0.
+    """
 
     mean: Array
     std: Array
@@ -39,12 +47,33 @@ def normalize(
     stats: Stats | None = None,
     return_stats: bool = False,
 ) -> Array | tuple[Array, Stats]:
-    """Standardised data: (x - mean) / std, mean and standard deviation taken over `axis` (0: of each column).
+    """Standardise data: (x − mean) / std, both taken over `axis`.
 
-    A constant column becomes 0: its std counts as 1. Floating data keep their dtype, integers become float32; mean
-    and std are computed in float64. With `return_stats=True` the mean and the std come too; give them as `stats` to
-    treat test data as the training data were. Raises ValueError for data that are empty, NaN or infinite.
+    A constant column becomes 0: its std counts as 1.
 
+    Parameters
+    ----------
+    x : array
+        Floating data keep their dtype, integers become float32.
+    axis : int or tuple of int, optional
+        The axes to go over: 0 is each column's own mean, None is one for all numbers.
+    stats : Stats, optional
+        Mean and std to use instead: treat test data as the training data were.
+    return_stats : bool
+        Whether to return the mean and the std too.
+
+    Returns
+    -------
+    ndarray, or tuple of ndarray and Stats
+        The data, of the same shape; mean and std are computed in float64.
+
+    Raises
+    ------
+    ValueError
+        For data that are empty, NaN or infinite.
+
+    Examples
+    --------
     >>> normalize([[0.0, 5.0], [2.0, 5.0]])
     array([[-1.,  0.],
            [ 1.,  0.]])
@@ -67,9 +96,29 @@ def normalize(
 def one_hot(labels: npt.ArrayLike, classes: int | None = None, dtype: DTypeLike = np.float32) -> Array:
     """A row of zeros with a single one for each label, at the label's place.
 
-    Parameters: labels, integers from 0 to classes - 1 of any shape (*); classes, None for the largest label + 1.
-    Returns (*, classes). Raises TypeError for labels that are not integers, ValueError for labels out of range.
+    Parameters
+    ----------
+    labels : array of int
+        Integers from 0 to classes − 1, of any shape (*).
+    classes : int, optional
+        How many there are; None takes the largest label + 1.
+    dtype : dtype
+        Of the result.
 
+    Returns
+    -------
+    ndarray
+        (*, classes).
+
+    Raises
+    ------
+    TypeError
+        For labels that are not integers.
+    ValueError
+        For labels out of range.
+
+    Examples
+    --------
     >>> one_hot([2, 0])
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
@@ -93,10 +142,28 @@ def one_hot(labels: npt.ArrayLike, classes: int | None = None, dtype: DTypeLike 
 
 
 def add_noise(x: npt.ArrayLike, scale: float, generator: Generator | None = None) -> Array:
-    """The data plus noise of the law N(0, scale²) on every number, not clipped; dtype and shape are kept.
+    """Add noise of the law N(0, scale²) to every number, without clipping.
 
-    Parameters: x, float32 or float64 (*); scale ≥ 0, the standard deviation; generator, None for the global one.
-    Raises TypeError for integers, ValueError for a negative scale.
+    Parameters
+    ----------
+    x : array of float
+        float32 or float64, of any shape.
+    scale : float
+        The standard deviation, ≥ 0.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Returns
+    -------
+    ndarray
+        Of the same shape and dtype.
+
+    Raises
+    ------
+    TypeError
+        For integers.
+    ValueError
+        For a scale below 0.
     """
     values = np.asarray(x)
     if values.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
@@ -116,12 +183,32 @@ def train_test_split(
     shuffle: bool = True,
     generator: Generator | None = None,
 ) -> tuple[Array, ...]:
-    """Each array cut in two along its first axis: x_train, x_test, y_train, y_test, … in scikit-learn's order.
+    """Cut each array in two along its first axis: x_train, x_test, y_train, y_test, … in scikit-learn's order.
 
-    Parameters: arrays of one length n ≥ 2; test_size, the part of n to test on, between 0 and 1 exclusive, rounded to
-    whole samples, at least one on each side; shuffle, whether to permute first (one `randperm(n)`: its beginning is
-    for training, its end for the test; False gives views). Raises ValueError for anything else.
+    Parameters
+    ----------
+    *arrays : array
+        Of one length n ≥ 2.
+    test_size : float
+        The part of n to test on, between 0 and 1, rounded to whole samples; at least one on each side.
+    shuffle : bool
+        Whether to permute first, by one `generator.randperm(n)`: its beginning is for training, its end for the
+        test. False gives views.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Returns
+    -------
+    tuple of ndarray
+        Two for each array.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+
+    Examples
+    --------
     >>> train_test_split([10, 11, 12, 13, 14], shuffle=False)
     (array([10, 11, 12, 13]), array([14]))
     """

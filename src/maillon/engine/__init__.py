@@ -14,7 +14,7 @@ from maillon.engine.predictor import Predictor
 from maillon.engine.processor import core, get_num_threads, instruction_set, set_num_threads
 from maillon.nn import Module
 from maillon.optim import Optim
-from maillon.optim.door import as_inputs, as_target
+from maillon.optim.door import convert_batch
 
 ENGINES = ("auto", "numpy", "native")
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
@@ -43,10 +43,27 @@ class FallbackWarning(UserWarning):
 
 
 def choose(engine: str) -> str:
-    """The engine that will run, "native" or "numpy"; "auto" takes the core where it is installed.
+    """The engine that will run; "auto" takes the core where it is installed.
 
-    Raises ValueError for a name that is no engine, and RuntimeError for "native" where there is no core.
+    Parameters
+    ----------
+    engine : str
+        'auto', 'numpy' or 'native'.
 
+    Returns
+    -------
+    str
+        'native' or 'numpy'.
+
+    Raises
+    ------
+    ValueError
+        For a name that is no engine.
+    RuntimeError
+        For 'native' where there is no core.
+
+    Examples
+    --------
     >>> choose("numpy")
     'numpy'
     """
@@ -64,9 +81,22 @@ def choose(engine: str) -> str:
 
 
 def info(engine: str = "auto") -> dict[str, Any]:
-    """What `engine` stands for here: its name, its instruction set (None: NumPy's own choice) and its threads.
+    """What an engine is here: its name, its instruction set and its threads.
 
-    Raises as `choose`.
+    Parameters
+    ----------
+    engine : str
+        'auto', 'numpy' or 'native'.
+
+    Returns
+    -------
+    dict
+        `engine`, `instruction_set` (None: NumPy's own choice) and `threads`.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        As `choose`.
     """
     if choose(engine) == "numpy":
         return {"engine": "numpy", "instruction_set": None, "threads": _numpy_threads()}
@@ -92,18 +122,38 @@ def compile(network: Module) -> Predictor:
 def lower(optim: Optim, x: Any, y: Any, sample_weight: Any = None) -> Plan:
     """The plan of a learning step on a mini-batch like x, y: what the core carries out. `print` shows it.
 
-    Nothing runs, and nothing changes. Raises NotLoweredError with the reason where NumPy would have to do the work.
+    Nothing runs, and nothing changes.
 
+    Parameters
+    ----------
+    optim : Optim
+        Network, loss and rule.
+    x : array
+        The inputs of a mini-batch.
+    y : array
+        Its targets.
+    sample_weight : array, optional
+        A factor for each sample.
+
+    Returns
+    -------
+    Plan
+        The operations, in order, and their buffers.
+
+    Raises
+    ------
+    NotLoweredError
+        With the reason, where NumPy would have to do the work.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from maillon.nn import Linear, MSELoss
     >>> plan = lower(Optim(Linear(1, 1), MSELoss(), 0.1), np.zeros((4, 1)), np.zeros((4, 1)))
     >>> [operation.kind for operation in plan.operations]
     ['linear', 'element_loss', 'linear_grad_weight', 'sgd', 'sgd']
     """
-    dtype = optim.network.dtype
-    inputs = as_inputs(x, dtype, network=optim.network)
-    target = inputs if y is x and not optim.loss.takes_labels else as_target(y, optim.loss, dtype)
-    weight = None if sample_weight is None else as_inputs(sample_weight, dtype, "sample_weight")
+    inputs, target, weight = convert_batch(optim.network, optim.loss, x, y, sample_weight)
     batches = Batches.of(inputs, target, weight, len(inputs), shuffle=False)
     return plan_of(optim, batches)
 

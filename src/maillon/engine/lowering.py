@@ -14,8 +14,7 @@ import numpy as np
 from maillon import random
 from maillon.engine.operations import ACTIVATIONS, OPERATIONS
 from maillon.engine.plan import Buffer, Operation
-from maillon.engine.plan import NotLoweredError as NotLoweredError
-from maillon.engine.signature import METHODS
+from maillon.engine.plan import NotLoweredError as NotLoweredError  # noqa: PLC0414 - whoever lowers raises it
 from maillon.nn import (
     Dropout,
     Flatten,
@@ -109,7 +108,7 @@ class Builder:
     def parameter(self, name: str, parameter: Parameter) -> Buffer:
         """The parameter's own array, updated in place."""
         if type(parameter) is not Parameter:
-            raise NotLoweredError(f"{name} is a {type(parameter).__name__}, not a Parameter")
+            raise NotLoweredError(f"{name} is a {type(parameter).__name__}, a subclass of Parameter")
         if parameter.data.dtype != self.dtype:
             raise NotLoweredError(f"{name} is {parameter.data.dtype}, not {self.dtype}")
         flags = parameter.data.flags
@@ -190,13 +189,18 @@ def leaves(name: str, module: Module) -> Iterator[tuple[str, Module]]:
 
 def require_known(network: Module) -> None:
     """NotLoweredError, naming the first link that the table lacks, or that has a method of its own."""
-    for name, link in network.named_modules():
-        at = f"[{name}] " if name else ""
-        if type(link) not in LINKS and type(link) is not Sequential:
-            raise NotLoweredError(f"{at}{shown(link)} is not among the links it knows")
-        for method in METHODS:
-            if method in vars(link):
-                raise NotLoweredError(f"{at}{shown(link)} has a {method} of its own")
+    for name, link in leaves("", network):
+        if type(link) not in LINKS:
+            raise NotLoweredError(f"{f'[{name}] ' if name else ''}{shown(link)} is not among the links it knows")
+    for name, module in network.named_modules():
+        require_unpatched(f"{f'[{name}] ' if name else ''}{shown(module)}", module)
+
+
+def require_unpatched(name: str, owner: object) -> None:
+    """NotLoweredError where a method has been replaced on the instance itself."""
+    for attribute in vars(owner):
+        if callable(getattr(type(owner), attribute, None)):
+            raise NotLoweredError(f"the method {attribute} of {name} has been replaced")
 
 
 def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, list[tuple[Module, Backward]]]:

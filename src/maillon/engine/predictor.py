@@ -10,11 +10,10 @@ import numpy as np
 from maillon.engine import processor
 from maillon.engine.lowering import LINKS, Builder, Memory, NotLoweredError, Value, lower_forward, require_known
 from maillon.engine.plan import Buffer, Plan, address, tables, verify
-from maillon.engine.signature import watch
+from maillon.engine.watch import watch
 from maillon.nn import Module, Sequential, no_grad
 from maillon.nn.support.modes import mode
-from maillon.optim.door import as_inputs
-from maillon.optim.learner import call
+from maillon.optim.door import call, convert
 from maillon.typing import Array
 
 _MOST_SHAPES = 16  # that a Predictor has prepared at a time
@@ -139,7 +138,7 @@ class Predictor:
         network = self.network
         if x is None:
             return self._in_numpy(x)
-        array = as_inputs(x, network.dtype, network=network)
+        array = convert(x, network.dtype, network=network)
         if not isinstance(array, np.ndarray) or processor.core() is None:
             return self._in_numpy(array)
         array = np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])

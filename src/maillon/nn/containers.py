@@ -187,14 +187,25 @@ class Links(Held):
 
 
 class Sequential(Links):
-    """The chain: y = linkₙ(… link₂(link₁(x))); backward walks it in the other direction: the chain rule.
+    """A chain of links: y = linkₙ(… link₂(link₁(x))). backward goes through it in the other direction: the chain rule.
 
-    Several inputs go to the first link, by place or by name. A tuple that a link puts out goes on as several inputs
-    where the next link's forward needs several or takes any number (Concat, Add, Bilinear, Graph …), else as one.
-    Sequential(link, link, …), or Sequential({"name": link, …}) to name the children. It nests, iterates,
-    indexes by place or name, slices (the slice holds the same links), and changes with append, extend, insert, pop,
-    item assignment and del.
+    Several inputs go to the first link, by place or by name. A tuple that a link returns goes on as several inputs
+    where the next link's forward needs several or takes any number (Concat, Add, Bilinear, Graph …), else as one. It
+    nests, iterates, indexes by place or name, slices (the slice holds the same links), and changes with append, extend,
+    insert, pop, item assignment and del.
 
+    Parameters
+    ----------
+    *links : Module, or one dict of str to Module
+        The links, in order; ``Sequential({"name": link, …})`` names them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no link, one link twice, or a name that is taken.
+
+    Examples
+    --------
     >>> import maillon
     >>> network = maillon.Sequential(maillon.Linear(2, 4), maillon.Tanh(), maillon.Linear(4, 1))
     >>> network
@@ -268,9 +279,16 @@ class Sequential(Links):
 class ModuleList(Links):
     """A list of links that is no chain: whoever holds it calls them.
 
-    modules: the links, none by default. It indexes, slices, iterates and changes like a list, also with `+`, append,
-    extend, insert, item assignment and del. A plain list of links in an attribute does for a link of your own as well.
+    It indexes, slices, iterates and changes like a list, also with `+`, append, extend, insert, item assignment and
+    del. In a link of your own a plain list of links as attribute works as well.
 
+    Parameters
+    ----------
+    modules : iterable of Module, optional
+        The links; none by default.
+
+    Examples
+    --------
     >>> import maillon
     >>> layers = maillon.ModuleList(maillon.Linear(2, 2) for _ in range(2))
     >>> len(layers), list(layers.state_dict())
@@ -293,10 +311,16 @@ class ModuleList(Links):
 class ModuleDict(Held):
     """Links by name, no chain: whoever holds it calls them.
 
-    modules: {name: link} or pairs of both, none by default. It indexes, iterates (over the names) and changes like a
-    dict, with update, pop, clear, item assignment and del. A plain dict of links in an attribute does for a link of
-    your own as well.
+    It indexes, iterates (over the names) and changes like a dict, with update, pop, clear, item assignment and del. In
+    a link of your own a plain dict of links as attribute works as well.
 
+    Parameters
+    ----------
+    modules : dict of str to Module, or iterable of pairs, optional
+        The links by name; none by default.
+
+    Examples
+    --------
     >>> import maillon
     >>> ways = maillon.ModuleDict({"left": maillon.Linear(2, 1), "right": maillon.Tanh()})
     >>> list(ways), "left" in ways, list(ways.state_dict())

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from maillon.messages import got
+from maillon.nesting import added
 from maillon.nn.containers import handed, refuse_twice_among
 from maillon.nn.joints import back, back_parameters, whole_gradient
 from maillon.nn.module import Module
 from maillon.nn.support import errors
-from maillon.nn.support.nesting import added
 
 _Source = tuple[str, tuple[int, ...]]
 """Where a value comes from: an input or node, and the place inside a nested output: "lstm.1.0" is ("lstm", (1, 0))."""
@@ -17,18 +17,29 @@ _Source = tuple[str, tuple[int, ...]]
 class Graph(Module):
     """Links as the named nodes of a directed graph: each takes what others, or the inputs, give.
 
-    Derivative: ∂loss/∂(a node's output) is the sum of what all its users' backwards return for it; the nodes are
-    walked in the reverse of the order in which they were evaluated. That is the chain rule, and needs no tape.
+    Derivative: ∂loss/∂(a node's output) is the sum of what all its users' backwards return for it; the nodes are walked
+    in the reverse of the order in which they were evaluated. That is the chain rule, and needs no tape.
 
-    inputs: their names, in the order of the arguments; one name or several. forward takes them by place or by name.
-    nodes: {name: (link, source, …)}: a source is the name of an input or of another node, and stands for one argument
-    of the link's forward. Where a link puts out a tuple, "lstm.0" is its first part, and "lstm.1.0" the first of its
-    second. The order in which the nodes are given does not matter, except that of two which could both be next the
-    first given is evaluated first. The children are called like their nodes: state_dict has "a.weight".
-    outputs: the name (or "lstm.0") of the output; several names in a list or tuple make the output a tuple.
-    Errors: ValueError, naming them, for a circle of nodes, an unknown source, nodes that lead to no output, inputs that
-    no node takes, a link that stands twice (see `share`). Those of a link say at which node it stands.
+    Parameters
+    ----------
+    inputs : str or list of str
+        The inputs' names, in the order of the arguments. forward takes them by place or by name.
+    nodes : dict
+        {name: (link, source, …)}: a source is the name of an input or of another node, and stands for one
+        argument of the link's forward. Where a link returns a tuple, "lstm.0" is its first part, and "lstm.1.0"
+        the first of its second. The order of the nodes does not matter, but of two that could both be next the
+        first given is evaluated first. The children are called like their nodes: state_dict has "a.weight".
+    outputs : str or list of str
+        The name (or "lstm.0") of the output; several names make the output a tuple.
 
+    Raises
+    ------
+    ValueError
+        Naming them, for a circle of nodes, an unknown source, nodes that lead to no output, inputs that no node takes,
+        a link that stands twice (see `share`). Errors of a link say at which node it stands.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> network = maillon.Graph(
     ...     inputs="x",

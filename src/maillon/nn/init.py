@@ -23,11 +23,30 @@ GAINS = dict.fromkeys((*LINEAR, "sigmoid"), 1.0) | {"tanh": 5 / 3, "relu": math.
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which the law of a layer's weights makes up for the activation that follows.
+    """The factor by which a layer's weights make up for the activation that follows.
 
     1 for 'linear', 'conv1d' … 'conv_transpose3d' and 'sigmoid', 5/3 for 'tanh', √2 for 'relu', 3/4 for 'selu' and
-    √(2 / (1 + param²)) for 'leaky_relu', whose slope below 0 param is (None: 0.01). Errors: ValueError for others.
+    √(2 / (1 + param²)) for 'leaky_relu'.
 
+    Parameters
+    ----------
+    nonlinearity : str
+        The activation.
+    param : float, optional
+        The slope of 'leaky_relu' below 0; None is 0.01.
+
+    Returns
+    -------
+    float
+        The gain.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+
+    Examples
+    --------
     >>> from maillon.nn import init
     >>> init.calculate_gain("leaky_relu", 1.0)
     1.0
@@ -42,14 +61,58 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Drawn = None) -> T:
-    """Fill with U(a, b). Errors: ValueError unless a ≤ b."""
+    """Fill with U(a, b).
+
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    a : float
+        The lower bound.
+    b : float
+        The upper bound.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        Unless a ≤ b.
+    """
     array = _real("uniform_", tensor)
     array[...] = random.resolve(generator).uniform(array.shape, a, b, dtype=array.dtype)
     return tensor
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Drawn = None) -> T:
-    """Fill with N(mean, std²). Errors: ValueError for std < 0."""
+    """Fill with N(mean, std²).
+
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    mean : float
+        The mean.
+    std : float
+        The standard deviation, ≥ 0.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        For std < 0.
+    """
     array = _real("normal_", tensor)
     array[...] = random.resolve(generator).normal(array.shape, mean, std, dtype=array.dtype)
     return tensor
@@ -60,9 +123,40 @@ def trunc_normal_(
 ) -> T:
     """Fill with N(mean, std²) held to [a, b]: what falls outside is drawn anew.
 
-    Where less than 30 % of the normal law lies in [a, b], U(a, b) is drawn instead and each number accepted with
-    the probability that is its normal density over the largest one there (rejection sampling). Both as PyTorch does.
-    Errors: ValueError for std ≤ 0. Warns when mean lies more than 2 std outside [a, b].
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    mean : float
+        The mean before truncation.
+    std : float
+        The standard deviation before truncation, > 0.
+    a : float
+        The lower bound.
+    b : float
+        The upper bound.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        For std ≤ 0.
+
+    Warns
+    -----
+    UserWarning
+        When mean lies more than 2 std outside [a, b].
+
+    Notes
+    -----
+    Where less than 30 % of the normal law lies in [a, b], U(a, b) is drawn instead, and each number accepted with the
+    probability that is its normal density over the largest one there (rejection sampling). Both as PyTorch does.
     """
     array = _real("trunc_normal_", tensor)
     arguments.number("trunc_normal_", "std", std, 0, above=True)
@@ -106,24 +200,76 @@ def _accepted(like: Array, mean: float, std: float, a: float, b: float, generato
 
 
 def constant_(tensor: T, val: float) -> T:
-    """Fill with val."""
+    """Fill with one value.
+
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    val : float
+        The value.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+    """
     _array("constant_", tensor)[...] = val
     return tensor
 
 
 def ones_(tensor: T) -> T:
-    """Fill with 1."""
+    """Fill with 1.
+
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+    """
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor: T) -> T:
-    """Fill with 0."""
+    """Fill with 0.
+
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+    """
     return constant_(tensor, 0.0)
 
 
 def eye_(tensor: T) -> T:
-    """Make it the identity, as far as it is square. Errors: ValueError unless it has 2 dimensions.
+    """Make a matrix the identity, as far as it is square.
 
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        Unless it has 2 dimensions.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from maillon.nn import init
     >>> init.eye_(np.empty((2, 3)))
@@ -140,7 +286,23 @@ def dirac_(tensor: T, groups: int = 1) -> T:
     """Make a convolution's weight (out, in, *kernel) pass on its inputs, as many as it has outputs for.
 
     1 at the kernel's middle from input i to output i of each group, else 0.
-    Errors: ValueError unless it has 3, 4 or 5 dimensions of which the first divides by groups ≥ 1.
+
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    groups : int
+        Groups of channels, ≥ 1.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        Unless it has 3, 4 or 5 dimensions of which the first divides by groups.
     """
     array = _array("dirac_", tensor)
     _require_dimensions("dirac_", array, "3, 4 or 5", (3, 4, 5))
@@ -162,8 +324,29 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Drawn = None) -> T:
     """Fill a weight (out, in, *kernel) with U(±bound), bound = gain · √(6 / (fan_in + fan_out)).
 
     fan_in is the number of inputs of one output, in · ∏ kernel; fan_out that of outputs of one input.
-    gain: see `calculate_gain`. Errors: ValueError for fewer than 2 dimensions, gain < 0, or no numbers to a fan.
-    Source: Glorot, Bengio, "Understanding the Difficulty of Training Deep Feedforward Neural Networks", 2010.
+
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    gain : float
+        The factor of `calculate_gain`, ≥ 0.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        For fewer than 2 dimensions, gain < 0, or a fan of 0.
+
+    References
+    ----------
+    Glorot, Bengio, "Understanding the Difficulty of Training Deep Feedforward Neural Networks", 2010.
     """
     bound = math.sqrt(3.0) * _xavier_std("xavier_uniform_", tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
@@ -172,7 +355,28 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Drawn = None) -> T:
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Drawn = None) -> T:
     """Fill a weight (out, in, *kernel) with N(0, std²), std = gain · √(2 / (fan_in + fan_out)).
 
-    gain, errors and source: as for `xavier_uniform_`.
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    gain : float
+        The factor of `calculate_gain`, ≥ 0.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        As `xavier_uniform_`.
+
+    References
+    ----------
+    Glorot, Bengio, "Understanding the Difficulty of Training Deep Feedforward Neural Networks", 2010.
     """
     return normal_(tensor, 0.0, _xavier_std("xavier_normal_", tensor, gain), generator)
 
@@ -189,12 +393,39 @@ def kaiming_uniform_(
 ) -> T:
     """Fill a weight (out, in, *kernel) with U(±bound), bound = √3 · gain / √fan.
 
-    gain: `calculate_gain(nonlinearity, a)`: a is the slope below 0 of the LeakyReLU that follows (0: a ReLU).
-    mode: 'fan_in' keeps the variance of what goes forward, 'fan_out' of what goes back. A weight without numbers
-    is left as it is. Errors: ValueError for fewer than 2 dimensions, another mode or nonlinearity.
-    Source: He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", 2015, equation 14. The bits are PyTorch's,
-    hence the order of the operations.
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    a : float
+        The slope below 0 of the LeakyReLU that follows; 0 is a ReLU.
+    mode : str
+        'fan_in' keeps the variance of what goes forward, 'fan_out' of what goes back.
+    nonlinearity : str
+        The activation that follows: gain = `calculate_gain(nonlinearity, a)`.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        For fewer than 2 dimensions, another mode or nonlinearity.
+
+    Notes
+    -----
+    A weight without numbers is left as it is. The bits are PyTorch's, hence the order of the operations.
+
+    References
+    ----------
+    He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", 2015, equation 14.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from maillon.nn import init
     >>> weight = init.kaiming_uniform_(np.empty((100, 6)))
@@ -210,7 +441,32 @@ def kaiming_normal_(
 ) -> T:
     """Fill a weight (out, in, *kernel) with N(0, std²), std = gain / √fan.
 
-    a, mode, nonlinearity, errors and source: as for `kaiming_uniform_`.
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    a : float
+        The slope below 0 of the LeakyReLU that follows; 0 is a ReLU.
+    mode : str
+        'fan_in' or 'fan_out', as for `kaiming_uniform_`.
+    nonlinearity : str
+        The activation that follows.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        As `kaiming_uniform_`.
+
+    References
+    ----------
+    He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", 2015, equation 14.
     """
     return normal_(tensor, 0.0, _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
 
@@ -228,11 +484,38 @@ def _kaiming_std(where: str, tensor: Parameter | Array, a: float, mode: str, non
 def orthogonal_(tensor: T, gain: float = 1.0, generator: Drawn = None) -> T:
     """Fill a weight, its dimensions after the first taken together, with gain times an orthogonal matrix.
 
-    W Wᵀ = gain² · 1 where there are fewer rows than columns, else Wᵀ W = gain² · 1. It is the Q of a normal
-    matrix's QR, with the signs that make the diagonal of R positive. Errors: ValueError for fewer than 2 dimensions.
-    Source: Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
-    networks", 2014.
+    W Wᵀ = gain² · 1 where there are fewer rows than columns, else Wᵀ W = gain² · 1.
 
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    gain : float
+        The factor.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        For fewer than 2 dimensions.
+
+    Notes
+    -----
+    It is the Q of a normal matrix's QR, with the signs that make the diagonal of R positive.
+
+    References
+    ----------
+    Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
+    2014.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from maillon.nn import init
     >>> weight = init.orthogonal_(np.empty((2, 5)), gain=2)
@@ -253,11 +536,36 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Drawn = None) -> T:
 
 
 def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Drawn = None) -> T:
-    """Fill a matrix with N(0, std²), of which in each column a share `sparsity` in [0, 1], rounded up, is 0.
+    """Fill a matrix with N(0, std²), of which in each column a share is 0.
 
-    Errors: ValueError unless it has 2 dimensions, or for another sparsity. The places of the zeros come from the
-    same generator as the numbers (in PyTorch always from the global one).
-    Source: Martens, "Deep Learning via Hessian-Free Optimization", 2010.
+    Parameters
+    ----------
+    tensor : Parameter or ndarray
+        What is filled, in place.
+    sparsity : float
+        The share in [0, 1], rounded up to whole entries.
+    std : float
+        The standard deviation of the others.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Returns
+    -------
+    Parameter or ndarray
+        The same object, filled.
+
+    Raises
+    ------
+    ValueError
+        Unless it has 2 dimensions, or for another sparsity.
+
+    Notes
+    -----
+    The places of the zeros come from the same generator as the numbers (in PyTorch always from the global one).
+
+    References
+    ----------
+    Martens, "Deep Learning via Hessian-Free Optimization", 2010.
     """
     array = _real("sparse_", tensor)
     _require_dimensions("sparse_", array, "2", (2,))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from maillon.messages import got
+from maillon.nesting import added, leaves
 from maillon.nn.containers import Links, handed
 from maillon.nn.module import Module
 from maillon.nn.support import arguments, errors
-from maillon.nn.support.nesting import added, leaves
 from maillon.typing import Array
 
 
@@ -51,9 +51,20 @@ class _Join(Module):
 class Add(_Join):
     """y = x₁ + x₂ + …; dxᵢ = dy.
 
-    x₁, x₂, …: one or more inputs of one shape and dtype, or one tuple of them → y: the same shape. Nothing is
-    broadcast. Errors: LinkShapeError when the shapes differ, LinkDtypeError when the dtypes do.
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+    LinkDtypeError
+        When the dtypes differ.
 
+    Notes
+    -----
+    x₁, x₂, …: one or more inputs of one shape and dtype, or one tuple of them → y: the same shape. Nothing is
+    broadcast.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Add()(np.ones(2), np.array([2.0, 3.0]))
     array([3., 4.])
@@ -72,9 +83,20 @@ class Multiply(_Join):
 
     The products of the others are made from the left and from the right, never by division: zeros do no harm.
 
-    x₁, x₂, …: one or more inputs of one shape and dtype, or one tuple of them → y: the same shape. Nothing is
-    broadcast. Errors: LinkShapeError when the shapes differ, LinkDtypeError when the dtypes do.
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+    LinkDtypeError
+        When the dtypes differ.
 
+    Notes
+    -----
+    x₁, x₂, …: one or more inputs of one shape and dtype, or one tuple of them → y: the same shape. Nothing is
+    broadcast.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> gate = maillon.Multiply()
     >>> gate(np.array([0.0, 1.0]), np.array([2.0, 3.0]))
@@ -104,11 +126,25 @@ class Multiply(_Join):
 class Concat(_Join):
     """y = the inputs one after the other along `dim`; dxᵢ = the part of dy that came from xᵢ.
 
-    x₁, x₂, …: one or more inputs of one dtype, or one tuple of them, their shapes equal but for `dim` → y: as long
-    along `dim` as all of them together. dim: 1 stands for the channels or features of a batch; negative ones count
-    from the last dimension.
-    Errors: LinkShapeError when there is no such dimension or the others differ, LinkDtypeError when the dtypes do.
+    Parameters
+    ----------
+    dim : int
+        1 stands for the channels or features of a batch; negative ones count from the last dimension.
 
+    Raises
+    ------
+    LinkShapeError
+        When there is no such dimension, or the others differ.
+    LinkDtypeError
+        When the dtypes differ.
+
+    Notes
+    -----
+    x₁, x₂, …: one or more inputs of one dtype, or one tuple of them, their shapes equal but for `dim` → y: as long
+    along `dim` as all of them together.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Concat()(np.zeros((1, 2)), np.ones((1, 3)))
     array([[0., 0., 1., 1., 1.]])
@@ -150,11 +186,28 @@ class Residual(Module):
 
     The way around the link: the gradient reaches what stands before it undiminished.
 
-    x: what both take → y: the shape of both their outputs, which must be the same.
-    link, shortcut: any links; without a shortcut the link must keep the shape of x.
-    Errors: LinkShapeError when the two outputs differ in shape; those of the two links, saying which.
-    Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2016, figure 2.
+    Parameters
+    ----------
+    link : Module
+        Any link; without a shortcut it must keep the shape of x.
+    shortcut : Module, optional
+        Any link.
 
+    Raises
+    ------
+    LinkShapeError
+        When the two outputs differ in shape.
+
+    Notes
+    -----
+    x: what both take → y: the shape of both their outputs, which must be the same.
+
+    References
+    ----------
+    He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2016, figure 2.
+
+    Examples
+    --------
     >>> import maillon
     >>> maillon.Residual(maillon.Linear(2, 3), shortcut=maillon.Linear(2, 3, bias=False))
     Residual(Linear(2, 3), shortcut=Linear(2, 3, bias=False))
@@ -203,11 +256,26 @@ class Parallel(Links):
 
     Derivative: dxᵢ = linkᵢ's gradient for its part of dy; for one x the sum of all links' gradients.
 
-    Parallel(link, link, …), or Parallel({"name": link, …}). Inputs: as many as there are links, given as such or as
-    one tuple, or a single one, which all links get. A tuple among them becomes several inputs of a link that takes
-    several, as in Sequential. → a tuple of as many outputs, for Concat, Add or Multiply for instance.
-    Errors: LinkShapeError for another number of inputs; ValueError without a link.
+    Parameters
+    ----------
+    *links : Module, or one dict of str to Module
+        The links, in order; ``Parallel({"name": link, …})`` names them.
 
+    Raises
+    ------
+    LinkShapeError
+        For another number of inputs.
+    ValueError
+        Without a link.
+
+    Notes
+    -----
+    Inputs: as many as there are links, given as such or as one tuple, or a single one, which all links get. A tuple
+    among them becomes several inputs of a link that takes several, as in Sequential. → a tuple of as many outputs, for
+    Concat, Add or Multiply for instance.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> network = maillon.Sequential(maillon.Parallel(maillon.Tanh(), maillon.ReLU()), maillon.Concat())
     >>> network(np.array([[-20.0, 3.0]])).round(3)

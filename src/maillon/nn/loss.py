@@ -17,15 +17,27 @@ USUAL = (True, False)
 
 
 class Loss(Module):
-    """A loss gives the value of each element; this base reduces them and walks back.
+    """A loss gives the value of each element; this base reduces them and goes back.
 
-    reduction: 'mean' (Σ lᵢ / their number), 'sum', or 'none' (the elements themselves).
-    sample_weight: wᵢ ≥ 0 a sample (first dimension); the elements become wᵢ lᵢ and 'mean' still divides by the
-    same number, so that a weight of 2 counts a sample twice in every mini-batch.
-    `backward(grad_output=None)` is the derivative of the loss's own value with respect to the prediction; None
-    stands for 1, or for ones with reduction='none'. The target is data and has no gradient. A loss of several
-    predictions returns a tuple in the order of forward's arguments, None for the target.
+    Parameters
+    ----------
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean' (Σ lᵢ / their number), 'sum', or 'none' (the elements themselves).
 
+    Notes
+    -----
+    sample_weight: wᵢ ≥ 0, one a sample (first dimension). The elements become wᵢ lᵢ and 'mean' still divides by the
+    same number, so that a weight of 2 counts a sample twice in every mini-batch. `backward(grad_output=None)` is the
+    derivative of the loss's own value with respect to the prediction; None stands for 1, or for ones with
+    reduction='none'. The target is data and has no gradient. A loss of several predictions returns a tuple in the order
+    of forward's arguments, None for the target.
+
+    Examples
+    --------
     A loss of your own defines `elements` and its derivative:
 
     >>> import numpy as np, maillon
@@ -42,7 +54,7 @@ class Loss(Module):
     array([ 2., 16.])
 
     A loss of several predictions says in `predicted` which of forward's arguments they are, and hands all to `reduced`;
-    `elements_backward` then returns one gradient for each:
+    `elements_backward` then returns one gradient for each.
 
     >>> class Laplace(maillon.Loss):
     ...     predicted = (True, False, True)

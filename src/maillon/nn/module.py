@@ -41,6 +41,11 @@ class IncompatibleKeys(NamedTuple):
 class Module:
     """A link of the chain: `forward` gives its output, `backward` the gradient of the loss with respect to its input.
 
+    Attributes that are Parameters or Modules (or lists, tuples, dicts of Modules) are found by themselves; arrays that
+    belong to the state without being learnt are named by `register_buffer`.
+
+    Examples
+    --------
     A link of your own defines the two, and says with `keep` what the derivative needs:
 
     >>> import numpy as np, maillon
@@ -55,9 +60,6 @@ class Module:
     array([1., 9.])
     >>> square.backward(np.ones(2))
     array([2., 6.])
-
-    Attributes that are Parameters or Modules (or lists, tuples, dicts of Modules) are found by themselves;
-    arrays that belong to the state without being learnt are named by `register_buffer`.
     """
 
     takes_integers: bool = False  # whether forward takes some, or masks, which fit and predict then leave as they are

@@ -11,9 +11,14 @@ from maillon.typing import Array, DType
 class Parameter:
     """An array that is learnt, and the gradient of the loss with respect to it.
 
-    data: the values, float32 or float64, changed in place by rules (anything else becomes the default dtype).
-    grad: None, or an array of the same shape; `backward` adds to it, `zero_grad()` sets it to None.
-    requires_grad: False freezes the parameter: backward leaves its grad None and rules skip it.
+    Parameters
+    ----------
+    data : array
+        The values, float32 or float64, changed in place by rules; anything else becomes the default dtype.
+    grad : ndarray, optional
+        None, or an array of the same shape: `backward` adds to it, `zero_grad()` sets it to None.
+    requires_grad : bool
+        False freezes the parameter: backward leaves its grad None and rules skip it.
     """
 
     __slots__ = ("data", "grad", "requires_grad")

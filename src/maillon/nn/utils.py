@@ -21,19 +21,46 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> float:
-    """Scale the gradients down together where their norm exceeds `max_norm`; returns the norm before that.
+    """Scale the gradients down together where their norm is above `max_norm`.
 
     g ← g · min(1, max_norm / (‖g‖ + 1e-6)), where ‖g‖ = (Σ |gᵢ|ᵖ)^(1/p) goes over the entries of all gradients as one
-    vector, summed in float64; with p = ∞ it is the largest |gᵢ|. The direction of the step stays what it was.
+    vector, summed in float64; with p = ∞ it is the largest |gᵢ|. The direction of the step stays the same.
 
-    parameters: one or several; those whose grad is None are passed over, one given twice counts once. max_norm: ≥ 0.
-    norm_type p: > 0, `math.inf` included. A grad that changes is replaced by a new array, never written into.
-    A norm that is NaN or infinite makes the gradients NaN or zero, as in PyTorch; with error_if_nonfinite it raises
-    RuntimeError, nothing changed.
-    Errors: ValueError for a max_norm below 0 or NaN and a norm_type not above 0; TypeError for what is no Parameter.
-    Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013, algorithm 1;
-    the form is PyTorch's.
+    Parameters
+    ----------
+    parameters : Parameter or iterable of Parameter
+        Those whose grad is None are passed over; one given twice counts once.
+    max_norm : float
+        The norm to come down to, ≥ 0.
+    norm_type : float
+        p > 0; `math.inf` is allowed.
+    error_if_nonfinite : bool
+        Raise RuntimeError for a norm that is NaN or infinite, with nothing changed. Otherwise the gradients
+        become NaN or zero, as in PyTorch.
 
+    Returns
+    -------
+    float
+        The norm before.
+
+    Raises
+    ------
+    ValueError
+        For a max_norm below 0 or NaN, and a norm_type not above 0.
+    TypeError
+        For what is no Parameter.
+
+    Notes
+    -----
+    A grad that changes is replaced by a new array, never written into.
+
+    References
+    ----------
+    Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013, algorithm 1. The form is
+    PyTorch's.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.zeros(2), grad=np.array([3.0, 4.0]))
     >>> maillon.nn.utils.clip_grad_norm_([p], max_norm=1.0), p.grad.round(3)
@@ -61,13 +88,32 @@ def clip_grad_norm_(
 def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: float) -> None:
     """Bring every entry of the gradients into [−clip_value, clip_value].
 
-    g ← min(max(g, −c), c), entry by entry: unlike a clipped norm it turns the step's direction.
+    g ← min(max(g, −c), c), entry by entry. Unlike a clipped norm it turns the step's direction.
 
-    parameters: one or several; those whose grad is None are passed over. clip_value c: ≥ 0. The grads are replaced by
-    new arrays, never written into. NaN stays NaN.
-    Errors: ValueError for a clip_value below 0 or NaN; TypeError for what is no Parameter.
-    Source: Mikolov, "Statistical language models based on neural networks", 2012; the form is PyTorch's.
+    Parameters
+    ----------
+    parameters : Parameter or iterable of Parameter
+        Those whose grad is None are passed over.
+    clip_value : float
+        c ≥ 0.
 
+    Raises
+    ------
+    ValueError
+        For a clip_value below 0 or NaN.
+    TypeError
+        For what is no Parameter.
+
+    Notes
+    -----
+    The grads are replaced by new arrays, never written into. NaN stays NaN.
+
+    References
+    ----------
+    Mikolov, "Statistical language models based on neural networks", 2012. The form is PyTorch's.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.zeros(2), grad=np.array([3.0, -0.5]))
     >>> maillon.nn.utils.clip_grad_value_(p, 1.0); p.grad
@@ -80,7 +126,20 @@ def clip_grad_value_(parameters: Parameter | Iterable[Parameter], clip_value: fl
 
 
 def total_norm(grads: list[Array], power: float = 2.0) -> float:
-    """(Σ |gᵢ|ᵖ)^(1/p) over the entries of all arrays, in float64."""
+    """The p-norm (Σ |gᵢ|ᵖ)^(1/p) over the entries of all arrays, summed in float64.
+
+    Parameters
+    ----------
+    grads : list of ndarray
+        The arrays.
+    power : float
+        p > 0; `math.inf` takes the largest |gᵢ|.
+
+    Returns
+    -------
+    float
+        The norm.
+    """
     if power == 2:
         with np.errstate(over="ignore", invalid="ignore"):
             squares = float(sum(np.square(grad, dtype=np.float64).sum() for grad in grads))

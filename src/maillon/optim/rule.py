@@ -16,13 +16,19 @@ Closure = Callable[[], Any]
 
 
 class Rule:
-    """A recipe, or a recipe bound to parameters.
+    """How a gradient moves a parameter: a recipe, or a recipe bound to parameters.
 
-    ``SGD(lr=0.1)`` is a recipe: options without state, to use as often as one likes. ``SGD(parameters, lr=0.1)``,
-    or ``recipe.bind(parameters)``, is bound: it has `step()`, `param_groups` and its own state. Parameters may be
-    given in groups, ``[{"params": …, "lr": …}, …]``, whose options override the rule's.
+    ``SGD(lr=0.1)`` is a recipe: options without state, to use as often as you like. ``SGD(parameters, lr=0.1)``, or
+    ``recipe.bind(parameters)``, is bound: it has `step()`, `param_groups` and its own state. A rule of your own gives
+    its options to ``super().__init__`` and defines `update`.
 
-    A rule of your own gives its options to ``super().__init__`` and defines `update`.
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    **options : Any
+        The rule's options, by name, with the values that hold for all groups.
     """
 
     needs_closure: bool = False

@@ -9,13 +9,11 @@ import numpy as np
 
 from maillon import train
 from maillon.plot.axes import Model, axes, values
-from maillon.plot.style import COLOURS
+from maillon.plot.style import COLOURS, MARKERS
 from maillon.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-MARKERS = "osD^vP*X"
 
 
 def classes(scores: Array, threshold: float = 0.5) -> Array:
@@ -35,21 +33,39 @@ def decision_regions(
     resolution: int = 300,
     labels: Sequence[str] | None = None,
 ) -> Axes:
-    """Colours the plane by the class the model decides for, under points in the colour of their own class.
+    """Colour the plane by the class that the model decides for, under the points in the colours of their classes.
 
-    A point on ground of another colour is a mistake, and is ringed.
+    A point that is decided wrongly is ringed.
 
-    Parameters:
-        model: a network, or a function, from points `(M, 2)` to scores, `(M, 1)` or `(M, classes)`.
-        x: the points, `(N, 2)`.
-        y: their classes, integers, `(N,)` or `(N, 1)`.
-        threshold: the score, in [0, 1], from which a single output means class 1.
-        resolution: the number of grid points along each axis.
-        labels: the names of the classes; their numbers if left out.
+    Parameters
+    ----------
+    model : Module or callable
+        A network, or a function, from points (M, 2) to scores, (M, 1) or (M, classes).
+    x : array
+        The points, (N, 2).
+    y : array of int
+        Their classes, (N,) or (N, 1).
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    threshold : float
+        The score, in [0, 1], from which a single output means class 1.
+    resolution : int
+        Grid points along each axis.
+    labels : sequence of str, optional
+        The names of the classes; None takes their numbers.
 
-    Raises:
-        ValueError: if the points are not in the plane.
+    Returns
+    -------
+    Axes
+        What was drawn on.
 
+    Raises
+    ------
+    ValueError
+        When the points are not in the plane.
+
+    Examples
+    --------
     >>> from matplotlib.figure import Figure
     >>> right = lambda points: (points[:, :1] > 0).astype(float)
     >>> ax = decision_regions(right, [[-1.0, 0.0], [1.0, 0.5]], [0, 1], Figure().add_subplot())
@@ -92,13 +108,26 @@ def _grid(points: Array, resolution: int) -> tuple[Array, Array]:
 def confusion_matrix(
     prediction: Array, target: Array, ax: Axes | None = None, labels: Sequence[str] | None = None
 ) -> Axes:
-    """Counts, for every true class (row), how often each class was decided for (column).
+    """Draw how often each class (column) was decided for, for every true class (row).
 
-    Parameters:
-        prediction: labels `(N,)` or scores `(N, 1)`, `(N, classes)`, as for the metric of the same name.
-        target: the true labels, `(N,)` or `(N, 1)`, or one-hot.
-        labels: the names of the classes; their numbers if left out.
+    Parameters
+    ----------
+    prediction : array
+        Labels (N,), or scores (N, 1) or (N, classes), as for the metric of the same name.
+    target : array
+        The true labels, (N,) or (N, 1), or one-hot.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    labels : sequence of str, optional
+        The names of the classes; None takes their numbers.
 
+    Returns
+    -------
+    Axes
+        What was drawn on.
+
+    Examples
+    --------
     >>> from matplotlib.figure import Figure
     >>> ax = confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), Figure().add_subplot())
     >>> [cell.get_text() for cell in ax.texts]

@@ -20,17 +20,33 @@ def history(
     label: str | None = None,
     **line: Any,
 ) -> Axes:
-    """Draws a column of a history against the epochs, and its validation beside it where there is one.
+    """Draw a column of a history against the epochs, and its validation beside it where there is one.
 
-    Parameters:
-        h: what `fit` returns, or the list of losses that `sgd` returns.
-        column: `loss`, or the name of a metric.
-        label: the name in the legend; "training" if left out, or none where nothing stands beside.
-        line: what matplotlib's `plot` takes, for the training's curve.
+    Parameters
+    ----------
+    h : History or sequence of float
+        What `fit` returns, or the list of losses that `sgd` returns.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    column : str
+        'loss', or the name of a metric.
+    label : str, optional
+        The name in the legend; None is "training", or no legend where nothing stands beside.
+    **line : Any
+        Handed on to matplotlib's `plot`, for the training's curve.
 
-    Raises:
-        KeyError: if the history has no such column.
+    Returns
+    -------
+    Axes
+        What was drawn on.
 
+    Raises
+    ------
+    KeyError
+        When the history has no such column.
+
+    Examples
+    --------
     >>> from matplotlib.figure import Figure
     >>> history([0.9, 0.5, 0.4], Figure().add_subplot()).get_ylabel()
     'loss'

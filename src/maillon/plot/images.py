@@ -24,23 +24,34 @@ def image_grid(
 ) -> "Axes":
     """Draw images side by side, row by row, each under its title.
 
-    Args:
-        images: Grey images, shape `(n, height, width)`; 0 is black and 1 white.
-        titles: One short text an image.
-        columns: Images in a row, at least 1.
-        ax: Where to draw; a new figure when absent.
-        **imshow: Handed to matplotlib's `imshow`.
+    Parameters
+    ----------
+    images : array
+        Grey images, (n, height, width); 0 is black and 1 white.
+    titles : sequence of str, optional
+        One short text an image.
+    columns : int
+        Images in a row, ≥ 1.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    **imshow : Any
+        Handed on to matplotlib's `imshow`.
 
-    Returns:
-        The axes.
+    Returns
+    -------
+    Axes
+        What was drawn on.
 
-    Raises:
-        ValueError: The images are not of shape `(n, height, width)`, or the titles are not one an image.
+    Raises
+    ------
+    ValueError
+        When the images are not of that shape, or the titles are not one an image.
 
-    Example:
-        >>> ax = image_grid(np.zeros((3, 28, 28)), ["a", "b", "c"], columns=2)
-        >>> [text.get_text() for text in ax.texts]
-        ['a', 'b', 'c']
+    Examples
+    --------
+    >>> ax = image_grid(np.zeros((3, 28, 28)), ["a", "b", "c"], columns=2)
+    >>> [text.get_text() for text in ax.texts]
+    ['a', 'b', 'c']
     """
     images = _stack(images, "image_grid")
     if titles is not None and len(titles) != len(images):
@@ -64,22 +75,32 @@ def image_rows(
 ) -> "Axes":
     """Draw one labelled row of images above the other: originals over reconstructions.
 
-    Args:
-        rows: For each row its label and its images, shape `(n, height, width)`, n the same in all rows.
-        titles: One short text a column, above the first row.
-        ax: Where to draw; a new figure when absent.
-        **imshow: Handed to matplotlib's `imshow`.
+    Parameters
+    ----------
+    rows : dict of str to array
+        For each row its label and its images, (n, height, width), with the same n in all rows.
+    titles : sequence of str, optional
+        One short text a column, above the first row.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    **imshow : Any
+        Handed on to matplotlib's `imshow`.
 
-    Returns:
-        The axes.
+    Returns
+    -------
+    Axes
+        What was drawn on.
 
-    Raises:
-        ValueError: There is no row, the rows differ in length, or the titles are not one a column.
+    Raises
+    ------
+    ValueError
+        When there is no row, the rows differ in length, or the titles are not one a column.
 
-    Example:
-        >>> ax = image_rows({"original": np.zeros((2, 8, 8)), "copy": np.zeros((2, 8, 8))}, ["a", "b"])
-        >>> [text.get_text() for text in ax.texts]
-        ['original', 'copy', 'a', 'b']
+    Examples
+    --------
+    >>> ax = image_rows({"original": np.zeros((2, 8, 8)), "copy": np.zeros((2, 8, 8))}, ["a", "b"])
+    >>> [text.get_text() for text in ax.texts]
+    ['original', 'copy', 'a', 'b']
     """
     stacks = {label: _stack(images, "image_rows") for label, images in rows.items()}
     lengths = {len(images) for images in stacks.values()} | ({len(titles)} if titles is not None else set())
@@ -105,25 +126,36 @@ def probability_bars(
     ax: "Axes | None" = None,
     **bar: Any,
 ) -> "Axes":
-    """Draw the probability a classifier gives to each class, the true one marked by colour, hatch and star.
+    """Draw the probability that a classifier gives to each class, the true one marked by colour, hatch and star.
 
-    Args:
-        probabilities: Numbers in [0, 1], shape `(classes,)`.
-        true_class: The index of the true class.
-        class_names: One name a class; the indices when absent.
-        ax: Where to draw; a new figure when absent.
-        **bar: Handed to matplotlib's `bar`.
+    Parameters
+    ----------
+    probabilities : array
+        Numbers in [0, 1], (classes,).
+    true_class : int
+        The index of the true class.
+    class_names : sequence of str, optional
+        One name a class; None takes the indices.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    **bar : Any
+        Handed on to matplotlib's `bar`.
 
-    Returns:
-        The axes.
+    Returns
+    -------
+    Axes
+        What was drawn on.
 
-    Raises:
-        ValueError: The probabilities are not one row, or the true class is none of them.
+    Raises
+    ------
+    ValueError
+        When the probabilities are not one row, or the true class is none of them.
 
-    Example:
-        >>> ax = probability_bars(np.array([0.1, 0.7, 0.2]), true_class=1)
-        >>> [round(float(bar.get_height()), 1) for bar in ax.patches]
-        [0.1, 0.7, 0.2]
+    Examples
+    --------
+    >>> ax = probability_bars(np.array([0.1, 0.7, 0.2]), true_class=1)
+    >>> [round(float(bar.get_height()), 1) for bar in ax.patches]
+    [0.1, 0.7, 0.2]
     """
     probabilities = np.asarray(probabilities)
     if probabilities.ndim != 1 or not 0 <= true_class < len(probabilities):

@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maillon.plot.style import COLOURS
+from maillon.plot.style import COLOURS, MARKERS
 from maillon.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def latent_scatter(
@@ -24,24 +22,35 @@ def latent_scatter(
 ) -> "Axes":
     """Draw the latent codes of images, one colour and one marker for each group of classes.
 
-    Args:
-        codes: Shape `(n, 2)`.
-        labels: The class of each image, shape `(n,)`.
-        groups: For each group its name and its classes, at most eight; each class by itself when absent.
-        ax: Where to draw; a new figure when absent.
-        **scatter: Handed to matplotlib's `scatter`.
+    Parameters
+    ----------
+    codes : array
+        (n, 2).
+    labels : array of int
+        The class of each image, (n,).
+    groups : dict of str to sequence of int, optional
+        For each group its name and its classes, at most eight; None takes each class by itself.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    **scatter : Any
+        Handed on to matplotlib's `scatter`.
 
-    Returns:
-        The axes.
+    Returns
+    -------
+    Axes
+        What was drawn on.
 
-    Raises:
-        ValueError: The codes are not of shape `(n, 2)`, or there are not as many labels.
+    Raises
+    ------
+    ValueError
+        When the codes are not of shape (n, 2), or there are not as many labels.
 
-    Example:
-        >>> codes = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]])
-        >>> ax = latent_scatter(codes, np.array([0, 7, 9]), {"tops": [0], "shoes": [7, 9]})
-        >>> [text.get_text() for text in ax.get_legend().get_texts()]
-        ['tops (1)', 'shoes (2)']
+    Examples
+    --------
+    >>> codes = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]])
+    >>> ax = latent_scatter(codes, np.array([0, 7, 9]), {"tops": [0], "shoes": [7, 9]})
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['tops (1)', 'shoes (2)']
     """
     codes, labels = np.asarray(codes), np.asarray(labels)
     if codes.ndim != 2 or codes.shape[1] != 2 or labels.shape != codes.shape[:1]:

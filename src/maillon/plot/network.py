@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from maillon.nesting import leaves
 from maillon.nn import Module, Sequential, no_grad
 from maillon.nn.containers import handed
 from maillon.nn.support.errors import shown
-from maillon.nn.support.nesting import leaves
 from maillon.plot.axes import axes
 from maillon.plot.style import BLUE, GREY, VERMILION
 
@@ -44,21 +44,35 @@ def network(
     input_shape: Sequence[int] | None = None,
     loss: Module | None = None,
 ) -> Axes:
-    r"""Draws a network as a chain of boxes: values run forward along it, gradients run back.
+    """Draw a network as a chain of boxes: values go forward along it, gradients go back.
 
-    Each box shows a link's repr (its class, where that takes several lines) and the number of its parameters; each
-    forward arrow the value's name and shape, `N` standing for the size of a mini-batch; each backward arrow
-    the gradient ∂L/∂h passed on by `backward`.
-    More than seven boxes wrap into columns, every second one running upwards.
+    Each box shows a link's repr (its class, where that takes several lines) and the number of its parameters. Each
+    forward arrow has the value's name and shape, `N` standing for the size of a mini-batch; each backward arrow the
+    gradient ∂L/∂h that `backward` passes on. More than seven boxes wrap into columns, every second one upwards.
 
-    Parameters:
-        net: the network; nested `Sequential`s are drawn link by link.
-        input_shape: the shape of one sample; by default `(in_features,)` of the first link that has one.
-        loss: drawn as the last box, with the target beside it.
+    Parameters
+    ----------
+    net : Module
+        The network; nested `Sequential`s are drawn link by link.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    input_shape : sequence of int, optional
+        The shape of one sample; None takes (in_features,) of the first link that has one.
+    loss : Loss, optional
+        Drawn as the last box, with the target beside it.
 
-    Raises:
-        ValueError: if `input_shape` is needed and missing.
+    Returns
+    -------
+    Axes
+        What was drawn on.
 
+    Raises
+    ------
+    ValueError
+        When `input_shape` is needed and missing.
+
+    Examples
+    --------
     >>> from maillon.nn import Linear
     >>> from matplotlib.figure import Figure
     >>> net = Linear(2, 1)
@@ -83,7 +97,18 @@ def network(
 
 
 def network_size(net: Module) -> tuple[float, float]:
-    """Width and height, in inches, at which `network` draws `net` at its natural size."""
+    """Width and height, in inches, at which `network` draws `net` at its natural size.
+
+    Parameters
+    ----------
+    net : Module
+        The network.
+
+    Returns
+    -------
+    tuple of two float
+        What `figsize` takes.
+    """
     return _size(len(_links(net)) + 2)
 
 

@@ -15,11 +15,28 @@ if TYPE_CHECKING:
 
 
 def regression(model: Model, x: Array, y: Array, ax: Axes | None = None, label: str = "fit") -> Axes:
-    """Draws the data as points and the model's prediction as a line through their range.
+    """Draw the data as points and the model's prediction as a line through their range.
 
-    `x` and `y` are of shape `(N,)` or `(N, 1)`; `model` is a network with one input and one output, or any
-    function from `(M, 1)` to `(M, 1)`.
+    Parameters
+    ----------
+    model : Module or callable
+        A network with one input and one output, or a function from (M, 1) to (M, 1).
+    x : array
+        (N,) or (N, 1).
+    y : array
+        (N,) or (N, 1).
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    label : str
+        The name of the line in the legend.
 
+    Returns
+    -------
+    Axes
+        What was drawn on.
+
+    Examples
+    --------
     >>> from matplotlib.figure import Figure
     >>> ax = regression(np.square, np.array([0.0, 3.0]), np.array([0.0, 9.0]), Figure().add_subplot())
     >>> float(ax.lines[0].get_ydata()[-1])

@@ -19,6 +19,9 @@ GREY = "#7A7A7A"
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW)
 """The order in which series are drawn."""
 
+MARKERS = "os^DvPX*"
+"""Beside the colours, for readers who cannot tell them apart."""
+
 STYLE: dict[str, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,

@@ -12,7 +12,7 @@ from maillon.engine import FallbackWarning, NotLoweredError
 from maillon.engine.lowering import require_known
 from maillon.engine.native import Batches, Runner
 from maillon.optim import NonFiniteLossError, Optim
-from maillon.train.feed import ArrayBatches, GivenBatches
+from maillon.train.batches import ArrayBatches, GivenBatches
 from maillon.train.scores import LossMean, RunningMetrics
 from maillon.typing import Array
 

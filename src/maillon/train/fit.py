@@ -1,17 +1,18 @@
 """The loop you use."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from maillon.nn import Loss, Module
+from maillon.nn.support import arguments
 from maillon.optim import Adam, Optim, Rule
+from maillon.optim.door import Data, check, dry_run
 from maillon.random import Generator, resolve, using
-from maillon.train import checks
+from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Callback, Hooks, State
-from maillon.train.feed import ArrayBatches, Data, GivenBatches
 from maillon.train.history import History
 from maillon.train.progress import wanted
-from maillon.train.rehearsal import opened
 from maillon.train.scheduling import Schedule, Scheduling
 from maillon.train.scores import Metric, named_metrics
 from maillon.train.training import Training
@@ -61,8 +62,9 @@ def fit(
     sample_weight: n factors ≥ 0 on the samples' losses; a mean still divides by their unweighted number.
     clip_grad_norm: in each step the gradients are scaled down together to at most this norm; or clip_grad_value: each
     of their entries is brought into [−value, value]. Both > 0. An Optim given has its own.
-    accumulate: the parameters move once in so many steps, as if mini-batches were so many times as large; what is left
-    over moves them at the end of the epoch. None is 1. An Optim given has its own.
+    accumulate: the parameters move once in so many steps, as if mini-batches were so many times as large, but for what
+    looks at a whole mini-batch (BatchNorm, Dropout's masks, a loss that couples rows); what is left over moves them at
+    the end of the epoch. None is 1. An Optim given has its own.
     generator: where the order, and what links such as Dropout draw, come from; None is the global one.
     engine: "auto" runs whole epochs in the compiled core where that is installed and knows every link, the loss and
     the rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
@@ -79,8 +81,8 @@ def fit(
     >>> len(history), history["loss"][-1] < 1e-4
     (50, True)
     """
-    batch_size = checks.whole_number("fit", "batch_size", batch_size, 1)
-    epochs = checks.whole_number("fit", "epochs", epochs, 0)
+    batch_size = arguments.integer("fit", "batch_size", batch_size)
+    epochs = arguments.integer("fit", "epochs", epochs, least=0)
     optim, x, y = _learner_and_data(
         network, loss, x, y, rule, clip_grad_norm=clip_grad_norm, clip_grad_value=clip_grad_value, accumulate=accumulate
     )
@@ -148,7 +150,8 @@ def _batches(
     """What to learn from, in mini-batches, and what to validate with."""
     if y is None and optim.loss.targets:
         return _given_batches(x, optim, epochs, weight, split), _validation(optim, held_out)
-    data, validation = _held_out(optim, opened("fit", optim, x, y, weight), held_out, split)
+    data, validation = _held_out(optim, check("fit", optim.network, optim.loss, x, y, weight), held_out, split)
+    dry_run("fit", optim.network, optim.loss, data, batch_size)
     return ArrayBatches(data, batch_size, shuffle), validation
 
 
@@ -173,7 +176,9 @@ def _held_out(optim: Optim, data: Data, given: Any, split: float) -> tuple[Data,
         return data, _validation(optim, given)
     if given is not None:
         raise ValueError("fit: expected validation_data or validation_split, got both. Leave one out.")
-    return data.split("fit", split)
+    learnt, validation = data.split("fit", split)
+    validation = replace(validation, prefix="validation_split ")
+    return learnt, _tried(optim, validation)
 
 
 def _validation(optim: Optim, given: Any) -> Data | None:
@@ -183,4 +188,9 @@ def _validation(optim: Optim, given: Any) -> Data | None:
         got = f"{len(given)} parts" if isinstance(given, tuple | list) else type(given).__name__
         raise TypeError(f"fit: expected validation_data to be (x, y) or (x, y, sample_weight), got {got}.")
     x, y, weight = (*given, None)[:3]
-    return opened("fit", optim, x, y, weight, "validation ")
+    return _tried(optim, check("fit", optim.network, optim.loss, x, y, weight, "validation_data "))
+
+
+def _tried(optim: Optim, validation: Data) -> Data:
+    dry_run("fit", optim.network, optim.loss, validation, VALIDATION_BATCH, training=False)
+    return validation

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from maillon.nn.support import arguments
 from maillon.optim import Optim
+from maillon.optim.door import check, dry_run
 from maillon.random import Generator, using
-from maillon.train import checks
 from maillon.train.modes import learning
-from maillon.train.rehearsal import opened
 from maillon.train.scores import LossMean
 
 
@@ -37,9 +37,10 @@ def sgd(
     """
     if not isinstance(optim, Optim):
         raise TypeError(f"sgd: expected an Optim, got {type(optim).__name__}. Make one: Optim(network, loss, rule).")
-    batch_size = checks.whole_number("sgd", "batch_size", batch_size, 1)
-    epochs = checks.whole_number("sgd", "epochs", epochs, 0)
-    data = opened("sgd", optim, x, y)
+    batch_size = arguments.integer("sgd", "batch_size", batch_size)
+    epochs = arguments.integer("sgd", "epochs", epochs, least=0)
+    data = check("sgd", optim.network, optim.loss, x, y)
+    dry_run("sgd", optim.network, optim.loss, data, batch_size)
     losses = []
     with learning(optim.network), using(generator) as numbers:
         for _ in range(epochs):

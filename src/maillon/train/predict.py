@@ -9,11 +9,9 @@ from maillon import engine as engines
 from maillon.engine import NotLoweredError
 from maillon.engine.predictor import Outputs
 from maillon.nn import Loss, Module, no_grad
+from maillon.nn.support import arguments
 from maillon.nn.support.modes import mode
-from maillon.optim.door import as_inputs
-from maillon.optim.learner import call
-from maillon.train import checks
-from maillon.train.feed import Data, cut
+from maillon.optim.door import Data, call, check, common_length, convert, cut
 from maillon.train.scores import LossMean, Metric, joined, named_metrics, score
 
 OutputOf = Callable[[Any], Any]
@@ -35,9 +33,9 @@ def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto
     (2, 3)
     """
     _require_network("predict", network)
-    size = checks.whole_number("predict", "batch_size", batch_size, 1)
-    inputs = as_inputs(x, network.dtype, network=network)
-    rows = checks.common_length("predict", ("x", inputs), least=0)
+    size = arguments.integer("predict", "batch_size", batch_size)
+    inputs = convert(x, network.dtype, network=network)
+    rows = common_length("predict", ("x", inputs), least=0)
     with mode(network, training=False), no_grad():
         outputs = outputs_of(network, engine)
         return joined([outputs(cut(inputs, i, min(i + size, rows))) for i in range(0, max(rows, 1), size)])
@@ -65,9 +63,9 @@ def evaluate(
     ['loss', 'mae']
     """
     _require_network("evaluate", network)
-    size = checks.whole_number("evaluate", "batch_size", batch_size, 1)
+    size = arguments.integer("evaluate", "batch_size", batch_size)
     chosen = named_metrics("evaluate", metrics, loss)
-    data = Data.opened("evaluate", network, loss, x, y, sample_weight)
+    data = check("evaluate", network, loss, x, y, sample_weight)
     return evaluated(network, loss, data, chosen, size, outputs_of(network, engine))
 
 

@@ -4,11 +4,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from maillon.nesting import leaves
 from maillon.optim import NonFiniteLossError, Optim
+from maillon.optim.door import Data
+from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Hook, Hooks, State
-from maillon.train.checks import leaves
 from maillon.train.compiled import Compiled, compiled
-from maillon.train.feed import ArrayBatches, Data, GivenBatches
 from maillon.train.history import History
 from maillon.train.interrupt import Interrupt, deferred_interrupt
 from maillon.train.modes import learning
@@ -16,8 +17,6 @@ from maillon.train.predict import evaluated, outputs_of
 from maillon.train.progress import Bar
 from maillon.train.scheduling import Scheduling
 from maillon.train.scores import LossMean, Metric, RunningMetrics
-
-_VALIDATION_BATCH = 1024
 
 
 class Training:
@@ -117,9 +116,7 @@ class Training:
         state.loss = mean.value
         row = {"loss": mean.value} | running.values()
         if self.validation is not None:
-            scores = evaluated(
-                optim.network, optim.loss, self.validation, self.metrics, _VALIDATION_BATCH, self.outputs
-            )
+            scores = evaluated(optim.network, optim.loss, self.validation, self.metrics, VALIDATION_BATCH, self.outputs)
             row |= {f"val_{name}": value for name, value in scores.items()}
         self.history.append(epoch=state.epoch, **row, lr=lr, seconds=time.perf_counter() - begun)
         if self.bar is not None:
@@ -161,7 +158,7 @@ class Training:
         state.batch, state.step, state.loss = batch, before + batch, loss
         if self.metrics:
             x, target = data
-            running.add(self.optim.prediction, target, len(next(leaves("x", x))[1]))
+            running.add(self.optim.prediction, target, len(leaves(x)[0]))
         for hook in self.hooks.step_end:
             hook(state)
         if self.bar is not None and self.bar.due:

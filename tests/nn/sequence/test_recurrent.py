@@ -10,8 +10,8 @@ import pytest
 from public import NAMES
 
 import maillon
+from maillon.nesting import leaves
 from maillon.nn import LinkDtypeError, LinkShapeError
-from maillon.nn.support.nesting import leaves
 from maillon.random import Generator
 
 

@@ -27,8 +27,12 @@ def log_softmax(x: Array, axis: int | None) -> Array:
 class Tanh(Module):
     """y = tanh x, dx = (1 − y²) dy.
 
+    Notes
+    -----
     x: any shape, float32 or float64 → y: the same shape, in (−1, 1).
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Tanh()(np.array([-20.0, 0.0, 20.0]))
     array([-1.,  0.,  1.])
@@ -47,8 +51,12 @@ class Tanh(Module):
 class Sigmoid(Module):
     """y = 1 / (1 + e⁻ˣ), dx = y (1 − y) dy.
 
+    Notes
+    -----
     x: any shape, float32 or float64 → y: the same shape, in (0, 1): a probability.
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Sigmoid()(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
@@ -67,9 +75,21 @@ class Sigmoid(Module):
 class ReLU(Module):
     """y = max(x, 0), dx = dy where x > 0, else 0 (at 0 itself too, as in PyTorch).
 
-    x: any shape, float32 or float64 → y: the same shape.
-    Source: Nair, Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", 2010.
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Nair, Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", 2010.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ReLU()(np.array([-1.0, 2.0]))
     array([0., 2.])
@@ -91,9 +111,23 @@ class ReLU(Module):
 class LeakyReLU(Module):
     """y = x where x > 0, else negative_slope · x; dx = dy or negative_slope · dy.
 
-    x: any shape, float32 or float64 → y: the same shape. negative_slope: the slope below 0, any real number.
-    Source: Maas, Hannun, Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
+    Parameters
+    ----------
+    negative_slope : float
+        The slope below 0: any real number.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Maas, Hannun, Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.LeakyReLU(0.1)(np.array([-1.0, 2.0]))
     array([-0.1,  2. ])
@@ -141,10 +175,21 @@ class _AlongDim(Module):
 class Softmax(_AlongDim):
     """yᵢ = e^xᵢ / Σₖ e^xₖ along `dim`; dx = y (dy − Σₖ dyₖ yₖ).
 
-    x: any shape, float32 or float64 → y: the same shape, each slice along dim positive with sum 1.
-    dim: None takes PyTorch's implicit one: 1 for a batch (N, C), 0 for 1 or 3 dimensions.
-    Source: Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs", 1990.
+    Parameters
+    ----------
+    dim : int, optional
+        The dimension; None takes PyTorch's implicit one: 1 for a batch (N, C), 0 for 1 or 3 dimensions.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape, each slice along dim positive with sum 1.
+
+    References
+    ----------
+    Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs", 1990.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Softmax()(np.array([[1e4, 1e4]]))
     array([[0.5, 0.5]])
@@ -165,8 +210,17 @@ class Softmax(_AlongDim):
 class Softmin(Softmax):
     """yᵢ = e^−xᵢ / Σₖ e^−xₖ along `dim`, the Softmax of −x; dx = −y (dy − Σₖ dyₖ yₖ).
 
-    x: any shape, float32 or float64 → y: the same shape, each slice along dim positive with sum 1. dim: as for Softmax.
+    Parameters
+    ----------
+    dim : int, optional
+        The dimension; None takes PyTorch's implicit one: 1 for a batch (N, C), 0 for 1 or 3 dimensions.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape, each slice along dim positive with sum 1.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Softmin()(np.array([[0.0, 1e4]]))
     array([[1., 0.]])
@@ -183,9 +237,17 @@ class Softmin(Softmax):
 class Softmax2d(Softmax):
     """The Softmax of the channels at each place of an image: yᵢ = e^xᵢ / Σₖ e^xₖ; dx = y (dy − Σₖ dyₖ yₖ).
 
-    x: (N, C, H, W) or (C, H, W), float32 or float64 → y: the same shape, of sum 1 over C.
-    Errors: LinkShapeError for other numbers of dimensions.
+    Raises
+    ------
+    LinkShapeError
+        For other numbers of dimensions.
 
+    Notes
+    -----
+    x: (N, C, H, W) or (C, H, W), float32 or float64 → y: the same shape, of sum 1 over C.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Softmax2d()(np.zeros((2, 1, 1))).ravel()
     array([0.5, 0.5])
@@ -209,9 +271,18 @@ class Softmax2d(Softmax):
 class LogSoftmax(_AlongDim):
     """yᵢ = xᵢ − log Σₖ e^xₖ along `dim`; dx = dy − e^y Σₖ dyₖ.
 
-    x: any shape, float32 or float64 → y: the same shape, ≤ 0. dim: as for Softmax.
-    More exact than the logarithm of a softmax: log-probabilities of −1e4 keep their digits.
+    Parameters
+    ----------
+    dim : int, optional
+        The dimension; None takes PyTorch's implicit one: 1 for a batch (N, C), 0 for 1 or 3 dimensions.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape, ≤ 0. It is more exact than the logarithm of a softmax:
+    log-probabilities of −1e4 keep their digits.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.LogSoftmax()(np.array([[0.0, 1e4]]))
     array([[-10000.,      0.]])

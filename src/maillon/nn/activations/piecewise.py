@@ -14,10 +14,34 @@ SIXTH = float(np.float32(1 / 6))
 class Hardtanh(NotInPlace):
     """y = x held inside [min_val, max_val]; dx = dy strictly inside, else 0 (at the ends too).
 
-    x: any shape, float32 or float64 → y: the same shape. min_val < max_val: any real numbers.
-    Errors: ValueError unless min_val < max_val.
-    Source: Collobert, "Large Scale Machine Learning", 2004.
+    Parameters
+    ----------
+    min_val : float
+        The lower end.
+    max_val : float
+        The upper end.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
+    min_value : None
+        PyTorch's old word for min_val: refused unless None.
+    max_value : None
+        PyTorch's old word for max_val: refused unless None.
 
+    Raises
+    ------
+    ValueError
+        Unless min_val < max_val.
+
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Collobert, "Large Scale Machine Learning", 2004.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Hardtanh(-1, 2)(np.array([-3.0, 0.5, 3.0]))
     array([-1. ,  0.5,  2. ])
@@ -52,9 +76,21 @@ class Hardtanh(NotInPlace):
 class ReLU6(Hardtanh):
     """y = x held inside [0, 6]; dx = dy strictly inside, else 0.
 
-    x: any shape, float32 or float64 → y: the same shape.
-    Source: Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10", 2010.
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10", 2010.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ReLU6()(np.array([-1.0, 2.0, 9.0]))
     array([0., 2., 6.])
@@ -67,10 +103,21 @@ class ReLU6(Hardtanh):
 class Hardsigmoid(NotInPlace):
     """y = x/6 + ½ held inside [0, 1]; dx = dy/6 for −3 < x < 3, else 0.
 
-    x: any shape, float32 or float64 → y: the same shape. The sixth of the derivative is PyTorch's, rounded to float32.
-    Source: Courbariaux, Bengio, David, "BinaryConnect", 2015; in this form Howard et al., "Searching for
-    MobileNetV3", 2019.
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape. The sixth of the derivative is PyTorch's, rounded to float32.
+
+    References
+    ----------
+    Courbariaux, Bengio, David, "BinaryConnect", 2015. In this form Howard et al., "Searching for MobileNetV3", 2019.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Hardsigmoid()(np.array([-4.0, 0.0, 1.5]))
     array([0.  , 0.5 , 0.75])
@@ -86,9 +133,21 @@ class Hardsigmoid(NotInPlace):
 class Hardswish(NotInPlace):
     """y = x · Hardsigmoid(x); dx = 0 for x ≤ −3, dy for x ≥ 3, (x/3 + ½) dy between.
 
-    x: any shape, float32 or float64 → y: the same shape.
-    Source: Howard et al., "Searching for MobileNetV3", 2019.
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Howard et al., "Searching for MobileNetV3", 2019.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Hardswish()(np.array([-4.0, 1.5, 4.0]))
     array([-0.   ,  1.125,  4.   ])
@@ -104,8 +163,21 @@ class Hardswish(NotInPlace):
 class Threshold(NotInPlace):
     """y = x where x > threshold, else value; dx = dy there, else 0.
 
-    x: any shape, float32 or float64 → y: the same shape. threshold, value: any real numbers.
+    Parameters
+    ----------
+    threshold : float
+        Any real number.
+    value : float
+        Any real number.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Threshold(0.1, 20)(np.array([0.0, 0.1, 0.2]))
     array([20. , 20. ,  0.2])
@@ -141,9 +213,21 @@ class _Shrink(Pointwise):
 class Hardshrink(_Shrink):
     """y = 0 where |x| ≤ λ, else x; dx = 0 there, else dy.
 
-    x: any shape, float32 or float64 → y: the same shape. lambd: λ, any real number (below 0: y = x).
-    Source: Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage", 1994 (hard thresholding).
+    Parameters
+    ----------
+    lambd : float
+        λ: any real number; below 0 y is x.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage", 1994 (hard thresholding).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Hardshrink()(np.array([-2.0, 0.5, 0.75]))
     array([-2.  ,  0.  ,  0.75])
@@ -156,9 +240,26 @@ class Hardshrink(_Shrink):
 class Softshrink(_Shrink):
     """y = x − λ where x > λ, x + λ where x < −λ, else 0; dx = 0 where |x| ≤ λ, else dy.
 
-    x: any shape, float32 or float64 → y: the same shape. lambd: λ ≥ 0. Errors: ValueError for λ < 0.
-    Source: Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage", 1994 (soft thresholding).
+    Parameters
+    ----------
+    lambd : float
+        λ ≥ 0.
 
+    Raises
+    ------
+    ValueError
+        For λ < 0.
+
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage", 1994 (soft thresholding).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Softshrink()(np.array([-2.0, 0.5, 0.75]))
     array([-1.5 ,  0.  ,  0.25])

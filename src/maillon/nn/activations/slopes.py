@@ -14,11 +14,34 @@ from maillon.typing import Array, DTypeLike
 class PReLU(Module):
     """y = x where x > 0, else w x; dx = dy, or w dy (at 0 too); dw = Σ x dy over the x ≤ 0.
 
-    x: any shape; with num_parameters > 1 (N, num_parameters, *), a slope for each channel → y: the same shape.
-    weight: (num_parameters). Initial weights: all `init`.
-    Errors: LinkShapeError when there are not num_parameters channels, LinkDtypeError for another dtype than the
-    weight's. Source: He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", 2015.
+    Parameters
+    ----------
+    num_parameters : int
+        1, or the number of channels: a slope for each.
+    init : float
+        The initial slope.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
 
+    Raises
+    ------
+    LinkShapeError
+        When there are not num_parameters channels.
+    LinkDtypeError
+        For another dtype than the weight's.
+
+    Notes
+    -----
+    x: any shape; with num_parameters > 1 (N, num_parameters, *) → y: the same shape. weight: (num_parameters).
+
+    References
+    ----------
+    He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", 2015.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.PReLU(dtype="float64")(np.array([-2.0, 0.0, 3.0]))
     array([-0.5,  0. ,  3. ])
@@ -58,11 +81,34 @@ class RReLU(Module):
     """y = x where x > 0, else r x, with r drawn from U(lower, upper) for each value; dx = dy, or r dy (at 0 too).
 
     In evaluation r is the mean of lower and upper.
-    x: any shape, float32 or float64 → y: the same shape. lower ≤ upper: any real numbers.
-    The slopes come from the generator (`generator=`, else the global one), for the x ≤ 0 in their order: PyTorch's.
-    Errors: ValueError unless lower ≤ upper.
-    Source: Xu, Wang, Chen, Li, "Empirical Evaluation of Rectified Activations in Convolutional Network", 2015.
 
+    Parameters
+    ----------
+    lower : float
+        The least slope.
+    upper : float
+        The largest slope.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Raises
+    ------
+    ValueError
+        Unless lower ≤ upper.
+
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape. The slopes are drawn for the x ≤ 0 in their order, as in
+    PyTorch.
+
+    References
+    ----------
+    Xu, Wang, Chen, Li, "Empirical Evaluation of Rectified Activations in Convolutional Network", 2015.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.RReLU(0.25, 0.75).eval()(np.array([-2.0, 0.0, 3.0]))
     array([-1.,  0.,  3.])
@@ -101,10 +147,26 @@ class RReLU(Module):
 class GLU(Module):
     """y = a σ(b), a and b the halves of x along `dim`; da = σ(b) dy, db = a σ(b) (1 − σ(b)) dy.
 
-    x: any shape whose dimension `dim` is even → y: the same shape with half of it.
-    Errors: LinkShapeError for an odd dimension or one that x has not.
-    Source: Dauphin, Fan, Auli, Grangier, "Language Modeling with Gated Convolutional Networks", 2017.
+    Parameters
+    ----------
+    dim : int
+        The dimension to halve.
 
+    Raises
+    ------
+    LinkShapeError
+        For an odd dimension, or one that x does not have.
+
+    Notes
+    -----
+    x: any shape whose dimension `dim` is even → y: the same shape with half of it.
+
+    References
+    ----------
+    Dauphin, Fan, Auli, Grangier, "Language Modeling with Gated Convolutional Networks", 2017.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.GLU()(np.array([[4.0, 2.0, 0.0, 1e4]]))
     array([[2., 2.]])

@@ -39,10 +39,23 @@ class _ExponentialUnit(NotInPlace):
 class ELU(_ExponentialUnit):
     """y = x where x > 0, else α (eˣ − 1); dx = dy, or α eˣ dy (at 0 too).
 
-    x: any shape, float32 or float64 → y: the same shape, > −α. alpha: any real number.
-    Source: Clevert, Unterthiner, Hochreiter, "Fast and Accurate Deep Network Learning by Exponential Linear
-    Units", 2016.
+    Parameters
+    ----------
+    alpha : float
+        α: any real number.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape, > −α.
+
+    References
+    ----------
+    Clevert, Unterthiner, Hochreiter, "Fast and Accurate Deep Network Learning by Exponential Linear Units", 2016.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ELU(2.0)(np.array([-1e4, 0.0, 3.0]))
     array([-2.,  0.,  3.])
@@ -57,9 +70,22 @@ class SELU(_ExponentialUnit):
     """y = λ x where x > 0, else λ α (eˣ − 1); dx = λ dy, or λ α eˣ dy (at 0 too); λ = 1.0507…, α = 1.6732….
 
     With these numbers mean 0 and variance 1 are a fixed point of a layer with normal weights of variance 1/fan_in.
-    x: any shape, float32 or float64 → y: the same shape, > −λ α.
-    Source: Klambauer, Unterthiner, Mayr, Hochreiter, "Self-Normalizing Neural Networks", 2017.
 
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
+
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape, > −λ α.
+
+    References
+    ----------
+    Klambauer, Unterthiner, Mayr, Hochreiter, "Self-Normalizing Neural Networks", 2017.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.SELU()(np.array([0.0, 1.0])).round(4)
     array([0.    , 1.0507])
@@ -72,12 +98,30 @@ class SELU(_ExponentialUnit):
 class CELU(_ExponentialUnit):
     """y = x where x > 0, else α (e^(x/α) − 1); dx = dy, or e^(x/α) dy: continuous for every α.
 
-    x: any shape, float32 or float64 → y: the same shape, > −α for a positive α. alpha: any real number but 0.
-    In the derivative α is rounded to float32 first, in float64 too, as PyTorch does it: an α such as 0.3 then gives
-    gradients that differ from the exact ones by up to 6e-8.
-    Errors: ValueError for alpha = 0, or one that float32 has not.
-    Source: Barron, "Continuously Differentiable Exponential Linear Units", 2017.
+    Parameters
+    ----------
+    alpha : float
+        α: any real number but 0.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
 
+    Raises
+    ------
+    ValueError
+        For alpha = 0, or an alpha that is 0 or infinite in float32.
+
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape, > −α for a positive α. In the derivative α is rounded to
+    float32 first, in float64 too, as in PyTorch: an α such as 0.3 gives gradients that differ from the exact ones by up
+    to 6e-8.
+
+    References
+    ----------
+    Barron, "Continuously Differentiable Exponential Linear Units", 2017.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.CELU(0.5)(np.array([-1e4, 2.0]))
     array([-0.5,  2. ])
@@ -94,11 +138,27 @@ class CELU(_ExponentialUnit):
 class GELU(Pointwise):
     """y = x Φ(x), Φ the normal distribution function; dx = (Φ(x) + x φ(x)) dy, φ its density.
 
-    approximate: 'none', or 'tanh' for ½ (1 + tanh u), u = √(2/π) (x + 0.044715 x³), in the place of Φ(x); then
-    dx = (½ (1 + tanh u) + ½ x (1 − tanh² u) u') dy.
-    x: any shape, float32 or float64 → y: the same shape. Errors: ValueError for another approximate.
-    Source: Hendrycks, Gimpel, "Gaussian Error Linear Units", 2016.
+    Parameters
+    ----------
+    approximate : str
+        'none', or 'tanh' for ½ (1 + tanh u), u = √(2/π) (x + 0.044715 x³), in the place of Φ(x); then dx = (½
+        (1 + tanh u) + ½ x (1 − tanh² u) u') dy.
 
+    Raises
+    ------
+    ValueError
+        For another approximate.
+
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Hendrycks, Gimpel, "Gaussian Error Linear Units", 2016.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.GELU()(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.1587,  0.    ,  0.8413])
@@ -135,10 +195,22 @@ class GELU(Pointwise):
 class SiLU(NotInPlace):
     """y = x σ(x), σ the logistic function; dx = σ(x) (1 + x (1 − σ(x))) dy. Also called swish.
 
-    x: any shape, float32 or float64 → y: the same shape.
-    Source: Elfwing, Uchibe, Doya, "Sigmoid-Weighted Linear Units for Neural Network Function Approximation in
-    Reinforcement Learning", 2018.
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Elfwing, Uchibe, Doya, "Sigmoid-Weighted Linear Units for Neural Network Function Approximation in Reinforcement
+    Learning", 2018.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.SiLU()(np.array([-1e4, 0.0, 1e4]))
     array([   -0.,     0., 10000.])
@@ -155,9 +227,21 @@ class SiLU(NotInPlace):
 class Mish(NotInPlace):
     """y = x tanh(s), s = log(1 + eˣ); dx = (tanh(s) + x (1 − tanh² s) σ(x)) dy, σ the logistic function.
 
-    x: any shape, float32 or float64 → y: the same shape.
-    Source: Misra, "Mish: A Self Regularized Non-Monotonic Activation Function", 2020.
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
 
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Misra, "Mish: A Self Regularized Non-Monotonic Activation Function", 2020.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Mish()(np.array([-1e4, 0.0, 1e4]))
     array([   -0.,     0., 10000.])
@@ -174,11 +258,29 @@ class Mish(NotInPlace):
 class Softplus(Pointwise):
     """y = log(1 + e^(β x)) / β, and x itself where β x > threshold; dx = σ(β x) dy, and dy there.
 
-    x: any shape, float32 or float64 → y: the same shape. beta: the sharpness of the bend, any number but 0.
-    threshold: beyond it the two differ by less than a rounding, so long as it is about 20 or more.
-    Errors: ValueError for beta = 0. Source: Dugas, Bengio, Bélisle, Nadeau, Garcia, "Incorporating Second-Order
-    Functional Knowledge for Better Option Pricing", 2000.
+    Parameters
+    ----------
+    beta : float
+        β, the sharpness of the bend: any number but 0.
+    threshold : float
+        Beyond it the two differ by less than a rounding, as long as it is about 20 or more.
 
+    Raises
+    ------
+    ValueError
+        For beta = 0.
+
+    Notes
+    -----
+    x: any shape, float32 or float64 → y: the same shape.
+
+    References
+    ----------
+    Dugas, Bengio, Bélisle, Nadeau, Garcia, "Incorporating Second-Order Functional Knowledge for Better Option Pricing",
+    2000.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Softplus()(np.array([-1e4, 0.0, 1e4])).round(4)
     array([0.000e+00, 6.931e-01, 1.000e+04])
@@ -206,8 +308,12 @@ class Softplus(Pointwise):
 class LogSigmoid(Pointwise):
     """y = log σ(x) = −log(1 + e⁻ˣ), σ the logistic function; dx = σ(−x) dy.
 
+    Notes
+    -----
     x: any shape, float32 or float64 → y: the same shape, < 0.
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.LogSigmoid()(np.array([-1e4, 0.0, 1e4])).round(4)
     array([-1.000e+04, -6.931e-01, -0.000e+00])
@@ -223,9 +329,16 @@ class LogSigmoid(Pointwise):
 class Softsign(Pointwise):
     """y = x / (1 + |x|); dx = dy / (1 + |x|)².
 
+    Notes
+    -----
     x: any shape, float32 or float64 → y: the same shape, in (−1, 1).
-    Source: Bergstra, Desjardins, Lamblin, Bengio, "Quadratic Polynomials Learn Better Image Features", 2009.
 
+    References
+    ----------
+    Bergstra, Desjardins, Lamblin, Bengio, "Quadratic Polynomials Learn Better Image Features", 2009.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Softsign()(np.array([-1.0, 0.0, 3.0]))
     array([-0.5 ,  0.  ,  0.75])
@@ -242,8 +355,12 @@ class Softsign(Pointwise):
 class Tanhshrink(Pointwise):
     """y = x − tanh x; dx = tanh² x dy.
 
+    Notes
+    -----
     x: any shape, float32 or float64 → y: the same shape.
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Tanhshrink()(np.array([-1e4, 0.0, 1.0])).round(4)
     array([-9.999e+03,  0.000e+00,  2.384e-01])

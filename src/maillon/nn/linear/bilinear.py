@@ -19,13 +19,42 @@ class Bilinear(Module):
     Derivative, with dy = ∂loss/∂y: dW_k = Σ dy_k x₁ x₂ᵀ and db = Σ dy over the batch, dx₁ = Σ_k dy_k W_k x₂,
     dx₂ = Σ_k dy_k W_kᵀ x₁.
 
-    input1: (*, in1_features), input2: (*, in2_features), with the same * → y: (*, out_features).
-    weight: (out_features, in1_features, in2_features); bias: (out_features).
-    Initial weights: U(±√(1/in1_features)) for both, drawn weight first (PyTorch's law and its bits).
-    Errors: LinkShapeError when the last dimensions are not in1_features and in2_features or the others differ,
-    LinkDtypeError when an input is not of the weight's dtype.
-    Source: Tenenbaum, Freeman, "Separating Style and Content with Bilinear Models", 2000.
+    Parameters
+    ----------
+    in1_features : int
+        Width of x₁, ≥ 1.
+    in2_features : int
+        Width of x₂, ≥ 1.
+    out_features : int
+        Width of y, ≥ 1.
+    bias : bool
+        Whether there is a bias.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    LinkShapeError
+        When the last dimensions are not in1_features and in2_features, or the others differ.
+    LinkDtypeError
+        When an input is not of the weight's dtype.
+
+    Notes
+    -----
+    input1: (*, in1_features), input2: (*, in2_features), with the same * → y: (*, out_features). weight: (out_features,
+    in1_features, in2_features); bias: (out_features). Initial weights: U(±√(1/in1_features)) for both, weight drawn
+    first (PyTorch's law and its bits).
+
+    References
+    ----------
+    Tenenbaum, Freeman, "Separating Style and Content with Bilinear Models", 2000.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> link = maillon.Bilinear(2, 2, 1, bias=False, dtype="float64")
     >>> link.weight.data[:] = [[[1, 0], [0, 10]]]

@@ -34,13 +34,33 @@ class CosineSimilarity(_Pair):
     """y = u₁ · u₂, uᵢ = xᵢ / max(‖xᵢ‖, ε), summed along `dim`: the cosine of the angle between x₁ and x₂.
 
     Derivative: dx₁ = (u₂ dy − (x₁ / ‖x₁‖) (u₁ · u₂) dy) / max(‖x₁‖, ε), and dx₂ likewise; x₁ / ‖x₁‖ is 0 where
-    ‖x₁‖ is. (With 0 < ‖x₁‖ < ε the subtrahend should not be there; it is PyTorch's, and ours for the same numbers.)
+    ‖x₁‖ is 0. (With 0 < ‖x₁‖ < ε the exact derivative lacks the term that is taken off. PyTorch takes it off, and so
+    do we.)
 
+    Parameters
+    ----------
+    dim : int
+        The dimension of the vectors.
+    eps : float
+        ε ≥ 0: the least norm to divide by.
+
+    Raises
+    ------
+    LinkShapeError
+        When the shapes do not broadcast or have no such dimension.
+    LinkDtypeError
+        When the dtypes differ.
+
+    Notes
+    -----
     x1, x2: float32 or float64, shapes that broadcast → y: their common shape without dim.
-    dim: the dimension of the vectors. eps: ε ≥ 0, the least norm to divide by.
-    Errors: LinkShapeError when the shapes do not broadcast or have no such dimension, LinkDtypeError when the dtypes
-    differ. Source: Salton, Wong, Yang, "A Vector Space Model for Automatic Indexing", 1975.
 
+    References
+    ----------
+    Salton, Wong, Yang, "A Vector Space Model for Automatic Indexing", 1975.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.CosineSimilarity()(np.array([[3.0, 4.0], [1.0, 0.0]]), np.array([[4.0, 3.0], [0.0, 5.0]]))
     array([0.96, 0.  ])
@@ -78,15 +98,36 @@ class CosineSimilarity(_Pair):
 class PairwiseDistance(_Pair):
     """y = ‖d‖_p = (Σ |d|^p)^(1/p), d = x₁ − x₂ + ε, summed along the last dimension.
 
-    Derivative: dd = dy sign(d) (|d| / y)^(p−1), 0 where d is, dx₁ = dd and dx₂ = −dd. For p = ∞ (−∞) y is the largest
-    (smallest) |d| and its gradient is shared by the places that reach it; for p = 0 it is how many d are not 0,
+    Derivative: dd = dy sign(d) (|d| / y)^(p−1), 0 where d is 0, dx₁ = dd and dx₂ = −dd. For p = ∞ (−∞) y is the
+    largest (smallest) |d| and its gradient is shared by the places that reach it; for p = 0 it is how many d are not 0,
     without a gradient.
 
-    x1, x2: (*, D), float32 or float64, shapes that broadcast → y: (*), or (*, 1) with keepdim.
-    p: any number. eps: ε, any number. keepdim: whether the last dimension stays.
-    Errors: LinkShapeError when the shapes do not broadcast or have no dimension, LinkDtypeError when the dtypes differ.
-    Source: Minkowski, "Geometrie der Zahlen", 1896.
+    Parameters
+    ----------
+    p : float
+        Any number.
+    eps : float
+        ε: any number.
+    keepdim : bool
+        Whether the last dimension stays, as 1.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes do not broadcast or have no dimension.
+    LinkDtypeError
+        When the dtypes differ.
+
+    Notes
+    -----
+    x1, x2: (*, D), float32 or float64, shapes that broadcast → y: (*), or (*, 1) with keepdim.
+
+    References
+    ----------
+    Minkowski, "Geometrie der Zahlen", 1896.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.PairwiseDistance(eps=0.0)(np.array([[1.0, 1.0], [0.0, 0.0]]), np.array([4.0, 5.0])).round(3)
     array([5.   , 6.403])

@@ -18,18 +18,55 @@ DENSE = "a gradient here is an array as large as its parameter. Leave sparse out
 class Embedding(Module):
     """yᵢ = W[xᵢ]: row xᵢ of the weight for each index.
 
-    Derivative: dW[k] = Σ dyᵢ over the places i where xᵢ = k, or with scale_grad_by_freq their mean; of the row
-    padding_idx it is left out, so that rules do not move it. The indices have no gradient.
+    Derivative: dW[k] = Σ dyᵢ over the places i where xᵢ = k, or with scale_grad_by_freq their mean. The row padding_idx
+    has no gradient, so that rules do not move it. The indices have none.
 
-    x: integers of any shape, in 0 … num_embeddings − 1 → y: (*shape of x, embedding_dim).
-    weight: (num_embeddings, embedding_dim), at first N(0, 1), the row padding_idx 0.
-    num_embeddings, embedding_dim: ≥ 1. padding_idx: a row, from the end if negative, or None.
-    max_norm: before they are taken, rows with Σ|w|^p > max_norm^p are shortened to max_norm, **in place and unseen by
-    the derivative**, as in PyTorch; None: never. norm_type: that p, inf for the largest |w|.
-    scale_grad_by_freq: whether the gradient of a row is divided by how often it was taken.
-    Errors: LinkDtypeError when x is not of integers, LinkValueError when one is out of range.
-    Source: Bengio, Ducharme, Vincent, Jauvin, "A Neural Probabilistic Language Model", 2003.
+    Parameters
+    ----------
+    num_embeddings : int
+        Rows of the weight, ≥ 1.
+    embedding_dim : int
+        Columns of the weight, ≥ 1.
+    padding_idx : int, optional
+        A row, from the end if negative, that begins as 0 and does not learn.
+    max_norm : float, optional
+        Before they are taken, rows with Σ|w|^p > max_norm^p are shortened to max_norm, **in place and unseen by
+        the derivative**, as in PyTorch; None never does it.
+    norm_type : float
+        That p; inf takes the largest |w|.
+    scale_grad_by_freq : bool
+        Whether the gradient of a row is divided by how often it was taken.
+    sparse : bool
+        PyTorch's: refused unless False.
+    _weight : array, optional
+        The weight to begin with, instead of drawing one.
+    _freeze : bool
+        Whether the weight stays as it is.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    LinkDtypeError
+        When x is not of integers.
+    LinkValueError
+        When one is out of range.
+
+    Notes
+    -----
+    x: integers of any shape, in 0 … num_embeddings − 1 → y: (*shape of x, embedding_dim). weight: (num_embeddings,
+    embedding_dim), at first N(0, 1).
+
+    References
+    ----------
+    Bengio, Ducharme, Vincent, Jauvin, "A Neural Probabilistic Language Model", 2003.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> link = maillon.Embedding.from_pretrained(np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]]))
     >>> link(np.array([2, 1]))

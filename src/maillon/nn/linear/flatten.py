@@ -13,9 +13,24 @@ from maillon.typing import Array
 class Flatten(Module):
     """Dimensions start_dim to end_dim become one; the derivative is the same values in the old shape.
 
-    x: (N, d₁, d₂, …) → y: (N, d₁·d₂·…) with the default start_dim=1, end_dim=-1.
-    Errors: LinkShapeError when x does not have these dimensions.
+    Parameters
+    ----------
+    start_dim : int
+        The first dimension that is joined.
+    end_dim : int
+        The last one.
 
+    Raises
+    ------
+    LinkShapeError
+        When x does not have these dimensions.
+
+    Notes
+    -----
+    x: (N, d₁, d₂, …) → y: (N, d₁·d₂·…) with the defaults.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Flatten()(np.zeros((64, 28, 28))).shape
     (64, 784)
@@ -58,11 +73,28 @@ class Flatten(Module):
 class Unflatten(Module):
     """Dimension dim becomes several; the derivative is the same values in the old shape.
 
-    x: (*, n, *) → y: (*, n₁, n₂, …, *) with n₁ · n₂ · … = n. unflattened_size: (n₁, n₂, …), one of them −1 for what
-    is left. dim: counted from the end where it is negative.
-    Errors: NotImplementedError for names in place of numbers, ValueError for sizes that can be none, LinkShapeError
-    when x does not have the dimension or its size is another.
+    Parameters
+    ----------
+    dim : int
+        The dimension, counted from the end where it is negative.
+    unflattened_size : tuple of int
+        (n₁, n₂, …), one of them −1 for what is left.
 
+    Raises
+    ------
+    NotImplementedError
+        For names in place of numbers.
+    ValueError
+        For sizes that are not possible.
+    LinkShapeError
+        When x does not have the dimension, or its size is another.
+
+    Notes
+    -----
+    x: (*, n, *) → y: (*, n₁, n₂, …, *) with n₁ · n₂ · … = n.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Unflatten(1, (28, -1))(np.zeros((64, 784))).shape
     (64, 28, 28)

@@ -19,12 +19,40 @@ class Linear(Module):
 
     Derivative, with dy = ∂loss/∂y: dW = dyᵀ x, db = Σ dy over the batch, dx = dy W.
 
-    x: (*, in_features) → y: (*, out_features), where * is any number of batch dimensions, also none.
-    weight: (out_features, in_features); bias: (out_features).
-    Initial weights: U(±√(1/in_features)) for both, drawn weight first (PyTorch's law and its bits).
-    Errors: LinkShapeError when the last dimension is not in_features, LinkDtypeError when x is not of the weight's
-    dtype. Source: Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", 1986.
+    Parameters
+    ----------
+    in_features : int
+        Width of x, ≥ 1.
+    out_features : int
+        Width of y, ≥ 1.
+    bias : bool
+        Whether there is a bias.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    LinkShapeError
+        When the last dimension is not in_features.
+    LinkDtypeError
+        When x is not of the weight's dtype.
+
+    Notes
+    -----
+    x: (*, in_features) → y: (*, out_features), where * is any number of batch dimensions, also none. weight:
+    (out_features, in_features); bias: (out_features). Initial weights: U(±√(1/in_features)) for both, weight drawn
+    first (PyTorch's law and its bits).
+
+    References
+    ----------
+    Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", 1986.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> link = maillon.Linear(2, 1)
     >>> link.weight.data[:] = [[1, 2]]; link.bias.data[:] = 0.5
@@ -89,8 +117,17 @@ class Linear(Module):
 
 
 class Identity(Module):
-    """y = x, dx = dy; takes and ignores any arguments, so that it can stand in for another link.
+    """y = x, dx = dy: stands in for another link, with any arguments.
 
+    Parameters
+    ----------
+    *args : Any
+        Ignored.
+    **kwargs : Any
+        Ignored.
+
+    Notes
+    -----
     x: any shape → y: the same array.
     """
 

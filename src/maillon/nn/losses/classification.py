@@ -115,17 +115,41 @@ def check_range(loss: Loss, target: Array, classes: int, exempt: int | None = No
 class CrossEntropyLoss(_ClassLoss):
     """Cross-entropy of logits: l = −Σ_c q_c log p_c, p = softmax(z); dz = (p Σ_c q_c − q) dl.
 
-    q is the target distribution times the class weights; for labels without weights it is one-hot, and dz = p − y.
+    q is the target distribution times the class weights. For labels without weights it is one-hot, and dz = p − y.
 
+    Parameters
+    ----------
+    weight : array, optional
+        One number a class.
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    ignore_index : int
+        The label that counts for nothing.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean' (for labels divided by the sum of the weights of the labels that count, for probabilities by the
+        number of samples), 'sum' or 'none'.
+    label_smoothing : float
+        ε in [0, 1]: the target becomes (1 − ε) y + ε / C.
+    from_logits : bool
+        False (beyond PyTorch): the prediction is already probabilities, from a network that ends in Softmax.
+        Then l = −Σ_c q_c log p_c, dp = −q / p dl, with log p cut off at −100.
+
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError
+        For shapes and dtypes that do not go together.
+    LinkValueError
+        For a label or probability out of range.
+
+    Notes
+    -----
     prediction: logits (C), (N, C) or (N, C, d…), of any size. target: labels 0…C−1 of shape (), (N), (N, d…), or
-    probabilities of the prediction's shape (one-hot, say).
-    weight: one number ≥ 0 a class. ignore_index: the label that counts for nothing. label_smoothing ε in [0, 1]:
-    the target becomes (1 − ε) y + ε / C. reduction: 'mean' (for labels divided by the sum of the weights of the
-    labels that count, for probabilities by the number of samples), 'sum' or 'none'.
-    from_logits=False (beyond PyTorch): the prediction is already probabilities, from a network that ends in Softmax;
-    then l = −Σ_c q_c log p_c, dp = −q / p dl, with log p cut off at −100.
-    Errors: LinkShapeError, LinkDtypeError; LinkValueError for a label or probability out of range.
+    probabilities of the prediction's shape (one-hot, for instance).
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.CrossEntropyLoss()
     >>> float(loss(np.array([[1e4, 0.0, 0.0]]), np.array([1])))
@@ -212,9 +236,33 @@ class CrossEntropyLoss(_ClassLoss):
 class NLLLoss(_ClassLoss):
     """Negative log-likelihood: l = −w_t z_t for the right class t, dz = −w_t at t, else 0.
 
-    prediction z: log-probabilities (from LogSoftmax), (C), (N, C) or (N, C, d…). target: labels 0…C−1 of shape
-    (), (N), (N, d…). weight, ignore_index, reduction: as for CrossEntropyLoss.
+    Parameters
+    ----------
+    weight : array, optional
+        One number w a class.
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    ignore_index : int
+        The label that counts for nothing.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean' (divided by the sum of the weights of the labels that count), 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError
+        For shapes and dtypes that do not go together.
+    LinkValueError
+        For a label out of range.
+
+    Notes
+    -----
+    prediction z: log-probabilities (from LogSoftmax), (C), (N, C) or (N, C, d…). target: labels 0…C−1 of shape (), (N),
+    (N, d…).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> float(maillon.NLLLoss()(np.array([[-0.5, -1.0]]), np.array([1])))
     1.0

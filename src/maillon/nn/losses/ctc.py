@@ -13,27 +13,47 @@ from maillon.typing import Array
 class CTCLoss(Loss):
     """Connectionist temporal classification: l = −log Σ_π Π_t p_t(π_t), over all paths π that read as the target.
 
-    A path names a class or the blank at each of T times, and reads as its classes without repetitions and then without
+    A path names a class or the blank at each of T times. It reads as its classes without repetitions and then without
     blanks. The sum runs over the target with blanks around its labels, z = (blank, l₁, blank, l₂, …, blank), forwards
-    in time: α_t(s) = p_t(z_s) (α(s) + α(s−1) + α(s−2)) of the time before, the last only onto a label that differs
-    from the one before it; l = −log (α_T(last) + α_T(last but one)). β is the same sum backwards.
+    in time: α_t(s) = p_t(z_s) (α(s) + α(s−1) + α(s−2)) of the time before, the last only onto a label that differs from
+    the one before it; l = −log (α_T(last) + α_T(last but one)). β is the same sum backwards.
 
     Derivative, for x = log p: dx_t(c) = (p_t(c) − Σ_{s: z_s = c} α_t(s) β_t(s) / Σ_π …) dl, which is p minus the
     probability that a path is at c at time t; 0 from the end of the sample's sequence on.
+
+    Parameters
+    ----------
+    blank : int
+        The class that stands for nothing.
+    reduction : str
+        'mean' (each loss divided by its target's length, then the mean over the batch), 'sum' or 'none'.
+    zero_infinity : bool
+        A sequence too short for its target costs 0, instead of infinity with a derivative of NaN.
+
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError
+        For shapes and dtypes that do not go together.
+    LinkValueError
+        For a label that is no class, or a length out of range.
+
+    Notes
+    -----
+    log_probs: (T, N, C), or (T, C) for a single sample. targets: labels (N, S), of which the first target_lengths
+    count, or all samples' labels one after the other, (Σ target_lengths); (S) for a single sample. input_lengths,
+    target_lengths: integers (N), as an array, tuple or list; one integer for a single sample. To train with `Optim` or
+    `fit`, y is (targets, input_lengths, target_lengths).
 
     p is softmax(log_probs), so that this is the derivative of the value, and the same as in PyTorch, for whatever is
     given: log-probabilities (from LogSoftmax), which that leaves as they are, or logits, where PyTorch's value has no
     meaning.
 
-    log_probs: (T, N, C), or (T, C) for a single sample. targets: labels (N, S), of which the first target_lengths
-    count, or all samples' labels one after the other, (Σ target_lengths); (S) for a single sample.
-    input_lengths, target_lengths: integers (N), as an array, tuple or list; one integer for a single sample.
-    blank: the class that stands for nothing. zero_infinity: a sequence too short for its target costs 0, and not
-    infinity with a derivative of NaN. reduction: 'mean' (each loss divided by its target's length, then the mean over
-    the batch), 'sum' or 'none'. To train with `Optim` or `fit`, y is (targets, input_lengths, target_lengths).
-    Errors: LinkShapeError, LinkDtypeError; LinkValueError for a label that is no class, or a length out of range.
-    Source: Graves et al., "Connectionist Temporal Classification", 2006.
+    References
+    ----------
+    Graves et al., "Connectionist Temporal Classification", 2006.
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.CTCLoss()
     >>> log_probs = np.log(np.full((2, 1, 3), 1 / 3))

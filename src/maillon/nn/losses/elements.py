@@ -19,9 +19,26 @@ _LEAST = float(np.float32(1e-12))  # of p (1 − p): in single precision, as PyT
 class MSELoss(Loss):
     """Mean squared error: l = (ŷ − y)², dŷ = 2 (ŷ − y) dl, the mean over all elements.
 
-    prediction, target: any shape, the same, float32 or float64.
-    reduction: 'mean', 'sum' or 'none'. Errors: LinkShapeError when the shapes differ.
+    Parameters
+    ----------
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean', 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction, target: any shape, the same, float32 or float64.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.MSELoss()
     >>> float(loss(np.array([1.0, 3.0]), np.array([0.0, 1.0])))
@@ -41,8 +58,26 @@ class MSELoss(Loss):
 class HalfMSELoss(MSELoss):
     """Half of the mean squared error: l = ½ (ŷ − y)², dŷ = (ŷ − y) dl: a gradient without the factor 2.
 
-    prediction, target: any shape, the same. reduction: 'mean', 'sum' or 'none'.
+    Parameters
+    ----------
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean', 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction, target: any shape, the same. PyTorch does not have this loss.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> float(maillon.HalfMSELoss()(np.array([1.0, 3.0]), np.array([0.0, 1.0])))
     1.25
@@ -59,8 +94,26 @@ class HalfMSELoss(MSELoss):
 class L1Loss(Loss):
     """Mean absolute error: l = |ŷ − y|, dŷ = sign(ŷ − y) dl, 0 where they are equal.
 
-    prediction, target: any shape, the same. reduction: 'mean', 'sum' or 'none'.
+    Parameters
+    ----------
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean', 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction, target: any shape, the same.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> float(maillon.L1Loss()(np.array([1.0, 3.0]), np.array([0.0, 1.0])))
     1.5
@@ -107,11 +160,31 @@ class _BinaryLoss(Loss):
 class BCELoss(_BinaryLoss):
     """Binary cross-entropy of probabilities: l = −w (y log p + (1 − y) log(1 − p)), dp = w (p − y) / (p (1 − p)) dl.
 
-    prediction p in [0, 1] (what a Sigmoid puts out), target y in [0, 1]: any shape, the same.
-    weight: rescales each element, anything that broadcasts. reduction: 'mean', 'sum' or 'none'.
-    Logarithms are cut off at −100 and p (1 − p) at 1e-12, as in PyTorch; BCEWithLogitsLoss needs no such cut.
-    Errors: LinkValueError when p is outside [0, 1], LinkShapeError when the shapes differ.
+    Parameters
+    ----------
+    weight : array, optional
+        w: rescales each element; anything that broadcasts.
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean', 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkValueError
+        When p is outside [0, 1].
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction p in [0, 1] (what a Sigmoid gives), target y in [0, 1]: any shape, the same. Logarithms are cut off at
+    −100 and p (1 − p) at 1e-12, as in PyTorch; BCEWithLogitsLoss needs no such cut.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> round(float(maillon.BCELoss()(np.array([0.5]), np.array([1.0]))), 6)
     0.693147
@@ -139,10 +212,30 @@ class BCEWithLogitsLoss(_BinaryLoss):
 
     Derivative: dx = w ((1 − y) p − c y (1 − p)) dl; with c = 1 that is w (p − y) dl.
 
-    prediction x: logits of any size; target y in [0, 1]: any shape, the same.
-    weight: rescales each element; pos_weight c: weighs the positive class; both broadcast.
-    reduction: 'mean', 'sum' or 'none'. Errors: LinkShapeError when the shapes differ.
+    Parameters
+    ----------
+    weight : array, optional
+        w: rescales each element; anything that broadcasts.
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean', 'sum' or 'none'.
+    pos_weight : array, optional
+        c: weighs the positive class; anything that broadcasts.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction x: logits of any size; target y in [0, 1]: any shape, the same.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.BCEWithLogitsLoss(reduction="sum")
     >>> float(loss(np.array([-1e4, 1e4]), np.array([1.0, 1.0])))
@@ -190,10 +283,28 @@ class MultiLabelSoftMarginLoss(_BinaryLoss):
 
     p = 1 / (1 + e⁻ˣ). Derivative: dx_c = w_c / C (p_c − y_c) dl.
 
-    prediction x: logits of any size, (C), (N, C) or (*, C); target y in [0, 1]: that shape, real or integer.
-    weight w: one number a label, or whatever broadcasts. reduction: 'mean' (over the samples), 'sum' or 'none'.
-    Errors: LinkShapeError when the shapes differ.
+    Parameters
+    ----------
+    weight : array, optional
+        w: one number a label, or whatever broadcasts.
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean' (over the samples), 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction x: logits of any size, (C), (N, C) or (*, C); target y in [0, 1]: that shape, real or integer.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.MultiLabelSoftMarginLoss()
     >>> float(loss(np.array([[-1e4, 1e4]]), np.array([[1, 1]])))

@@ -19,10 +19,31 @@ class CosineEmbeddingLoss(Loss):
 
     Derivative, with c the cosine: ∂c/∂x₁ = x₂ / (|x₁| |x₂|) − c x₁ / |x₁|², and x₂'s alike; |x|² = Σ x² + 10⁻¹².
 
-    input1 x₁, input2 x₂: vectors (D) or (N, D). target y: 1 or −1, of shape () or (N), real or integer.
-    margin Δ, best in [−1, 1]. reduction: 'mean' (over the pairs), 'sum' or 'none'.
-    backward returns (dx₁, dx₂, None). Errors: LinkShapeError; LinkValueError for another y.
+    Parameters
+    ----------
+    margin : float
+        Δ, best in [−1, 1].
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean' (over the pairs), 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError
+        For shapes that do not go together.
+    LinkValueError
+        For another y.
+
+    Notes
+    -----
+    input1 x₁, input2 x₂: vectors (D) or (N, D). target y: 1 or −1, of shape () or (N), real or integer. backward
+    returns (dx₁, dx₂, None).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.CosineEmbeddingLoss(reduction="none")
     >>> loss(np.array([[2.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 1.0], [3.0, 0.0]]), np.array([1, -1])).round(4)
@@ -91,14 +112,39 @@ class TripletMarginLoss(Loss):
     Derivative: da = (d'(a, p) − d'(a, n)) dl, dp = −d'(a, p) dl, dn = d'(a, n) dl where that is not cut off; d' is the
     derivative of d with respect to x: sign(e) (|e| / d)^(p−1) for the difference e.
 
-    anchor a, positive p, negative n: vectors (D), (N, D) or (*, D), of the same shape.
-    margin Δ > 0. p: of the norm, any number, as for PairwiseDistance.
-    eps ε: added to each difference. swap: takes d(p, n) instead of d(a, n) where it is the smaller.
-    reduction: 'mean' (over the triplets), 'sum' or 'none'.
-    backward returns (da, dp, dn). There is no target: a network of three outputs is trained with y left out.
-    Errors: LinkShapeError when the shapes differ.
-    Source: Balntas et al., "Learning shallow convolutional feature descriptors with triplet losses", 2016.
+    Parameters
+    ----------
+    margin : float
+        Δ > 0.
+    p : float
+        Of the norm: any number, as for PairwiseDistance.
+    eps : float
+        ε, added to each difference.
+    swap : bool
+        Take d(p, n) instead of d(a, n) where it is smaller.
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean' (over the triplets), 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    anchor a, positive p, negative n: vectors (D), (N, D) or (*, D), of the same shape. backward returns (da, dp, dn).
+    There is no target: a network of three outputs is trained with y left out.
+
+    References
+    ----------
+    Balntas et al., "Learning shallow convolutional feature descriptors with triplet losses", 2016.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.TripletMarginLoss(eps=0.0)
     >>> float(loss(np.array([[0.0, 0.0]]), np.array([[0.0, 2.0]]), np.array([[1.0, 0.0]])))

@@ -27,9 +27,30 @@ class HingeEmbeddingLoss(Loss):
 
     Derivative: dx = dl where y = 1, and where y = −1 −dl as long as x ≤ Δ, else 0.
 
-    prediction x: a distance, any shape; target y: 1 or −1, the same shape, real or integer. margin Δ: any number.
-    reduction: 'mean', 'sum' or 'none'. Errors: LinkShapeError when the shapes differ; LinkValueError for another y.
+    Parameters
+    ----------
+    margin : float
+        Δ: any number.
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean', 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+    LinkValueError
+        For another y.
+
+    Notes
+    -----
+    prediction x: a distance, any shape; target y: 1 or −1, the same shape, real or integer.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.HingeEmbeddingLoss(reduction="none")
     >>> loss(np.array([0.5, 0.25, 3.0]), np.array([1, -1, -1]))
@@ -62,10 +83,29 @@ class HingeEmbeddingLoss(Loss):
 class MarginRankingLoss(Loss):
     """The right order of two scores: l = max(0, −y (x₁ − x₂) + Δ); dx₁ = −y dl, dx₂ = y dl where that is not cut off.
 
-    input1 x₁, input2 x₂: scores of any shape, the same. target y: 1 where x₁ should be the larger, −1 where x₂; that
-    shape, real or integer. margin Δ: by how much. reduction: 'mean', 'sum' or 'none'.
-    backward returns (dx₁, dx₂, None). Errors: LinkShapeError when the shapes differ.
+    Parameters
+    ----------
+    margin : float
+        Δ: by how much.
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean', 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    input1 x₁, input2 x₂: scores of any shape, the same. target y: 1 where x₁ should be the larger, −1 where x₂; that
+    shape, real or integer. backward returns (dx₁, dx₂, None).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.MarginRankingLoss(margin=0.5, reduction="sum")
     >>> float(loss(np.array([1.0, 2.0]), np.array([3.0, 1.0]), np.array([1, 1])))
@@ -99,9 +139,26 @@ class MarginRankingLoss(Loss):
 class SoftMarginLoss(Loss):
     """The logistic loss of a sign: l = log(1 + e^(−y x)); dx = −y / (1 + e^(y x)) dl.
 
-    prediction x: scores of any size and shape; target y: 1 or −1, the same shape, real or integer.
-    reduction: 'mean', 'sum' or 'none'. Errors: LinkShapeError when the shapes differ.
+    Parameters
+    ----------
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean', 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction x: scores of any size and shape; target y: 1 or −1, the same shape, real or integer.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.SoftMarginLoss(reduction="sum")
     >>> float(loss(np.array([-1e4, 1e4]), np.array([1, 1])))
@@ -126,12 +183,38 @@ class MultiMarginLoss(Loss):
     Derivative, with h_j = w_t p / C max(0, Δ − x_t + x_j)^(p−1) where that is not cut off: dx_j = h_j dl, and
     dx_t = −Σ_j h_j dl.
 
-    prediction x: scores (C) or (N, C); target t: labels 0…C−1 of shape () or (N).
-    p: 1 or 2. margin Δ: any number. weight w: one number a class.
-    reduction: 'mean' (over the samples), 'sum' or 'none'.
-    Errors: LinkShapeError, LinkDtypeError; LinkValueError for a label out of range.
-    Source: Crammer and Singer, "On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines", 2001.
+    Parameters
+    ----------
+    p : int
+        1 or 2.
+    margin : float
+        Δ: any number.
+    weight : array, optional
+        w: one number a class.
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean' (over the samples), 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError
+        For shapes and dtypes that do not go together.
+    LinkValueError
+        For a label out of range.
+
+    Notes
+    -----
+    prediction x: scores (C) or (N, C); target t: labels 0…C−1 of shape () or (N).
+
+    References
+    ----------
+    Crammer and Singer, "On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines", 2001.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.MultiMarginLoss()
     >>> float(loss(np.array([[0.5, 2.0, 1.0, -1.0]]), np.array([1])))
@@ -192,11 +275,29 @@ class MultiLabelMarginLoss(Loss):
 
     Derivative, with h_ti = 1 / C where 1 − x_t + x_i > 0, else 0: dx_i = Σ_t h_ti dl, dx_t = −Σ_i h_ti dl.
 
+    Parameters
+    ----------
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean' (over the samples), 'sum' or 'none'.
+
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError
+        For shapes and dtypes that do not go together.
+    LinkValueError
+        For a label out of range.
+
+    Notes
+    -----
     prediction x: scores (C) or (N, C). target: of that shape, integers: first the right classes 0…C−1 of the sample,
     then −1, and nothing counts from there on; a class listed twice counts twice.
-    reduction: 'mean' (over the samples), 'sum' or 'none'.
-    Errors: LinkShapeError, LinkDtypeError; LinkValueError for a label out of range.
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.MultiLabelMarginLoss()
     >>> float(loss(np.array([[0.1, 0.2, 0.4, 0.8]]), np.array([[3, 0, -1, 1]])).round(4))

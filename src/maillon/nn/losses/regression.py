@@ -29,10 +29,28 @@ class _Huber(Loss):
 class HuberLoss(_Huber):
     """Huber's loss: l = ½ e² where |e| ≤ δ, else δ (|e| − δ / 2), for e = ŷ − y; dŷ = clip(e, −δ, δ) dl.
 
-    prediction ŷ, target y: any shape, the same. delta δ > 0: where the parabola goes over into lines.
-    reduction: 'mean', 'sum' or 'none'. Errors: LinkShapeError when the shapes differ.
-    Source: Huber, "Robust Estimation of a Location Parameter", 1964.
+    Parameters
+    ----------
+    reduction : str
+        'mean', 'sum' or 'none'.
+    delta : float
+        δ > 0: where the parabola goes over into lines.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction ŷ, target y: any shape, the same.
+
+    References
+    ----------
+    Huber, "Robust Estimation of a Location Parameter", 1964.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.HuberLoss(reduction="sum", delta=2.0)
     >>> float(loss(np.array([1.0, 5.0]), np.zeros(2)))
@@ -55,10 +73,32 @@ class SmoothL1Loss(_Huber):
 
     Derivative: dŷ = clip(e / β, −1, 1) dl. With β = 0 it is L1Loss, and its derivative at 0 is 0.
 
-    prediction ŷ, target y: any shape, the same. beta β ≥ 0: where the parabola goes over into lines.
-    reduction: 'mean', 'sum' or 'none'. Errors: LinkShapeError when the shapes differ.
-    Source: Girshick, "Fast R-CNN", 2015.
+    Parameters
+    ----------
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean', 'sum' or 'none'.
+    beta : float
+        β ≥ 0: where the parabola goes over into lines.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction ŷ, target y: any shape, the same.
+
+    References
+    ----------
+    Girshick, "Fast R-CNN", 2015.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.SmoothL1Loss(reduction="sum", beta=2.0)
     >>> float(loss(np.array([1.0, 5.0]), np.zeros(2)))
@@ -86,12 +126,34 @@ class KLDivLoss(Loss):
 
     With log_target the target is log y: l = e^t (t − x), dx = −e^t dl. Where y = 0, l = 0.
 
-    prediction x: log-probabilities (from LogSoftmax), any shape; target: probabilities of that shape, or their logs.
-    reduction: 'batchmean' (the divergence: the sum divided by the first dimension), 'mean' (over all elements),
-    'sum' or 'none'. log_target: whether the target is given as logarithms.
-    Errors: LinkShapeError when the shapes differ.
-    Source: Kullback and Leibler, "On Information and Sufficiency", 1951.
+    Parameters
+    ----------
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'batchmean' (the divergence: the sum divided by the first dimension), 'mean' (over all elements), 'sum'
+        or 'none'.
+    log_target : bool
+        Whether the target is given as logarithms.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction x: log-probabilities (from LogSoftmax), any shape; target: probabilities of that shape, or their
+    logarithms.
+
+    References
+    ----------
+    Kullback, Leibler, "On Information and Sufficiency", 1951.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.KLDivLoss(reduction="batchmean")
     >>> float(loss(np.log([[0.5, 0.5]]), np.array([[1.0, 0.0]])).round(4))
@@ -126,13 +188,35 @@ class KLDivLoss(Loss):
 class PoissonNLLLoss(Loss):
     """Negative log-likelihood of counts y under a Poisson law of rate λ: l = λ − y log λ (+ log y!).
 
-    With log_input the prediction is x = log λ: l = eˣ − y x, dx = (eˣ − y) dl; without it is λ itself:
+    With log_input the prediction is x = log λ: l = eˣ − y x, dx = (eˣ − y) dl. Without it the prediction is λ itself:
     l = λ − y log(λ + ε), dλ = (1 − y / (λ + ε)) dl.
 
-    prediction: any shape; target: counts of that shape, real or integer.
-    full: adds log y! by Stirling's formula, y log y − y + ½ log(2πy), where y > 1. eps ε > 0: keeps log(λ + ε) finite.
-    reduction: 'mean', 'sum' or 'none'. Errors: LinkShapeError when the shapes differ.
+    Parameters
+    ----------
+    log_input : bool
+        Whether the prediction is log λ.
+    full : bool
+        Add log y! by Stirling's formula, y log y − y + ½ log(2πy), where y > 1.
+    size_average : None
+        PyTorch's old word for `reduction`: refused unless None.
+    eps : float
+        ε > 0, which keeps log(λ + ε) finite.
+    reduce : None
+        PyTorch's old word for `reduction`: refused unless None.
+    reduction : str
+        'mean', 'sum' or 'none'.
 
+    Raises
+    ------
+    LinkShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    prediction: any shape; target: counts of that shape, real or integer.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.PoissonNLLLoss(reduction="sum")
     >>> float(loss(np.zeros(2), np.array([3.0, 1.0])))
@@ -191,13 +275,34 @@ class GaussianNLLLoss(Loss):
     Derivatives: dμ = (μ − y) / v dl, dv = ½ (1 / v − (μ − y)² / v²) dl. Below eps the variance counts as eps, and its
     derivative is the one there, as in PyTorch: a variance that has collapsed can grow again.
 
+    Parameters
+    ----------
+    full : bool
+        Add the constant ½ log 2π.
+    eps : float
+        > 0: the least variance.
+    reduction : str
+        'mean', 'sum' or 'none'.
+
+    Raises
+    ------
+    LinkShapeError
+        For shapes that do not go together.
+    LinkValueError
+        For a negative variance.
+
+    Notes
+    -----
     prediction μ: any shape. target y: the same, or with a single dimension of 1 in its place. var v ≥ 0: the same, or
     with a single dimension of 1 in its place, or without the last dimension, or one number (which has no gradient).
-    full: adds the constant ½ log 2π. eps > 0. reduction: 'mean', 'sum' or 'none'.
     backward returns (dμ, None, dv). A network that is trained with it returns the tuple (μ, v).
-    Errors: LinkShapeError; LinkValueError for a negative variance.
-    Source: Nix and Weigend, "Estimating the Mean and Variance of the Target Probability Distribution", 1994.
 
+    References
+    ----------
+    Nix, Weigend, "Estimating the Mean and Variance of the Target Probability Distribution", 1994.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> loss = maillon.GaussianNLLLoss(reduction="sum")
     >>> float(loss(np.array([1.0, 2.0]), np.array([0.0, 2.0]), np.array([1.0, 1.0])))

@@ -126,16 +126,44 @@ class BatchNorm1d(_BatchNorm):
     √(σ² + ε), with means over samples and places; in evaluation, where they are running statistics,
     dx = dx̂ / √(σ² + ε). In both dw = Σ x̂ dy, db = Σ dy over samples and places.
 
-    x: (N, C) or (N, C, L) → y: the same shape. weight, bias: (C), at first 1 and 0.
-    Buffers: running_mean and running_var (C), at first 0 and 1, and num_batches_tracked. A forward in training moves
-    them: running_mean ← (1 − m) running_mean + m μ, running_var alike by the unbiased variance Σ(x − μ)² / (n − 1).
-    num_features: C ≥ 1. eps: ε ≥ 0. momentum: m, None for the mean of all batches so far (m = 1 / their number).
-    affine: whether there are a weight and a bias; bias: whether there is a bias. track_running_stats: False takes the
-    batch's statistics in evaluation too.
-    Errors: LinkShapeError when x has not C channels, or has one value per channel to take the variance of;
-    LinkDtypeError when it is not of the weight's dtype.
-    Source: Ioffe, Szegedy, "Batch Normalization: Accelerating Deep Network Training", 2015.
+    Parameters
+    ----------
+    num_features : int
+        C, the number of channels, ≥ 1.
+    eps : float
+        ε ≥ 0.
+    momentum : float, optional
+        m of the running statistics; None is the mean of all batches so far (m = 1 / their number).
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        False takes the batch's statistics in evaluation too.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    bias : bool
+        Whether there is a bias.
 
+    Raises
+    ------
+    LinkShapeError
+        When x does not have C channels, or has one value per channel to take the variance of.
+    LinkDtypeError
+        When x is not of the weight's dtype.
+
+    Notes
+    -----
+    x: (N, C) or (N, C, L) → y: the same shape. weight, bias: (C), at first 1 and 0. Buffers: running_mean and
+    running_var (C), at first 0 and 1, and num_batches_tracked. A forward in training moves them: running_mean ← (1 − m)
+    running_mean + m μ, running_var alike by the unbiased variance Σ(x − μ)² / (n − 1).
+
+    References
+    ----------
+    Ioffe, Szegedy, "Batch Normalization: Accelerating Deep Network Training", 2015.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> link = maillon.BatchNorm1d(2, dtype="float64")
     >>> x = np.array([[1.0, 10.0], [3.0, 30.0]])
@@ -170,10 +198,35 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(BatchNorm1d):
     """BatchNorm1d of images: the mean and variance of a channel are over all samples and pixels.
 
-    Value, derivative, parameters, buffers, errors and source: as for BatchNorm1d.
+    Parameters
+    ----------
+    num_features : int
+        C, the number of channels, ≥ 1.
+    eps : float
+        ε ≥ 0.
+    momentum : float, optional
+        m of the running statistics; None is the mean of all batches so far (m = 1 / their number).
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        False takes the batch's statistics in evaluation too.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    bias : bool
+        Whether there is a bias.
 
-    x: (N, C, H, W) → y: the same shape.
+    Notes
+    -----
+    x: (N, C, H, W) → y: the same shape. Value, derivative, parameters, buffers and errors are BatchNorm1d's.
 
+    References
+    ----------
+    Ioffe, Szegedy, "Batch Normalization: Accelerating Deep Network Training", 2015.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.BatchNorm2d(1)(np.array([[[[1, 1], [3, 3]]]], dtype=np.float32)).round(3)
     array([[[[-1., -1.],
@@ -211,16 +264,45 @@ class InstanceNorm1d(_InstanceNorm):
     Derivative, with dx̂ = w dy and means over the places: dx = (dx̂ − mean dx̂ − x̂ mean(dx̂ x̂)) / √(σ² + ε), or with
     running statistics in evaluation dx = dx̂ / √(σ² + ε); dw = Σ x̂ dy, db = Σ dy over samples and places.
 
-    x: (N, C, L), or (C, L) for one sample → y: the same shape. weight, bias: (C), at first 1 and 0, with affine=True.
-    track_running_stats: whether running_mean and running_var follow the samples' mean μ and unbiased variance in
-    training, as in BatchNorm1d, and take their place in evaluation. (As in PyTorch num_batches_tracked stays 0, and
-    momentum=None moves nothing.)
-    num_features: C ≥ 1. eps: ε ≥ 0. momentum: m of BatchNorm1d. affine: whether there are a weight and a bias; bias:
-    whether there is a bias.
-    Errors: LinkShapeError when x has not C channels (a warning where there is neither weight nor running statistics, as
-    in PyTorch), or has one place to take the variance of; LinkDtypeError when it is not of the weight's dtype.
-    Source: Ulyanov, Vedaldi, Lempitsky, "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016.
+    Parameters
+    ----------
+    num_features : int
+        C, the number of channels, ≥ 1.
+    eps : float
+        ε ≥ 0.
+    momentum : float, optional
+        m of the running statistics; None is the mean of all batches so far (m = 1 / their number).
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        Whether running_mean and running_var follow the samples' mean μ and unbiased variance in training, as in
+        BatchNorm1d, and take their place in evaluation.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    bias : bool
+        Whether there is a bias.
 
+    Raises
+    ------
+    LinkShapeError
+        When x does not have C channels (only a warning where there is neither weight nor running statistics, as in
+        PyTorch), or has one place to take the variance of.
+    LinkDtypeError
+        When x is not of the weight's dtype.
+
+    Notes
+    -----
+    x: (N, C, L), or (C, L) for one sample → y: the same shape. weight, bias: (C), at first 1 and 0, with affine=True.
+    As in PyTorch num_batches_tracked stays 0, and momentum=None moves nothing.
+
+    References
+    ----------
+    Ulyanov, Vedaldi, Lempitsky, "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.InstanceNorm1d(2, eps=0)(np.array([[[1.0, 3.0], [30.0, 10.0]]]))
     array([[[-1.,  1.],
@@ -248,10 +330,36 @@ class InstanceNorm1d(_InstanceNorm):
 class InstanceNorm2d(InstanceNorm1d):
     """InstanceNorm1d of images: the mean and variance are over the pixels of one sample's channel.
 
-    Value, derivative, parameters, buffers, errors and source: as for InstanceNorm1d.
+    Parameters
+    ----------
+    num_features : int
+        C, the number of channels, ≥ 1.
+    eps : float
+        ε ≥ 0.
+    momentum : float, optional
+        m of the running statistics; None is the mean of all batches so far (m = 1 / their number).
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        As for InstanceNorm1d.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    bias : bool
+        Whether there is a bias.
 
-    x: (N, C, H, W), or (C, H, W) for one sample → y: the same shape.
+    Notes
+    -----
+    x: (N, C, H, W), or (C, H, W) for one sample → y: the same shape. Value, derivative, parameters, buffers and errors
+    are InstanceNorm1d's.
 
+    References
+    ----------
+    Ulyanov, Vedaldi, Lempitsky, "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.InstanceNorm2d(1, eps=0)(np.array([[[1.0, 1.0], [3.0, 3.0]]]))
     array([[[-1., -1.],

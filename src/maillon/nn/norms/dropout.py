@@ -52,11 +52,30 @@ class Dropout(_Dropout):
 
     Derivative: dx = dy · m / (1 − p), with the mask of the forward.
 
-    x: any shape → y: the same shape. p: probability in [0, 1] of dropping a value.
-    The masks are one word of the generator a value (`generator=`, else the global one), whatever the dtype.
-    Errors: ValueError when p is not in [0, 1].
-    Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
+    Parameters
+    ----------
+    p : float
+        Probability in [0, 1] of dropping a value.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        When p is not in [0, 1].
+
+    Notes
+    -----
+    x: any shape → y: the same shape. The masks take one word of the generator for each value, whatever the dtype.
+
+    References
+    ----------
+    Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Dropout(0.5).eval()(np.ones(3))
     array([1., 1., 1.])
@@ -66,10 +85,32 @@ class Dropout(_Dropout):
 class Dropout1d(_Dropout):
     """Dropout of whole channels: in training y = x · m / (1 − p) with one m a channel; dx = dy · m / (1 − p).
 
-    x: (N, C, L) or (C, L) → y: the same shape. p: probability in [0, 1] of dropping a channel.
-    Errors: ValueError when p is not in [0, 1], LinkShapeError for other numbers of dimensions.
-    Source: Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
+    Parameters
+    ----------
+    p : float
+        Probability in [0, 1] of dropping a channel.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        When p is not in [0, 1].
+    LinkShapeError
+        For other numbers of dimensions.
+
+    Notes
+    -----
+    x: (N, C, L) or (C, L) → y: the same shape.
+
+    References
+    ----------
+    Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Dropout1d(0.5, generator=maillon.Generator(0))(np.ones((3, 2)))
     array([[0., 0.],
@@ -97,11 +138,33 @@ class _ChannelDropout(_Dropout):
 class Dropout2d(_ChannelDropout):
     """Dropout of whole feature maps: in training y = x · m / (1 − p) with one m a map; dx = dy · m / (1 − p).
 
-    x: (N, C, H, W) → y: the same shape. As in PyTorch three dimensions are (N, C, L), not an image without a batch,
-    and two or more than four begin with (N, C) as well. p: probability in [0, 1] of dropping a map.
-    Errors: ValueError when p is not in [0, 1], LinkShapeError for fewer than two dimensions.
-    Source: Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
+    Parameters
+    ----------
+    p : float
+        Probability in [0, 1] of dropping a channel.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        When p is not in [0, 1].
+    LinkShapeError
+        For fewer than two dimensions.
+
+    Notes
+    -----
+    x: (N, C, H, W) → y: the same shape. As in PyTorch three dimensions are (N, C, L), not an image without a batch, and
+    two or more than four begin with (N, C) as well.
+
+    References
+    ----------
+    Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Dropout2d(0.5, generator=maillon.Generator(0))(np.ones((1, 3, 1, 2)))
     array([[[[0., 0.]],
@@ -120,10 +183,31 @@ class AlphaDropout(_Dropout):
     """For SELU: in training y = a (x m − α' (1 − m)) + b, which keeps mean 0 and variance 1; dx = a m dy.
 
     Each mₖ is 0 with probability p, else 1; α' = 1.7581, a = 1/√((1 − p)(1 + p α'²)), b = a p α'; with p = 1 y is 0.
-    x: any shape → y: the same shape. p: probability in [0, 1] of dropping a value.
-    Errors: ValueError when p is not in [0, 1].
-    Source: Klambauer, Unterthiner, Mayr, Hochreiter, "Self-Normalizing Neural Networks", 2017.
 
+    Parameters
+    ----------
+    p : float
+        Probability in [0, 1] of dropping a value.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Raises
+    ------
+    ValueError
+        When p is not in [0, 1].
+
+    Notes
+    -----
+    x: any shape → y: the same shape.
+
+    References
+    ----------
+    Klambauer, Unterthiner, Mayr, Hochreiter, "Self-Normalizing Neural Networks", 2017.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.AlphaDropout(0.5, generator=maillon.Generator(0))(np.zeros(3)).round(4)
     array([-0.7792,  0.7792, -0.7792])
@@ -139,9 +223,28 @@ class AlphaDropout(_Dropout):
 class FeatureAlphaDropout(_ChannelDropout, AlphaDropout):
     """AlphaDropout of whole channels: one m a channel; dx = a m dy, with a as for AlphaDropout.
 
-    x: (N, C, *) → y: the same shape. p: probability in [0, 1] of dropping a channel.
-    Errors: ValueError when p is not in [0, 1], LinkShapeError for fewer than two dimensions.
+    Parameters
+    ----------
+    p : float
+        Probability in [0, 1] of dropping a channel.
+    inplace : bool
+        PyTorch's: refused unless False. A link never writes into its input.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        When p is not in [0, 1].
+    LinkShapeError
+        For fewer than two dimensions.
+
+    Notes
+    -----
+    x: (N, C, *) → y: the same shape.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.FeatureAlphaDropout(0.5, generator=maillon.Generator(0))(np.zeros((1, 3, 2))).round(4)
     array([[[-0.7792, -0.7792],

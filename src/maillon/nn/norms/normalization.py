@@ -151,12 +151,38 @@ class LayerNorm(_LastAxes):
     Derivative, with dx̂ = w dy: dx = (dx̂ − mean dx̂ − x̂ mean(dx̂ x̂)) / √(σ² + ε); dw = Σ x̂ dy and db = Σ dy over
     the samples. The variance is Σ(x − μ)² / n. Evaluation changes nothing.
 
-    x: (*, *normalized_shape) → y: the same shape. weight, bias: normalized_shape.
-    normalized_shape: one integer ≥ 1 or several. eps: ε ≥ 0. elementwise_affine: whether there are a weight and a bias;
-    bias: whether there is a bias. Initial weight: 1, bias: 0.
-    Errors: LinkShapeError when the last dimensions are not normalized_shape, LinkDtypeError when x is not of the
-    weight's dtype. Source: Ba, Kiros, Hinton, "Layer Normalization", 2016.
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+        The last dimensions, each ≥ 1.
+    eps : float
+        ε ≥ 0.
+    elementwise_affine : bool
+        Whether there are a weight and a bias.
+    bias : bool
+        Whether there is a bias.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
 
+    Raises
+    ------
+    LinkShapeError
+        When the last dimensions are not normalized_shape.
+    LinkDtypeError
+        When x is not of the weight's dtype.
+
+    Notes
+    -----
+    x: (*, *normalized_shape) → y: the same shape. weight, bias: normalized_shape, at first 1 and 0.
+
+    References
+    ----------
+    Ba, Kiros, Hinton, "Layer Normalization", 2016.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.LayerNorm(4, eps=0, dtype="float64")(np.array([[1.0, 1.0, 3.0, 3.0], [0.0, 8.0, 0.0, 8.0]]))
     array([[-1., -1.,  1.,  1.],
@@ -180,11 +206,34 @@ class RMSNorm(_LastAxes):
 
     Derivative, with dx̂ = w dy: dx = (dx̂ − x̂ mean(dx̂ x̂)) / √(ε + mean x²); dw = Σ x̂ dy over the samples.
 
-    x: (*, *normalized_shape) → y: the same shape. weight: normalized_shape, at first 1.
-    normalized_shape: one integer ≥ 1 or several. eps: ε ≥ 0, None for the distance of 1 to the next number of x's
-    dtype. elementwise_affine: whether there is a weight.
-    Errors: as for LayerNorm. Source: Zhang, Sennrich, "Root Mean Square Layer Normalization", 2019.
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+        The last dimensions, each ≥ 1.
+    eps : float, optional
+        ε ≥ 0; None is the distance from 1 to the next number of x's dtype.
+    elementwise_affine : bool
+        Whether there is a weight.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
 
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError
+        As LayerNorm.
+
+    Notes
+    -----
+    x: (*, *normalized_shape) → y: the same shape. weight: normalized_shape, at first 1.
+
+    References
+    ----------
+    Zhang, Sennrich, "Root Mean Square Layer Normalization", 2019.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.RMSNorm(2, dtype="float64")(np.array([[2.0, -2.0], [1.0, 7.0]]))
     array([[ 1. , -1. ],
@@ -210,11 +259,40 @@ class GroupNorm(Normalization):
     Derivative, with dx̂ = w dy and means over the group: dx = (dx̂ − mean dx̂ − x̂ mean(dx̂ x̂)) / √(σ² + ε);
     dw = Σ x̂ dy and db = Σ dy over samples and places.
 
-    x: (N, C, *) → y: the same shape. weight, bias: (C), at first 1 and 0.
-    num_groups: divides num_channels = C. eps: ε ≥ 0. affine: whether there are a weight and a bias.
-    Errors: LinkShapeError when x has not C channels, LinkDtypeError when it is not of the weight's dtype.
-    Source: Wu, He, "Group Normalization", 2018.
+    Parameters
+    ----------
+    num_groups : int
+        A divisor of num_channels.
+    num_channels : int
+        C ≥ 1.
+    eps : float
+        ε ≥ 0.
+    affine : bool
+        Whether there are a weight and a bias.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    bias : bool
+        Whether there is a bias.
 
+    Raises
+    ------
+    LinkShapeError
+        When x does not have C channels.
+    LinkDtypeError
+        When x is not of the weight's dtype.
+
+    Notes
+    -----
+    x: (N, C, *) → y: the same shape. weight, bias: (C), at first 1 and 0.
+
+    References
+    ----------
+    Wu, He, "Group Normalization", 2018.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.GroupNorm(2, 4, eps=0, dtype="float64")(np.array([[1.0, 3.0, -5.0, -9.0]]))
     array([[-1.,  1.,  1., -1.]])
@@ -258,12 +336,33 @@ class LocalResponseNorm(Module):
 
     Derivative: dx = dy D^−β − (2 α β / n) x Σ dy x D^(−β−1), summed over the channels whose window holds this one.
 
-    x: (N, C, *), at least 3 dimensions → y: the same shape. The window of channel c reaches from c − ⌊n/2⌋ to
-    c + ⌊(n−1)/2⌋; outside is nothing to add.
-    size: n ≥ 1. alpha, beta, k: α, β, k, any numbers for which D stays positive.
-    Errors: LinkShapeError when x has fewer dimensions.
-    Source: Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012.
+    Parameters
+    ----------
+    size : int
+        n ≥ 1, the number of channels.
+    alpha : float
+        α: any number for which D stays positive.
+    beta : float
+        β: the same.
+    k : float
+        k: the same.
 
+    Raises
+    ------
+    LinkShapeError
+        When x has fewer dimensions.
+
+    Notes
+    -----
+    x: (N, C, *), at least 3 dimensions → y: the same shape. The window of channel c reaches from c − ⌊n/2⌋ to c +
+    ⌊(n−1)/2⌋; outside there is nothing to add.
+
+    References
+    ----------
+    Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.LocalResponseNorm(1, alpha=3.0, beta=0.5)(np.array([[[1.0], [0.0]]]))
     array([[[0.5],

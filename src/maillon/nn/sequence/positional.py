@@ -48,12 +48,34 @@ class _Positional(Module):
 class SinusoidalPositionalEncoding(_Positional):
     """y = dropout(x + p), p[l, 2i] = sin(l · base^(−2i / embed_dim)), p[l, 2i + 1] = cos of the same; dx as dropout's.
 
-    x: (N, L, embed_dim) or (L, embed_dim), of any length → y: the same shape.
-    embed_dim: the width. dropout: probability in [0, 1] of dropping a value of the sum in training. base: > 0, of the
-    wave lengths 2π … 2π · base. Nothing is learnt.
-    Errors: ValueError for options that make no sense, LinkShapeError when the last dimension is not embed_dim.
-    Source: Vaswani et al., "Attention Is All You Need", 2017, section 3.5.
+    Parameters
+    ----------
+    embed_dim : int
+        The width.
+    dropout : float
+        Probability in [0, 1] of dropping a value of the sum in training.
+    base : float
+        > 0: the wave lengths go from 2π to 2π · base.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        For options that make no sense.
+    LinkShapeError
+        When the last dimension is not embed_dim.
+
+    Notes
+    -----
+    x: (N, L, embed_dim) or (L, embed_dim), of any length → y: the same shape. Nothing is learnt.
+
+    References
+    ----------
+    Vaswani et al., "Attention Is All You Need", 2017, section 3.5.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.SinusoidalPositionalEncoding(2)(np.zeros((3, 2))).round(4)
     array([[ 0.    ,  1.    ],
@@ -86,13 +108,41 @@ class SinusoidalPositionalEncoding(_Positional):
 class LearnedPositionalEncoding(_Positional):
     """y = dropout(x + p), pₗ = weight[l]; dx as dropout's, dweight[l] = Σ dx[:, l] over the samples, 0 beyond x.
 
-    x: (N, L, embed_dim) or (L, embed_dim), L ≤ max_len → y: the same shape.
-    embed_dim: the width. max_len: the largest length. dropout: probability in [0, 1] of dropping a value of the sum in
-    training. weight: (max_len, embed_dim), at first N(0, 0.02²).
-    Errors: ValueError for options that make no sense, LinkShapeError when x is too long or not embed_dim wide,
-    LinkDtypeError when it is not of the weight's dtype.
-    Source: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers", 2019, section 3.
+    Parameters
+    ----------
+    embed_dim : int
+        The width.
+    max_len : int
+        The largest length.
+    dropout : float
+        Probability in [0, 1] of dropping a value of the sum in training.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        For options that make no sense.
+    LinkShapeError
+        When x is too long, or not embed_dim wide.
+    LinkDtypeError
+        When x is not of the weight's dtype.
+
+    Notes
+    -----
+    x: (N, L, embed_dim) or (L, embed_dim), L ≤ max_len → y: the same shape. weight: (max_len, embed_dim), at first N(0,
+    0.02²).
+
+    References
+    ----------
+    Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers", 2019, section 3.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> link = maillon.LearnedPositionalEncoding(2, max_len=3)
     >>> link.weight.data[:] = [[1, 2], [3, 4], [5, 6]]

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from maillon import random
+from maillon.nesting import filled
 from maillon.nn.norms.dropout import Dropout
 from maillon.nn.sequence.recurrence import Gated, LongShortTerm, Pass, Recurrent, Simple, Weights, flag
 from maillon.nn.support import arguments, errors
-from maillon.nn.support.nesting import filled
 from maillon.typing import Array, DTypeLike
 
 
@@ -185,18 +185,55 @@ class RNN(_Layers, Simple):
     Derivative, backwards through time: dhₜ collects dyₜ and what step t + 1 sends, daₜ = f'(aₜ) dhₜ,
     dhₜ₋₁ = W_hhᵀ daₜ; dW_ih = Σ daₜ xₜᵀ, dW_hh = Σ daₜ hₜ₋₁ᵀ, db_ih = db_hh = Σ daₜ, dxₜ = W_ihᵀ daₜ.
 
-    x: (L, N, input_size), with batch_first (N, L, input_size), or one sequence (L, input_size); L ≥ 1.
-    hx: the initial state, (D · num_layers, N, hidden_size) whatever batch_first, or without N; left out: zeros.
-    → (output, h_n): h of the last layer at every step (…, D · hidden_size), and of every layer at its last.
-    D is 2 when bidirectional (the second direction walks from the last step to the first), else 1.
-    backward takes (doutput, dh_n), either may be None, and gives dx, or (dx, dhx) when hx was given.
-    num_layers ≥ 1: each takes the output of the one below. dropout in [0, 1]: between layers, in training (Dropout,
-    masks from `generator`). weight_ih_lk: (hidden_size, features), weight_hh_lk: (hidden_size, hidden_size),
-    bias_ih_lk, bias_hh_lk: (hidden_size); those of the other direction end in _reverse.
-    Initial weights: U(±√(1/hidden_size)), drawn in this order (PyTorch's law and its bits).
-    Errors: LinkShapeError and LinkDtypeError for x and hx; NotImplementedError for a PackedSequence.
-    Source: Elman, "Finding Structure in Time", 1990; Werbos, "Backpropagation Through Time", 1990.
+    Parameters
+    ----------
+    input_size : int
+        Features of x, ≥ 1.
+    hidden_size : int
+        Features of the state, ≥ 1.
+    num_layers : int
+        ≥ 1: each layer takes the output of the one below.
+    nonlinearity : str
+        'tanh' or 'relu'.
+    bias : bool
+        Whether there is a bias.
+    batch_first : bool
+        x and output are (N, L, …) instead of (L, N, …).
+    dropout : float
+        Probability in [0, 1] of dropping a value between two layers, in training.
+    bidirectional : bool
+        Add a second direction, which walks from the last step to the first.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError
+        For x and hx that do not fit.
+    NotImplementedError
+        For a PackedSequence.
+
+    Notes
+    -----
+    x: (L, N, input_size), with batch_first (N, L, input_size), or one sequence (L, input_size); L ≥ 1. hx: the initial
+    state, (D · num_layers, N, hidden_size) whatever batch_first, or without N; left out: zeros. → (output, h_n): h of
+    the last layer at every step (…, D · hidden_size), and of every layer at its last. D is 2 when bidirectional, else
+    1. backward takes (doutput, dh_n), either may be None, and gives dx, or (dx, dhx) when hx was given.
+
+    weight_ih_lk: (hidden_size, features), weight_hh_lk: (hidden_size, hidden_size), bias_ih_lk, bias_hh_lk:
+    (hidden_size); those of the other direction end in _reverse. Initial weights: U(±√(1/hidden_size)), drawn in this
+    order (PyTorch's law and its bits).
+
+    References
+    ----------
+    Elman, "Finding Structure in Time", 1990. Werbos, "Backpropagation Through Time", 1990.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> output, h_n = maillon.RNN(3, 4, num_layers=2)(np.zeros((5, 1, 3), np.float32))
     >>> output.shape, h_n.shape
@@ -226,19 +263,56 @@ class RNN(_Layers, Simple):
 class LSTM(_Layers, LongShortTerm):
     """cₜ = f cₜ₋₁ + i g, hₜ = o tanh cₜ; the gates i, f, o = σ(a), g = tanh(a), a = W_ih xₜ + b_ih + W_hh hₜ₋₁ + b_hh.
 
-    Derivative, backwards through time: dcₜ += o (1 − tanh² cₜ) dhₜ; di = g dcₜ, df = cₜ₋₁ dcₜ, dg = i dcₜ,
-    do = tanh cₜ dhₜ; da = σ' or tanh' times these; dcₜ₋₁ = f dcₜ, dhₜ₋₁ = W_hhᵀ da; the weights as in RNN.
-    With proj_size hₜ = W_hr (o tanh cₜ).
+    Derivative, backwards through time: dcₜ += o (1 − tanh² cₜ) dhₜ; di = g dcₜ, df = cₜ₋₁ dcₜ, dg = i dcₜ, do = tanh cₜ
+    dhₜ; da = σ' or tanh' times these; dcₜ₋₁ = f dcₜ, dhₜ₋₁ = W_hhᵀ da; the weights as in RNN. With proj_size hₜ = W_hr
+    (o tanh cₜ).
 
-    x: (L, N, input_size), with batch_first (N, L, input_size), or one sequence (L, input_size); L ≥ 1.
-    hx: (h_0, c_0), (D · num_layers, N, proj_size or hidden_size) and (D · num_layers, N, hidden_size), or without N.
-    → (output, (h_n, c_n)), shaped as for RNN. backward takes (doutput, (dh_n, dc_n)), any may be None, and gives dx,
-    or (dx, (dh_0, dc_0)) when hx was given.
-    num_layers, dropout, bidirectional, initial weights, errors: as for RNN. proj_size: 0, or less than hidden_size.
+    Parameters
+    ----------
+    input_size : int
+        Features of x, ≥ 1.
+    hidden_size : int
+        Features of the state, ≥ 1.
+    num_layers : int
+        ≥ 1: each layer takes the output of the one below.
+    bias : bool
+        Whether there is a bias.
+    batch_first : bool
+        x and output are (N, L, …) instead of (L, N, …).
+    dropout : float
+        Probability in [0, 1] of dropping a value between two layers, in training.
+    bidirectional : bool
+        Add a second direction, which walks from the last step to the first.
+    proj_size : int
+        0, or less than hidden_size: the features of h.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError, NotImplementedError
+        As RNN.
+
+    Notes
+    -----
+    x: (L, N, input_size), with batch_first (N, L, input_size), or one sequence (L, input_size); L ≥ 1. hx: (h_0, c_0),
+    (D · num_layers, N, proj_size or hidden_size) and (D · num_layers, N, hidden_size), or without N. → (output, (h_n,
+    c_n)), shaped as for RNN. backward takes (doutput, (dh_n, dc_n)), any may be None, and gives dx, or (dx, (dh_0,
+    dc_0)) when hx was given.
+
     weight_ih_lk: (4 · hidden_size, features), weight_hh_lk, bias_ih_lk, bias_hh_lk alike, the gates' rows in the order
-    i, f, g, o; weight_hr_lk: (proj_size, hidden_size).
-    Source: Hochreiter, Schmidhuber, "Long Short-Term Memory", 1997; the projection: Sak, Senior, Beaufays, 2014.
+    i, f, g, o; weight_hr_lk: (proj_size, hidden_size). Initial weights as RNN's.
 
+    References
+    ----------
+    Hochreiter, Schmidhuber, "Long Short-Term Memory", 1997. The projection: Sak, Senior, Beaufays, 2014.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> network = maillon.Sequential(maillon.LSTM(3, 4, batch_first=True), maillon.LastStep(), maillon.Linear(4, 1))
     >>> network(np.zeros((2, 5, 3), np.float32)).shape
@@ -277,11 +351,46 @@ class GRU(_Layers, Gated):
     da_r = r (1 − r) b_n da_n; db = da but db_n = r da_n; dhₜ₋₁ = z dhₜ + W_hhᵀ db; dW_ih, db_ih, dx of da as in RNN,
     dW_hh, db_hh of db.
 
-    x, hx, output, h_n, num_layers, dropout, bidirectional, initial weights, errors: as for RNN.
-    weight_ih_lk: (3 · hidden_size, features), weight_hh_lk, bias_ih_lk, bias_hh_lk alike, rows in the order r, z, n.
-    Source: Cho et al., "Learning Phrase Representations using RNN Encoder–Decoder", 2014, with the reset after the
-    product, as cuDNN and PyTorch have it.
+    Parameters
+    ----------
+    input_size : int
+        Features of x, ≥ 1.
+    hidden_size : int
+        Features of the state, ≥ 1.
+    num_layers : int
+        ≥ 1: each layer takes the output of the one below.
+    bias : bool
+        Whether there is a bias.
+    batch_first : bool
+        x and output are (N, L, …) instead of (L, N, …).
+    dropout : float
+        Probability in [0, 1] of dropping a value between two layers, in training.
+    bidirectional : bool
+        Add a second direction, which walks from the last step to the first.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError, NotImplementedError
+        As RNN.
+
+    Notes
+    -----
+    x, hx, output, h_n and initial weights: as for RNN. weight_ih_lk: (3 · hidden_size, features), weight_hh_lk,
+    bias_ih_lk, bias_hh_lk alike, rows in the order r, z, n.
+
+    References
+    ----------
+    Cho et al., "Learning Phrase Representations using RNN Encoder–Decoder", 2014, with the reset after the product, as
+    cuDNN and PyTorch have it.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> output, h_n = maillon.GRU(3, 4, bidirectional=True)(np.zeros((5, 1, 3), np.float32))
     >>> output.shape, h_n.shape
@@ -351,17 +460,50 @@ class _Cell(Recurrent):
 
 
 class RNNCell(_Cell, Simple):
-    """h' = f(W_ih x + b_ih + W_hh h + b_hh), with f = tanh or relu.
+    """h' = f(W_ih x + b_ih + W_hh h + b_hh), with f = tanh or relu: one step of an RNN.
 
     Derivative: da = f'(a) dh'; dW_ih = da xᵀ, dW_hh = da hᵀ, db_ih = db_hh = da, dx = W_ihᵀ da, dh = W_hhᵀ da.
 
+    Parameters
+    ----------
+    input_size : int
+        Features of x, ≥ 1.
+    hidden_size : int
+        Features of the state, ≥ 1.
+    bias : bool
+        Whether there is a bias.
+    nonlinearity : str
+        'tanh' or 'relu'.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError
+        For x and hx that do not fit.
+    ValueError
+        For another nonlinearity.
+
+    Notes
+    -----
     x: (N, input_size) or (input_size,); hx, the state h: (N, hidden_size) or (hidden_size,), left out: zeros → h'.
     backward gives dx, or (dx, dh) when hx was given.
+
     weight_ih: (hidden_size, input_size), weight_hh: (hidden_size, hidden_size), bias_ih, bias_hh: (hidden_size).
     Initial weights: U(±√(1/hidden_size)), drawn in this order (PyTorch's law and its bits).
-    Errors: LinkShapeError and LinkDtypeError for x and hx; ValueError for another nonlinearity.
-    Source: Elman, "Finding Structure in Time", 1990.
 
+    One forward serves one backward, so a loop that learns takes `share()` of the cell for each step.
+
+    References
+    ----------
+    Elman, "Finding Structure in Time", 1990.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.RNNCell(3, 4)(np.zeros((2, 3), np.float32)).shape
     (2, 4)
@@ -389,12 +531,40 @@ class LSTMCell(_Cell, LongShortTerm):
     Derivative: dc' += o (1 − tanh² c') dh'; di = g dc', df = c dc', dg = i dc', do = tanh c' dh', da = σ' or tanh'
     times these; dc = f dc'; dh, dx and the weights as in RNNCell.
 
-    x: (N, input_size) or (input_size,); hx: (h, c), each (N, hidden_size) or (hidden_size,), left out: zeros
-    → (h', c'). backward takes (dh', dc'), either may be None, and gives dx, or (dx, (dh, dc)) when hx was given.
-    weight_ih: (4 · hidden_size, input_size), weight_hh, bias_ih, bias_hh alike, rows in the order i, f, g, o.
-    Initial weights and errors: as for RNNCell.
-    Source: Hochreiter, Schmidhuber, "Long Short-Term Memory", 1997.
+    Parameters
+    ----------
+    input_size : int
+        Features of x, ≥ 1.
+    hidden_size : int
+        Features of the state, ≥ 1.
+    bias : bool
+        Whether there is a bias.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError
+        As RNNCell.
+
+    Notes
+    -----
+    x: (N, input_size) or (input_size,); hx: (h, c), each (N, hidden_size) or (hidden_size,), left out: zeros → (h',
+    c'). backward takes (dh', dc'), either may be None, and gives dx, or (dx, (dh, dc)) when hx was given.
+
+    weight_ih: (4 · hidden_size, input_size), weight_hh, bias_ih, bias_hh alike, rows in the order i, f, g, o. Initial
+    weights as RNNCell's.
+
+    References
+    ----------
+    Hochreiter, Schmidhuber, "Long Short-Term Memory", 1997.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> h, c = maillon.LSTMCell(3, 4)(np.zeros((2, 3), np.float32))
     >>> h.shape, c.shape
@@ -421,11 +591,38 @@ class GRUCell(_Cell, Gated):
     Derivative: da_n = (1 − n²)(1 − z) dh', da_z = z (1 − z)(h − n) dh', da_r = r (1 − r) b_n da_n; db = da but
     db_n = r da_n; dh = z dh' + W_hhᵀ db, dx = W_ihᵀ da.
 
-    x, hx, backward, initial weights, errors: as for RNNCell.
-    weight_ih: (3 · hidden_size, input_size), weight_hh, bias_ih, bias_hh alike, rows in the order r, z, n.
-    Source: Cho et al., "Learning Phrase Representations using RNN Encoder–Decoder", 2014, with the reset after the
-    product, as cuDNN and PyTorch have it.
+    Parameters
+    ----------
+    input_size : int
+        Features of x, ≥ 1.
+    hidden_size : int
+        Features of the state, ≥ 1.
+    bias : bool
+        Whether there is a bias.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    LinkShapeError, LinkDtypeError
+        As RNNCell.
+
+    Notes
+    -----
+    x, hx, backward and initial weights: as for RNNCell. weight_ih: (3 · hidden_size, input_size), weight_hh, bias_ih,
+    bias_hh alike, rows in the order r, z, n.
+
+    References
+    ----------
+    Cho et al., "Learning Phrase Representations using RNN Encoder–Decoder", 2014, with the reset after the product, as
+    cuDNN and PyTorch have it.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.GRUCell(3, 4)(np.zeros(3, np.float32)).shape
     (4,)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from maillon.nesting import filled
 from maillon.nn.module import Module
 from maillon.nn.support import errors
-from maillon.nn.support.nesting import filled
 from maillon.typing import Array
 
 
@@ -37,11 +37,21 @@ class LastStep(_OfSequences):
 
     Derivative: dh_n is dy in the last layer's row (bidirectional: a half of dy in each of its two), zero elsewhere.
 
-    x: what RNN, LSTM or GRU give, (output, h_n) or (output, (h_n, c_n)) → y: (N, D · features), of one sequence
-    (D · features). With one direction that is output at its last step. With two it is the end of either walk: what the
-    first has made of the sequence at its last step, beside what the second has at its first.
-    Errors: LinkDtypeError when x is no such pair, LinkShapeError when its parts do not fit each other.
+    Raises
+    ------
+    LinkDtypeError
+        When x is no such pair.
+    LinkShapeError
+        When its parts do not fit each other.
 
+    Notes
+    -----
+    x: what RNN, LSTM or GRU give, (output, h_n) or (output, (h_n, c_n)) → y: (N, D · features), of one sequence (D ·
+    features). With one direction that is output at its last step. With two it is the end of either walk: what the first
+    has made of the sequence at its last step, beside what the second has at its first.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> pair = maillon.GRU(3, 4, batch_first=True)(np.ones((2, 5, 3), np.float32))
     >>> bool((maillon.LastStep()(pair) == pair[0][:, -1]).all())
@@ -70,8 +80,17 @@ class EveryStep(_OfSequences):
 
     Derivative: doutput = dy; the state gets zero.
 
-    x: what RNN, LSTM or GRU give → y: its first part. Errors: LinkDtypeError when x is no such pair.
+    Raises
+    ------
+    LinkDtypeError
+        When x is no such pair.
 
+    Notes
+    -----
+    x: what RNN, LSTM or GRU give → y: its first part.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> network = maillon.Sequential(maillon.GRU(3, 4), maillon.EveryStep(), maillon.Linear(4, 2))
     >>> network(np.ones((5, 1, 3), np.float32)).shape

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from maillon import random
+from maillon.nesting import added
 from maillon.nn import init
 from maillon.nn.activations.basic import ReLU
 from maillon.nn.activations.smooth import GELU
@@ -17,7 +18,6 @@ from maillon.nn.norms.normalization import LayerNorm
 from maillon.nn.sequence.attention import MultiheadAttention, TakesMasks
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
-from maillon.nn.support.nesting import added
 from maillon.typing import Array, DTypeLike
 
 _ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "gelu": GELU}

@@ -237,16 +237,53 @@ class Conv1d(_Conv):
     y[n, o, l] = b[o] + Σ_c Σ_k W[o, c, k] · x[n, c, l · stride + k · dilation − padding], c in the group of o.
     Derivative: dW[o, c, k] = Σ dy · x at those places, db = Σ dy over batch and places, dx = Σ_o Σ_k W[o, c, k] · dy.
 
-    x: (N, in_channels, L) or (in_channels, L) → y: (…, out_channels, L'),
-    L' = ⌊(L + 2 padding − dilation (kernel_size − 1) − 1) / stride⌋ + 1.
-    weight: (out_channels, in_channels / groups, kernel_size); bias: (out_channels).
-    kernel_size, stride, dilation: integers ≥ 1. padding: an integer ≥ 0, 'valid' (0) or 'same' (L' = L, for stride 1).
-    groups: a divisor of both channels; each group of outputs sees its group of inputs. padding_mode: 'zeros',
-    'reflect', 'replicate' or 'circular', as the links ReflectionPad1d, ReplicationPad1d, CircularPad1d.
-    Initial weights: U(±1/√fan) for both, fan = in_channels / groups · kernel_size (PyTorch's law and its bits).
-    Errors: ValueError for other arguments, LinkShapeError for other channels or an x shorter than the kernel spans.
-    Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
+    Parameters
+    ----------
+    in_channels : int
+        Channels of x, ≥ 1.
+    out_channels : int
+        Channels of y, ≥ 1.
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int
+        Step from one window to the next, ≥ 1.
+    padding : int, tuple of int or str
+        ≥ 0 on both sides, 'valid' (0) or 'same' (L' = L, for stride 1).
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    groups : int
+        A divisor of both channels: each group of outputs sees its group of inputs.
+    bias : bool
+        Whether there is a bias.
+    padding_mode : str
+        'zeros', 'reflect', 'replicate' or 'circular', as the links ReflectionPad, ReplicationPad and
+        CircularPad.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        For other arguments.
+    LinkShapeError
+        For other channels, or an x smaller than the kernel spans.
+
+    Notes
+    -----
+    x: (N, in_channels, L) or (in_channels, L) → y: (…, out_channels, L'), L' = ⌊(L + 2 padding − dilation (kernel_size
+    − 1) − 1) / stride⌋ + 1. weight: (out_channels, in_channels / groups, kernel_size); bias: (out_channels). Initial
+    weights: U(±1/√fan) for both, fan = in_channels / groups · kernel_size (PyTorch's law and its bits).
+
+    References
+    ----------
+    LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> link = maillon.Conv1d(1, 1, 2, bias=False, dtype="float64")
     >>> link.weight.data[...] = [[[-1, 1]]]
@@ -260,10 +297,52 @@ class Conv1d(_Conv):
 class Conv2d(_Conv):
     """y = W ⋆ x + b over two dimensions: Conv1d's formulas with a pair for each place, size and option.
 
-    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W').
-    weight: (out_channels, in_channels / groups, *kernel_size); bias: (out_channels).
-    Parameters, initial weights and errors: as Conv1d; kernel_size, stride, padding and dilation one integer or two.
+    Parameters
+    ----------
+    in_channels : int
+        Channels of x, ≥ 1.
+    out_channels : int
+        Channels of y, ≥ 1.
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int
+        Step from one window to the next, ≥ 1.
+    padding : int, tuple of int or str
+        ≥ 0 on both sides, 'valid' (0) or 'same' (H' = H and W' = W, for stride 1).
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    groups : int
+        A divisor of both channels: each group of outputs sees its group of inputs.
+    bias : bool
+        Whether there is a bias.
+    padding_mode : str
+        'zeros', 'reflect', 'replicate' or 'circular', as the links ReflectionPad, ReplicationPad and
+        CircularPad.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        For other arguments.
+    LinkShapeError
+        For other channels, or an x smaller than the kernel spans.
+
+    Notes
+    -----
+    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W'). weight: (out_channels, in_channels
+    / groups, *kernel_size); bias: (out_channels). Initial weights as Conv1d's.
+
+    References
+    ----------
+    LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Conv2d(3, 8, (3, 5), stride=2, padding=(1, 2))(np.zeros((4, 3, 28, 28), np.float32)).shape
     (4, 8, 14, 14)
@@ -372,20 +451,59 @@ class _ConvTranspose(_Convolution):
 class ConvTranspose1d(_ConvTranspose):
     """The transpose of Conv1d: each value of x lays the kernel, weighted by itself, on its window of y.
 
-    y[n, o, l · stride + k · dilation − padding] = b[o] + Σ_c W[c, o, k] · x[n, c, l], summed over all l and k that
-    meet there, c in the group of o.
+    y[n, o, l · stride + k · dilation − padding] = b[o] + Σ_c W[c, o, k] · x[n, c, l], summed over all l and k that meet
+    there, c in the group of o.
     Derivative: dx is Conv1d of dy with the same weight, dW[c, o, k] = Σ x · dy at those places, db = Σ dy.
 
-    x: (N, in_channels, L) or (in_channels, L) → y: (…, out_channels, L'),
-    L' = (L − 1) stride − 2 padding + dilation (kernel_size − 1) + output_padding + 1.
-    weight: (in_channels, out_channels / groups, kernel_size); bias: (out_channels).
-    kernel_size, stride, dilation: integers ≥ 1. padding: an integer ≥ 0, cropped on both sides. output_padding: added
-    after it, less than stride or dilation; `forward(x, output_size)` gives L' (or y's shape) instead.
-    groups: a divisor of both channels.
-    Initial weights: U(±1/√fan) for both, fan = out_channels / groups · kernel_size (PyTorch's law and its bits).
-    Errors: ValueError for other arguments, LinkShapeError for other channels or a size that is not possible.
-    Source: Zeiler et al., "Deconvolutional Networks", 2010.
+    Parameters
+    ----------
+    in_channels : int
+        Channels of x, ≥ 1.
+    out_channels : int
+        Channels of y, ≥ 1.
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int
+        Step from one window to the next, ≥ 1.
+    padding : int or tuple of int
+        ≥ 0: cropped on both sides.
+    output_padding : int or tuple of int
+        Added after the end, less than stride or dilation.
+    groups : int
+        A divisor of both channels: each group of outputs sees its group of inputs.
+    bias : bool
+        Whether there is a bias.
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    padding_mode : str
+        'zeros' only.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError
+        For other arguments.
+    LinkShapeError
+        For other channels, or a size that is not possible.
+
+    Notes
+    -----
+    x: (N, in_channels, L) or (in_channels, L) → y: (…, out_channels, L'), L' = (L − 1) stride − 2 padding + dilation
+    (kernel_size − 1) + output_padding + 1; `forward(x, output_size)` gives L' (or y's shape) instead. weight:
+    (in_channels, out_channels / groups, kernel_size); bias: (out_channels). Initial weights: U(±1/√fan) for both, fan =
+    out_channels / groups · kernel_size (PyTorch's law and its bits).
+
+    References
+    ----------
+    Zeiler et al., "Deconvolutional Networks", 2010.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> link = maillon.ConvTranspose1d(1, 1, 2, stride=2, bias=False, dtype="float64")
     >>> link.weight.data[...] = [[[1, 10]]]
@@ -399,10 +517,51 @@ class ConvTranspose1d(_ConvTranspose):
 class ConvTranspose2d(_ConvTranspose):
     """The transpose of Conv2d: ConvTranspose1d's formulas with a pair for each place, size and option.
 
-    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W').
-    weight: (in_channels, out_channels / groups, *kernel_size); bias: (out_channels).
-    Parameters, initial weights and errors: as ConvTranspose1d; sizes and options one integer or two.
+    Parameters
+    ----------
+    in_channels : int
+        Channels of x, ≥ 1.
+    out_channels : int
+        Channels of y, ≥ 1.
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int
+        Step from one window to the next, ≥ 1.
+    padding : int or tuple of int
+        ≥ 0: cropped on both sides.
+    output_padding : int or tuple of int
+        Added after the end, less than stride or dilation.
+    groups : int
+        A divisor of both channels: each group of outputs sees its group of inputs.
+    bias : bool
+        Whether there is a bias.
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    padding_mode : str
+        'zeros' only.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
 
+    Raises
+    ------
+    ValueError, LinkShapeError
+        As ConvTranspose1d.
+
+    Notes
+    -----
+    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W'). weight: (in_channels, out_channels
+    / groups, *kernel_size); bias: (out_channels). Initial weights as ConvTranspose1d's.
+
+    References
+    ----------
+    Zeiler et al., "Deconvolutional Networks", 2010.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ConvTranspose2d(8, 3, 4, stride=2, padding=1)(np.zeros((5, 8, 14, 14), np.float32)).shape
     (5, 3, 28, 28)

@@ -54,11 +54,31 @@ class Unfold(_Columns):
 
     Derivative: dx is Fold of dy, each value the sum of the gradients of its copies.
 
-    x: (N, C, H, W) or (C, H, W) → y: (N, C · Π kernel_size, L) or (C · Π kernel_size, L), L = the number of windows:
-    Π ⌊(size + 2 padding − dilation (kernel_size − 1) − 1) / stride⌋ + 1, row by row.
-    kernel_size, dilation, stride: integers ≥ 1 or pairs of them; padding: integer ≥ 0 or a pair, of zeros.
-    Errors: ValueError for other arguments, LinkShapeError for images smaller than the window.
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    padding : int or tuple of int
+        Zeros on both sides, ≥ 0.
+    stride : int or tuple of int
+        Step from one window to the next, ≥ 1.
 
+    Raises
+    ------
+    ValueError
+        For other arguments.
+    LinkShapeError
+        For images smaller than the window.
+
+    Notes
+    -----
+    x: (N, C, H, W) or (C, H, W) → y: (N, C · Π kernel_size, L) or (C · Π kernel_size, L), L = the number of windows: Π
+    ⌊(size + 2 padding − dilation (kernel_size − 1) − 1) / stride⌋ + 1, row by row.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Unfold(2)(np.arange(6.0).reshape(1, 2, 3))
     array([[0., 1.],
@@ -94,11 +114,33 @@ class Fold(_Columns):
 
     Derivative: dx is Unfold of dy. Fold(Unfold(x)) is x times the number of windows that each value is in.
 
-    x: (N, C · Π kernel_size, L) or (C · Π kernel_size, L) → y: (N, C, *output_size) or (C, *output_size),
-    L = the number of windows of an image of output_size, as Unfold counts them.
-    output_size: an integer ≥ 1 or a pair. kernel_size, dilation, padding, stride: as Unfold.
-    Errors: ValueError for other arguments, LinkShapeError for another number of windows or values in each.
+    Parameters
+    ----------
+    output_size : int or tuple of int
+        Height and width of y, ≥ 1.
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    padding : int or tuple of int
+        Zeros on both sides, ≥ 0.
+    stride : int or tuple of int
+        Step from one window to the next, ≥ 1.
 
+    Raises
+    ------
+    ValueError
+        For other arguments.
+    LinkShapeError
+        For another number of windows or values in each.
+
+    Notes
+    -----
+    x: (N, C · Π kernel_size, L) or (C · Π kernel_size, L) → y: (N, C, *output_size) or (C, *output_size), L = the
+    number of windows of an image of output_size, as Unfold counts them.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Fold((1, 3), (1, 2))(np.array([[1.0, 2.0], [10.0, 20.0]]))
     array([[[ 1., 12., 20.]]])

@@ -178,10 +178,26 @@ class _ZeroPad(_ConstantPad):
 class ConstantPad1d(_ConstantPad):
     """`value` before and after the last dimension; the derivative crops what was added.
 
-    x: (*, L), any real dtype → y: (*, L + left + right).
-    padding: an integer for both sides or (left, right); negative ones crop. value: any real number.
-    Errors: ValueError for other paddings, LinkShapeError when x is shorter than what is cropped.
+    Parameters
+    ----------
+    padding : int or tuple of int
+        One number for both sides or (left, right); negative ones crop.
+    value : float
+        What is added: any real number.
 
+    Raises
+    ------
+    ValueError
+        For other paddings.
+    LinkShapeError
+        When x is too short for them, or of other dimensions.
+
+    Notes
+    -----
+    x: (*, L), any real dtype → y: (*, L + left + right).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ConstantPad1d((1, 2), 7.0)(np.array([[1.0, 2.0]]))
     array([[7., 1., 2., 7., 7.]])
@@ -193,10 +209,26 @@ class ConstantPad1d(_ConstantPad):
 class ConstantPad2d(_ConstantPad):
     """`value` around the last two dimensions; the derivative crops what was added.
 
-    x: (*, H, W), any real dtype → y: (*, H + top + bottom, W + left + right).
-    padding: an integer for all sides or (left, right, top, bottom); negative ones crop. value: any real number.
-    Errors: as ConstantPad1d.
+    Parameters
+    ----------
+    padding : int or tuple of int
+        One number for all sides or (left, right, top, bottom); negative ones crop.
+    value : float
+        What is added: any real number.
 
+    Raises
+    ------
+    ValueError
+        For other paddings.
+    LinkShapeError
+        When x is too short for them, or of other dimensions.
+
+    Notes
+    -----
+    x: (*, H, W), any real dtype → y: (*, H + top + bottom, W + left + right).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ConstantPad2d((1, 0, 0, 1), 7.0)(np.array([[[1.0, 2.0]]]))
     array([[[7., 1., 2.],
@@ -209,6 +241,24 @@ class ConstantPad2d(_ConstantPad):
 class ZeroPad1d(_ZeroPad):
     """Zeros before and after the last dimension: ConstantPad1d with the value 0.
 
+    Parameters
+    ----------
+    padding : int or tuple of int
+        One number for both sides or (left, right); negative ones crop.
+
+    Raises
+    ------
+    ValueError
+        For other paddings.
+    LinkShapeError
+        When x is too short for them, or of other dimensions.
+
+    Notes
+    -----
+    x: (*, L), any real dtype → y: (*, L + left + right).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ZeroPad1d((1, -1))(np.array([[1.0, 2.0]]))
     array([[0., 1.]])
@@ -220,6 +270,24 @@ class ZeroPad1d(_ZeroPad):
 class ZeroPad2d(_ZeroPad):
     """Zeros around the last two dimensions: ConstantPad2d with the value 0.
 
+    Parameters
+    ----------
+    padding : int or tuple of int
+        One number for all sides or (left, right, top, bottom); negative ones crop.
+
+    Raises
+    ------
+    ValueError
+        For other paddings.
+    LinkShapeError
+        When x is too short for them, or of other dimensions.
+
+    Notes
+    -----
+    x: (*, H, W), any real dtype → y: (*, H + top + bottom, W + left + right).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ZeroPad2d(1)(np.ones((1, 1, 2)))
     array([[[0., 0., 0., 0.],
@@ -233,10 +301,24 @@ class ZeroPad2d(_ZeroPad):
 class ReflectionPad1d(_Pad):
     """The values mirrored at the first and the last one, y₋ᵢ = xᵢ; dxᵢ is the sum of dy over the copies of xᵢ.
 
-    x: (N, C, L) or (C, L) → y: (…, L + left + right).
-    padding: an integer for both sides or (left, right), each less than L; negative ones crop.
-    Errors: ValueError for other paddings, LinkShapeError for an x too short or of other dimensions.
+    Parameters
+    ----------
+    padding : int or tuple of int
+        One number for both sides or (left, right), each less than L; negative ones crop.
 
+    Raises
+    ------
+    ValueError
+        For other paddings.
+    LinkShapeError
+        When x is too short for them, or of other dimensions.
+
+    Notes
+    -----
+    x: (N, C, L) or (C, L) → y: (…, L + left + right).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ReflectionPad1d(2)(np.array([[1.0, 2.0, 3.0]]))
     array([[3., 2., 1., 2., 3., 2., 1.]])
@@ -248,9 +330,24 @@ class ReflectionPad1d(_Pad):
 class ReflectionPad2d(_Pad):
     """The values mirrored at the borders of the last two dimensions, as ReflectionPad1d does it along one.
 
-    x: (N, C, H, W) or (C, H, W) → y: (…, H + top + bottom, W + left + right).
-    padding: an integer for all sides or (left, right, top, bottom).
+    Parameters
+    ----------
+    padding : int or tuple of int
+        One number for all sides or (left, right, top, bottom); negative ones crop.
 
+    Raises
+    ------
+    ValueError
+        For other paddings.
+    LinkShapeError
+        When x is too short for them, or of other dimensions.
+
+    Notes
+    -----
+    x: (N, C, H, W) or (C, H, W) → y: (…, H + top + bottom, W + left + right).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ReflectionPad2d((1, 0, 1, 0))(np.array([[[1.0, 2.0], [3.0, 4.0]]]))
     array([[[4., 3., 4.],
@@ -264,10 +361,24 @@ class ReflectionPad2d(_Pad):
 class ReplicationPad1d(_Pad):
     """The first and the last value repeated; dxᵢ is the sum of dy over the copies of xᵢ.
 
-    x: (N, C, L) or (C, L), L ≥ 1 → y: (…, L + left + right).
-    padding: an integer for both sides or (left, right); negative ones crop.
-    Errors: ValueError for other paddings, LinkShapeError for an x too short or of other dimensions.
+    Parameters
+    ----------
+    padding : int or tuple of int
+        One number for both sides or (left, right); negative ones crop.
 
+    Raises
+    ------
+    ValueError
+        For other paddings.
+    LinkShapeError
+        When x is too short for them, or of other dimensions.
+
+    Notes
+    -----
+    x: (N, C, L) or (C, L), L ≥ 1 → y: (…, L + left + right).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ReplicationPad1d((2, 1))(np.array([[1.0, 2.0]]))
     array([[1., 1., 1., 2., 2.]])
@@ -279,9 +390,24 @@ class ReplicationPad1d(_Pad):
 class ReplicationPad2d(_Pad):
     """The borders of the last two dimensions repeated, as ReplicationPad1d does it along one.
 
-    x: (N, C, H, W) or (C, H, W) → y: (…, H + top + bottom, W + left + right).
-    padding: an integer for all sides or (left, right, top, bottom).
+    Parameters
+    ----------
+    padding : int or tuple of int
+        One number for all sides or (left, right, top, bottom); negative ones crop.
 
+    Raises
+    ------
+    ValueError
+        For other paddings.
+    LinkShapeError
+        When x is too short for them, or of other dimensions.
+
+    Notes
+    -----
+    x: (N, C, H, W) or (C, H, W) → y: (…, H + top + bottom, W + left + right).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.ReplicationPad2d((1, 0, 0, 1))(np.array([[[1.0, 2.0]]]))
     array([[[1., 1., 2.],
@@ -294,10 +420,24 @@ class ReplicationPad2d(_Pad):
 class CircularPad1d(_Pad):
     """The end before the beginning and the beginning after the end; dxᵢ is the sum of dy over the copies of xᵢ.
 
-    x: (N, C, L) or (C, L) → y: (…, L + left + right).
-    padding: an integer for both sides or (left, right), each at most L; negative ones crop.
-    Errors: ValueError for other paddings, LinkShapeError for an x too short or of other dimensions.
+    Parameters
+    ----------
+    padding : int or tuple of int
+        One number for both sides or (left, right), each at most L; negative ones crop.
 
+    Raises
+    ------
+    ValueError
+        For other paddings.
+    LinkShapeError
+        When x is too short for them, or of other dimensions.
+
+    Notes
+    -----
+    x: (N, C, L) or (C, L) → y: (…, L + left + right).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.CircularPad1d((2, 1))(np.array([[1.0, 2.0, 3.0]]))
     array([[2., 3., 1., 2., 3., 1.]])
@@ -309,9 +449,24 @@ class CircularPad1d(_Pad):
 class CircularPad2d(_Pad):
     """The last two dimensions continued on the other side, as CircularPad1d does it along one.
 
-    x: (N, C, H, W) or (C, H, W) → y: (…, H + top + bottom, W + left + right).
-    padding: an integer for all sides or (left, right, top, bottom).
+    Parameters
+    ----------
+    padding : int or tuple of int
+        One number for all sides or (left, right, top, bottom); negative ones crop.
 
+    Raises
+    ------
+    ValueError
+        For other paddings.
+    LinkShapeError
+        When x is too short for them, or of other dimensions.
+
+    Notes
+    -----
+    x: (N, C, H, W) or (C, H, W) → y: (…, H + top + bottom, W + left + right).
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.CircularPad2d((1, 0, 0, 1))(np.array([[[1.0, 2.0], [3.0, 4.0]]]))
     array([[[2., 1., 2.],

@@ -29,10 +29,27 @@ class PixelShuffle(Module):
     """y[c, r h + i, r w + j] = x[c r² + r i + j, h, w]: an image r times as large, of r² times fewer channels.
 
     The derivative puts dy back: dx = PixelUnshuffle(r)(dy).
-    x: (*, C r², H, W) → y: (*, C, r H, r W), * any number of dimensions. upscale_factor: r ≥ 1.
-    Errors: LinkShapeError when r² does not divide the channels.
-    Source: Shi et al., "Real-Time Single Image and Video Super-Resolution …", 2016.
 
+    Parameters
+    ----------
+    upscale_factor : int
+        r ≥ 1.
+
+    Raises
+    ------
+    LinkShapeError
+        When r² does not divide the channels.
+
+    Notes
+    -----
+    x: (*, C r², H, W) → y: (*, C, r H, r W), * any number of dimensions.
+
+    References
+    ----------
+    Shi et al., "Real-Time Single Image and Video Super-Resolution …", 2016.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.PixelShuffle(2)(np.arange(4.0).reshape(4, 1, 1))
     array([[[0., 1.],
@@ -61,9 +78,27 @@ class PixelUnshuffle(Module):
     """y[c r² + r i + j, h, w] = x[c, r h + i, r w + j]: an image r times smaller, of r² times as many channels.
 
     The derivative puts dy back: dx = PixelShuffle(r)(dy).
-    x: (*, C, r H, r W) → y: (*, C r², H, W), * any number of dimensions. downscale_factor: r ≥ 1.
-    Errors: LinkShapeError when r does not divide height and width. Source: as PixelShuffle.
 
+    Parameters
+    ----------
+    downscale_factor : int
+        r ≥ 1.
+
+    Raises
+    ------
+    LinkShapeError
+        When r does not divide height and width.
+
+    Notes
+    -----
+    x: (*, C, r H, r W) → y: (*, C r², H, W), * any number of dimensions.
+
+    References
+    ----------
+    Shi et al., "Real-Time Single Image and Video Super-Resolution …", 2016.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.PixelUnshuffle(2)(np.arange(4.0).reshape(1, 2, 2)).ravel()
     array([0., 1., 2., 3.])

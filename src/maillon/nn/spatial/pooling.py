@@ -167,15 +167,41 @@ class _MaxPool(_Sliding, _GreatestOf):
 class MaxPool1d(_MaxPool):
     """yᵢ = the greatest of x[i · stride − padding + k · dilation], 0 ≤ k < kernel_size, as far as they exist.
 
-    dxⱼ = Σ dyᵢ over the windows i whose greatest is xⱼ, the first of equals.
+    dxⱼ = Σ dyᵢ over the windows i whose greatest is xⱼ, the first of equals. A NaN in a window is its greatest.
 
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int, optional
+        Step from one window to the next, ≥ 1; None is kernel_size.
+    padding : int or tuple of int
+        What is added on both sides, between 0 and kernel_size / 2.
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    return_indices : bool
+        The output is (y, indices): where the greatest were (int64), as MaxUnpool takes them.
+    ceil_mode : bool
+        Round the size of y up, as long as the last window begins before the end.
+
+    Raises
+    ------
+    ValueError
+        For arguments out of these ranges.
+    LinkShapeError
+        When no window fits into x.
+
+    Notes
+    -----
     x: (N, C, L) or (C, L) → y: (N, C, L') or (C, L'), L' = ⌊(L + 2 padding − dilation (kernel_size − 1) − 1) / stride⌋
-    + 1; with ceil_mode rounded up, as long as the last window begins before the end.
-    kernel_size, stride (None: kernel_size), dilation ≥ 1; 0 ≤ padding ≤ kernel_size / 2.
-    return_indices: the output is (y, indices), where in L the greatest were (int64), as MaxUnpool1d takes them.
-    Errors: ValueError for arguments out of these ranges, LinkShapeError when no window fits into x. A NaN in a window
-    is its greatest. Source: Weng, Ahuja, Huang, "Cresceptron", 1992.
+    + 1.
 
+    References
+    ----------
+    Weng, Ahuja, Huang, "Cresceptron", 1992.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.MaxPool1d(2, return_indices=True)(np.array([[1.0, 3.0, 2.0, 0.0]]))
     (array([[3., 2.]]), array([[1, 2]]))
@@ -187,10 +213,37 @@ class MaxPool1d(_MaxPool):
 class MaxPool2d(_MaxPool):
     """As MaxPool1d, over rectangles: the first of equals is that of the first row.
 
-    x: (N, C, H, W) or (C, H, W) → y: (N, C, H', W') or (C, H', W').
-    kernel_size, stride, padding, dilation: one number for both axes, or (for H, for W).
-    return_indices: the output is (y, indices), each index counting through H · W row after row.
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int, optional
+        Step from one window to the next, ≥ 1; None is kernel_size.
+    padding : int or tuple of int
+        What is added on both sides, between 0 and kernel_size / 2.
+    dilation : int or tuple of int
+        Distance between two values of a window, ≥ 1.
+    return_indices : bool
+        The output is (y, indices), each index counting through H · W row after row.
+    ceil_mode : bool
+        Round the size of y up, as long as the last window begins before the end.
 
+    Raises
+    ------
+    ValueError, LinkShapeError
+        As MaxPool1d.
+
+    Notes
+    -----
+    x: (N, C, H, W) or (C, H, W) → y: (N, C, H', W') or (C, H', W'). Sizes are one number for both axes, or (for H, for
+    W).
+
+    References
+    ----------
+    Weng, Ahuja, Huang, "Cresceptron", 1992.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.MaxPool2d(2)(np.arange(16.0).reshape(1, 4, 4))
     array([[[ 5.,  7.],
@@ -219,13 +272,36 @@ class _AvgPool(_Sliding, _MeanOf):
 class AvgPool1d(_AvgPool):
     """yᵢ = the mean of x[i · stride − padding + k], 0 ≤ k < kernel_size; dxⱼ = Σ dyᵢ / nᵢ over the windows with xⱼ.
 
-    x: (N, C, L) or (C, L) → y: (N, C, L') or (C, L'), L' = ⌊(L + 2 padding − kernel_size) / stride⌋ + 1; with
-    ceil_mode rounded up, as long as the last window begins before the end.
-    kernel_size, stride (None: kernel_size) ≥ 1; 0 ≤ padding ≤ kernel_size / 2.
-    count_include_pad: whether nᵢ counts the zeros of the padding too, or only values of x.
-    Errors: ValueError for arguments out of these ranges, LinkShapeError when no window fits into x.
-    Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int, optional
+        Step from one window to the next, ≥ 1; None is kernel_size.
+    padding : int or tuple of int
+        What is added on both sides, between 0 and kernel_size / 2.
+    ceil_mode : bool
+        Round the size of y up, as long as the last window begins before the end.
+    count_include_pad : bool
+        Whether the number of values counts the zeros of the padding too.
 
+    Raises
+    ------
+    ValueError
+        For arguments out of these ranges.
+    LinkShapeError
+        When no window fits into x.
+
+    Notes
+    -----
+    x: (N, C, L) or (C, L) → y: (N, C, L') or (C, L'), L' = ⌊(L + 2 padding − kernel_size) / stride⌋ + 1.
+
+    References
+    ----------
+    LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.AvgPool1d(2)(np.array([[1.0, 3.0, 2.0, 0.0]]))
     array([[2., 1.]])
@@ -250,10 +326,37 @@ class AvgPool1d(_AvgPool):
 class AvgPool2d(_AvgPool):
     """As AvgPool1d, over rectangles.
 
-    x: (N, C, H, W) or (C, H, W) → y: (N, C, H', W') or (C, H', W').
-    kernel_size, stride, padding: one number for both axes, or (for H, for W).
-    divisor_override: an integer ≠ 0 to divide each sum by, instead of the number of values.
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        Size of the window, ≥ 1.
+    stride : int or tuple of int, optional
+        Step from one window to the next, ≥ 1; None is kernel_size.
+    padding : int or tuple of int
+        What is added on both sides, between 0 and kernel_size / 2.
+    ceil_mode : bool
+        Round the size of y up, as long as the last window begins before the end.
+    count_include_pad : bool
+        Whether the number of values counts the zeros of the padding too.
+    divisor_override : int, optional
+        ≠ 0: what each sum is divided by, instead of the number of values.
 
+    Raises
+    ------
+    ValueError, LinkShapeError
+        As AvgPool1d.
+
+    Notes
+    -----
+    x: (N, C, H, W) or (C, H, W) → y: (N, C, H', W') or (C, H', W'). Sizes are one number for both axes, or (for H, for
+    W).
+
+    References
+    ----------
+    LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.AvgPool2d(2)(np.arange(16.0).reshape(1, 4, 4))
     array([[[ 2.5,  4.5],
@@ -336,14 +439,37 @@ class _MaxUnpool(_Sliding):
 class MaxUnpool1d(_MaxUnpool):
     """y[indices] = x, 0 elsewhere: the greatest values of MaxPool1d, back where they were; dx = dy[indices].
 
-    x, indices: (N, C, L) or (C, L), with return_indices=True from MaxPool1d → y: (N, C, L') or (C, L').
-    output_size: L' as a tuple, or the whole shape of what was pooled; None: (L − 1) stride + kernel_size − 2 padding.
-    kernel_size, stride (None: kernel_size), padding: those of the MaxPool1d.
     Where windows overlap an index may come twice: the last value stays, and each gets the gradient (in a network they
-    are the same value). backward returns (dx, None), for indices have no gradient.
-    Errors: LinkShapeError for an output_size that cannot be, LinkValueError for indices that do not lie in y.
-    Source: Zeiler, Fergus, "Visualizing and Understanding Convolutional Networks", 2014.
+    are the same value).
 
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        That of the MaxPool1d.
+    stride : int or tuple of int, optional
+        That of the MaxPool1d.
+    padding : int or tuple of int
+        That of the MaxPool1d.
+
+    Raises
+    ------
+    LinkShapeError
+        For an output_size that is not possible.
+    LinkValueError
+        For indices that do not lie in y.
+
+    Notes
+    -----
+    x, indices: (N, C, L) or (C, L), with return_indices=True from MaxPool1d → y: (N, C, L') or (C, L'). output_size: L'
+    as a tuple, or the whole shape of what was pooled; None: (L − 1) stride + kernel_size − 2 padding. backward returns
+    (dx, None), for indices have no gradient.
+
+    References
+    ----------
+    Zeiler, Fergus, "Visualizing and Understanding Convolutional Networks", 2014.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.MaxUnpool1d(2)(np.array([[3.0, 2.0]]), np.array([[1, 2]]))
     array([[0., 3., 2., 0.]])
@@ -355,8 +481,30 @@ class MaxUnpool1d(_MaxUnpool):
 class MaxUnpool2d(_MaxUnpool):
     """As MaxUnpool1d, for images and the indices of MaxPool2d.
 
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        That of the MaxPool2d.
+    stride : int or tuple of int, optional
+        That of the MaxPool2d.
+    padding : int or tuple of int
+        That of the MaxPool2d.
+
+    Raises
+    ------
+    LinkShapeError, LinkValueError
+        As MaxUnpool1d.
+
+    Notes
+    -----
     x, indices: (N, C, H, W) or (C, H, W) → y: (N, C, H', W') or (C, H', W').
 
+    References
+    ----------
+    Zeiler, Fergus, "Visualizing and Understanding Convolutional Networks", 2014.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.MaxUnpool2d(2)(np.array([[[3.0]]]), np.array([[[2]]]))
     array([[[0., 0.],
@@ -403,10 +551,28 @@ class _AdaptiveAvg(_MeanOf):
 class AdaptiveAvgPool1d(_AdaptiveAvg):
     """yᵢ = the mean of x from ⌊i L / L'⌋ to ⌈(i + 1) L / L'⌉, without the last; dxⱼ = Σ dyᵢ / nᵢ over those with xⱼ.
 
-    x: (N, C, L) or (C, L) → y: (N, C, L') or (C, L'). Where L' does not divide L the windows overlap.
-    output_size: L' ≥ 0, or None for L. Errors: ValueError for another one, LinkShapeError for x of another shape.
-    Source: He et al., "Spatial Pyramid Pooling in Deep Convolutional Networks for Visual Recognition", 2014.
+    Parameters
+    ----------
+    output_size : int or None
+        L' ≥ 0, or None for L.
 
+    Raises
+    ------
+    ValueError
+        For another output_size.
+    LinkShapeError
+        For x of another shape.
+
+    Notes
+    -----
+    x: (N, C, L) or (C, L) → y: (N, C, L') or (C, L'). Where L' does not divide L the windows overlap.
+
+    References
+    ----------
+    He et al., "Spatial Pyramid Pooling in Deep Convolutional Networks for Visual Recognition", 2014.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.AdaptiveAvgPool1d(2)(np.array([[1.0, 3.0, 2.0]]))
     array([[2. , 2.5]])
@@ -418,9 +584,22 @@ class AdaptiveAvgPool1d(_AdaptiveAvg):
 class AdaptiveAvgPool2d(_AdaptiveAvg):
     """As AdaptiveAvgPool1d, over rectangles.
 
-    x: (N, C, H, W) or (C, H, W) → y: (N, C, H', W') or (C, H', W').
-    output_size: (H', W'), or one number for both; None leaves that axis as it is.
+    Parameters
+    ----------
+    output_size : int, None or tuple of these
+        (H', W'), or one number for both; None leaves that axis as it is.
 
+    Raises
+    ------
+    ValueError, LinkShapeError
+        As AdaptiveAvgPool1d.
+
+    Notes
+    -----
+    x: (N, C, H, W) or (C, H, W) → y: (N, C, H', W') or (C, H', W').
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.AdaptiveAvgPool2d((1, None))(np.arange(4.0).reshape(1, 2, 2))
     array([[[1., 2.]]])
@@ -432,13 +611,32 @@ class AdaptiveAvgPool2d(_AdaptiveAvg):
 class AdaptiveMaxPool1d(_AdaptiveMax):
     """yᵢ = the greatest of x from ⌊i L / L'⌋ to ⌈(i + 1) L / L'⌉, without the last.
 
-    dxⱼ = Σ dyᵢ over the windows i whose greatest is xⱼ, the first of equals.
+    dxⱼ = Σ dyᵢ over the windows i whose greatest is xⱼ, the first of equals. A NaN in a window is its greatest.
 
-    x: (N, C, L) or (C, L) → y: (N, C, L') or (C, L'). output_size: L' ≥ 0, or None for L.
-    return_indices: the output is (y, indices), where in L the greatest were (int64).
-    Errors: ValueError for another output_size, LinkShapeError for x of another shape. A NaN in a window is its
-    greatest. Source: as AdaptiveAvgPool1d.
+    Parameters
+    ----------
+    output_size : int or None
+        L' ≥ 0, or None for L.
+    return_indices : bool
+        The output is (y, indices): where in L the greatest were (int64).
 
+    Raises
+    ------
+    ValueError
+        For another output_size.
+    LinkShapeError
+        For x of another shape.
+
+    Notes
+    -----
+    x: (N, C, L) or (C, L) → y: (N, C, L') or (C, L').
+
+    References
+    ----------
+    He et al., "Spatial Pyramid Pooling in Deep Convolutional Networks for Visual Recognition", 2014.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.AdaptiveMaxPool1d(2)(np.array([[1.0, 3.0, 2.0, 0.0]]))
     array([[3., 2.]])
@@ -450,10 +648,24 @@ class AdaptiveMaxPool1d(_AdaptiveMax):
 class AdaptiveMaxPool2d(_AdaptiveMax):
     """As AdaptiveMaxPool1d, over rectangles: the first of equals is that of the first row.
 
-    x: (N, C, H, W) or (C, H, W) → y: (N, C, H', W') or (C, H', W').
-    output_size: (H', W'), or one number for both; None leaves that axis as it is.
-    return_indices: the output is (y, indices), each index counting through H · W row after row.
+    Parameters
+    ----------
+    output_size : int, None or tuple of these
+        (H', W'), or one number for both; None leaves that axis as it is.
+    return_indices : bool
+        The output is (y, indices), each index counting through H · W row after row.
 
+    Raises
+    ------
+    ValueError, LinkShapeError
+        As AdaptiveMaxPool1d.
+
+    Notes
+    -----
+    x: (N, C, H, W) or (C, H, W) → y: (N, C, H', W') or (C, H', W').
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.AdaptiveMaxPool2d(1)(np.arange(4.0).reshape(1, 2, 2))
     array([[[3.]]])

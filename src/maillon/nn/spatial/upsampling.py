@@ -36,18 +36,39 @@ class Upsample(Module):
 
     The place of output i is (i + ½) s − ½ with s = size of x / size of y, or 1 / scale_factor where that is given; with
     align_corners it is i (size of x − 1) / (size of y − 1), which puts the ends upon each other.
-    mode: 'nearest' takes x at ⌊i s⌋, 'nearest-exact' at ⌊(i + ½) s⌋; 'linear' (signals), 'bilinear' (images) and
-    'trilinear' (volumes) weigh the two neighbours by their nearness; 'bicubic' (images) the four neighbours by Keys'
-    cubic with slope −¾; 'area' takes the mean, as the adaptive pools.
 
+    Parameters
+    ----------
+    size : int or tuple of int, optional
+        The sizes of space of y, or one for all.
+    scale_factor : float or tuple of float, optional
+        > 0: these by those of x, rounded down, or one for all.
+    mode : str
+        'nearest' takes x at ⌊i s⌋, 'nearest-exact' at ⌊(i + ½) s⌋; 'linear' (signals), 'bilinear' (images) and
+        'trilinear' (volumes) weigh the two neighbours by their nearness; 'bicubic' (images) the four neighbours
+        by Keys' cubic with slope −¾; 'area' takes the mean, as the adaptive pools.
+    align_corners : bool, optional
+        For the modes between neighbours.
+    recompute_scale_factor : bool, optional
+        Whether s is taken from the rounded sizes where scale_factor is given.
+
+    Raises
+    ------
+    ValueError
+        Unless one of size and scale_factor is given, or for an option that the mode does not take.
+    LinkShapeError
+        When x does not have the dimensions of the mode, or y would be empty.
+
+    Notes
+    -----
     x: (N, C, L), (N, C, H, W) or (N, C, D, H, W) → y: the same with other sizes of space.
-    size: the sizes of space of y, or one for all. scale_factor > 0: these by those of x, rounded down, or one for all.
-    align_corners: for the modes between neighbours. recompute_scale_factor: whether s is taken from the rounded sizes
-    where scale_factor is given.
-    Errors: ValueError unless one of size and scale_factor is given, or for an option that the mode does not take;
-    LinkShapeError when x has not the dimensions of the mode, or y would be empty.
-    Source: Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981.
 
+    References
+    ----------
+    Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.Upsample(scale_factor=2, mode="linear")(np.array([[[0.0, 4.0]]]))
     array([[[0., 1., 3., 4.]]])
@@ -167,8 +188,19 @@ class Upsample(Module):
 class UpsamplingNearest2d(Upsample):
     """Upsample with mode='nearest', for images.
 
-    x: (N, C, H, W) → y: (N, C, H', W'). size: (H', W'), or one for both. scale_factor: in place of it.
+    Parameters
+    ----------
+    size : int or tuple of int, optional
+        (H', W'), or one for both.
+    scale_factor : float or tuple of float, optional
+        In the place of size.
 
+    Notes
+    -----
+    x: (N, C, H, W) → y: (N, C, H', W').
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.UpsamplingNearest2d(scale_factor=2)(np.array([[[[1.0, 2.0]]]]))
     array([[[[1., 1., 2., 2.],
@@ -182,8 +214,19 @@ class UpsamplingNearest2d(Upsample):
 class UpsamplingBilinear2d(Upsample):
     """Upsample with mode='bilinear' and align_corners=True.
 
-    x: (N, C, H, W) → y: (N, C, H', W'). size: (H', W'), or one for both. scale_factor: in place of it.
+    Parameters
+    ----------
+    size : int or tuple of int, optional
+        (H', W'), or one for both.
+    scale_factor : float or tuple of float, optional
+        In the place of size.
 
+    Notes
+    -----
+    x: (N, C, H, W) → y: (N, C, H', W').
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> maillon.UpsamplingBilinear2d((1, 3))(np.array([[[[1.0, 2.0]]]]))
     array([[[[1. , 1.5, 2. ]]]])

@@ -23,8 +23,15 @@ def floating_dtype(dtype: DTypeLike | None) -> DType:
 
 
 def set_default_dtype(dtype: DTypeLike) -> None:
-    """Let links made from now on have parameters of this dtype: float32 (at the start) or float64.
+    """Choose the dtype of the parameters of links made from now on.
 
+    Parameters
+    ----------
+    dtype : dtype
+        float32 (at the start) or float64.
+
+    Examples
+    --------
     >>> from maillon import get_default_dtype, set_default_dtype
     >>> set_default_dtype("float64"); get_default_dtype()
     dtype('float64')

@@ -12,8 +12,13 @@ from maillon.typing import Array, DType
 class LinkError(Exception):
     """Something that a link cannot do with what it was given.
 
-    A container that lets the error through adds its own name and the link's place, so the message begins
-    with where in the network it happened: ``Sequential[0] Linear(784, 100): expected x of shape …``.
+    A container that lets the error through adds its own name and the link's place, so the message begins with where in
+    the network it happened: ``Sequential[0] Linear(784, 100): expected x of shape …``.
+
+    Parameters
+    ----------
+    problem : str
+        What was expected, what came, and the way out.
     """
 
     def __init__(self, problem: str) -> None:
@@ -43,23 +48,53 @@ def inside(container: object, key: str) -> Iterator[None]:
 
 
 class LinkShapeError(LinkError, ValueError):
-    """An array has a shape that the link cannot take."""
+    """An array has a shape that the link cannot take.
+
+    Parameters
+    ----------
+    problem : str
+        What was expected, what came, and the way out.
+    """
 
 
 class LinkValueError(LinkError, ValueError):
-    """An array has the right shape and dtype but holds values that the link cannot take."""
+    """An array has the right shape and dtype but holds values that the link cannot take.
+
+    Parameters
+    ----------
+    problem : str
+        What was expected, what came, and the way out.
+    """
 
 
 class LinkDtypeError(LinkError, TypeError):
-    """An array has a dtype that the link cannot take, or is no array at all."""
+    """An array has a dtype that the link cannot take, or is no array at all.
+
+    Parameters
+    ----------
+    problem : str
+        What was expected, what came, and the way out.
+    """
 
 
 class LinkStateError(LinkError, RuntimeError):
-    """`backward` was called without a `forward` to be the derivative of."""
+    """`backward` was called without a `forward` to be the derivative of.
+
+    Parameters
+    ----------
+    problem : str
+        What was expected, what came, and the way out.
+    """
 
 
 class StateDictError(LinkError, RuntimeError):
-    """A state_dict does not fit the network; nothing was loaded."""
+    """A state_dict does not fit the network; nothing was loaded.
+
+    Parameters
+    ----------
+    problem : str
+        What was expected, what came, and the way out.
+    """
 
 
 def shown(link: object) -> str:

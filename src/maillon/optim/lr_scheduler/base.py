@@ -18,14 +18,23 @@ _PASSING = ("rule", "beginning")
 
 
 class LRScheduler:
-    """Sets the rates of a rule's groups, anew at each `step()`.
+    """A schedule: sets the rates of a rule's groups at each `step()`.
 
-    ``StepLR(rule, 30)`` begins at once, with the bound rule. ``StepLR(step_size=30)`` is a recipe, like a rule without
-    parameters: `fit(…, schedule=recipe)` binds it, or `recipe.bind(rule)`. A group's initial rate is what it was when
-    the first schedule took it, kept in the group as `initial_lr`, as in PyTorch. last_epoch: −1 begins; an epoch goes
-    on after it, with groups that have an `initial_lr`.
+    ``StepLR(rule, 30)`` begins at once, with a bound rule. ``StepLR(step_size=30)`` is a recipe:
+    `fit(…, schedule=recipe)` or ``recipe.bind(rule)`` binds it. A schedule of your own keeps its options, calls
+    ``super().__init__(optimizer, last_epoch)`` and defines `get_lr`.
 
-    A schedule of your own keeps its options, calls ``super().__init__(optimizer, last_epoch)`` and defines `get_lr`.
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
+
+    Notes
+    -----
+    A group's initial rate lr₀ is what it was when the first schedule took it. The group keeps it as `initial_lr`, as in
+    PyTorch.
     """
 
     per_step: bool = False

@@ -12,11 +12,21 @@ from maillon.optim.rule import Group, Rule
 
 
 class LambdaLR(LRScheduler):
-    """Each group's rate is its initial rate times a function of the epoch: lr = lr₀ · λ(epoch), epochs from 0.
+    """Each group's rate is its initial rate times a function of the epoch: lr = lr₀ · λ(epoch).
 
-    optimizer: a bound rule, or None for a recipe. lr_lambda: the function, or one for each group. The first factor
-    applies at once; `step()` at the end of an epoch sets the rate of the next.
+    The first factor applies at once; `step()` at the end of an epoch sets the rate of the next.
 
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    lr_lambda : callable or list of callable
+        From the epoch, a whole number from 0, to the factor; or one function for each group.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> rule = maillon.SGD([maillon.Parameter(np.ones(1))], lr=0.1)
     >>> schedule = maillon.optim.LambdaLR(rule, lambda epoch: 0.5**epoch)
@@ -51,7 +61,14 @@ class LambdaLR(LRScheduler):
 class MultiplicativeLR(LambdaLR):
     """Each step multiplies the rate by a function of the epoch: lr ← lr · λ(epoch), from epoch 1 on.
 
-    Parameters as LambdaLR's.
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    lr_lambda : callable or list of callable
+        From the epoch, a whole number from 0, to the factor; or one function for each group.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
     """
 
     def get_lr(self) -> list[float]:
@@ -86,8 +103,19 @@ class _ByFactor(LRScheduler):
 class StepLR(_ByFactor):
     """The rate falls by the factor γ every so many epochs: lr = lr₀ γ^⌊epoch / step_size⌋.
 
-    optimizer: a bound rule, or None for a recipe. step_size: epochs, ≥ 1. gamma γ: any number.
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    step_size : int
+        Epochs between two changes, ≥ 1.
+    gamma : float
+        γ, the factor: any number.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> rule = maillon.SGD([maillon.Parameter(np.ones(1))], lr=1.0)
     >>> schedule = maillon.optim.StepLR(rule, step_size=2, gamma=0.5)
@@ -107,10 +135,18 @@ class StepLR(_ByFactor):
 
 
 class MultiStepLR(_ByFactor):
-    """The rate falls by the factor γ at each milestone: lr = lr₀ γ^(milestones ≤ epoch).
+    """The rate falls by the factor γ at each milestone: lr = lr₀ γ^(number of milestones ≤ epoch).
 
-    optimizer: a bound rule, or None for a recipe. milestones: epochs; one named twice counts twice. gamma γ: any
-    number.
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    milestones : iterable of int
+        The epochs; one that is named twice counts twice.
+    gamma : float
+        γ, the factor: any number.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
     """
 
     def __init__(
@@ -141,7 +177,16 @@ class MultiStepLR(_ByFactor):
 class ConstantLR(_ByFactor):
     """A smaller rate at first: lr = lr₀ · factor until epoch total_iters, then lr₀.
 
-    optimizer: a bound rule, or None for a recipe. factor in (0, 1]. total_iters: epochs, ≥ 0.
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    factor : float
+        In (0, 1].
+    total_iters : int
+        The number of epochs, ≥ 0.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
     """
 
     def __init__(
@@ -159,11 +204,25 @@ class ConstantLR(_ByFactor):
 
 
 class LinearLR(_ByFactor):
-    """A rate that grows (or falls) along a line: lr₀ · start_factor at first, lr₀ · end_factor from total_iters on.
+    """A rate that changes along a line: lr₀ · start_factor at first, lr₀ · end_factor from total_iters on.
 
-    The usual warm-up. optimizer: a bound rule, or None for a recipe. start_factor in (0, 1], end_factor in [0, 1].
-    total_iters: epochs, ≥ 1.
+    This is the usual warm-up.
 
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    start_factor : float
+        In (0, 1].
+    end_factor : float
+        In [0, 1].
+    total_iters : int
+        The number of epochs, ≥ 1.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> rule = maillon.SGD([maillon.Parameter(np.ones(1))], lr=1.0)
     >>> schedule = maillon.optim.LinearLR(rule, start_factor=0.25, total_iters=3)
@@ -197,7 +256,14 @@ class LinearLR(_ByFactor):
 class ExponentialLR(_ByFactor):
     """The rate falls by the factor γ in each epoch: lr = lr₀ γ^epoch.
 
-    optimizer: a bound rule, or None for a recipe. gamma γ: any number.
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    gamma : float
+        γ, the factor: any number.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
     """
 
     def __init__(self, optimizer: Rule | None = None, gamma: float = REQUIRED, last_epoch: int = -1) -> None:
@@ -214,7 +280,16 @@ class ExponentialLR(_ByFactor):
 class PolynomialLR(_ByFactor):
     """The rate falls to zero along a power: lr = lr₀ (1 − epoch / total_iters)^power.
 
-    optimizer: a bound rule, or None for a recipe. total_iters: epochs, ≥ 1. power: ≥ 0, 1 is a line.
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    total_iters : int
+        The number of epochs, ≥ 1.
+    power : float
+        ≥ 0; 1 is a line.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
     """
 
     def __init__(

@@ -9,15 +9,37 @@ from maillon.optim.rule import Group, Rule
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """lr ← max(factor · lr, min_lr) where a score has not improved for more than `patience` epochs.
+    """lr ← max(factor · lr, min_lr) when a score has not improved for more than `patience` epochs.
 
-    `step(score)` after each epoch. A score is better below best · (1 − threshold) (threshold_mode "rel") or below
-    best − threshold ("abs"), with mode="max" above accordingly. After a reduction `cooldown` epochs are not counted;
-    reductions below eps are not made.
+    Call `step(score)` after each epoch; `fit` does it by itself.
 
-    optimizer: a bound rule, or None for a recipe. monitor: what `fit` gives it of its history ("val_loss",
-    "accuracy" …); None is the validation loss where there is one, else the loss. Not a parameter of PyTorch's.
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    mode : str
+        'min' for losses and errors, 'max' for scores that should grow.
+    factor : float
+        By which the rate is multiplied, below 1.
+    patience : int
+        Epochs without improvement that are waited for.
+    threshold : float
+        What counts as an improvement.
+    threshold_mode : str
+        'rel': the score must be below best · (1 − threshold), or above best · (1 + threshold) with mode='max'.
+        'abs': below best − threshold, or above best + threshold.
+    cooldown : int
+        Epochs after a reduction that are not counted.
+    min_lr : float or list of float
+        The least rate, or one for each group.
+    eps : float
+        A smaller reduction than this is not made.
+    monitor : str, optional
+        The column of the history that `fit` gives it ('val_loss', 'accuracy' …). None is the validation loss
+        where there is one, else the loss. PyTorch does not have this parameter.
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> rule = maillon.SGD([maillon.Parameter(np.ones(1))], lr=1.0)
     >>> schedule = maillon.optim.ReduceLROnPlateau(rule, factor=0.5, patience=1)

@@ -56,10 +56,21 @@ class _OfSchedules(LRScheduler):
 class SequentialLR(_OfSchedules):
     """One schedule after the other: the next begins at its milestone, with its own epoch 0.
 
-    optimizer: a bound rule, or None for a recipe of recipes. schedulers: in their order. milestones: the epochs at
-    which the second and later ones begin, one fewer than schedules. The usual: LinearLR to warm up, then
-    CosineAnnealingLR.
+    The usual pair: LinearLR to warm up, then CosineAnnealingLR.
 
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    schedulers : list of LRScheduler
+        In their order; recipes where `optimizer` is None.
+    milestones : list of int
+        The epochs at which the second and later ones begin: one fewer than schedulers.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> from maillon.optim import lr_scheduler
     >>> warm = lr_scheduler.LinearLR(start_factor=0.5, total_iters=2)
@@ -131,9 +142,14 @@ def _undo(schedule: LRScheduler) -> None:
 
 
 class ChainedScheduler(_OfSchedules):
-    """All schedules at once: each `step()` is one of each, in their order, on the rates that the others leave.
+    """All schedules at once: each `step()` steps all of them, in order, each on the rate that the one before left.
 
-    schedulers: of one rule, or all of them recipes. optimizer: theirs; None takes it from them.
+    Parameters
+    ----------
+    schedulers : list of LRScheduler
+        Of one rule, or all of them recipes.
+    optimizer : Rule, optional
+        Their rule; None takes it from them.
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler] = REQUIRED, optimizer: Rule | None = None) -> None:

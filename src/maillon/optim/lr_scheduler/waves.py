@@ -10,12 +10,32 @@ from maillon.optim.rule import Group, Rule
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Half a cosine from lr₀ down to eta_min in T_max epochs: lr = η + (lr₀ − η)(1 + cos(π epoch / T_max)) / 2.
+    """Half a cosine from lr₀ down to η in T_max epochs: lr = η + (lr₀ − η)(1 + cos(π epoch / T_max)) / 2.
 
-    After T_max it rises again. optimizer: a bound rule, or None for a recipe. T_max: epochs, ≥ 1. eta_min η: the least
-    rate. The rate in force is scaled, so that it chains with others.
-    Source: Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, without restarts.
+    After T_max the rate rises again.
 
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    T_max : int
+        The number of epochs, ≥ 1.
+    eta_min : float
+        η: the least rate.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
+
+    Notes
+    -----
+    The present rate is scaled, so that the schedule can be chained with others.
+
+    References
+    ----------
+    Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, without
+    restarts.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> rule = maillon.SGD([maillon.Parameter(np.ones(1))], lr=1.0)
     >>> schedule = maillon.optim.CosineAnnealingLR(rule, T_max=4)
@@ -48,10 +68,25 @@ class CosineAnnealingLR(LRScheduler):
 class CosineAnnealingWarmRestarts(LRScheduler):
     """Cosine annealing that begins anew after T_0 epochs, then after T_mult times as many, and so on.
 
-    lr = η + (lr₀ − η)(1 + cos(π T_cur / T_i)) / 2, T_cur epochs after the last restart of a period of T_i.
-    optimizer: a bound rule, or None for a recipe. T_0: epochs, ≥ 1. T_mult: ≥ 1. eta_min η: the least rate.
-    `step(epoch)` goes to any epoch, a fraction too: ``step(epoch + batch / batches)`` after each mini-batch.
-    Source: Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, equation 5.
+    lr = η + (lr₀ − η)(1 + cos(π T_cur / T_i)) / 2, T_cur epochs after the last restart, in a period of T_i epochs.
+    `step(epoch)` goes to any epoch, fractions included: ``step(epoch + batch / batches)`` after each mini-batch.
+
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    T_0 : int
+        Epochs of the first period, ≥ 1.
+    T_mult : int
+        By which each period is longer than the last, ≥ 1.
+    eta_min : float
+        η: the least rate.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
+
+    References
+    ----------
+    Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, equation 5.
     """
 
     def __init__(
@@ -141,15 +176,43 @@ def _set_momentum(group: Group, momentum: float) -> None:
 
 
 class CyclicLR(_WithMomentum):
-    """Triangles between two rates, up in step_size_up steps and down in step_size_down; one `step()` a mini-batch.
+    """Triangles between two rates, one `step()` a mini-batch: lr = base_lr + (max_lr − base_lr) · height · scale.
 
-    lr = base_lr + (max_lr − base_lr) · height · scale. The scale is 1 ("triangular"), 1 / 2^(cycle − 1)
-    ("triangular2"), γ^step ("exp_range"), or scale_fn of the cycle or step, as scale_mode says. The momentum (or
-    Adam's β₁) goes the other way, between max_momentum and base_momentum.
+    The height goes from 0 to 1 in step_size_up steps and back in step_size_down. The momentum (or Adam's β₁) goes the
+    other way.
 
-    optimizer: a bound rule, or None for a recipe. base_lr, max_lr, base_momentum, max_momentum: numbers, or one
-    a group.
-    Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017.
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    base_lr : float or list of float
+        The lower rate, or one for each group.
+    max_lr : float or list of float
+        The upper rate, or one for each group.
+    step_size_up : float
+        Steps of the rise.
+    step_size_down : float, optional
+        Steps of the fall; None takes step_size_up.
+    mode : str
+        The scale: 1 with 'triangular', 1 / 2^(cycle − 1) with 'triangular2', γ^step with 'exp_range'.
+    gamma : float
+        γ of 'exp_range'.
+    scale_fn : callable, optional
+        A scale of your own, in the place of `mode`.
+    scale_mode : str
+        Whether scale_fn is given the 'cycle' or the step ('iterations').
+    cycle_momentum : bool
+        Whether the momentum moves too.
+    base_momentum : float or list of float
+        The lower momentum, or one for each group.
+    max_momentum : float or list of float
+        The upper momentum, or one for each group.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
+
+    References
+    ----------
+    Smith, "Cyclical Learning Rates for Training Neural Networks", 2017.
     """
 
     def __init__(
@@ -223,16 +286,49 @@ class CyclicLR(_WithMomentum):
 
 
 class OneCycleLR(_WithMomentum):
-    """One cycle for a whole training: from max_lr / div_factor up to max_lr, then down far below; a `step()` a batch.
+    """One cycle for a whole training, one `step()` a mini-batch: up to max_lr, then down far below the first rate.
 
-    The momentum (or Adam's β₁) falls from max_momentum to base_momentum while the rate rises, and rises again. With
-    three_phase the rate comes down to the initial one as fast as it went up, and then goes below.
+    The momentum (or Adam's β₁) falls from max_momentum to base_momentum while the rate rises, then rises again.
 
-    optimizer: a bound rule, or None for a recipe. max_lr: a number, or one a group. total_steps, or epochs and
-    steps_per_epoch: how long. pct_start in [0, 1]: the share of the rise. anneal_strategy: 'cos' or 'linear'.
-    div_factor: max_lr over the initial rate; final_div_factor: the initial rate over the last one.
-    Errors: ValueError from a step beyond total_steps.
-    Source: Smith, Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates", 2018.
+    Parameters
+    ----------
+    optimizer : Rule, optional
+        A bound rule: the schedule begins at once. None makes a recipe, for `fit(schedule=…)` or `bind`.
+    max_lr : float or list of float
+        The highest rate, or one for each group.
+    total_steps : int, optional
+        The number of steps; None takes epochs · steps_per_epoch.
+    epochs : int, optional
+        The number of epochs, beside steps_per_epoch.
+    steps_per_epoch : int, optional
+        Mini-batches of an epoch.
+    pct_start : float
+        In [0, 1]: the share of the steps in which the rate rises.
+    anneal_strategy : str
+        'cos' or 'linear'.
+    cycle_momentum : bool
+        Whether the momentum moves too.
+    base_momentum : float or list of float
+        The lower momentum, or one for each group.
+    max_momentum : float or list of float
+        The upper momentum, or one for each group.
+    div_factor : float
+        max_lr divided by the first rate.
+    final_div_factor : float
+        The first rate divided by the last one.
+    three_phase : bool
+        Come down to the first rate as fast as up, then go below it.
+    last_epoch : int
+        −1 begins; n goes on after epoch n, with groups that have an `initial_lr`.
+
+    Raises
+    ------
+    ValueError
+        From a step beyond total_steps.
+
+    References
+    ----------
+    Smith, Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates", 2018.
     """
 
     def __init__(

@@ -13,11 +13,44 @@ from maillon.typing import Array
 class Adagrad(Rule):
     """Adagrad: s ← s + g², p ← p − lr / (1 + (t − 1) η) · g / (√s + ε).
 
-    params: None for a recipe, else parameters or groups of them. lr ≥ 0; lr_decay η ≥ 0. weight_decay λ ≥ 0:
-    g ← g + λ p first. initial_accumulator_value ≥ 0: where s begins, in all groups. eps ε ≥ 0. maximize: climbs.
-    The state stands from the beginning, as in PyTorch.
-    Source: Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011.
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    lr_decay : float
+        η ≥ 0: how the rate falls with the steps t.
+    weight_decay : float
+        λ ≥ 0: g ← g + λ p before anything else (an L2 penalty).
+    initial_accumulator_value : float
+        ≥ 0: where s begins, in all groups.
+    eps : float
+        ε ≥ 0, which keeps the denominator away from zero.
+    foreach : None
+        PyTorch's, which stands in this place there: refused unless None or False.
+    maximize : bool
+        Climb instead of descending.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    Notes
+    -----
+    The state is there from the beginning, as in PyTorch.
+
+    References
+    ----------
+    Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.optim.Adagrad([p], lr=0.1).step(); p.data.round(6)
@@ -73,14 +106,47 @@ class Adagrad(Rule):
 class RMSprop(Rule):
     """RMSprop: v ← α v + (1 − α) g², p ← p − lr · g / (√v + ε).
 
-    centered: the running mean ḡ ← α ḡ + (1 − α) g is taken out, √(v − ḡ²). With momentum μ, b ← μ b + g / (√v + ε)
-    and p ← p − lr · b.
+    With a momentum μ > 0 it is b ← μ b + g / (√v + ε), p ← p − lr · b.
 
-    params: None for a recipe, else parameters or groups of them. lr ≥ 0. alpha α ≥ 0. eps ε ≥ 0. weight_decay λ ≥ 0:
-    g ← g + λ p first. momentum μ ≥ 0. maximize: climbs.
-    Source: Tieleman, Hinton, "Lecture 6.5: RMSProp", 2012; Graves, "Generating Sequences With Recurrent Neural
-    Networks", 2013 for the centered form.
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    alpha : float
+        α ≥ 0: the decay of v.
+    eps : float
+        ε ≥ 0, which keeps the denominator away from zero.
+    weight_decay : float
+        λ ≥ 0: g ← g + λ p before anything else (an L2 penalty).
+    momentum : float
+        μ ≥ 0.
+    centered : bool
+        Take the running mean ḡ ← α ḡ + (1 − α) g out: √(v − ḡ²) in the place of √v.
+    capturable : bool
+        PyTorch's, which stands in this place there: refused unless False.
+    foreach : None
+        PyTorch's, which stands in this place there: refused unless None or False.
+    maximize : bool
+        Climb instead of descending.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    References
+    ----------
+    Tieleman, Hinton, "Lecture 6.5: RMSProp", 2012. Graves, "Generating Sequences With Recurrent Neural Networks", 2013,
+    for the centered form.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.optim.RMSprop([p], lr=0.01).step(); p.data.round(6)
@@ -142,12 +208,40 @@ class RMSprop(Rule):
 class Adadelta(Rule):
     """Adadelta: v ← ρ v + (1 − ρ) g², Δ = g √(u + ε) / √(v + ε), p ← p − lr Δ, u ← ρ u + (1 − ρ) Δ².
 
-    The steps have the parameter's unit: the rate can stay 1.
+    The steps have the parameter's unit, so the rate can stay 1.
 
-    params: None for a recipe, else parameters or groups of them. lr ≥ 0. rho ρ in [0, 1]. eps ε ≥ 0. weight_decay
-    λ ≥ 0: g ← g + λ p first. maximize: climbs.
-    Source: Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, algorithm 1.
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    rho : float
+        ρ in [0, 1]: the decay of v and u.
+    eps : float
+        ε ≥ 0.
+    weight_decay : float
+        λ ≥ 0: g ← g + λ p before anything else (an L2 penalty).
+    foreach : None
+        PyTorch's, which stands in this place there: refused unless None or False.
+    maximize : bool
+        Climb instead of descending.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    References
+    ----------
+    Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, algorithm 1.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.optim.Adadelta([p], rho=0.0, eps=0.25).step(); p.data.round(4)

@@ -53,14 +53,43 @@ class _Adaptive(Rule):
 class Adam(_Adaptive):
     """Adam: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², p ← p − lr · m̂ / (√v̂ + ε).
 
-    m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) make up for the start at zero; amsgrad takes the largest v so far.
+    m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) make up for the start at zero; t counts the steps from 1.
 
-    params: None for a recipe, else parameters or groups of them. lr: the rate, ≥ 0. betas: (β₁, β₂) in [0, 1).
-    eps ε ≥ 0. weight_decay λ ≥ 0: g ← g + λ p first; with decoupled_weight_decay p ← (1 − lr λ) p instead, which is
-    AdamW. maximize: climbs.
-    Source: Kingma, Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1; Reddi, Kale, Kumar 2018
-    for amsgrad; the form is PyTorch's.
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    betas : tuple of two float
+        (β₁, β₂), each in [0, 1): the decay of m and of v.
+    eps : float
+        ε ≥ 0, which keeps the denominator away from zero.
+    weight_decay : float
+        λ ≥ 0: g ← g + λ p first; with `decoupled_weight_decay` p ← (1 − lr λ) p instead.
+    amsgrad : bool
+        Divide by the largest v so far instead of the present one.
+    maximize : bool
+        Climb instead of descending.
+    decoupled_weight_decay : bool
+        Apply the weight decay to the parameters, not to the gradient, as AdamW does.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    References
+    ----------
+    Kingma, Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1. Reddi, Kale, Kumar, "On the Convergence
+    of Adam and Beyond", 2018, for amsgrad. The form is PyTorch's.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.Adam([p], lr=0.1).step(); p.data.round(6)
@@ -108,10 +137,42 @@ class Adam(_Adaptive):
 class AdamW(Adam):
     """Adam with decoupled weight decay: p ← (1 − lr λ) p, then Adam's step on the plain gradient.
 
-    Parameters as Adam's; weight_decay λ is 0.01 by default, and shrinks weights by the same factor whatever their
-    gradients' size.
-    Source: Loshchilov, Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
+    All weights shrink by the same factor, whatever the size of their gradients.
 
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    betas : tuple of two float
+        (β₁, β₂), each in [0, 1): the decay of m and of v.
+    eps : float
+        ε ≥ 0, which keeps the denominator away from zero.
+    weight_decay : float
+        λ ≥ 0.
+    amsgrad : bool
+        Divide by the largest v so far instead of the present one.
+    maximize : bool
+        Climb instead of descending.
+    decoupled_weight_decay : bool
+        False gives Adam's own weight decay.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    References
+    ----------
+    Loshchilov, Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.optim.AdamW([p], lr=0.1, weight_decay=0.1).step(); p.data.round(6)
@@ -139,15 +200,48 @@ class AdamW(Adam):
 
 
 class NAdam(_Adaptive):
-    """Adam with Nesterov's momentum: p ← p − lr (c m / d + c' g / d), d = √(v / (1 − β₂ᵗ)) + ε.
+    """Adam with Nesterov's momentum: p ← p − lr (c m + c' g) / d, d = √(v / (1 − β₂ᵗ)) + ε.
 
-    μₜ = β₁ (1 − ½ · 0.96^(t ψ)); c = μₜ₊₁ / (1 − Πᵢ₌₁..ₜ₊₁ μᵢ), c' = (1 − μₜ) / (1 − Πᵢ₌₁..ₜ μᵢ); m and v as Adam's.
+    μₜ = β₁ (1 − ½ · 0.96^(t ψ)), c = μₜ₊₁ / (1 − Πᵢ₌₁..ₜ₊₁ μᵢ), c' = (1 − μₜ) / (1 − Πᵢ₌₁..ₜ μᵢ); m and v as Adam's.
+
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    betas : tuple of two float
+        (β₁, β₂), each in [0, 1): the decay of m and of v.
+    eps : float
+        ε ≥ 0, which keeps the denominator away from zero.
+    weight_decay : float
+        λ ≥ 0: g ← g + λ p first; with `decoupled_weight_decay` p ← (1 − lr λ) p instead.
+    momentum_decay : float
+        ψ ≥ 0: how fast μ grows to β₁.
+    decoupled_weight_decay : bool
+        Apply the weight decay to the parameters, not to the gradient, as AdamW does.
+    maximize : bool
+        Climb instead of descending.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    Notes
+    -----
     The product of the μ is a number of the default dtype, as in PyTorch.
 
-    params: None for a recipe, else parameters or groups of them. lr ≥ 0. betas: (β₁, β₂) in [0, 1). eps ε ≥ 0.
-    weight_decay λ ≥ 0: g ← g + λ p first, or decoupled as AdamW's. momentum_decay ψ ≥ 0. maximize: climbs.
-    Source: Dozat, "Incorporating Nesterov Momentum into Adam", 2016.
+    References
+    ----------
+    Dozat, "Incorporating Nesterov Momentum into Adam", 2016.
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.optim.NAdam([p], lr=0.1).step(); p.data.round(4)
@@ -205,14 +299,43 @@ class NAdam(_Adaptive):
 
 
 class RAdam(_Adaptive):
-    """Adam whose rate is rectified while v has seen few gradients: p ← p − lr m̂ r √(1 − β₂ᵗ) / (√v + ε).
+    """Adam whose rate is reduced while v has seen few gradients: p ← p − lr m̂ r √(1 − β₂ᵗ) / (√v + ε).
 
-    ρ∞ = 2 / (1 − β₂) − 1, ρ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ), r² = (ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ); while ρ ≤ 5
-    the step is lr m̂ alone. m̂ = m / (1 − β₁ᵗ), m and v as Adam's.
+    ρ∞ = 2 / (1 − β₂) − 1, ρ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ), r² = (ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ). While ρ ≤ 5
+    the step is lr m̂ alone. m̂ = m / (1 − β₁ᵗ); m and v as Adam's.
 
-    Parameters as NAdam's, without momentum_decay.
-    Source: Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", 2020, algorithm 2.
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    betas : tuple of two float
+        (β₁, β₂), each in [0, 1): the decay of m and of v.
+    eps : float
+        ε ≥ 0, which keeps the denominator away from zero.
+    weight_decay : float
+        λ ≥ 0: g ← g + λ p first; with `decoupled_weight_decay` p ← (1 − lr λ) p instead.
+    decoupled_weight_decay : bool
+        Apply the weight decay to the parameters, not to the gradient, as AdamW does.
+    maximize : bool
+        Climb instead of descending.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    References
+    ----------
+    Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", 2020, algorithm 2.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.optim.RAdam([p], lr=0.1).step(); p.data.round(6)
@@ -258,12 +381,40 @@ class RAdam(_Adaptive):
 
 
 class Adamax(_Adaptive):
-    """Adam with the largest gradient for a size: u ← max(β₂ u, |g| + ε), p ← p − lr / (1 − β₁ᵗ) · m / u.
+    """Adam with the largest gradient as its scale: u ← max(β₂ u, |g| + ε), p ← p − lr / (1 − β₁ᵗ) · m / u.
 
-    params: None for a recipe, else parameters or groups of them. lr ≥ 0. betas: (β₁, β₂) in [0, 1). eps ε ≥ 0.
-    weight_decay λ ≥ 0: g ← g + λ p first. maximize: climbs.
-    Source: Kingma, Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 2.
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    betas : tuple of two float
+        (β₁, β₂), each in [0, 1): the decay of m and of u.
+    eps : float
+        ε ≥ 0, which keeps the denominator away from zero.
+    weight_decay : float
+        λ ≥ 0: g ← g + λ p before anything else (an L2 penalty).
+    foreach : None
+        PyTorch's, which stands in this place there: refused unless None or False.
+    maximize : bool
+        Climb instead of descending.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    References
+    ----------
+    Kingma, Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 2.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.optim.Adamax([p], lr=0.1).step(); p.data.round(6)

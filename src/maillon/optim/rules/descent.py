@@ -21,13 +21,43 @@ from maillon.typing import Array
 
 
 class SGD(Rule):
-    """Stochastic gradient descent: p ← p − lr · g; with momentum μ, v ← μ v + (1 − dampening) g, p ← p − lr · v.
+    """Stochastic gradient descent: p ← p − lr · g.
 
-    params: None for a recipe, else parameters or groups of them. lr: the rate, ≥ 0. momentum μ ≥ 0; the first v is
-    g itself. nesterov: moves by g + μ v instead of v. weight_decay λ ≥ 0: g ← g + λ p first. maximize: climbs.
-    Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013; the form
-    is PyTorch's.
+    With a momentum μ > 0 it is v ← μ v + (1 − dampening) g, p ← p − lr · v. The first v is g itself.
 
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    momentum : float
+        μ ≥ 0: how much of the last move is kept.
+    dampening : float
+        How much of the new gradient is left out of v.
+    weight_decay : float
+        λ ≥ 0: g ← g + λ p before anything else (an L2 penalty).
+    nesterov : bool
+        Move by g + μ v instead of v. Needs a momentum and no dampening.
+    maximize : bool
+        Climb instead of descending.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    References
+    ----------
+    Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum in deep learning", 2013. The
+    form is PyTorch's.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.SGD([p], lr=0.1).step(); p.data
@@ -82,15 +112,49 @@ class SGD(Rule):
 
 
 class ASGD(Rule):
-    """Averaged SGD: p ← (1 − λ η) p − η g, η = lr / (1 + λ lr t)^α, and the average ax ← ax + μ (p − ax).
+    """Averaged SGD: p ← (1 − λ η) p − η g, with an average of p beside it.
 
-    μ = 1 / max(1, t − t0): until t0 the average is p itself; `rule.state[p]["ax"]` holds it. η and μ are numbers of
-    the default dtype, as in PyTorch.
+    η = lr / (1 + λ lr t)^α, and the average is ax ← ax + μ (p − ax) with μ = 1 / max(1, t − t0): until t0 it is
+    p itself.
 
-    params: None for a recipe, else parameters or groups of them. lr ≥ 0; lambd λ ≥ 0: the decay term; alpha α: the
-    power of η; t0: when to begin averaging. weight_decay ≥ 0: g ← g + weight_decay p first. maximize: climbs.
-    Source: Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    lambd : float
+        λ ≥ 0: the decay term.
+    alpha : float
+        α: the power with which η falls.
+    t0 : float
+        The step at which averaging begins.
+    weight_decay : float
+        Decay ≥ 0: g ← g + weight_decay · p first.
+    foreach : None
+        PyTorch's, which stands in this place there: refused unless None or False.
+    maximize : bool
+        Climb instead of descending.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    Notes
+    -----
+    The average is ``rule.state[p]["ax"]``. η and μ are numbers of the default dtype, as in PyTorch.
+
+    References
+    ----------
+    Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.optim.ASGD([p], lr=0.5, lambd=0.0).step(); p.data
@@ -134,15 +198,43 @@ class ASGD(Rule):
 
 
 class Rprop(Rule):
-    """Resilient propagation: p ← p − Δ · sign g, with a step size Δ of each entry's own.
+    """Resilient propagation: p ← p − Δ · sign g, with a step size Δ for each entry.
 
-    Where g keeps its sign Δ grows by η⁺, where it changes Δ shrinks by η⁻ and the entry stays for this step; Δ begins
-    at lr and is kept within step_sizes. For whole batches: from mini-batch to mini-batch signs change by chance.
+    Where g keeps its sign, Δ grows by η⁺. Where g changes its sign, Δ shrinks by η⁻ and the entry does not move in this
+    step. Δ begins at lr.
 
-    params: None for a recipe, else parameters or groups of them. etas: (η⁻, η⁺), 0 < η⁻ < 1 < η⁺. step_sizes: the
-    smallest and the largest Δ. maximize: climbs.
-    Source: Riedmiller, Braun, "A direct adaptive method for faster backpropagation learning", 1993.
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        The first step size, ≥ 0.
+    etas : tuple of two float
+        (η⁻, η⁺), with 0 < η⁻ < 1 < η⁺.
+    step_sizes : tuple of two float
+        The smallest and the largest Δ.
+    maximize : bool
+        Climb instead of descending.
+    **ways : None or False
+        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
+        refused otherwise.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    Notes
+    -----
+    Use it with the whole data set as one batch: between mini-batches signs change by chance.
+
+    References
+    ----------
+    Riedmiller, Braun, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm", 1993.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.optim.Rprop([p], lr=0.25).step(); p.data
@@ -190,12 +282,37 @@ class Rprop(Rule):
 class Lion(Rule):
     """Lion: p ← p − lr (sign(β₁ m + (1 − β₁) g) + λ p), then m ← β₂ m + (1 − β₂) g.
 
-    Every entry moves by lr: rates are 3 to 10 times smaller than Adam's, weight decays as much larger.
+    Every entry moves by lr. Choose a rate 3 to 10 times smaller than Adam's, and a weight decay as many times larger.
 
-    params: None for a recipe, else parameters or groups of them. lr ≥ 0. betas: (β₁, β₂) in [0, 1). weight_decay
-    λ ≥ 0, decoupled from the gradient. maximize: climbs. Not in PyTorch.
-    Source: Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023, algorithm 2.
+    Parameters
+    ----------
+    params : iterable of Parameter or of dict, optional
+        The parameters, or groups of them, ``{"params": …, "lr": …}``, whose options override the rule's. None
+        makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        Learning rate, ≥ 0.
+    betas : tuple of two float
+        (β₁, β₂), each in [0, 1).
+    weight_decay : float
+        λ ≥ 0, decoupled from the gradient.
+    maximize : bool
+        Climb instead of descending.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
+
+    Notes
+    -----
+    PyTorch does not have this rule.
+
+    References
+    ----------
+    Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023, algorithm 2.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([1.0]), grad=np.array([0.5]))
     >>> maillon.optim.Lion([p], lr=0.1).step(); p.data

@@ -1,0 +1,72 @@
+"""The mini-batches of a training: cut from arrays, or given one by one."""
+
+import math
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any
+
+from maillon.nn import Loss, Module
+from maillon.optim.door import Data, check
+from maillon.random import default_generator
+from maillon.typing import Array
+
+Batch = tuple[Any, Any, Array | None]
+
+VALIDATION_BATCH = 1024
+"""The rows that are evaluated at a time after an epoch."""
+
+_GATHERED_BYTES = 2**18  # what one gathering copies: enough batches to share its cost, and still in the cache
+
+
+class ArrayBatches:
+    """The mini-batches of one epoch after the other, shuffled anew for each if wanted.
+
+    A shuffled epoch draws one permutation. Small batches are not gathered one by one, but several at once, and
+    handed out as views.
+    """
+
+    def __init__(self, data: Data, batch_size: int, shuffle: bool) -> None:
+        self.data = data
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.steps: int | None = math.ceil(data.rows / batch_size)
+        together = max(1, _GATHERED_BYTES // max(1, data.row_bytes * batch_size))
+        self._gathered = batch_size * together
+
+    def __iter__(self) -> Iterator[Batch]:
+        if not self.shuffle:
+            yield from self.data.batches(self.batch_size)
+            return
+        order = default_generator().randperm(self.data.rows)
+        for start in range(0, self.data.rows, self._gathered):
+            yield from self.data.take(order[start : start + self._gathered]).batches(self.batch_size)
+
+
+class GivenBatches:
+    """The mini-batches of an iterable of (x, y) or (x, y, sample_weight), gone through once for each epoch."""
+
+    def __init__(self, where: str, given: Iterable[Any], loss: Loss, network: Module, epochs: int) -> None:
+        if epochs > 1 and iter(given) is given:
+            raise ValueError(
+                f"{where}: expected batches that can be gone through {epochs} times, got {type(given).__name__}, which "
+                "serves once. Pass a list, or an object whose __iter__ begins anew."
+            )
+        self.where = where
+        self.given = given
+        self.loss = loss
+        self.network = network
+        self.steps: int | None = len(given) if isinstance(given, Sized) else None
+
+    def __iter__(self) -> Iterator[Batch]:
+        batch = 0
+        for batch, item in enumerate(self.given, 1):
+            if not isinstance(item, tuple | list) or len(item) not in (2, 3):
+                got = f"{len(item)} parts" if isinstance(item, tuple | list) else type(item).__name__
+                raise TypeError(
+                    f"{self.where}: expected batch {batch} to be (x, y) or (x, y, sample_weight), got {got}. "
+                    "Where x is an array, give y as well."
+                )
+            x, y, weight = (*item, None)[:3]
+            data = check(self.where, self.network, self.loss, x, y, weight, f"batch {batch} ")
+            yield data.x, data.y, data.weight
+        if not batch:
+            raise ValueError(f"{self.where}: expected at least one batch, got none. Pass an iterable that has some.")
