@@ -221,31 +221,31 @@ def partly(made: Plan) -> Plan:
 
 LINEAR, DROPOUT, LAST, LOSS, GRAD_WEIGHT, GRAD_INPUT, GRAD, SGD = 0, 1, 2, 3, 4, 5, 7, 9
 REFUSED: dict[str, tuple[Callable[[Plan], Plan], str]] = {
-    "a dtype": (lambda made: replace(made, dtype=np.dtype("float16")), "expected float32 or float64, got float16."),
+    "a dtype": (lambda made: replace(made, dtype=np.dtype("float16")), "expected float32 or float64, got float16"),
     "the output's size": (
         lambda made: replace(made, output=replace(made.output, shape=(5, 4))),
-        "the output is 15 of float32, not output (5×4).",
+        "the output is 15 of float32, not output (5×4)",
     ),
     "the result": (
         lambda made: replace(made, result=Buffer("loss", np.zeros(1), (1,))),
-        "the result must be the loss and what its mean was divided by.",
+        "the result must be the loss and what its mean was divided by",
     ),
     "Fortran's order": (
         operand(LINEAR, "weight", array(lambda a: np.asfortranarray(a.reshape(4, 6)))),
-        "buffer 1.weight: expected an aligned array in C order.",
+        "buffer 1.weight: expected an aligned array in C order",
     ),
-    "no alignment": (operand(LINEAR, "y", array(shifted)), "buffer 2.y: expected an aligned array in C order."),
+    "no alignment": (operand(LINEAR, "y", array(shifted)), "buffer 2.y: expected an aligned array in C order"),
     "a subclass": (
         operand(LINEAR, "y", array(lambda a: a.view(np.ma.MaskedArray))),
-        "buffer 2.y: expected an aligned array in C order.",
+        "buffer 2.y: expected an aligned array in C order",
     ),
     "a byte order": (
         operand(LINEAR, "y", array(lambda a: a.astype(a.dtype.newbyteorder()))),
-        "buffer 2.y: expected the machine's byte order.",
+        "buffer 2.y: expected the machine's byte order",
     ),
     "read-only memory": (
         operand(LINEAR, "y", array(frozen)),
-        "buffer 2.y: expected an array that may be written to.",
+        "buffer 2.y: expected an array that may be written to",
     ),
     "a kind": (change(LINEAR, kind="conv"), "operation 0, conv: there is no such operation"),
     "a part": (change(LINEAR, part="later"), "operation 0, linear: there is no such operation"),

@@ -30,7 +30,7 @@ from maillon.nn import (
     Softmax,
     Tanh,
 )
-from maillon.nn.support.errors import shown
+from maillon.nn.support.errors import LinkError, shown
 from maillon.typing import Array, DType
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest register
@@ -208,7 +208,10 @@ def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, l
     require_known(network)
     walked = []
     for name, link in leaves("", network):
-        x, backward = LINKS[type(link)](builder, link, name, x)
+        try:
+            x, backward = LINKS[type(link)](builder, link, name, x)
+        except LinkError as error:  # NumPy will raise it with the link's place in the network
+            raise NotLoweredError(str(error).removesuffix(".")) from None
         walked.append((link, backward))
     return x, walked
 
@@ -274,7 +277,11 @@ def _flatten(builder: Builder, link: Flatten, name: str, x: Value) -> tuple[Valu
 
 def _activation(kind: str) -> Callable[..., tuple[Value, Backward]]:
     def lower(builder: Builder, link: Any, name: str, x: Value) -> tuple[Value, Backward]:
-        slope = float(getattr(link, "negative_slope", 0.0))
+        given = getattr(link, "negative_slope", 0.0)
+        slope = float(given)
+        with np.errstate(over="ignore"):
+            if isinstance(given, np.generic) or not np.isfinite(builder.dtype.type(slope)):
+                raise NotLoweredError(f"{link!r} has a slope that is no finite {builder.dtype}")
         number, size = ACTIVATIONS.index(kind), math.prod(x.shape)
         label = f"{name}.y" if name else "y"
         by_output = kind != "leaky_relu" or slope >= 0  # whether y tells the derivative
@@ -302,6 +309,8 @@ def _activation(kind: str) -> Callable[..., tuple[Value, Backward]]:
 def _softmax(log: int) -> Callable[..., tuple[Value, Backward]]:
     def lower(builder: Builder, link: Any, name: str, x: Value) -> tuple[Value, Backward]:
         axis = link._axis(np.broadcast_to(np.zeros((), builder.dtype), x.shape)) % len(x.shape)
+        if not x.shape[axis]:
+            raise NotLoweredError(f"{link!r} has nothing to sum up in the shape {x.shape}")
         sizes = (math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]), log)
         y = builder.buffer(f"{name}.y" if name else "y", x.shape)
         builder.add("softmax", "forward", {"x": x.buffer, "y": y}, sizes)
