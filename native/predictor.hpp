@@ -11,44 +11,78 @@ namespace {
 // What a plan was made from, as far as Python can replace it: links by their type, attributes and arrays by identity.
 class Watch {
   public:
-    // types: (object, its type). attributes: (dictionary, key, value). absent: (dictionary, key that is not in it).
-    // arrays: (Parameter, its data).
+    // types: (object, its type). attributes: (dictionary, key, value). absent: (dictionary, key that is not in it, how
+    // many keys it has, or -1 when one of them may go and leave its place to this one). arrays: (Parameter, its data).
     Watch(nb::list types, nb::list attributes, nb::list absent, nb::list arrays) {
         for (nb::handle row : types) types_.push_back({row[0], row[1]});
         for (nb::handle row : attributes) attributes_.push_back({row[0], row[1], row[2]});
-        for (nb::handle row : absent) attributes_.push_back({row[0], row[1], nb::object()});
-        for (nb::handle row : arrays) arrays_.push_back({row[0], row[1]});
+        for (nb::handle row : absent) absent_.push_back({row[0], row[1], nb::cast<Py_ssize_t>(row[2])});
+        for (nb::handle row : arrays) arrays_.push_back({row[0], row[1], slot(row[0], row[1])});
         data_ = nb::steal(PyUnicode_InternFromString("data"));
     }
 
     bool same() const {
-        for (const Pair& pair : types_)
-            if (reinterpret_cast<PyObject*>(Py_TYPE(pair.owner.ptr())) != pair.value.ptr()) return false;
-        for (const Attribute& attribute : attributes_) {
-            PyObject* now = PyDict_GetItemWithError(attribute.dictionary.ptr(), attribute.key.ptr());
-            if (now == nullptr && PyErr_Occurred()) throw nb::python_error();
-            if (now != attribute.value.ptr()) return false;
-        }
-        for (const Pair& pair : arrays_) {
-            PyObject* now = PyObject_GetAttr(pair.owner.ptr(), data_.ptr());
-            if (now == nullptr) throw nb::python_error();
-            const bool same = now == pair.value.ptr();
-            Py_DECREF(now);
-            if (!same) return false;
-        }
+        for (const Typed& typed : types_)
+            if (reinterpret_cast<PyObject*>(Py_TYPE(typed.object.ptr())) != typed.type.ptr()) return false;
+        for (const Attribute& attribute : attributes_)
+            if (found(attribute.dictionary, attribute.key) != attribute.value.ptr()) return false;
+        for (const Absent& absent : absent_)
+            if (PyDict_Size(absent.dictionary.ptr()) != absent.size && found(absent.dictionary, absent.key) != nullptr)
+                return false;
+        for (const Data& data : arrays_)
+            if (now(data) != data.array.ptr()) return false;
         return true;
     }
 
   private:
-    struct Pair {
-        nb::object owner, value;
+    struct Typed {
+        nb::object object, type;
     };
     struct Attribute {
         nb::object dictionary, key, value;
     };
+    struct Absent {
+        nb::object dictionary, key;
+        Py_ssize_t size;
+    };
+    struct Data {
+        nb::object parameter, array;
+        Py_ssize_t slot; // where in the Parameter the array stands, in pointers; 0: not known
+    };
 
-    std::vector<Pair> types_, arrays_;
+    static PyObject* found(const nb::object& dictionary, const nb::object& key) {
+        PyObject* value = PyDict_GetItemWithError(dictionary.ptr(), key.ptr());
+        if (value == nullptr && PyErr_Occurred()) throw nb::python_error();
+        return value;
+    }
+
+    // A Parameter has nothing but slots: the one that holds the array, if one alone does, is read without a look-up.
+    static Py_ssize_t slot(nb::handle parameter, nb::handle array) {
+        const nb::object size = nb::steal(PyObject_GetAttrString((PyObject*)Py_TYPE(parameter.ptr()), "__basicsize__"));
+        if (!size.is_valid()) throw nb::python_error();
+        const auto* words = reinterpret_cast<PyObject* const*>(parameter.ptr());
+        const Py_ssize_t end = nb::cast<Py_ssize_t>(size) / Py_ssize_t(sizeof(PyObject*));
+        Py_ssize_t place = 0;
+        for (Py_ssize_t i = sizeof(PyObject) / sizeof(PyObject*); i < end; ++i) {
+            if (words[i] != array.ptr()) continue;
+            if (place != 0) return 0;
+            place = i;
+        }
+        return place;
+    }
+
+    PyObject* now(const Data& data) const {
+        if (data.slot != 0) return reinterpret_cast<PyObject* const*>(data.parameter.ptr())[data.slot];
+        PyObject* array = PyObject_GetAttr(data.parameter.ptr(), data_.ptr());
+        if (array == nullptr) throw nb::python_error();
+        Py_DECREF(array); // the Parameter still holds it
+        return array;
+    }
+
+    std::vector<Typed> types_;
     std::vector<Attribute> attributes_;
+    std::vector<Absent> absent_;
+    std::vector<Data> arrays_;
     nb::object data_;
 };
 
@@ -122,7 +156,7 @@ void bind_predictor(nb::module_& m) {
         .def(nb::init<Operations&, uint64_t, nb::tuple, uint64_t, nb::object, nb::tuple, const Watch&, nb::object,
                       int>(),
              nb::keep_alive<1, 2>(), nb::keep_alive<1, 8>())
-        .def("__call__", &Predictor::call, "x"_a.none());
+        .def("__call__", &Predictor::call, nb::arg("x").none());
 }
 
 } // namespace

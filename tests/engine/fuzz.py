@@ -24,7 +24,8 @@ import maillon
 from maillon.engine import processor
 from maillon.engine.lowering import NotLoweredError
 from maillon.engine.native import Batches
-from maillon.engine.plan import Plan, PlanError, tables, verify
+from maillon.engine.plan import Plan, PlanError, tables
+from maillon.engine.verify import verify
 from maillon.random import Generator
 
 

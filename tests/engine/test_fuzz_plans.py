@@ -9,7 +9,8 @@ import pytest
 from cores import require_core
 
 from maillon.engine.operations import ELEMENT_LOSSES
-from maillon.engine.plan import Buffer, Operation, Plan, PlanError, verify
+from maillon.engine.plan import Buffer, Operation, Plan, PlanError
+from maillon.engine.verify import verify
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 import maillon as m
 from maillon import engine
 from maillon.engine.operations import OPERATIONS
-from maillon.engine.plan import Buffer, Operation, Plan, PlanError, address, verify
+from maillon.engine.plan import Buffer, Operation, Plan, PlanError, address
+from maillon.engine.verify import verify
 from maillon.random import Generator
 from maillon.typing import Array
 

@@ -193,14 +193,20 @@ def require_known(network: Module) -> None:
         if type(link) not in LINKS:
             raise NotLoweredError(f"{f'[{name}] ' if name else ''}{shown(link)} is not among the links it knows")
     for name, module in network.named_modules():
-        require_unpatched(f"{f'[{name}] ' if name else ''}{shown(module)}", module)
+        if replaced_method(module):
+            require_unpatched(f"{f'[{name}] ' if name else ''}{shown(module)}", module)
+
+
+def replaced_method(owner: object) -> str | None:
+    """The method that has been replaced on the instance itself, if there is one."""
+    kind = type(owner)
+    return next((attribute for attribute in vars(owner) if callable(getattr(kind, attribute, None))), None)
 
 
 def require_unpatched(name: str, owner: object) -> None:
     """NotLoweredError where a method has been replaced on the instance itself."""
-    for attribute in vars(owner):
-        if callable(getattr(type(owner), attribute, None)):
-            raise NotLoweredError(f"the method {attribute} of {name} has been replaced")
+    if method := replaced_method(owner):
+        raise NotLoweredError(f"the method {method} of {name} has been replaced")
 
 
 def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, list[tuple[Module, Backward]]]:

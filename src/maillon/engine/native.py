@@ -22,7 +22,8 @@ from maillon.engine.lowering import (
     lower_forward,
 )
 from maillon.engine.operations import product_workspace
-from maillon.engine.plan import Buffer, Plan, PlanError, address, tables, verify
+from maillon.engine.plan import Buffer, Plan, address, tables
+from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
 from maillon.engine.rules import RuleState
 from maillon.nn import Parameter
 from maillon.optim import Optim
@@ -164,13 +165,14 @@ class Runner:
 
     def _prepare(self, full: int) -> None:
         """Hand the plans to the core."""
-        core = processor.core()
+        core, data, rows = processor.core(), list(self.batches.feeds()), self.batches.rows
+        verify_training(self.whole, self.rest, data, rows, self._order if self.batches.shuffle else None)
         generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * self.batches.shuffle)]))
         self._streams = {generator: core.Stream(generator.bit_generator.capsule) for generator in generators}
         programs = [self._program(plan) for plan in (self.whole, self.rest) if plan is not None]
         feeds = [
-            (address(data), data.nbytes // self.batches.rows, address(buffer.array))
-            for (_, data), buffer in zip(self.batches.feeds(), self.whole.inputs, strict=True)
+            (address(array), array.nbytes // rows, buffer.address)
+            for (_, array), buffer in zip(data, self.whole.inputs, strict=True)
         ]
         assert self.whole.result is not None
         self._training = core.Training(
@@ -187,9 +189,6 @@ class Runner:
 
     def _program(self, plan: Plan) -> Any:
         """The plan as the core holds it."""
-        for buffer, whole in zip(plan.inputs, self.whole.inputs, strict=True):
-            if address(buffer.array) != address(whole.array):
-                raise PlanError(f"the plans of one training must read {buffer.name} at one place.")
         wide = plan.dtype == np.float64
         streams = [self._streams[generator] for generator in plan.streams]
         return processor.core().Program(self._set, wide, plan.rows, *tables(plan), streams)
@@ -217,6 +216,7 @@ class Runner:
         room = self._recorded(max_steps) if record else None
         begun = self._training.position
         most = max_steps if room is None else len(room) // self.whole.rows
+        verify_sums(self._ends, min(max_epochs, _MOST_EPOCHS))
         states = {generator: generator.get_state() for generator in self.whole.streams}
         started = time.perf_counter()
         with self._locked():
@@ -267,6 +267,7 @@ class Runner:
             1, min(max_steps, _RECORDED_BYTES // max(1, bytes_a_step), -(-self.batches.rows // self.whole.rows))
         )
         room = np.empty((steps * self.whole.rows, *output.shape[1:]), output.array.dtype)
+        verify_record(self.whole, room, steps)
         self._training.record(address(room), address(output.array), bytes_a_step // self.whole.rows)
         return room
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from maillon.engine import processor
 from maillon.engine.lowering import LINKS, Builder, Memory, NotLoweredError, Value, lower_forward, require_known
-from maillon.engine.plan import Buffer, Plan, address, tables, verify
+from maillon.engine.plan import Buffer, Plan, address, tables
+from maillon.engine.verify import verify
 from maillon.engine.watch import watch
 from maillon.nn import Module, Sequential, no_grad
 from maillon.nn.support.modes import mode

@@ -5,6 +5,7 @@ from typing import Any
 from maillon.nn import Module, Parameter
 
 _PASSING = ("_kept", "training")  # what a forward leaves behind, and the mode: a prediction depends on neither
+_BY_WEIGHT = ("in_features", "out_features")  # the weight says it too
 
 
 def watch(core: Any, network: Module, root: bool = True) -> Any:
@@ -18,11 +19,15 @@ def watch(core: Any, network: Module, root: bool = True) -> Any:
         (vars(module), name, value)
         for module in modules
         for name, value in vars(module).items()
-        if name not in _PASSING
+        if name not in (*_PASSING, *_BY_WEIGHT)
     ]
     return core.Watch(
         [(module, type(module)) for module in modules[not root :]],
         attributes,
-        [(vars(module), "forward") for module in modules if "forward" not in vars(module)],
+        [
+            (vars(module), "forward", -1 if "_kept" in vars(module) else len(vars(module)))
+            for module in modules
+            if "forward" not in vars(module)
+        ],
         [(value, value.data) for _, _, value in attributes if isinstance(value, Parameter)],
     )
