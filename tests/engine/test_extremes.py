@@ -82,9 +82,11 @@ def test_links_at_the_edge_run_as_in_numpy(name: str) -> None:
     for engine in ("evaluate", "fit"):
         found = [
             result(
-                lambda on=on, engine=engine: trained(make, m.MSELoss(), X, X[:, :2], on)
-                if engine == "fit"
-                else m.evaluate(make(), m.MSELoss(), X, X[:, :2], engine=on)["loss"]
+                lambda on=on, engine=engine: (
+                    trained(make, m.MSELoss(), X, X[:, :2], on)
+                    if engine == "fit"
+                    else m.evaluate(make(), m.MSELoss(), X, X[:, :2], engine=on)["loss"]
+                )
             )
             for on in ("auto", "numpy")
         ]

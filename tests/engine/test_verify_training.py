@@ -1,4 +1,4 @@
-"""What a training hands to the core beside its plans: data, the order of the rows, what a slice writes. All verified."""
+"""What a training hands to the core beside its plans is verified: data, the order of the rows, what a slice writes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -173,7 +173,7 @@ FAULTS: dict[str, tuple[Callable[[Given], None], str]] = {
     "an order over the batch": (order_over("x"), "the order overlaps x"),
     "an order over the data": (
         lambda it: setattr(it, "order", it.data[0][1].reshape(-1)[:22].view(np.int64)),
-        "x overlaps the order",
+        "the order overlaps x",
     ),
 }
 

@@ -13,8 +13,11 @@ import numpy as np
 
 from maillon import random
 from maillon.engine.operations import ACTIVATIONS, OPERATIONS
-from maillon.engine.plan import Buffer, Operation
-from maillon.engine.plan import NotLoweredError as NotLoweredError  # noqa: PLC0414 - whoever lowers raises it
+from maillon.engine.plan import (
+    Buffer,
+    NotLoweredError as NotLoweredError,  # noqa: PLC0414 - whoever lowers raises it
+    Operation,
+)
 from maillon.nn import (
     Dropout,
     Flatten,
@@ -34,20 +37,36 @@ from maillon.nn.support.errors import LinkError, shown
 from maillon.typing import Array, DType
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest register
+_BLOCK = 2**14  # bytes
+_BYTE = np.dtype(np.uint8)
 
 
 class Memory:
-    """Arrays by name. The plans of one training, on full and on shorter mini-batches, share them."""
+    """Arrays by name. The plans of one training, on full and on shorter mini-batches, share them.
+
+    Small arrays stand in blocks, each at a cache line of its own: to make many is slow.
+    """
 
     def __init__(self) -> None:
         self._arrays: dict[str, Array] = {}
+        self._block = aligned(0, _BYTE)
+        self._used = 0
 
     def take(self, name: str, size: int, dtype: DType) -> Array:
         """An aligned array of `size` elements: the beginning of the one known by that name, if it is large enough."""
         known = self._arrays.get(name)
         if known is None or known.size < size or known.dtype != dtype:
-            known = self._arrays[name] = aligned(size, dtype)
+            known = self._arrays[name] = self._new(size, dtype)
         return known[:size]
+
+    def _new(self, size: int, dtype: DType) -> Array:
+        wanted = size * dtype.itemsize
+        if wanted > _BLOCK // 8:
+            return aligned(size, dtype)
+        if self._used + wanted > self._block.size:
+            self._block, self._used = aligned(_BLOCK, _BYTE), 0
+        start, self._used = self._used, self._used + -(-wanted // _ALIGNMENT) * _ALIGNMENT
+        return self._block[start : start + wanted].view(dtype)
 
     @property
     def bytes(self) -> int:

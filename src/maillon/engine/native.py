@@ -23,8 +23,8 @@ from maillon.engine.lowering import (
 )
 from maillon.engine.operations import product_workspace
 from maillon.engine.plan import Buffer, Plan, address, tables
-from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
 from maillon.engine.rules import RuleState
+from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
 from maillon.nn import Parameter
 from maillon.optim import Optim
 from maillon.random import Generator, default_generator

@@ -3,10 +3,8 @@
 `print(plan)` shows it. What the core is given passes engine/verify.py before.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,10 +34,13 @@ class Buffer:
     shape: tuple[int, ...]
     read_only: bool = False
 
-    @cached_property
+    @property
     def address(self) -> int:
-        """Where the values lie."""
-        return address(self.array)
+        """Where the values lie: looked up once, for it takes a while."""
+        known: int | None = self.__dict__.get("_address")
+        if known is None:
+            known = self.__dict__["_address"] = address(self.array)
+        return known
 
     def __repr__(self) -> str:
         return f"{self.name} ({'×'.join(map(str, self.shape)) or '1'})"

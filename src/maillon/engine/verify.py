@@ -68,27 +68,15 @@ def verify_training(
     for plan in plans:
         if len(plan.inputs) != len(data):
             raise PlanError(f"expected {len(plan.inputs)} arrays of data, got {len(data)}")
-    drawn = (0, 0) if order is None else _memory(address(order), order.nbytes)
-    written = [("the order", drawn), *((buffer.name, _span(buffer)) for buffer in whole.inputs)]
     for place, (name, array) in enumerate(data):
         _verify_data(name, array, rows)
         for plan in plans:
-            buffer = plan.inputs[place]
-            if _place(buffer) != _place(whole.inputs[place]):
-                raise PlanError(f"the plans of one training must read {buffer.name} at one place")
-            if buffer.array.dtype != array.dtype or buffer.array.size * rows != array.size * plan.rows:
-                raise PlanError(f"{plan.rows} of {rows} rows of {name} do not fill {buffer!r}")
-            if buffer.read_only:
-                raise PlanError(f"{buffer.name} is read-only, and mini-batches are copied to it")
-        held = _memory(address(array), array.nbytes)
-        for what, other in written:
-            if _overlap(held, other):
-                raise PlanError(f"{name} overlaps {what}")
+            _verify_batch(name, array, plan, plan.inputs[place], whole.inputs[place])
+        for buffer in whole.inputs:
+            if _overlap(_memory(address(array), array.nbytes), _span(buffer)):
+                raise PlanError(f"{name} overlaps {buffer.name}")
     if order is not None:
-        _verify_written("the order", order, np.dtype(np.int64), rows)
-        for buffer in (buffer for plan in plans for buffer in plan.buffers()):
-            if _overlap(drawn, _span(buffer)):
-                raise PlanError(f"the order overlaps {buffer.name}")
+        _verify_order(order, plans, data, rows)
 
 
 def verify_sums(ends: Array, epochs: int) -> None:
@@ -120,6 +108,27 @@ def _verify_data(name: str, array: Array, rows: int) -> None:
         raise PlanError(f"{name}: expected {rows} rows, got the shape {array.shape}")
 
 
+def _verify_batch(name: str, array: Array, plan: Plan, buffer: Buffer, first: Buffer) -> None:
+    """A mini-batch's rows fill the buffer that the plan reads them from, the same in all plans."""
+    if buffer.address != first.address:
+        raise PlanError(f"the plans of one training must read {buffer.name} at one place")
+    if buffer.array.dtype != array.dtype or buffer.array.size * len(array) != array.size * plan.rows:
+        raise PlanError(f"{plan.rows} of {len(array)} rows of {name} do not fill {buffer!r}")
+    if buffer.read_only:
+        raise PlanError(f"{buffer.name} is read-only, and mini-batches are copied to it")
+
+
+def _verify_order(order: Array, plans: Sequence[Plan], data: Sequence[tuple[str, Array]], rows: int) -> None:
+    """The order is drawn anew in each epoch: it may overlap nothing."""
+    _verify_written("the order", order, np.dtype(np.int64), rows)
+    drawn = _memory(address(order), order.nbytes)
+    others = [(name, _memory(address(array), array.nbytes)) for name, array in data]
+    others += [(buffer.name, _span(buffer)) for plan in plans for buffer in plan.buffers()]
+    for name, other in others:
+        if _overlap(drawn, other):
+            raise PlanError(f"the order overlaps {name}")
+
+
 def _verify_written(name: str, array: Array, dtype: np.dtype, size: int) -> None:
     flags = array.flags
     if array.dtype != dtype or not (flags.c_contiguous and flags.aligned and flags.writeable):
@@ -143,8 +152,12 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
             raise PlanError(f"numbers are {dict(numbers)}")
     if operation.stream not in (range(len(plan.streams)) if spec.stream else (None,)):
         raise PlanError(f"stream {operation.stream} is not there")
-    operands = operation.operands
-    there = 0
+    _verify_operands(operation, plan, sizes)
+    _verify_choices(operation)
+
+
+def _verify_operands(operation: Operation, plan: Plan, sizes: dict[str, int]) -> None:
+    spec, operands, there = OPERATIONS[operation.kind], operation.operands, 0
     for operand in spec.operands:
         buffer = operands.get(operand.name)
         if buffer is None:
@@ -156,12 +169,10 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
         if buffer.array.dtype != dtype:
             raise PlanError(f"operand {operand.name} is {buffer.array.dtype}, not {dtype}")
         if buffer.array.size < (needed := operand.extent(sizes)):
-            raise PlanError(
-                f"operand {operand.name} needs {needed} elements, {buffer.name} has {buffer.array.size}"
-            )
+            raise PlanError(f"operand {operand.name} needs {needed} elements, {buffer.name} has {buffer.array.size}")
     if there != len(operands):
-        raise PlanError(f"there are no operands {sorted(operands.keys() - {operand.name for operand in spec.operands})}")
-    _verify_choices(operation)
+        unknown = operands.keys() - {operand.name for operand in spec.operands}
+        raise PlanError(f"there are no operands {sorted(unknown)}")
 
 
 def _verify_choices(operation: Operation) -> None:
@@ -188,9 +199,9 @@ def _verify_aliases(operation: Operation, spans: dict[int, Span], kept: list[Buf
             continue
         span = begin, end = spans[id(operands[operand.name])]
         for name, other in touched:
-            if begin < other[1] and other[0] < end and name != operand.name:
-                if name != operand.within or begin != other[0]:
-                    raise PlanError(f"{operand.name} overlaps {name}")
+            may = name == operand.name or (name == operand.within and begin == other[0])
+            if begin < other[1] and other[0] < end and not may:
+                raise PlanError(f"{operand.name} overlaps {name}")
         for buffer in kept:
             if _overlap(span, spans[id(buffer)]):
                 raise PlanError(f"operand {operand.name} would overwrite {buffer.name}")
