@@ -23,9 +23,10 @@ from maillon.engine.lowering import (
 )
 from maillon.engine.operations import product_workspace
 from maillon.engine.origins import Origins, require_plain
-from maillon.engine.plan import Buffer, Plan, PlanError, address, tables, verify
+from maillon.engine.plan import Buffer, Plan, address, tables
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Slice
+from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
 from maillon.optim import Optim
 from maillon.random import Generator, GeneratorState, default_generator
 from maillon.typing import Array
@@ -184,14 +185,15 @@ class Runner:
 
     def _prepare(self, full: int) -> None:
         """Hand the plans to the core."""
-        core = processor.core()
+        core, data, rows = processor.core(), list(self.batches.feeds()), self.batches.rows
+        verify_training(self.whole, self.rest, data, rows, self._order if self.batches.shuffle else None)
         shuffles = self.batches.shuffle and not self._draws
         generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * shuffles)]))
         self._streams = {generator: stream_of(generator) for generator in generators}
         programs = [self._program(plan) for plan in (self.whole, self.rest) if plan is not None]
         feeds = [
-            (address(data), data.nbytes // len(data), address(buffer.array))
-            for (_, data), buffer in zip(self.batches.feeds(), self.whole.inputs, strict=True)
+            (address(array), array.nbytes // len(array), buffer.address)
+            for (_, array), buffer in zip(data, self.whole.inputs, strict=True)
         ]
         assert self.whole.result is not None
         self._result = self.whole.result.array
@@ -209,9 +211,6 @@ class Runner:
 
     def _program(self, plan: Plan) -> Any:
         """The plan as the core holds it."""
-        for buffer, whole in zip(plan.inputs, self.whole.inputs, strict=True):
-            if address(buffer.array) != address(whole.array):
-                raise PlanError(f"the plans of one training must read {buffer.name} at one place.")
         wide = plan.dtype == np.float64
         streams = [self._streams[generator] for generator in plan.streams]
         return processor.core().Program(self._set, wide, plan.rows, *tables(plan), streams)
@@ -245,6 +244,7 @@ class Runner:
         most, epochs = 1 if self._heavy else max_steps, 1 if self._draws else min(max_epochs, _MOST_EPOCHS)
         room = self._recorded(most) if record else None
         most = most if room is None else len(room) // self.whole.rows
+        verify_sums(self._ends, epochs)
         before = self._checkpoint(whole=most > 1)
         for stream in self._streams.values():
             stream.drawn = 0
@@ -372,6 +372,7 @@ class Runner:
             1, min(max_steps, _RECORDED_BYTES // max(1, bytes_a_step), -(-self.batches.rows // self.whole.rows))
         )
         room = np.empty((steps * self.whole.rows, *output.shape[1:]), output.array.dtype)
+        verify_record(self.whole, room, steps)
         self._training.record(address(room), address(output.array), bytes_a_step // self.whole.rows)
         return room
 
