@@ -115,10 +115,9 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
         require_known(optim.network)
         if not isinstance(batches, ArrayBatches):
             raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
-        if batches.shuffle and batches.rows < batches.data.rows:
-            raise NotLoweredError("epochs that leave out other rows each time are not among what it knows")
-        data = batches.data.part(0, batches.rows)
-        return Runner(optim, Batches.of(data.x, data.y, data.weight, batches.batch_size, batches.shuffle))
+        data, size = batches.data, batches.batch_size
+        shuffle, drop_last = batches.shuffle, batches.drop_last
+        return Runner(optim, Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last))
     except NotLoweredError as reason:
         fall_back(engine, "runs", reason)
         return NumpyStepper(optim, batches, interrupt)
