@@ -5,12 +5,13 @@ MAILLON_FULL_TRACEBACK=1 in the environment shows every frame.
 
 import dis
 import functools
+import inspect
 import os
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType, TracebackType
+from types import CodeType, FunctionType, TracebackType
 from typing import ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
@@ -82,18 +83,18 @@ def shell() -> object | None:
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """A warning about the user's line that led here."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and _ours(frame.f_code):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and _ours(frame.f_code):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level - 1 if frame is None else level)
 
 
 def users_line() -> str:
     """Where the user's code called: ``train.py, line 12``."""
-    frame: FrameType = sys._getframe()
-    while frame.f_back is not None and _ours(frame.f_code):
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_back is not None and _ours(frame.f_code):
         frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
+    return "" if frame is None else f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
 
 
 def _entries(traceback: TracebackType | None) -> list[TracebackType]:
