@@ -145,7 +145,7 @@ def of_core(optim: m.Optim, x: Array, y: Array, weight: Array | None) -> float:
     runner = Runner(optim, Batches.of(x, y, weight, len(x), shuffle=False))
     done = runner.run(1, 1)
     assert (done.steps, len(done.epochs)) == (1, 1)
-    runner.expose()
+    runner.show()
     return runner.loss
 
 

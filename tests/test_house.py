@@ -75,6 +75,36 @@ def test_only_the_command_line_prints(path: Path) -> None:
     assert prints == [] or path == PACKAGE / "cli.py"
 
 
+def imported(path: Path) -> list[str]:
+    """The names that a file takes of another of ours."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+    return [alias.name for node in nodes if (node.module or "").startswith("maillon") for alias in node.names]
+
+
+def touched(path: Path) -> list[str]:
+    """The private attributes of objects other than self that a file uses and does not define itself."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    own = {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}}
+    own |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    own |= {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    return [node.attr for node in attributes if private(node.attr) and node.attr not in own]
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__") and name != "_replace"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_file_takes_what_is_private_to_another(path: Path) -> None:
+    assert [name for name in imported(path) if private(name)] == []
+    assert touched(path) == []
+
+
 @pytest.mark.parametrize("room", [catalogue, naive, mutants], ids=lambda room: room.__name__)
 def test_every_file_of_a_room_of_the_tests_belongs_to_a_family(room: ModuleType) -> None:
     folder = Path(str(room.__file__)).parent

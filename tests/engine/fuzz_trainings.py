@@ -54,7 +54,7 @@ def _after(link: Any, shape: Shape) -> Shape:
     if isinstance(link, maillon.Linear):
         return (*shape[:-1], link.out_features)
     if isinstance(link, maillon.Flatten):
-        start, end = link._dimensions(np.broadcast_to(np.zeros(()), shape))
+        start, end = link.dimensions(shape)
         return (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
     return shape
 
@@ -190,7 +190,7 @@ def training(rng: np.random.Generator) -> Sample:
         x = _data(rng, shape, dtype)
         y = target if target.dtype == np.int64 else target.astype(dtype)
         weight = rng.random(shape[0]).astype(dtype) if rng.random() < 0.25 else None
-        return Sample(optim, Batches(x, y, weight, max(1, shape[0]), False))
+        return Sample(optim, Batches(x, y, weight, max(1, shape[0]), shuffle=False))
 
 
 def plan(sample: Sample) -> Plan:

@@ -8,7 +8,7 @@ from cores import require_core
 
 import maillon as m
 from maillon.engine import FallbackWarning
-from maillon.train import compiled
+from maillon.train import stepping
 
 NUMBERS = np.random.default_rng(3)
 IMAGE = NUMBERS.normal(size=(20, 3)).astype(np.float32)
@@ -39,7 +39,7 @@ CONTAINERS: dict[str, tuple[Callable[[], m.Module], str]] = {
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_what_the_core_does_not_know_runs_in_numpy_and_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make, shown = CONTAINERS[name]
-    monkeypatch.setattr(compiled, "_told", set())
+    monkeypatch.setattr(stepping, "_told", set())
     said = f"{shown} is not among the links it knows"
     with pytest.raises(RuntimeError) as caught:
         m.fit(make(), m.MSELoss(), IMAGE, PRICE, engine="native")

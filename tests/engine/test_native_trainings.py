@@ -11,7 +11,7 @@ from cores import TOLERANCE, outcome, same_for_both, trained
 import maillon as m
 from maillon.engine import FallbackWarning
 from maillon.random import Generator
-from maillon.train import State, compiled
+from maillon.train import State, stepping
 from maillon.typing import Array
 
 pytestmark = pytest.mark.usefixtures("core")
@@ -298,7 +298,7 @@ def test_what_the_core_does_not_know_runs_in_numpy_and_fit_says_so_once(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make, reason = LEFT[what]
-    monkeypatch.setattr(compiled, "_told", set())
+    monkeypatch.setattr(stepping, "_told", set())
     expected = trained(make, "numpy", X, Y, epochs=2)
 
     optim = make()

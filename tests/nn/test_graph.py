@@ -27,25 +27,25 @@ WRONG: list[tuple[Any, Any, Any, str]] = [
         "x",
         unary("x c a", "a b", "b c"),
         "c",
-        "Graph: the nodes go in a circle, a → b → c → a: none of them can be evaluated first. A value that comes back "
-        "belongs into a recurrent link.",
+        "Graph: the nodes form a circle, a → b → c → a: none of them can be evaluated first. A value that comes back "
+        "needs a recurrent link.",
     ),
     (
         "x",
         unary("b y", "x a a", "a b"),
         "y",
-        "Graph: the nodes go in a circle, a → a: none of them can be evaluated first. A value that comes back belongs "
-        "into a recurrent link.",
+        "Graph: the nodes form a circle, a → a: none of them can be evaluated first. A value that comes back needs a "
+        "recurrent link.",
     ),
     (
         "x",
         unary("x s", "s q p", "p q", "q y"),
         "y",
-        "Graph: the nodes go in a circle, p → q → p: none of them can be evaluated first. A value that comes back "
-        "belongs into a recurrent link.",
+        "Graph: the nodes form a circle, p → q → p: none of them can be evaluated first. A value that comes back "
+        "needs a recurrent link.",
     ),
     ("x", unary("x a", "b y"), "y", "Graph[y]: no input or node 'b' to take; there are 'x', 'a' and 'y'."),
-    ("x", unary("x a"), "y", "Graph: no input or node 'y' to put out; there are 'x' and 'a'."),
+    ("x", unary("x a"), "y", "Graph: no input or node 'y' to return; there are 'x' and 'a'."),
     (
         "x",
         unary("x a", "a b", "a c", "a y"),

@@ -1,6 +1,7 @@
 """What every Module does: parameters, buffers, state, modes, sharing, and links of one's own."""
 
 import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -424,3 +425,40 @@ def test_a_buffer_that_can_be_computed_again_is_not_saved() -> None:
     assert list(link.state_dict()) == ["count"]
     assert [name for name, _ in link.named_buffers()] == ["table", "count"]
     assert link.to("float64").table.dtype == np.float64
+
+
+class TestShared:
+    """What `share` gives stays shared, whatever is done to the network that holds both."""
+
+    @staticmethod
+    def network() -> Any:
+        norm = maillon.BatchNorm1d(3)
+        return maillon.Parallel(norm, norm.share())
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda network: network.to("float64"),
+            lambda network: network.to("float64").to("float32").to("float64"),
+            lambda network: copy.deepcopy(network).to("float64"),
+            lambda network: pickle.loads(pickle.dumps(network)).to("float64"),
+            lambda network: copy.deepcopy(network.to("float64")),
+            lambda network: pickle.loads(pickle.dumps(network.to("float64"))),
+        ],
+    )
+    def test_parameters_and_running_statistics_stay_shared(self, change: Any) -> None:
+        network = change(self.network())
+        one, other = network
+        assert one.weight is other.weight
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            assert getattr(one, name) is getattr(other, name)
+        one(np.arange(12.0).reshape(4, 3))
+        other(np.ones((4, 3)))
+        assert one.num_batches_tracked == 2
+        np.testing.assert_array_equal(one.running_mean, other.running_mean)
+        assert one.running_mean.dtype == np.float64
+
+    def test_a_shared_weight_of_a_loss_stays_shared(self) -> None:
+        losses = maillon.ModuleList([loss := maillon.NLLLoss(np.ones(2)), loss.share()]).to("float32")
+        assert losses[0].weight is losses[1].weight  # type: ignore[union-attr]
+        assert losses[0].weight.dtype == np.float32  # type: ignore[union-attr]

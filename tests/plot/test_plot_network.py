@@ -16,6 +16,7 @@ from maillon.nn import (
     Graph,
     LeakyReLU,
     Linear,
+    LinkShapeError,
     MSELoss,
     Parallel,
     ReLU,
@@ -124,6 +125,14 @@ def test_the_network_is_as_before():
     drawn(net)
     assert [module.training for module in net.modules()] == [True, True, False, True]
     assert all((net.state_dict()[key] == value).all() for key, value in state.items())
+
+
+def test_the_modes_are_as_before_where_the_network_cannot_be_drawn():
+    net = Sequential(Linear(2, 2), Dropout(0.5), Linear(3, 2))
+    net[1].eval()
+    with pytest.raises(LinkShapeError):
+        drawn(net)
+    assert [module.training for module in net.modules()] == [True, True, False, True]
 
 
 def test_float64_networks_are_drawn():

@@ -106,6 +106,8 @@ class Builder:
 
     def parameter(self, name: str, parameter: Parameter) -> Buffer:
         """The parameter's own array, updated in place."""
+        if type(parameter) is not Parameter:
+            raise NotLoweredError(f"{name} is a {type(parameter).__name__}, not a Parameter")
         if parameter.data.dtype != self.dtype:
             raise NotLoweredError(f"{name} is {parameter.data.dtype}, not {self.dtype}")
         flags = parameter.data.flags
@@ -116,7 +118,7 @@ class Builder:
     def gradient(self, parameter: Parameter) -> tuple[Buffer | None, bool]:
         """Where ∂loss/∂parameter goes, None where nobody wants it, and whether to add to what is there."""
         buffer = None if self.gradients is None else self.gradients.buffer(parameter)
-        keep = id(parameter) in self._written
+        keep = id(parameter) in self._written or (self.gradients is not None and self.gradients.adds(parameter))
         self._written.add(id(parameter))
         return buffer, keep
 
@@ -157,9 +159,14 @@ class Builder:
 
 
 class Gradients:
-    """One array for all gradients, each at a cache line of its own, zeros between them."""
+    """One array for all gradients that a rule uses, each at a cache line of its own, zeros between them.
 
-    def __init__(self, parameters: list[tuple[str, Parameter]], dtype: DType) -> None:
+    others: parameters that no rule moves. Nobody sets their gradients to zero, so that they add up over the steps.
+    """
+
+    def __init__(
+        self, parameters: list[tuple[str, Parameter]], dtype: DType, others: list[tuple[str, Parameter]] | None = None
+    ) -> None:
         step = _ALIGNMENT // dtype.itemsize
         starts, size = [], 0
         for _, parameter in parameters:
@@ -170,6 +177,16 @@ class Gradients:
             id(parameter): Buffer(f"d{name}", self.whole.array[start : start + parameter.size], parameter.shape)
             for (name, parameter), start in zip(parameters, starts, strict=True)
         }
+        self.others = [
+            (parameter, Buffer(f"d{name}", aligned(parameter.size, dtype), parameter.shape))
+            for name, parameter in others or []
+        ]
+        self._buffers |= {id(parameter): buffer for parameter, buffer in self.others}
+        self._adding = {id(parameter) for parameter, _ in self.others}
+
+    def adds(self, parameter: Parameter) -> bool:
+        """Whether this gradient is one that adds up over the steps."""
+        return id(parameter) in self._adding
 
     def buffer(self, parameter: Parameter) -> Buffer | None:
         return self._buffers.get(id(parameter))
@@ -185,10 +202,19 @@ def leaves(name: str, module: Module) -> Iterator[tuple[str, Module]]:
 
 
 def require_known(network: Module) -> None:
-    """NotLoweredError, naming the first link that the table lacks."""
-    for name, link in leaves("", network):
-        if type(link) not in LINKS:
-            raise NotLoweredError(f"{f'[{name}] ' if name else ''}{shown(link)} is not among the links it knows")
+    """NotLoweredError, naming the first link that the table lacks, or that has a method of its own."""
+    for name, link in network.named_modules():
+        at = f"[{name}] " if name else ""
+        if type(link) not in LINKS and type(link) is not Sequential:
+            raise NotLoweredError(f"{at}{shown(link)} is not among the links it knows")
+        require_own_methods(f"{at}{shown(link)}", link)
+
+
+def require_own_methods(name: str, owner: object) -> None:
+    """NotLoweredError where something replaces a method of the class on the instance itself."""
+    for attribute in vars(owner):
+        if callable(getattr(type(owner), attribute, None)):
+            raise NotLoweredError(f"{name} has a {attribute} of its own")
 
 
 def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, list[tuple[Module, Backward]]]:
@@ -228,17 +254,18 @@ def _linear(builder: Builder, link: Linear, name: str, x: Value) -> tuple[Value,
 
     def backward(dy: Buffer, wanted: bool) -> Buffer | None:
         dweight, keep = builder.gradient(link.weight) if link.weight.requires_grad else (None, False)
-        dbias = None
+        dbias, keep_bias = None, False
         if link.bias is not None and link.bias.requires_grad:
             dbias, keep_bias = builder.gradient(link.bias)
-            if dweight is None and dbias is not None:
-                dweight, keep = builder.buffer(f"d{dot}weight, unwanted", (outputs, inputs)), keep_bias
-            elif keep_bias != keep:
-                raise NotLoweredError(f"[{name}] {link!r} shares its weight but not its bias")
-        if dweight is not None:
-            sizes = (rows, inputs, outputs, int(keep), zeros)
-            operands = {"dy": dy, "x": x.buffer, "dweight": dweight, "dbias": dbias}
-            builder.add("linear_grad_weight", "backward", operands, sizes)
+        parts = [(dweight, dbias, keep)]
+        if dbias is not None and (dweight is None or keep_bias != keep):
+            unwanted = builder.buffer(f"d{dot}weight, unwanted", (outputs, inputs))
+            parts = [(dweight, None, keep), (unwanted, dbias, keep_bias)]
+        for to_weight, to_bias, adds in parts:
+            if to_weight is not None:
+                sizes = (rows, inputs, outputs, int(adds), zeros)
+                operands = {"dy": dy, "x": x.buffer, "dweight": to_weight, "dbias": to_bias}
+                builder.add("linear_grad_weight", "backward", operands, sizes)
         if not wanted:
             return None
         dx = builder.derivative(x.buffer, (rows, inputs))
@@ -254,8 +281,7 @@ def _same(builder: Builder, link: Module, name: str, x: Value) -> tuple[Value, B
 
 
 def _flatten(builder: Builder, link: Flatten, name: str, x: Value) -> tuple[Value, Backward]:
-    shape = np.broadcast_to(np.zeros((), builder.dtype), x.shape)
-    start, end = link._dimensions(shape)
+    start, end = link.dimensions(x.shape)
     flat = (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
     return Value(x.buffer, flat), lambda dy, _wanted: dy
 
@@ -289,7 +315,7 @@ def _activation(kind: str) -> Callable[..., tuple[Value, Backward]]:
 
 def _softmax(log: int) -> Callable[..., tuple[Value, Backward]]:
     def lower(builder: Builder, link: Any, name: str, x: Value) -> tuple[Value, Backward]:
-        axis = link._axis(np.broadcast_to(np.zeros((), builder.dtype), x.shape)) % len(x.shape)
+        axis = link.axis(x.shape) % len(x.shape)
         sizes = (math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]), log)
         y = builder.buffer(f"{name}.y" if name else "y", x.shape)
         builder.add("softmax", "forward", {"x": x.buffer, "y": y}, sizes)

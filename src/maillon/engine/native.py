@@ -1,11 +1,12 @@
-"""A training carried out by the core: slices of many steps, between which Python looks on."""
+"""A training carried out by the core: its stepper, and how its plans are made."""
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,34 +23,20 @@ from maillon.engine.lowering import (
     lower_forward,
 )
 from maillon.engine.operations import product_workspace
+from maillon.engine.origins import Origins, require_plain
 from maillon.engine.plan import Buffer, Plan, PlanError, address, tables, verify
 from maillon.engine.rules import RuleState
-from maillon.nn import Parameter
+from maillon.engine.stepper import SLICE_S, Place, Slice
 from maillon.optim import Optim
-from maillon.random import Generator, default_generator
+from maillon.random import Generator, GeneratorState, default_generator
 from maillon.typing import Array
-
-SLICE_S = 0.1
-"""How long the core may run before Python looks at Ctrl-C and the progress bar."""
 
 _MOST_EPOCHS = 4096  # ends of epochs in one slice: what the array of their losses holds
 _RECORDED_BYTES = 2**24  # predictions kept for the metrics of a slice
+_LIGHT_BYTES = 2**22  # parameters and momenta that are worth copying once a slice
 _LOOKED_AT = 64  # rows
 _MANY_ZEROS = 0.6  # fewer numbers than that are not zero
 _ENDINGS = ("steps", "epochs", "time", "trouble")
-
-
-@dataclass
-class Slice:
-    """What a slice did.
-
-    steps: how many. epochs: a row for each that ended: Σ loss · size, Σ size, seconds since the slice began.
-    predictions: of each step before its update, where they were wanted.
-    """
-
-    steps: int
-    epochs: Array
-    predictions: list[Array] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -89,6 +76,11 @@ class Batches:
         first = self.x[:_LOOKED_AT]
         return bool(np.count_nonzero(first) < _MANY_ZEROS * first.size)
 
+    def part(self, rows: Array | slice) -> tuple[Array, Array, Array | None]:
+        """The mini-batch of these rows."""
+        x = self.x[rows]
+        return x, x if self.y is self.x else self.y[rows], None if self.weight is None else self.weight[rows]
+
     def feeds(self) -> Iterator[tuple[str, Array]]:
         yield "x", self.x
         if self.y is not self.x:
@@ -101,7 +93,10 @@ def lower_training(
     optim: Optim, batches: Batches, rows: int, state: RuleState, gradients: Gradients, memory: Memory
 ) -> Plan:
     """The plan of one step on so many rows; NotLoweredError with the reason where the core cannot do it."""
+    require_plain(optim)
     dtype = optim.network.dtype
+    if batches.x.dtype != dtype:
+        raise NotLoweredError(f"x is {batches.x.dtype}, not {dtype}")
     builder = Builder(dtype, memory, gradients)
     inputs = {name: builder.buffer(name, (rows, *data.shape[1:]), data.dtype) for name, data in batches.feeds()}
     x = inputs["x"]
@@ -137,41 +132,57 @@ def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
     """What the plans of one training share beside the parameters."""
     names = {id(parameter): name for name, parameter in optim.network.named_parameters()}
     state = RuleState(optim, names)
-    return state, Gradients([(name, parameter) for name, parameter, _, _ in state.trained], optim.network.dtype)
+    trained = {id(parameter): name for name, parameter, _, _ in state.trained}
+    others = [
+        (name, parameter)
+        for name, parameter in optim.network.named_parameters()
+        if parameter.requires_grad and id(parameter) not in trained
+    ]
+    return state, Gradients([(name, parameter) for name, parameter, _, _ in state.trained], optim.network.dtype, others)
 
 
 class Runner:
-    """One training of an Optim on arrays, in the core.
+    """The core's stepper: one training of an Optim on arrays.
 
     Raises NotLoweredError, with the reason, for what the core cannot do. Parameters, momenta and the generators'
-    streams are changed in place; `expose` gives Python the gradients and the prediction of the last step.
+    streams are changed in place.
     """
+
+    engine: ClassVar[str] = "native"
 
     def __init__(self, optim: Optim, batches: Batches) -> None:
         self.optim = optim
         self.batches = batches
         self.loss = float("nan")
-        self._left: dict[Generator, Any] | None = None  # a step's streams before the slice that it ended
+        self.steps = 0
+        self.batch = 0
+        self._shown = True  # Python sees the gradients of the last step
+        self._refused = False  # the next step is NumPy's to do
         self._order = np.empty(len(batches.x), np.int64)
         # The core shuffles all that it goes through: where rows are left out, each epoch's order is drawn here.
         self._draws = batches.shuffle and batches.rows < len(batches.x)
         self._drawn = False  # for the epoch under way
         self._ends = np.empty((_MOST_EPOCHS, 3))
         self._set = processor.instruction_set()
-        self._lower(default_generator())
+        self._lower()
 
-    def _lower(self, generator: Generator) -> None:
-        optim, batches = self.optim, self.batches
-        self._signature = signature(optim)
-        self._fresh = True  # no step has been done with these plans
-        self._generator = generator
-        self.state, self.gradients = rule_and_gradients(optim)
+    def _lower(self) -> None:
+        """Make the plans anew; where that is not possible everything stays as it is."""
+        optim, batches, generator = self.optim, self.batches, default_generator()
+        state, gradients = rule_and_gradients(optim)
         memory = Memory()
         full = min(batches.size, batches.rows)
-        self.whole = lower_training(optim, batches, full, self.state, self.gradients, memory)
+        whole = lower_training(optim, batches, full, state, gradients, memory)
         short = batches.rows % batches.size if batches.rows > batches.size else 0
-        self.rest = lower_training(optim, batches, short, self.state, self.gradients, memory) if short else None
+        rest = lower_training(optim, batches, short, state, gradients, memory) if short else None
+        self._generator, self.state, self.gradients, self.whole, self.rest = generator, state, gradients, whole, rest
         self._prepare(full)
+        self._origins = Origins(optim, list(self._streams))
+        self._found: list[Array | None] = [None] * len(gradients.others)
+        self._load_gradients()
+        self._changing = [parameter.data for _, parameter, _, _ in state.trained] + state.arrays
+        self._changing += [buffer.array for _, buffer in gradients.others]
+        self._heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
 
     def _prepare(self, full: int) -> None:
         """Hand the plans to the core."""
@@ -185,6 +196,7 @@ class Runner:
             for (_, data), buffer in zip(self.batches.feeds(), self.whole.inputs, strict=True)
         ]
         assert self.whole.result is not None
+        self._result = self.whole.result.array
         self._training = core.Training(
             programs[0],
             programs[1] if self.rest is not None else None,
@@ -193,7 +205,7 @@ class Runner:
             full,
             address(self._order) if self.batches.shuffle else 0,
             self._streams[self._generator] if shuffles else None,
-            address(self.whole.result.array),
+            address(self._result),
         )
         self._pace = processor.Pace(programs[0].flops)
 
@@ -207,68 +219,112 @@ class Runner:
         return processor.core().Program(self._set, wide, plan.rows, *tables(plan), streams)
 
     @property
-    def position(self) -> int:
-        """The rows done of the epoch under way."""
-        return int(self._training.position)
+    def between_epochs(self) -> bool:
+        return not self._training.position
 
     @property
-    def batch_done(self) -> int:
-        """The steps done of the epoch under way."""
-        return -(-self._training.position // self.batches.size)
+    def place(self) -> Place:
+        """Where the training stands."""
+        training = self._training
+        order = self._order if self.batches.shuffle else None
+        return Place(self.loss, self.steps, self.batch, order, int(training.position), training.total, training.size)
 
-    def run(self, max_steps: int, max_epochs: int, seconds: float = SLICE_S, record: bool = False) -> Slice:
-        """Go on until one of the limits is reached. record: keep the predictions, for metrics.
+    def run(self, max_steps: int, max_epochs: int, record: bool = False, seconds: float = SLICE_S) -> Slice:
+        """Go on until one of the limits is reached.
 
-        A step whose loss is not finite, or which a probability out of range would spoil, ends a slice before it. The
-        next call does it in NumPy, which raises the error that says what happened.
+        A step whose loss is not finite, or which a probability out of range would spoil, is done by NumPy, which raises
+        the error that says what happened.
         """
-        if self._left is not None:
-            return self._again(self._left)
-        self._refresh()
+        self._take_in()
+        training = self._training
+        begun = int(training.position)
+        if not begun:
+            self.batch = 0
+        if self._refused:
+            return self._in_numpy(record)
+        most, epochs = 1 if self._heavy else max_steps, min(max_epochs, _MOST_EPOCHS)
         if self._draws:
-            max_epochs = 1
-            if not self._drawn:
-                self._order[:] = self._generator.randperm(len(self._order))
-                self._drawn = True
-        self._training.record(0, 0, 0)
-        room = self._recorded(max_steps) if record else None
-        begun = self._training.position
-        most = max_steps if room is None else len(room) // self.whole.rows
-        states = {generator: generator.get_state() for generator in self.whole.streams}
+            epochs = 1
+            self._draw()
+        room = self._recorded(most) if record else None
+        most = most if room is None else len(room) // self.whole.rows
+        before = self._checkpoint(whole=most > 1)
         started = time.perf_counter()
         with self._locked():
-            steps, epochs, ending, stalls = self._training.run(
-                self._pace.threads(), most, min(max_epochs, _MOST_EPOCHS), seconds, address(self._ends)
+            steps, ended, ending, stalls = training.run(
+                self._pace.threads(), most, epochs, seconds, address(self._ends)
             )
         self._pace.note(steps, time.perf_counter() - started, stalls)
-        done = Slice(steps, self._ends[:epochs].copy())
-        self._drawn = self._drawn and not epochs
-        self._left = states if _ENDINGS[ending] == "trouble" else None
+        done = Slice(steps, self._ends[:ended].copy())
+        self._drawn = self._drawn and not ended
         if room is not None:
-            done.predictions = self._split(room, begun, steps)
+            training.record(0, 0, 0)
+            done.seen = self._seen(room, begun, steps)
+        self._refused = _ENDINGS[ending] == "trouble"
+        if self._refused:
+            self._go_back(before, steps, epochs)
+            if not steps:
+                return self._in_numpy(record)
         if steps:
-            self.loss, self._fresh = self._result, False
+            self._hand_out(steps)
         return done
 
-    @property
-    def _result(self) -> float:
-        assert self.whole.result is not None
-        return float(self.whole.result.array[0])
+    def _draw(self) -> None:
+        """The order of the epoch that begins."""
+        if not self._drawn:
+            self._order[:] = self._generator.randperm(len(self._order))
+            self._drawn = True
 
-    def _refresh(self) -> None:
-        """Take what may have changed since the last slice: the rates, and anything else that plans were made from."""
-        if signature(self.optim) == self._signature:
+    def _take_in(self) -> None:
+        """What may have changed since the last slice: options and counts, or what the plans were made from."""
+        if self._origins.hold() and self.state.holds:
             self.state.refresh()
-        else:
-            self._renew()
-        for stream in self._streams.values():
-            stream.drawn = 0
-
-    def _renew(self) -> None:
+            self._load_gradients()
+            return
+        self.show()
         old = self._training
-        self.state.store()
-        self._lower(self._generator)
+        self._lower()
         self._training.position, self._training.total, self._training.size = old.position, old.total, old.size
+
+    def _load_gradients(self) -> None:
+        """Those that add up over the steps: as Python has them now."""
+        for place, (parameter, buffer) in enumerate(self.gradients.others):
+            grad = parameter.grad
+            if grad is None:
+                buffer.array[...] = 0
+            elif grad is not self._found[place]:
+                if grad.shape != parameter.shape or grad.dtype != parameter.dtype:
+                    raise NotLoweredError(f"the gradient of {parameter!r} is not like it")
+                buffer.array.reshape(grad.shape)[...] = grad
+            self._found[place] = grad
+
+    def _hand_out(self, steps: int) -> None:
+        """What the last step has left, but for the gradients, which no further step spoils without replacing them."""
+        optim, position = self.optim, int(self._training.position)
+        self.steps += steps
+        self.batch = -(-(position or self.batches.rows) // self.batches.size)
+        self.loss = float(self._result[0])
+        if optim.loss.averages:
+            optim.loss.denominator = float(self._result[1])
+        self.state.store()
+        last = self.whole if position or self.rest is None else self.rest
+        optim.prediction = last.output.array.reshape(last.output.shape).copy()
+        self._shown = False
+
+    def show(self) -> None:
+        """Let Python see the gradients too."""
+        if self._shown:
+            return
+        for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
+            buffer = self.gradients.buffer(parameter)
+            parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
+        for place, (parameter, buffer) in enumerate(self.gradients.others):
+            parameter.grad = self._found[place] = buffer.array.reshape(parameter.shape).copy()
+        self._shown = True
+
+    def flush(self) -> bool:
+        """Nothing is gathered: the core does not accumulate."""
+        return False
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -277,6 +333,35 @@ class Runner:
             for generator in sorted(self._streams, key=id):
                 stack.enter_context(generator.bit_generator.lock)
             yield
+
+    def _checkpoint(self, whole: bool) -> "_Checkpoint":
+        """What a slice begins from; whole=False is enough for one whose first step fails."""
+        training = self._training
+        drawn = self.whole.streams if training.position and not whole else self._streams
+        return _Checkpoint(
+            {generator: generator.get_state() for generator in drawn},
+            self._order.copy() if training.position and self.batches.shuffle else None,
+            (training.position, training.total, training.size),
+            [array.copy() for array in self._changing] if whole else [],
+        )
+
+    def _go_back(self, before: "_Checkpoint", steps: int, epochs: int) -> None:
+        """As if the step that failed had not been tried: the slice's others once more, from its beginning.
+
+        The same steps give the same bits, and what the failed one has overwritten is there again.
+        """
+        training = self._training
+        for generator, state in before.streams.items():
+            generator.set_state(state)
+        if not steps:
+            return
+        for array, values in zip(self._changing, before.arrays, strict=True):
+            array[...] = values
+        if before.order is not None:
+            self._order[:] = before.order
+        training.position, training.total, training.size = before.sums
+        with self._locked():
+            training.run(self._pace.threads(), steps, epochs, math.inf, address(self._ends))
 
     def _recorded(self, max_steps: int) -> Array:
         output = self.whole.output
@@ -288,81 +373,49 @@ class Runner:
         self._training.record(address(room), address(output.array), bytes_a_step // self.whole.rows)
         return room
 
-    def _split(self, room: Array, begun: int, steps: int) -> list[Array]:
-        """The recorded predictions, step by step."""
-        parts, start = [], 0
+    def _seen(self, room: Array, begun: int, steps: int) -> list[tuple[Array, Array, int]]:
+        """The recorded predictions, step by step, with their targets."""
+        seen, done, y = [], 0, self.batches.y
         for step in range(steps):
-            rows = min(self.whole.rows, self.batches.rows - begun - step * self.whole.rows)
-            parts.append(room[start : start + rows])
-            start += rows
-        return parts
+            row = begun + step * self.whole.rows
+            rows = min(self.whole.rows, self.batches.rows - row)
+            target = y[self._order[row : row + rows]] if self.batches.shuffle else y[row : row + rows]
+            seen.append((room[done : done + rows], target, rows))
+            done += rows
+        return seen
 
-    def _again(self, states: dict[Generator, Any]) -> Slice:
-        """The step that the core has left, by NumPy: from the same numbers, drawing the same words."""
-        position = self._training.position
-        rows = min(self.whole.rows, self.batches.rows - position)
-        plan = self.whole if rows == self.whole.rows or self.rest is None else self.rest
-        for number, generator in enumerate(plan.streams):
-            generator.set_state(states[generator])
-            generator.random_raw(self._streams[generator].drawn - plan.words_drawn(number))
-        values = {buffer.name: buffer.array.reshape(buffer.shape).copy() for buffer in plan.inputs}
-        x = values["x"]
-        self.state.store()
-        self.loss = self.optim.learn(x, values.get("target", x), values.get("sample weight"))
-        self._left = None
-        self._renew()
-        size = self.optim.loss.denominator if self.optim.loss.reduction == "mean" else 1.0
-        training = self._training
+    def _in_numpy(self, record: bool) -> Slice:
+        """The step that the core has refused, by NumPy: from the same numbers, drawing the same words."""
+        self.show()
+        batches, training, started = self.batches, self._training, time.perf_counter()
+        position = int(training.position)
+        if not position and batches.shuffle:
+            self._draw()
+        rows = slice(position, min(position + batches.size, batches.rows))
+        x, target, weight = batches.part(self._order[rows] if batches.shuffle else rows)
+        self.loss = self.optim.learn(x, target, weight)
+        self._refused = False
+        self.steps += 1
+        size = self.optim.loss.denominator if self.optim.loss.averages else 1.0
         training.total, training.size = training.total + self.loss * size, training.size + size
-        training.position = position + rows
-        done = Slice(1, np.empty((0, 3)), [self.optim.prediction])
-        if training.position == self.batches.rows:
-            done.epochs = np.array([(training.total, training.size, 0.0)])
+        training.position = position = position + len(x)
+        self.batch = -(-position // batches.size)
+        done = Slice(1, np.empty((0, 3)), [(self.optim.prediction, target, len(x))] if record else [])
+        if position == batches.rows:
+            done.epochs = np.array([(training.total, training.size, time.perf_counter() - started)])
             training.position, training.total, training.size = 0, 0.0, 0.0
-            self._drawn = False
+        self._drawn = self._draws and training.position > 0
         return done
 
-    def targets(self, begun: int, steps: int) -> Iterator[Array]:
-        """The targets of the steps from row `begun` of the epoch's order on."""
-        y, size = self.batches.y, self.batches.size
-        for start in range(begun, min(begun + steps * size, self.batches.rows), size):
-            rows = slice(start, min(start + size, self.batches.rows))
-            yield y[self._order[rows]] if self.batches.shuffle else y[rows]
 
-    def expose(self) -> None:
-        """Let Python see what a step in NumPy would have left: gradients, prediction, the rule's state."""
-        if self._fresh:
-            return
-        self.state.store()
-        for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
-            buffer = self.gradients.buffer(parameter)
-            parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
-        if self._left is not None:
-            return  # the output there is that of a step that was not taken
-        last = self.whole
-        if self.rest is not None and self._training.position == 0:
-            last = self.rest
-        self.optim.prediction = last.output.array.reshape(last.output.shape).copy()
+@dataclass(frozen=True)
+class _Checkpoint:
+    """What a slice began from."""
 
-
-def signature(optim: Optim) -> tuple[Any, ...]:
-    """What plans are made from: when it changes they must be made anew."""
-    parts: list[Any] = [optim.clip_grad_norm is None, optim.clip_grad_value is None]
-    for module in (*optim.network.modules(), optim.loss):
-        parts += [module, module.training]
-        for name, value in vars(module).items():
-            if isinstance(value, Parameter):
-                parts += [id(value.data), value.requires_grad]
-            elif isinstance(value, np.ndarray):
-                parts.append(value.tobytes())
-            elif isinstance(value, int | float | str | Generator) and name != "denominator":
-                parts.append(value)
-    for group in optim.rule.param_groups:
-        parts += [bool(group.get("momentum")), group.get("nesterov"), group.get("amsgrad"), group.get("maximize")]
-        for parameter in group["params"]:
-            own = optim.rule.state.get(parameter, {})
-            parts += [id(value) for value in own.values() if isinstance(value, np.ndarray)]
-    return tuple(parts)
+    streams: dict[Generator, GeneratorState]
+    order: Array | None
+    sums: tuple[int, float, float]
+    arrays: list[Array]
 
 
 def product(a: Array, b: Array, transposed: bool = False) -> Array:

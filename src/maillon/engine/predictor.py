@@ -146,5 +146,5 @@ def _signed(network: Module) -> Iterator[Any]:
         for value in vars(module).values():
             if isinstance(value, Parameter):
                 yield id(value.data)
-            elif isinstance(value, int | float | str):
+            elif isinstance(value, int | float | str) or callable(value):
                 yield value

@@ -30,6 +30,8 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from functools import cache
 from typing import Any, Self, overload
 
+import numpy as np
+
 from maillon.messages import got
 from maillon.nn.module import Module
 from maillon.nn.support import errors
@@ -299,9 +301,9 @@ class ModuleList(Links):
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         given = modules.values() if isinstance(modules, Mapping) else modules  # a slice has names, and new places
-        if given is not None and not isinstance(given, Iterable):
+        if given is not None and (not isinstance(given, Iterable) or isinstance(given, str | np.ndarray)):
             raise TypeError(f"ModuleList: expected modules to be several links, {got(modules)}")
-        super().__init__(*(given or ()))
+        super().__init__(*(() if given is None else given))
 
     def __add__(self, other: Iterable[Module]) -> Self:
         return type(self)([*self, *other])
@@ -342,7 +344,7 @@ class ModuleDict(Held):
     _brackets = ("({", "})")
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
-        super().__init__(_pairs(modules or {}).items())
+        super().__init__(_pairs({} if modules is None else modules).items())
 
     def __getitem__(self, name: str) -> Module:
         if name not in self._links:

@@ -255,7 +255,7 @@ def _sources(name: str, node: Any) -> tuple[_Source, ...]:
 
 
 def _check_known(names: Sequence[str], sources: Mapping[str, Sequence[_Source]], wanted: Iterable[_Source]) -> None:
-    users = [*((f"Graph[{name}]", "take", own) for name, own in sources.items()), ("Graph", "put out", wanted)]
+    users = [*((f"Graph[{name}]", "take", own) for name, own in sources.items()), ("Graph", "return", wanted)]
     for user, verb, addresses in users:
         for source, _ in addresses:
             if source not in names:
@@ -269,8 +269,8 @@ def _in_order(sources: Mapping[str, Sequence[_Source]]) -> list[str]:
         ready = [name for name, own in waiting.items() if not any(source in waiting for source, _ in own)]
         if not ready:
             raise ValueError(
-                f"Graph: the nodes go in a circle, {_circle(waiting)}: none of them can be evaluated first. A value "
-                "that comes back belongs into a recurrent link."
+                f"Graph: the nodes form a circle, {_circle(waiting)}: none of them can be evaluated first. A value "
+                "that comes back needs a recurrent link."
             )
         order.append(ready[0])
         del waiting[ready[0]]

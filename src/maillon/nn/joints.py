@@ -1,4 +1,4 @@
-"""Where ways meet and part: Add, Multiply and Concat join several inputs, Residual and Parallel walk several ways."""
+"""Joints: Add, Multiply and Concat make one output of several inputs, Residual and Parallel call several links."""
 
 from collections.abc import Mapping
 from functools import reduce

@@ -145,7 +145,7 @@ class Loss(Module):
         return elements.size
 
     def check_after(self, link: Module) -> None:
-        """Raise when this loss makes no sense on what `link`, the network's last, puts out."""
+        """Raise when this loss makes no sense for the output of `link`, the network's last."""
 
     def forward(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> Any:
         return self.reduced((prediction, target), sample_weight)

@@ -133,6 +133,11 @@ class Optim:
         """Whether gradients are gathered that have not moved the parameters yet."""
         return self._gathered > 0
 
+    def zero_grad(self) -> None:
+        """Forget all gradients, those that wait for an update too."""
+        self._gathered = 0
+        self.rule.zero_grad()
+
     def flush(self) -> None:
         """Move the parameters by the gradients gathered since the last update, if there are any."""
         gathered, self._gathered = self._gathered, 0
@@ -222,8 +227,7 @@ def _limit(name: str, value: Any, other: float | None) -> float | None:
     """One way to clip, checked; the other must then be off."""
     if value is None:
         return None
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not real or not 0 < value < math.inf:
+    if not arguments.is_number(value) or not 0 < value < math.inf:
         raise ValueError(f"Optim: expected {name} to be a number > 0 and finite, or None, got {value!r}.")
     if other is not None:
         raise ValueError(
@@ -236,7 +240,7 @@ def _limit(name: str, value: Any, other: float | None) -> float | None:
 def _bound(rule: Any, network: Module) -> Rule:
     if isinstance(rule, Rule):
         return rule if rule.bound else rule.bind(network.parameters())
-    if isinstance(rule, int | float | np.number) and not isinstance(rule, bool):
+    if arguments.is_number(rule):
         return SGD(network.parameters(), lr=float(rule))
     raise TypeError(f"Optim: expected rule to be a number, a recipe or a bound rule, {got(rule)}")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from maillon.nn import Module, Parameter
 from maillon.nn.support import errors
+from maillon.nn.support.arguments import flag, is_number
 from maillon.typing import Array
 
 Group = dict[str, Any]
@@ -197,6 +198,8 @@ class Rule:
         for key in ("lr", "weight_decay"):
             if key in options:
                 require_number(name, key, options[key])
+        for key in _FLAGS & options.keys():
+            flag(name, key, options[key])
         self.check_options(options)
 
     def __repr__(self) -> str:
@@ -217,6 +220,9 @@ def _named(listed: list[Any], rule: str) -> tuple[list[Parameter], list[str]]:
     return [parameter for _, parameter in pairs], names
 
 
+_FLAGS = {"maximize", "amsgrad", "nesterov", "centered", "decoupled_weight_decay"}
+"""The options that are True or False, whatever the rule."""
+
 _SCHEDULED = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
 """What schedules keep in the groups."""
 
@@ -225,8 +231,7 @@ _WAY_OUT = "Give network.parameters(), or leave it out for a recipe."
 
 def require_number(rule: str, name: str, value: Any, below: float = math.inf) -> None:
     """ValueError unless 0 ≤ value < below."""
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not real or not 0 <= value < below:
+    if not is_number(value) or not 0 <= value < below:
         limit = f"in [0, {below:g})" if below < math.inf else "≥ 0 and finite"
         raise ValueError(f"{rule}: expected {name} to be a number {limit}, got {value!r}.")
 
@@ -243,7 +248,9 @@ def refuse_ways(rule: str, ways: Mapping[str, Any]) -> None:
     """Take PyTorch's words for *how* a step is computed where they ask for nothing, and refuse them elsewhere."""
     if unknown := ways.keys() - _WAYS.keys():
         raise TypeError(f"{rule}: unknown options {sorted(unknown)}. See help({rule}) for those it has.")
-    errors.refuse(rule, **{name: (value or None, None, _WAYS[name]) for name, value in ways.items()})
+    errors.refuse(
+        rule, **{name: (None if value is False else value, None, _WAYS[name]) for name, value in ways.items()}
+    )
 
 
 _WAYS = dict.fromkeys(("foreach", "fused", "capturable"), "it chooses among PyTorch's kernels. Leave it out.")

@@ -41,6 +41,8 @@ class State:
 class Callback:
     """Override what you need; what you leave alone costs nothing.
 
+    A callback sees parameters, gradients, the rule's state and the last prediction as the last step left them. What it
+    changes (weights, links, the loss, the rule, its options and state …) holds from the next step on, in either engine.
     The history has the epoch's row when `on_epoch_end` is called. `on_train_end` is called after the last epoch,
     after `stop()` and after Ctrl-C, but not when an error ends the training.
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.nn import BCELoss, BCEWithLogitsLoss, Loss
-from maillon.nn.support.arguments import is_integer
+from maillon.nn.support.arguments import is_integer, is_number
 from maillon.optim.door import Data, real_numbers
 from maillon.typing import Array, DType
 
@@ -67,8 +67,7 @@ class ClassWeights:
                 raise ValueError(
                     f"{self.where}: expected the keys of class_weight to be classes, 0, 1, …, got {label!r}."
                 )
-            real = isinstance(weight, int | float | np.number) and not isinstance(weight, bool)
-            if not real or not 0 <= weight < np.inf:
+            if not is_number(weight) or not 0 <= weight < np.inf:
                 raise ValueError(
                     f"{self.where}: expected class_weight to be numbers ≥ 0 and finite, got {weight!r} for class "
                     f"{label}."

@@ -25,7 +25,8 @@ class History:
     its steps all the same.
 
     `interrupted`: Ctrl-C ended the training. `stopped_early`: a callback did. `seconds`: the whole duration.
-    `engine`: what carried out the steps, "native" or "numpy".
+    `engine`: what carried out the steps, "native" or "numpy"; "native, numpy" where a callback changed something that
+    the core does not know, and NumPy went on.
 
     >>> history = History(["loss"])
     >>> history.append(loss=0.5)

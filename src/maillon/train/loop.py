@@ -63,6 +63,8 @@ def sgd(
     data = check("sgd", optim.network, optim.loss, x, y)
     dry_run("sgd", optim.network, optim.loss, data, batch_size, drop_last=drop_last)
     rows = data.rows - data.rows % batch_size if drop_last else data.rows
+    if optim.waiting:
+        optim.zero_grad()  # what an earlier training has left in the middle
     losses = []
     with learning(optim.network), using(generator) as numbers:
         for _ in range(epochs):

@@ -1,15 +1,18 @@
-"""One training under way: epochs of steps, and everybody who looks on."""
+"""One training under way: slices of steps by a stepper, and everybody who looks on between them."""
 
+import sys
 import time
 from collections.abc import Mapping
-from typing import Any
 
-from maillon.nesting import leaves
+import numpy as np
+
+from maillon.engine import NotLoweredError
+from maillon.engine.native import Runner
+from maillon.engine.stepper import Slice, Stepper
 from maillon.optim import NonFiniteLossError, Optim
 from maillon.optim.door import Data
 from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Hook, Hooks, State
-from maillon.train.compiled import Compiled, compiled
 from maillon.train.history import History
 from maillon.train.interrupt import Interrupt, deferred_interrupt
 from maillon.train.modes import learning
@@ -17,10 +20,18 @@ from maillon.train.predict import evaluated, outputs_of
 from maillon.train.progress import Bar
 from maillon.train.scheduling import Scheduling
 from maillon.train.scores import LossMean, Metric, RunningMetrics
+from maillon.train.stepping import NumpyStepper, fall_back, first_stepper
+
+_ALL = sys.maxsize
 
 
 class Training:
-    """What `fit` has checked and put together, ready to `run` once."""
+    """What `fit` has checked and put together, ready to `run` once.
+
+    It alone looks on: it decides how many steps a slice may have, and calls callbacks, metrics, bar, history and
+    schedule between two slices. Before any of them everything is shown as NumPy would have left it; whatever they
+    change is taken in before the next slice.
+    """
 
     def __init__(
         self,
@@ -46,8 +57,7 @@ class Training:
             hooks.step_end.append(scheduling.after_step)
         self.progress = progress
         self.engine = engine
-        self.core: Compiled | None = None
-        self.outputs = outputs_of(optim.network, engine)
+        self._evaluates, self._outputs = optim.network, outputs_of(optim.network, engine)
         names = ["loss", *metrics]
         validated = [f"val_{name}" for name in names] if validation is not None else []
         scheduling.watch([*names, *validated])
@@ -55,23 +65,29 @@ class Training:
         self.state = State(optim, self.history)
         self.interrupt = Interrupt()
         self.bar: Bar | None = None
+        self.stepper: Stepper
+        self.running = RunningMetrics(self.metrics)
+        self._whole = 0  # epochs
+        self._lr = 0.0  # of the epoch under way
+        self._begun = 0.0  # when the epoch under way did
 
     def run(self) -> History:
         """Train to the end, or to what ends it before."""
         begun = time.perf_counter()
         try:
             with learning(self.optim.network), deferred_interrupt() as self.interrupt:
-                self.core = compiled(self.engine, self.optim, self.batches)
-                self.history.engine = "numpy" if self.core is None else "native"
-                _call(self.hooks.train_begin, self.state)
+                if self.optim.waiting:
+                    self.optim.zero_grad()  # what an earlier training has left in the middle
+                self.stepper = first_stepper(self.engine, self.optim, self.batches, self.interrupt)
+                self.history.engine = self.stepper.engine
+                self._call(self.hooks.train_begin)
                 try:
-                    self._epochs()
+                    self._train()
                 finally:
-                    if self.core is not None:
-                        self.core.expose()
+                    self.stepper.show()
                 self.history.interrupted = self.interrupt.requested
                 self.history.stopped_early = self.state.stopping
-                _call(self.hooks.train_end, self.state)
+                self._call(self.hooks.train_end)
         finally:
             self.history.steps = self.state.step
             self.history.seconds = time.perf_counter() - begun
@@ -79,18 +95,32 @@ class Training:
                 self.bar.close()
         return self.history
 
-    def _epochs(self) -> None:
+    @property
+    def ending(self) -> bool:
+        return self.interrupt.requested or self.state.stopping
+
+    def _train(self) -> None:
         if self.progress:
             self.bar = Bar(self.epochs, self.batches.steps)
-        if self.core is not None and self._unwatched:
-            self.core.epochs(self)
-            return
-        for epoch in range(1, self.epochs + 1):
-            self.scheduling.before_epoch()
-            self.state.epoch = epoch
-            self._epoch()
-            if self.ending:
-                break
+        each = bool(self.hooks.step_end)
+        while self._whole < self.epochs and not self.ending:
+            if self.stepper.between_epochs:
+                self._begin_epoch()
+                if self.ending:
+                    return
+                self._lr = float(self.optim.rule.param_groups[0]["lr"])
+            begun = time.perf_counter()
+            done = self._slice(1 if each else _ALL, self.epochs - self._whole if self._unwatched else 1)
+            for seen in done.seen:
+                self.running.add(*seen)
+            if done.steps and each:
+                self._call(self.hooks.step_end)
+            if (len(done.epochs) or self.ending) and self.stepper.flush():
+                self.scheduling.after_rest()
+            if len(done.epochs):
+                self._end_epochs(done, begun)
+            elif self.bar is not None and self.bar.due:
+                self.bar.show(self.state.epoch, self.state.step, {"loss": self.state.loss} | self.running.values())
 
     @property
     def _unwatched(self) -> bool:
@@ -98,73 +128,76 @@ class Training:
         hooks = self.hooks.epoch_begin or self.hooks.step_end or self.hooks.epoch_end
         return not (hooks or self.scheduling or self.metrics or self.validation)
 
-    @property
-    def ending(self) -> bool:
-        return self.interrupt.requested or self.state.stopping
+    def _begin_epoch(self) -> None:
+        self.scheduling.before_epoch()
+        self.state.epoch = self._whole + 1
+        self._begun = time.perf_counter()
+        self.running = RunningMetrics(self.metrics)
+        self._call(self.hooks.epoch_begin)
 
-    def _epoch(self) -> None:
-        """One epoch, and its row in the history if it was a whole one."""
-        begun = time.perf_counter()
-        state, optim = self.state, self.optim
-        _call(self.hooks.epoch_begin, state)
-        if self.ending:
-            return
-        lr = float(optim.rule.param_groups[0]["lr"])
-        mean, running = LossMean(optim.loss), RunningMetrics(self.metrics)
-        if not (self._steps(mean, running) if self.core is None else self.core.steps(self, mean, running)):
-            return
-        state.loss = mean.value
-        row = {"loss": mean.value} | running.values()
-        if self.validation is not None:
-            scores = evaluated(optim.network, optim.loss, self.validation, self.metrics, VALIDATION_BATCH, self.outputs)
-            row |= {f"val_{name}": value for name, value in scores.items()}
-        self.history.append(epoch=state.epoch, **row, lr=lr, seconds=time.perf_counter() - begun)
-        if self.bar is not None:
-            self.bar.epoch_end(state.epoch, state.step, row)
-        _call(self.hooks.epoch_end, state)
-        self.scheduling.after_epoch(self.history)
-
-    def _steps(self, mean: LossMean, running: RunningMetrics) -> bool:
-        """The steps of an epoch; whether it came to its end.
-
-        Everything a step does not need stands outside of it: this loop is what a small network's step is measured
-        against.
-        """
-        state, interrupt, learn, add = self.state, self.interrupt, self.optim.learn, mean.add
-        watched = bool(self.hooks.step_end or self.metrics or self.bar)
-        before, batch = state.step, 0
+    def _slice(self, most: int, epochs: int) -> Slice:
+        """Some steps, and the state after them; in NumPy from now on where the core cannot go on."""
+        stepper, state = self.stepper, self.state
         try:
-            for x, y, weight in self.batches:
-                loss = learn(x, y, weight)
-                batch += 1
-                add(loss)
-                if watched:
-                    self._watch(before, batch, loss, (x, y), running)
-                if interrupt.requested or state.stopping:
-                    break
-            if self.optim.waiting:
-                self.optim.flush()
-                self.scheduling.after_rest()
+            return stepper.run(most, epochs, record=bool(self.metrics))
+        except NotLoweredError as reason:
+            self._go_on_in_numpy(reason)
+            return self._slice(most, epochs)
         except NonFiniteLossError as error:
-            error.epoch, error.batch, error.history = state.epoch, batch + 1, self.history
+            error.epoch, error.batch, error.history = state.epoch, stepper.batch + 1, self.history
             raise
         finally:
-            state.batch, state.step = batch, before + batch
-        return batch == self.batches.steps or not (interrupt.requested or state.stopping)
+            if self.stepper.steps > state.step:
+                state.loss = self.stepper.loss
+            state.batch, state.step = self.stepper.batch, self.stepper.steps
 
-    def _watch(self, before: int, batch: int, loss: float, data: tuple[Any, Any], running: RunningMetrics) -> None:
-        """What the metrics, the callbacks and the bar want of each step."""
-        state = self.state
-        state.batch, state.step, state.loss = batch, before + batch, loss
-        if self.metrics:
-            x, target = data
-            running.add(self.optim.prediction, target, len(leaves(x)[0]))
-        for hook in self.hooks.step_end:
-            hook(state)
-        if self.bar is not None and self.bar.due:
-            self.bar.show(state.epoch, state.step, {"loss": loss} | running.values())
+    def _go_on_in_numpy(self, reason: NotLoweredError) -> None:
+        assert isinstance(self.stepper, Runner)
+        fall_back(self.engine, "goes on", reason)
+        self.history.engine = "native, numpy" if self.stepper.steps else "numpy"
+        self.stepper.show()
+        self.stepper = NumpyStepper(self.optim, self.batches, self.interrupt, self.stepper.place)
+
+    def _end_epochs(self, done: Slice, slice_begun: float) -> None:
+        """The rows of whole epochs in the history, and what follows an epoch."""
+        state, optim, count = self.state, self.optim, len(done.epochs)
+        ended = slice_begun + done.epochs[:, 2]
+        losses = [_mean(optim, total, size) for total, size, _ in done.epochs.tolist()]
+        state.loss = losses[-1]
+        row = {"loss": losses[-1]} | self.running.values()
+        if self.validation is not None:
+            row |= self._validated(self.validation)
+        if not self._unwatched:
+            ended[-1] = time.perf_counter()
+        self.history.extend(
+            **{name: [value] for name, value in row.items()} | {"loss": losses},
+            epoch=list(range(self._whole + 1, self._whole + count + 1)),
+            lr=[self._lr] * count,
+            seconds=np.diff(ended, prepend=self._begun).tolist(),
+        )
+        self._whole += count
+        self._begun = float(ended[-1])
+        state.epoch = self._whole + (not self.stepper.between_epochs)
+        if self.bar is not None:
+            self.bar.epoch_end(state.epoch, state.step, row)
+        self._call(self.hooks.epoch_end)
+        self.scheduling.after_epoch(self.history)
+
+    def _validated(self, data: Data) -> dict[str, float]:
+        optim = self.optim
+        if optim.network is not self._evaluates:
+            self._evaluates, self._outputs = optim.network, outputs_of(optim.network, self.engine)
+        scores = evaluated(optim.network, optim.loss, data, self.metrics, VALIDATION_BATCH, self._outputs)
+        return {f"val_{name}": value for name, value in scores.items()}
+
+    def _call(self, hooks: list[Hook]) -> None:
+        if hooks:
+            self.stepper.show()
+        for hook in hooks:
+            hook(self.state)
 
 
-def _call(hooks: list[Hook], state: State) -> None:
-    for hook in hooks:
-        hook(state)
+def _mean(optim: Optim, total: float, size: float) -> float:
+    mean = LossMean(optim.loss)
+    mean.add_sums(total, size)
+    return mean.value

@@ -84,9 +84,10 @@ def decoder_layer(**options: Any) -> TransformerDecoderLayer:
             "TransformerEncoder: expected num_layers to be an integer ≥ 1, got 0.",
         ),
         (
-            lambda: TransformerDecoder(decoder_layer, 2),
+            lambda: TransformerDecoder(TransformerDecoderLayer, 2),  # type: ignore[arg-type]
             TypeError,
-            "TransformerDecoder: expected a layer of maillon, got function.",
+            "TransformerDecoder: expected decoder_layer to be a Module, got the class TransformerDecoderLayer. Did you "
+            "mean TransformerDecoderLayer()?",
         ),
         (
             lambda: Transformer(4, 2, device="cuda"),

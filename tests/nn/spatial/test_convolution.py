@@ -299,3 +299,15 @@ def test_columns_are_not_kept() -> None:
     with no_grad():
         link(np.zeros((2, 4, 8, 8), np.float32))
     assert link.kept_output is None
+
+
+@pytest.mark.parametrize("link", [maillon.Conv2d(1, 4, 3), maillon.ConvTranspose2d(1, 4, 3)])
+def test_images_without_their_channel(link: Any) -> None:
+    images = np.zeros((5, 8, 8), np.float32)
+    with pytest.raises(ValueError) as caught:
+        maillon.Sequential(link, maillon.Flatten())(images)
+    assert str(caught.value) == (
+        f"Sequential[0] {link!r}: expected x of shape (N, 1, H, W) or (1, H, W), got (5, 8, 8). "
+        "Give each sample its one channel: x[:, None]."
+    )
+    assert link(images[:1]).ndim == 3  # one image, and no batch

@@ -1,4 +1,6 @@
-"""Activations: the non-linear links, applied value by value, and the softmaxes."""
+"""The usual activations, applied value by value, and the softmaxes."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -156,16 +158,14 @@ class _AlongDim(Module):
             raise ValueError(f"{type(self).__name__}: expected dim to be an integer or None, got {dim!r}.")
         self.dim = None if dim is None else int(dim)
 
-    def _axis(self, x: Array) -> int | None:
-        """The axis of `dim`; None for a number, which is all there is to sum over."""
-        errors.require_floating(self, "x", x)
-        axis = (0 if x.ndim in (0, 1, 3) else 1) if self.dim is None else self.dim
-        if x.ndim == 0 and axis in (-1, 0):
+    def axis(self, shape: Sequence[int]) -> int | None:
+        """The axis of an input of this shape; None for a number, which is all there is to sum over."""
+        dims = len(shape)
+        axis = (0 if dims in (0, 1, 3) else 1) if self.dim is None else self.dim
+        if dims == 0 and axis in (-1, 0):
             return None
-        if not -x.ndim <= axis < x.ndim:
-            raise errors.too_few_dimensions(
-                self, f"a dimension {axis}", x.shape, f"dim must be in {-x.ndim}…{x.ndim - 1}."
-            )
+        if not -dims <= axis < dims:
+            raise errors.too_few_dimensions(self, f"a dimension {axis}", shape, f"dim must be in {-dims}…{dims - 1}.")
         return axis
 
     def _arguments(self) -> list[str]:
@@ -196,7 +196,8 @@ class Softmax(_AlongDim):
     """
 
     def forward(self, x: Array) -> Array:
-        axis = self._axis(x)
+        errors.require_floating(self, "x", x)
+        axis = self.axis(x.shape)
         exponential = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
         y = np.asarray(exponential / np.add.reduce(exponential, axis=axis, keepdims=True))
         return self.keep(y, y, axis)
@@ -289,7 +290,8 @@ class LogSoftmax(_AlongDim):
     """
 
     def forward(self, x: Array) -> Array:
-        axis = self._axis(x)
+        errors.require_floating(self, "x", x)
+        axis = self.axis(x.shape)
         y = np.asarray(log_softmax(x, axis))
         return self.keep(y, y, axis)
 

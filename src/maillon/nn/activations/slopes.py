@@ -52,7 +52,7 @@ class PReLU(Module):
     ) -> None:
         errors.refuse("PReLU", device=(device, None, errors.CPU_ONLY))
         self.num_parameters = arguments.integer("PReLU", "num_parameters", num_parameters)
-        self.init = arguments.number("PReLU", "init", init)
+        self.init = arguments.number("PReLU", "init", init, finite=True)
         self.weight = Parameter(np.empty(self.num_parameters, floating_dtype(dtype)))
         self.reset_parameters()
 

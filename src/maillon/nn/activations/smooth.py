@@ -63,7 +63,7 @@ class ELU(_ExponentialUnit):
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
-        self.alpha = arguments.number("ELU", "alpha", alpha)
+        self.alpha = arguments.number("ELU", "alpha", alpha, finite=True)
 
 
 class SELU(_ExponentialUnit):
@@ -287,7 +287,7 @@ class Softplus(Pointwise):
     """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        self.beta = arguments.number("Softplus", "beta", beta)
+        self.beta = arguments.number("Softplus", "beta", beta, finite=True)
         self.threshold = arguments.number("Softplus", "threshold", threshold)
         if beta == 0:
             raise ValueError("Softplus: expected beta, which the logarithm is divided by, to be other than 0, got 0.")

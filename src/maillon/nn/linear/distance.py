@@ -1,4 +1,4 @@
-"""How alike two arrays are, and how far apart: CosineSimilarity and PairwiseDistance."""
+"""CosineSimilarity and PairwiseDistance: how alike two arrays are, and how far apart."""
 
 import math
 

@@ -43,7 +43,7 @@ class Flatten(Module):
     def forward(self, x: Array) -> Array:
         if not isinstance(x, np.ndarray):
             raise errors.wrong_input(self, "x", x)
-        start, end = self._dimensions(x)
+        start, end = self.dimensions(x.shape)
         shape = (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
         return self.keep(x.reshape(shape), x.shape)
 
@@ -51,15 +51,16 @@ class Flatten(Module):
         (shape,) = self.release(grad_output)
         return grad_output.reshape(shape)
 
-    def _dimensions(self, x: Array) -> tuple[int, int]:
-        dims = max(x.ndim, 1)
+    def dimensions(self, shape: Sequence[int]) -> tuple[int, int]:
+        """The first and the last of an input's dimensions that become one."""
+        dims = max(len(shape), 1)
         start = self.start_dim + dims if self.start_dim < 0 else self.start_dim
         end = self.end_dim + dims if self.end_dim < 0 else self.end_dim
         if not 0 <= start <= end < dims:
             raise errors.too_few_dimensions(
                 self,
                 f"dimensions {self.start_dim} to {self.end_dim}",
-                x.shape,
+                shape,
                 "The first dimension is the batch: a single sample needs x[None].",
             )
         return start, end

@@ -1,5 +1,6 @@
 """Losses that ask for a margin: between two answers, or between the right classes and all others."""
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -251,23 +252,27 @@ class MultiMarginLoss(Loss):
         classes = _check_scores(self, prediction, target)
         if self.weight is not None and self.weight.shape != (classes,):
             raise errors.wrong_shape(self, "weight", (classes,), self.weight.shape, "Give one number a class.")
-        if target.shape != prediction.shape[:-1]:
+        expected = prediction.shape[:-1]
+        if target.shape != expected and (target.ndim > 1 or target.size != 1 or math.prod(expected) != 1):
             way_out = "Give one label a sample."
-            raise errors.wrong_shape(self, "class labels", prediction.shape[:-1], target.shape, way_out)
+            raise errors.wrong_shape(self, "class labels", expected, target.shape, way_out)
         check_range(self, target, classes)
 
     def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
-        classes = prediction.shape[-1]
-        right = target[..., None] == np.arange(classes)
-        score = np.take_along_axis(prediction, target[..., None].astype(np.int64), axis=-1)
-        short = np.where(right, 0, np.maximum(self.margin - score + prediction, 0))
-        weight = 1 if self.weight is None else self.weight[target].astype(prediction.dtype)[..., None]
-        slope = (short > 0).astype(prediction.dtype) if self.p == 1 else 2 * short
-        return (weight * short**self.p).sum(axis=-1) / classes, (slope * weight / prediction.dtype.type(classes), right)
+        scores = np.atleast_2d(prediction)
+        labels = target.reshape(len(scores)).astype(np.int64)
+        classes = scores.shape[-1]
+        right = labels[:, None] == np.arange(classes)
+        score = np.take_along_axis(scores, labels[:, None], axis=-1)
+        short = np.where(right, 0, np.maximum(self.margin - score + scores, 0))
+        weight = 1 if self.weight is None else self.weight[labels].astype(scores.dtype)[:, None]
+        slope = (short > 0).astype(scores.dtype) if self.p == 1 else 2 * short
+        value = (weight * short**self.p).sum(axis=-1) / classes
+        return value.reshape(target.shape), (slope * weight / scores.dtype.type(classes), right, prediction.shape)
 
-    def elements_backward(self, grad_elements: Array, slope: Array, right: Array) -> Array:
-        grad = slope * grad_elements[..., None]
-        return grad - right * grad.sum(axis=-1, keepdims=True)
+    def elements_backward(self, grad_elements: Array, slope: Array, right: Array, shape: tuple[int, ...]) -> Array:
+        grad = slope * np.reshape(grad_elements, (-1, 1))
+        return (grad - right * grad.sum(axis=-1, keepdims=True)).reshape(shape)
 
 
 class MultiLabelMarginLoss(Loss):
@@ -310,12 +315,14 @@ class MultiLabelMarginLoss(Loss):
 
     def check(self, prediction: Array, target: Array) -> None:
         classes = _check_scores(self, prediction, target)
-        if target.shape != prediction.shape:
+        single = max(prediction.ndim, target.ndim) <= 1 and target.size == prediction.size == 1
+        if target.shape != prediction.shape and not single:
             way_out = "Fill the rows up with -1."
             raise errors.wrong_shape(self, "class labels", prediction.shape, target.shape, way_out)
         check_range(self, target, classes, exempt=-1)
 
     def elements(self, prediction: Array, target: Array) -> tuple[Array, tuple[Any, ...]]:
+        shape, prediction, target = prediction.shape, np.atleast_1d(prediction), np.atleast_1d(target)
         classes = prediction.shape[-1]
         listed = np.logical_and.accumulate(target >= 0, axis=-1)
         named = (target[..., None] == np.arange(classes)) & listed[..., None]  # (N, place in the list, class)
@@ -324,17 +331,17 @@ class MultiLabelMarginLoss(Loss):
         short = np.where(others, np.maximum(1 - scores[..., None] + prediction[..., None, :], 0), 0)
         hits = (short > 0) / prediction.dtype.type(classes)
         slope = hits.sum(axis=-2) - (named * hits.sum(axis=-1, keepdims=True)).sum(axis=-2)
-        return short.sum(axis=(-2, -1)) / classes, (slope,)
+        return short.sum(axis=(-2, -1)) / classes, (slope, shape)
 
-    def elements_backward(self, grad_elements: Array, slope: Array) -> Array:
-        return slope * grad_elements[..., None]
+    def elements_backward(self, grad_elements: Array, slope: Array, shape: tuple[int, ...]) -> Array:
+        return (slope * grad_elements[..., None]).reshape(shape)
 
 
 def _check_scores(loss: Loss, prediction: Array, target: Array) -> int:
-    """The number of classes, once it is sure that there are scores and integer labels."""
+    """The number of classes, once it is sure that there are scores and integer labels; a number is one class."""
     errors.require_floating(loss, "prediction", prediction)
-    if prediction.ndim not in (1, 2):
+    if prediction.ndim > 2:
         raise errors.wrong_shape(loss, "prediction", "(C) or (N, C)", prediction.shape, "Give one score a class.")
     if not isinstance(target, np.ndarray) or target.dtype.kind not in "iu":
         raise errors.wrong_input(loss, "target", target, np.dtype(np.int64))
-    return int(prediction.shape[-1])
+    return int(prediction.shape[-1]) if prediction.ndim else 1

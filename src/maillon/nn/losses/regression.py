@@ -34,7 +34,7 @@ class HuberLoss(_Huber):
     reduction : str
         'mean', 'sum' or 'none'.
     delta : float
-        δ > 0: where the parabola goes over into lines.
+        δ > 0: where the parabola ends and the lines begin.
 
     Raises
     ------
@@ -82,7 +82,7 @@ class SmoothL1Loss(_Huber):
     reduction : str
         'mean', 'sum' or 'none'.
     beta : float
-        β ≥ 0: where the parabola goes over into lines.
+        β ≥ 0: where the parabola ends and the lines begin.
 
     Raises
     ------
@@ -335,7 +335,7 @@ class GaussianNLLLoss(Loss):
             if shape not in (wanted, wanted[:-1]) and not _one_dimension_less(shape, wanted):
                 way_out = "Give one variance an element, or a 1 in place of one dimension."
                 raise errors.wrong_shape(self, "var", f"{wanted}, the prediction's", shape, way_out)
-        elif isinstance(var, bool) or not isinstance(var, int | float | np.number):
+        elif not arguments.is_number(var):
             raise errors.wrong_input(self, "var", var, prediction.dtype)
         if np.any(np.asarray(var) < 0):
             raise errors.LinkValueError(

@@ -1,4 +1,4 @@
-"""Normalisation of each channel, over the batch or each instance, with statistics that run along for evaluation."""
+"""Normalisation of each channel, over the batch or each instance, with running statistics for evaluation."""
 
 import math
 import warnings
@@ -90,7 +90,7 @@ class _ChannelNorm(Normalization):
         return self.running_mean.reshape(1, -1, 1), self.running_var.reshape(1, -1, 1)
 
     def _track(self, mean: Array, variance: Array, count: int, momentum: float) -> None:
-        """Let the running statistics follow those of slices of `count` values (of none there is nothing to follow)."""
+        """Let the running statistics follow those of slices of `count` values; without values they stay."""
         if self.running_mean is None or self.running_var is None or not mean.size or not count:
             return
         unbiased = variance * (count / (count - 1))

@@ -1,4 +1,4 @@
-"""Normalisation: values brought to mean 0 and variance 1 over some axes, then scaled and shifted as is learnt."""
+"""Normalisation: values brought to mean 0 and variance 1 over some axes, then scaled and shifted by what is learnt."""
 
 import math
 from collections.abc import Sequence
@@ -135,7 +135,7 @@ class _LastAxes(Normalization):
             raise ValueError(f"{name}: expected normalized_shape to have a dimension, got {normalized_shape!r}.")
         self.normalized_shape = arguments.integers(name, "normalized_shape", normalized_shape, count)
         if eps is None and not self.eps_may_be_none:
-            raise ValueError(f"{name}: expected eps to be a number ≥ 0 and finite, got None.")
+            raise ValueError(f"{name}: expected eps to be a number ≥ 0, got None.")
         self.eps = None if eps is None else float(arguments.number(name, "eps", eps, 0, finite=True))
         self.elementwise_affine = arguments.flag(name, "elementwise_affine", elementwise_affine)
         self._make_parameters(self.normalized_shape, self.elementwise_affine, bias, dtype)

@@ -98,7 +98,8 @@ class MultiheadAttention(TakesMasks):
             raise ValueError(f"{owner}: expected num_heads to divide embed_dim = {width}, got {num_heads}.")
         self.kdim = width if kdim is None else arguments.integer(owner, "kdim", kdim)
         self.vdim = width if vdim is None else arguments.integer(owner, "vdim", vdim)
-        self._dropout = Dropout(arguments.number(owner, "dropout", dropout, 0, 1), generator=generator)
+        p = arguments.number(owner, "dropout", dropout, 0, 1)
+        self._dropout = Dropout(p, generator=arguments.generator(owner, generator))
         options = {"bias": bias, "add_bias_kv": add_bias_kv, "add_zero_attn": add_zero_attn, "batch_first": batch_first}
         self.bias, self.add_bias_kv, self.add_zero_attn, self.batch_first = arguments.flags(owner, **options)
         joined = self.kdim == self.vdim == width
@@ -197,7 +198,7 @@ class MultiheadAttention(TakesMasks):
 
     @staticmethod
     def _softmax(scores: Array, nothing: float) -> Array:
-        """Over the keys, in the place of the scores; `nothing` where every score is −∞."""
+        """The softmax over the keys, written over the scores; `nothing` where every score is −∞."""
         largest = np.maximum.reduce(scores, axis=3, keepdims=True, initial=-np.inf)
         empty = largest == -np.inf
         scores -= np.where(empty, 0, largest)

@@ -1,4 +1,4 @@
-"""Positional encodings: attention does not see where a vector stands, unless something of it is added."""
+"""Positional encodings: vectors that tell attention where in the sequence it looks."""
 
 import functools
 
@@ -33,7 +33,8 @@ class _Positional(Module):
     def __init__(self, embed_dim: int, dropout: float, generator: random.Generator | None) -> None:
         owner = type(self).__name__
         self.embed_dim = arguments.integer(owner, "embed_dim", embed_dim)
-        self._dropout = Dropout(arguments.number(owner, "dropout", dropout, 0, 1), generator=generator)
+        p = arguments.number(owner, "dropout", dropout, 0, 1)
+        self._dropout = Dropout(p, generator=arguments.generator(owner, generator))
 
     @property
     def dropout(self) -> float:

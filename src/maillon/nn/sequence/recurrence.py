@@ -202,7 +202,7 @@ class LongShortTerm(Recurrent):
             a += np.matmul(hidden[t], weights.hh.data.T, out=recurrent)
             i, f, g, o = parts[t].transpose(1, 0, 2)
             candidate = np.tanh(g)
-            sigmoid(a, out=a)  # of g too: one call over what lies together is the faster
+            sigmoid(a, out=a)  # of g too: one call over memory that lies together is faster
             g[...] = candidate
             c = np.multiply(f, cells[t], out=cells[t + 1])
             c += np.multiply(i, g, out=candidate)

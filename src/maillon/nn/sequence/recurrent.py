@@ -1,4 +1,4 @@
-"""RNN, LSTM, GRU: recurrent links over whole sequences, layer over layer, in one direction or both."""
+"""Recurrent links: RNN, LSTM and GRU over whole sequences, layer over layer, and the cells of a single step."""
 
 import warnings
 from collections.abc import Sequence

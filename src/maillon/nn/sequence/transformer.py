@@ -1,4 +1,4 @@
-"""The transformer's encoder; and what its layers and stacks share with the decoder's."""
+"""The transformer: layers of attention and a feed-forward block, stacks of them, and encoder and decoder together."""
 
 import copy
 from collections.abc import Callable
@@ -59,6 +59,7 @@ class _Layer(TakesMasks):
         p = arguments.number(owner, "dropout", dropout, 0, 1)
         eps = arguments.number(owner, "layer_norm_eps", layer_norm_eps, 0, finite=True)
         arguments.flags(owner, batch_first=batch_first, norm_first=norm_first, bias=bias)
+        arguments.generator(owner, generator)
         blocks = range(1, len(self.attentions) + 2)
         for name in self.attentions:
             attention = MultiheadAttention(
@@ -150,6 +151,48 @@ def _require_link(owner: str, name: str, link: Any) -> None:
         raise TypeError(f"{owner}: expected {name} to be a Module, {got(link)}")
 
 
+class _Stack(TakesMasks):
+    """Layers one after the other, each given the output of the one before and the same masks; then a norm, if any."""
+
+    layer_name: ClassVar[str]
+    """What the constructor calls the layer."""
+
+    def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
+        owner = type(self).__name__
+        _require_link(owner, self.layer_name, layer)
+        if norm is not None:
+            _require_link(owner, "norm", norm)
+        count = arguments.integer(owner, "num_layers", num_layers)
+        drawn = [value for module in layer.modules() for value in vars(module).values()]
+        shared = {id(value): value for value in drawn if isinstance(value, random.Generator)}
+        self.layers = [copy.deepcopy(layer, dict(shared)) for _ in range(count)]  # masks of their own, one generator
+        self.num_layers = count
+        self.norm = norm
+
+    def _through(self, owed: int, x: Array, *others: Any) -> Array:
+        for number, layer in enumerate(self.layers):
+            with errors.inside(self, f"layers.{number}"):
+                x = layer(x, *others)
+        if self.norm is not None:
+            with errors.inside(self, "norm"):
+                x = self.norm(x)
+        y: Array = self.keep(x, owed)
+        return y
+
+    def backward(self, grad_output: Array) -> Any:
+        (owed,) = self.release(grad_output)
+        dx = grad_output if self.norm is None else self.norm.backward(grad_output)
+        shared: tuple[Any, ...] = ()
+        for layer in reversed(self.layers):
+            dx, *others = padded(layer.backward(dx), owed)
+            shared = tuple(map(added, shared, others)) if shared else tuple(others)
+        return self._nested(owed, dx, *shared)
+
+    def _arguments(self) -> list[str]:
+        norm = [] if self.norm is None else [f"norm={self.norm!r}"]
+        return [repr(self.layers[0]), str(self.num_layers), *norm]
+
+
 class TransformerEncoderLayer(_Layer):
     """x₁ = norm1(x + dropout1(self_attn(x, x, x))), y = norm2(x₁ + dropout2(f(x₁))), where the feed-forward block is
     f(x) = linear2(dropout(activation(linear1(x)))).
@@ -200,48 +243,6 @@ class TransformerEncoderLayer(_Layer):
         (dx,) = self._block_backward(2, grad_output, self._feed_forward_backward)
         dsrc, dmask, dpadding = self._block_backward(1, dx, attend_backward)
         return self._nested(owed, dsrc, dmask, dpadding)
-
-
-class _Stack(TakesMasks):
-    """Layers one after the other, each given the output of the one before and the same masks; then a norm, if any."""
-
-    layer_name: ClassVar[str]
-    """What the constructor calls the layer."""
-
-    def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
-        owner = type(self).__name__
-        _require_link(owner, self.layer_name, layer)
-        if norm is not None:
-            _require_link(owner, "norm", norm)
-        count = arguments.integer(owner, "num_layers", num_layers)
-        drawn = [value for module in layer.modules() for value in vars(module).values()]
-        shared = {id(value): value for value in drawn if isinstance(value, random.Generator)}
-        self.layers = [copy.deepcopy(layer, dict(shared)) for _ in range(count)]  # masks of their own, one generator
-        self.num_layers = count
-        self.norm = norm
-
-    def _through(self, owed: int, x: Array, *others: Any) -> Array:
-        for number, layer in enumerate(self.layers):
-            with errors.inside(self, f"layers.{number}"):
-                x = layer(x, *others)
-        if self.norm is not None:
-            with errors.inside(self, "norm"):
-                x = self.norm(x)
-        y: Array = self.keep(x, owed)
-        return y
-
-    def backward(self, grad_output: Array) -> Any:
-        (owed,) = self.release(grad_output)
-        dx = grad_output if self.norm is None else self.norm.backward(grad_output)
-        shared: tuple[Any, ...] = ()
-        for layer in reversed(self.layers):
-            dx, *others = padded(layer.backward(dx), owed)
-            shared = tuple(map(added, shared, others)) if shared else tuple(others)
-        return self._nested(owed, dx, *shared)
-
-    def _arguments(self) -> list[str]:
-        norm = [] if self.norm is None else [f"norm={self.norm!r}"]
-        return [repr(self.layers[0]), str(self.num_layers), *norm]
 
 
 class TransformerEncoder(_Stack):
@@ -394,7 +395,7 @@ class Transformer(TakesMasks):
     src: (S, N, d_model), tgt: (T, N, d_model), with batch_first (N, …, d_model), unbatched (…, d_model) → y: like tgt.
     src_mask: (S, S), tgt_mask: (T, T), memory_mask: (T, S), or one a sample and head: (N · nhead, …);
     src_key_padding_mask and memory_key_padding_mask: (N, S), tgt_key_padding_mask: (N, T). …_is_causal: hints.
-    custom_encoder, custom_decoder: links in the place of the stacks, given the arguments of these by place.
+    custom_encoder, custom_decoder: links instead of the stacks; they get the stacks' arguments by place.
     The other parameters: as of TransformerEncoderLayer.
     Initial weights: Xavier's uniform law for every matrix, drawn in the order of state_dict when all is built.
     Source: Vaswani et al., "Attention Is All You Need", 2017.

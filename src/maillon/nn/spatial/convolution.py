@@ -1,4 +1,4 @@
-"""Convolution over one or two dimensions: matrix products over windows."""
+"""Convolution and its transpose over one or two dimensions: matrix products over windows."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ padding the input itself, and with it hardly more."""
 
 
 class _Convolution(Module):
-    """What both ways share: weights, checks, and the products.
+    """What convolutions and their transposes share: weights, checks, and the products.
 
     The weight is that of a convolution, (outputs, inputs / groups, *kernel): `_products` is its value, the other two
     its derivatives. The transposed link is the same convolution walked backwards.
@@ -122,7 +122,7 @@ class _Convolution(Module):
         step = max(1, BLOCK // max(1, sample_bytes))
         return (slice(start, start + step) for start in range(0, samples, step))
 
-    # What both do around them
+    # What is done around the products
 
     def _with_bias(self, y: Array) -> Array:
         if self.bias is not None:
@@ -166,7 +166,7 @@ class _Convolution(Module):
 
 
 class _Conv(_Convolution):
-    """The way forwards."""
+    """Each output from the window of its inputs."""
 
     def __init__(
         self,
@@ -353,7 +353,10 @@ class Conv2d(_Conv):
 
 
 class _ConvTranspose(_Convolution):
-    """With respect to the weight and the products, `y` is what a convolution takes, and `x` what it gives."""
+    """Each input to the window of its outputs.
+
+    With respect to the weight and the products, `y` is what a convolution takes, and `x` what it gives.
+    """
 
     padding: tuple[int, ...]
     output_padding: tuple[int, ...]

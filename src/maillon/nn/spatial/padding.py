@@ -90,7 +90,7 @@ def least_size(mode: str, before: int, after: int) -> int:
 
 
 class _Pad(Module):
-    """What all share: the widths, and the way there and back."""
+    """What all share: the widths, forward and backward."""
 
     _dims: ClassVar[int]
     _mode: ClassVar[str] = "zeros"

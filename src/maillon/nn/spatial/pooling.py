@@ -1,4 +1,4 @@
-"""Pooling: the greatest or the mean of each window of a signal or an image, and back to where the greatest were."""
+"""Pooling: the greatest or the mean of each window of a signal or an image, and MaxUnpool, its way back."""
 
 import functools
 import math
@@ -148,6 +148,30 @@ class _Sliding(Module):
 
     def _arguments(self) -> list[str]:
         return [part for part in arguments.shown(self) if part != f"stride={self.kernel_size!r}"]
+
+
+class _Adaptive(Module):
+    """As many windows as are wanted, of about one size."""
+
+    _rank: ClassVar[int]
+    output_size: OutputSize
+
+    def _set_output_size(self, output_size: OutputSize) -> None:
+        rank = self._rank
+        parts: Sequence[Any] = output_size if isinstance(output_size, tuple | list) else (output_size,) * rank
+        if len(parts) != rank or not all(part is None or (arguments.is_integer(part) and part >= 0) for part in parts):
+            several = f", or {rank} of these" if rank > 1 else ""
+            raise ValueError(
+                f"{type(self).__name__}: expected output_size to be an integer ≥ 0 or None, the size of x{several}, "
+                f"got {output_size!r}."
+            )
+        self.output_size = output_size
+
+    def _axes(self, sizes: Sequence[int]) -> Axes:
+        given = self.output_size
+        wanted = given if isinstance(given, tuple | list) else (given,) * len(sizes)
+        counts = [size if count is None else count for size, count in zip(sizes, wanted, strict=True)]
+        return [(windows.adaptive(size, count), count) for size, count in zip(sizes, counts, strict=True)]
 
 
 class _MaxPool(_Sliding, _GreatestOf):
@@ -519,38 +543,9 @@ class MaxUnpool2d(_MaxUnpool):
     _rank = 2
 
 
-def _check_output_size(owner: str, output_size: OutputSize, rank: int) -> OutputSize:
-    parts = output_size if isinstance(output_size, Sequence) and not isinstance(output_size, str) else (output_size,)
-    fits = len(parts) == rank or not isinstance(output_size, Sequence)
-    if not fits or not all(part is None or (arguments.is_integer(part) and part >= 0) for part in parts):
-        several = f", or {rank} of these" if rank > 1 else ""
-        raise ValueError(
-            f"{owner}: expected output_size to be an integer ≥ 0 or None, the size of x{several}, got {output_size!r}."
-        )
-    return output_size
-
-
-def _axes(output_size: OutputSize, sizes: Sequence[int]) -> Axes:
-    wanted = output_size if isinstance(output_size, Sequence) else (output_size,) * len(sizes)
-    counts = [size if count is None else count for size, count in zip(sizes, wanted, strict=True)]
-    return [(windows.adaptive(size, count), count) for size, count in zip(sizes, counts, strict=True)]
-
-
-class _AdaptiveMax(_GreatestOf):
-    def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
-        self.output_size = _check_output_size(type(self).__name__, output_size, self._rank)
-        self.return_indices = arguments.flag(type(self).__name__, "return_indices", return_indices)
-
-    def _axes(self, sizes: Sequence[int]) -> Axes:
-        return _axes(self.output_size, sizes)
-
-
-class _AdaptiveAvg(_MeanOf):
+class _AdaptiveAvg(_Adaptive, _MeanOf):
     def __init__(self, output_size: OutputSize) -> None:
-        self.output_size = _check_output_size(type(self).__name__, output_size, self._rank)
-
-    def _axes(self, sizes: Sequence[int]) -> Axes:
-        return _axes(self.output_size, sizes)
+        self._set_output_size(output_size)
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvg):
@@ -611,6 +606,12 @@ class AdaptiveAvgPool2d(_AdaptiveAvg):
     """
 
     _rank = 2
+
+
+class _AdaptiveMax(_Adaptive, _GreatestOf):
+    def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
+        self._set_output_size(output_size)
+        self.return_indices = arguments.flag(type(self).__name__, "return_indices", return_indices)
 
 
 class AdaptiveMaxPool1d(_AdaptiveMax):

@@ -90,6 +90,9 @@ class Upsample(Module):
         for option, given in (("size", size), ("scale_factor", scale_factor)):
             if given is not None and not 0 < len(_parts(given)) <= 3:
                 raise ValueError(f"{name}: expected {option} to be one number or up to three, got {given!r}.")
+        for option, choice in (("align_corners", align_corners), ("recompute_scale_factor", recompute_scale_factor)):
+            if choice is not None:
+                arguments.flag(name, option, choice)
         for part in _parts(size):
             arguments.integer(name, "size", part)
         for part in _parts(scale_factor):
@@ -105,9 +108,6 @@ class Upsample(Module):
             )
         self.align_corners = align_corners
         self.recompute_scale_factor = recompute_scale_factor
-        for option, given in (("align_corners", align_corners), ("recompute_scale_factor", recompute_scale_factor)):
-            if given is not None:
-                arguments.flag(name, option, given)
 
     def forward(self, x: Array) -> Array:
         taps = self._taps(x)

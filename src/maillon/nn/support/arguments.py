@@ -53,11 +53,15 @@ def number(
     above: bool = False,
     finite: bool = False,
 ) -> float:
-    """The value; ValueError unless it is a real number in [least, most], or with `above` in (least, most]."""
+    """The value; ValueError unless it is a real number in [least, most], or with `above` in (least, most].
+
+    finite: whether infinity is refused even where it is no further than the limits.
+    """
     fits = is_number(value) and not math.isnan(value) and least <= value <= most and not (above and value == least)
-    if not fits or (finite and math.isinf(value)):
-        limits = _range(least, most, above) + (" and finite" if finite and math.isinf(most) else "")
-        raise ValueError(f"{owner}: expected {name} to be a number{limits}, got {value!r}.")
+    infinite = finite and is_number(value) and math.isinf(value)
+    if not fits or infinite:
+        kind = "a finite number" if infinite else "a number"
+        raise ValueError(f"{owner}: expected {name} to be {kind}{_range(least, most, above)}, got {value!r}.")
     return value.item() if isinstance(value, np.number) else value  # NumPy's would widen float32 arrays
 
 

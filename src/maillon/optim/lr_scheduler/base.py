@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
-from maillon.nn.support.arguments import number
+from maillon.nn.support.arguments import integer, number
 from maillon.optim.rule import Group, Rule, require_number
 
 Factor = Callable[[int], float]
@@ -45,10 +45,10 @@ class LRScheduler:
         if missing:
             raise TypeError(f"{type(self).__name__}: expected {' and '.join(missing)}, got none.")
         self.rule: Any = None
-        self.last_epoch = last_epoch
+        self.last_epoch = integer(type(self).__name__, "last_epoch", last_epoch, -1)
         self._last_lr: list[float] = []
         if optimizer is not None:
-            self._begin(optimizer)
+            self.begin(optimizer)
 
     # What a schedule defines
 
@@ -70,7 +70,7 @@ class LRScheduler:
         bound = copy.deepcopy(self) if self.rule is None else self
         if bound is self:
             raise RuntimeError(f"{type(self).__name__}: it has its rule already. Make a recipe: leave the rule out.")
-        bound._begin(rule)
+        bound.begin(rule)
         return bound
 
     @property
@@ -96,11 +96,16 @@ class LRScheduler:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         vars(self).update({name: copy.copy(value) for name, value in state.items() if name in vars(self)})
 
-    def _begin(self, rule: Rule) -> None:
-        name = type(self).__name__
+    def require_bound_rule(self, rule: Any) -> None:
+        """TypeError unless it is a rule with parameters."""
         if not isinstance(rule, Rule) or not rule.bound:
+            name = type(self).__name__
             raise TypeError(f"{name}: expected a bound rule, got {rule!r}. Bind it: rule.bind(parameters).")
-        groups = rule.param_groups
+
+    def begin(self, rule: Rule) -> None:
+        """Take the rule and set its first rates: what `bind` does to a copy."""
+        self.require_bound_rule(rule)
+        name, groups = type(self).__name__, rule.param_groups
         if self.last_epoch >= 0 and any("initial_lr" not in group for group in groups):
             raise ValueError(
                 f"{name}: last_epoch={self.last_epoch} goes on, but the groups have no initial_lr. Load the rule's "
@@ -154,14 +159,22 @@ class LRScheduler:
         return f"{type(self).__name__}({', '.join(options)})"
 
 
+def require_each(name: str, option: str, value: Any) -> Any:
+    """The value of an option that may be one a group; TypeError or ValueError unless it is a number or several.
+
+    lr_lambda: a function or several.
+    """
+    for given in value if isinstance(value, list | tuple) else [value]:
+        if option == "lr_lambda" and value is not REQUIRED and not callable(given):
+            raise TypeError(f"{name}: expected {option} to be a function of the epoch, or several, got {given!r}.")
+        if option != "lr_lambda" and value is not REQUIRED:
+            number(name, option, given, finite=True)
+    return value
+
+
 def one_each(name: str, option: str, value: Any, groups: list[Group]) -> list[Any]:
     """An option as one value for each group."""
-    numbers = value if isinstance(value, list | tuple) else [value]
-    for given in numbers:
-        if option == "lr_lambda" and not callable(given):
-            raise TypeError(f"{name}: expected {option} to be a function of the epoch, or several, got {given!r}.")
-        if option != "lr_lambda":
-            number(name, option, given)
+    require_each(name, option, value)
     if not isinstance(value, list | tuple):
         return [value] * len(groups)
     if len(value) != len(groups):

@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Any
 
 from maillon.nn.support.arguments import integer, number
-from maillon.optim.lr_scheduler.base import REQUIRED, Factor, LRScheduler, one_each
+from maillon.optim.lr_scheduler.base import REQUIRED, Factor, LRScheduler, one_each, require_each
 from maillon.optim.rule import Group, Rule
 
 
@@ -37,7 +37,7 @@ class LambdaLR(LRScheduler):
     def __init__(
         self, optimizer: Rule | None = None, lr_lambda: Factor | Sequence[Factor] = REQUIRED, last_epoch: int = -1
     ) -> None:
-        self.lr_lambda = lr_lambda
+        self.lr_lambda = require_each(type(self).__name__, "lr_lambda", lr_lambda)
         super().__init__(optimizer, last_epoch)
 
     def prepare(self, groups: list[Group]) -> None:
@@ -127,7 +127,7 @@ class StepLR(_ByFactor):
         self, optimizer: Rule | None = None, step_size: int = REQUIRED, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
         self.step_size = step_size if step_size is REQUIRED else integer("StepLR", "step_size", step_size)
-        self.gamma = number("StepLR", "gamma", gamma)
+        self.gamma = number("StepLR", "gamma", gamma, finite=True)
         super().__init__(optimizer, last_epoch)
 
     def share(self, epoch: int) -> float:
@@ -156,10 +156,12 @@ class MultiStepLR(_ByFactor):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
-        if milestones is not REQUIRED and not isinstance(milestones, Iterable):
+        if milestones is not REQUIRED and (not isinstance(milestones, Iterable) or isinstance(milestones, str | dict)):
             raise TypeError(f"MultiStepLR: expected milestones to be several epochs, got {milestones!r}.")
-        self.milestones = milestones if milestones is REQUIRED else sorted(milestones)
-        self.gamma = number("MultiStepLR", "gamma", gamma)
+        self.milestones: Any = milestones
+        if milestones is not REQUIRED:
+            self.milestones = sorted(integer("MultiStepLR", "milestones", epoch, 0) for epoch in milestones)
+        self.gamma = number("MultiStepLR", "gamma", gamma, finite=True)
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -267,7 +269,7 @@ class ExponentialLR(_ByFactor):
     """
 
     def __init__(self, optimizer: Rule | None = None, gamma: float = REQUIRED, last_epoch: int = -1) -> None:
-        self.gamma = gamma if gamma is REQUIRED else number("ExponentialLR", "gamma", gamma)
+        self.gamma = gamma if gamma is REQUIRED else number("ExponentialLR", "gamma", gamma, finite=True)
         super().__init__(optimizer, last_epoch)
 
     def share(self, epoch: int) -> float:

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from maillon.nn.support.arguments import integer, number, one_of
-from maillon.optim.lr_scheduler.base import LRScheduler, one_each
+from maillon.optim.lr_scheduler.base import LRScheduler, one_each, require_each
 from maillon.optim.rule import Group, Rule
 
 
@@ -72,17 +72,18 @@ class ReduceLROnPlateau(LRScheduler):
         self.threshold = number(name, "threshold", threshold, 0)
         self.threshold_mode = one_of(name, "threshold_mode", threshold_mode, ("rel", "abs"))
         self.cooldown = integer(name, "cooldown", cooldown, 0)
-        self.min_lr = min_lr
+        self.min_lr = require_each(name, "min_lr", min_lr)
         self.eps = number(name, "eps", eps, 0)
+        if monitor is not None and not isinstance(monitor, str):
+            raise TypeError(f"{name}: expected monitor to be a name of fit's history or None, got {monitor!r}.")
         self.monitor = monitor
         self.best = math.inf if mode == "min" else -math.inf
         self.cooldown_counter = 0
         self.num_bad_epochs = 0
         super().__init__(optimizer, 0)
 
-    def _begin(self, rule: Rule) -> None:
-        if not isinstance(rule, Rule) or not rule.bound:
-            raise TypeError(f"ReduceLROnPlateau: expected a bound rule, got {rule!r}. Bind it: rule.bind(parameters).")
+    def begin(self, rule: Rule) -> None:
+        self.require_bound_rule(rule)
         self.rule = rule
         self.prepare(rule.param_groups)
         self._note()

@@ -4,6 +4,7 @@ import bisect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from maillon.nn.support.arguments import integer, is_sequence
 from maillon.optim.lr_scheduler.base import REQUIRED, LRScheduler
 from maillon.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from maillon.optim.rule import Rule
@@ -29,10 +30,11 @@ class _OfSchedules(LRScheduler):
                     f"they are, got one of {schedule.rule!r}."
                 )
 
-    def _begin(self, rule: Rule) -> None:
+    def begin(self, rule: Rule) -> None:
+        self.require_bound_rule(rule)
         if self.schedulers[0].rule is None:
             for schedule in self.schedulers:
-                schedule._begin(rule)
+                schedule.begin(rule)
         self._check(rule)
         self.rule = rule
         self._first_step()
@@ -90,7 +92,8 @@ class SequentialLR(_OfSchedules):
         if schedulers is REQUIRED or milestones is REQUIRED:
             raise TypeError("SequentialLR: expected schedulers and milestones, got none.")
         self.schedulers = _listed("SequentialLR", "schedulers", schedulers)
-        self.milestones = _listed("SequentialLR", "milestones", milestones)
+        listed = _listed("SequentialLR", "milestones", milestones)
+        self.milestones = [integer("SequentialLR", "milestones", epoch, 0) for epoch in listed]
         self._check(optimizer if self.schedulers and getattr(self.schedulers[0], "rule", None) else None)
         if len(self.milestones) != len(self.schedulers) - 1:
             raise ValueError(
@@ -127,7 +130,7 @@ class SequentialLR(_OfSchedules):
 
 
 def _listed(name: str, option: str, given: Any) -> list[Any]:
-    if not isinstance(given, Sequence):
+    if not is_sequence(given):
         raise TypeError(f"{name}: expected {option} to be a list, got {given!r}.")
     return list(given)
 

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from maillon.nn.support.arguments import integer, number, one_of
-from maillon.optim.lr_scheduler.base import REQUIRED, LRScheduler, one_each
+from maillon.nn.support.arguments import flag, integer, number, one_of
+from maillon.optim.lr_scheduler.base import REQUIRED, LRScheduler, one_each, require_each
 from maillon.optim.rule import Group, Rule
 
 
@@ -47,7 +47,7 @@ class CosineAnnealingLR(LRScheduler):
         self, optimizer: Rule | None = None, T_max: int = REQUIRED, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
         self.T_max = T_max if T_max is REQUIRED else integer("CosineAnnealingLR", "T_max", T_max)
-        self.eta_min = number("CosineAnnealingLR", "eta_min", eta_min)
+        self.eta_min = number("CosineAnnealingLR", "eta_min", eta_min, finite=True)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -101,7 +101,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.T_0 = T_0 if T_0 is REQUIRED else integer(name, "T_0", T_0)
         self.T_i = self.T_0
         self.T_mult = integer(name, "T_mult", T_mult)
-        self.eta_min = number(name, "eta_min", eta_min)
+        self.eta_min = number(name, "eta_min", eta_min, finite=True)
         self.T_cur: float = last_epoch
         super().__init__(optimizer, last_epoch)
 
@@ -153,6 +153,12 @@ class _WithMomentum(LRScheduler):
     max_momentum: Any
     base_momentums: list[float]
     max_momentums: list[float]
+
+    def _set_momentum_options(self, cycle_momentum: bool, base_momentum: Any, max_momentum: Any) -> None:
+        name = type(self).__name__
+        self.cycle_momentum = flag(name, "cycle_momentum", cycle_momentum)
+        self.base_momentum = require_each(name, "base_momentum", base_momentum)
+        self.max_momentum = require_each(name, "max_momentum", max_momentum)
 
     def _prepare_momentum(self, groups: list[Group]) -> None:
         name = type(self).__name__
@@ -231,19 +237,21 @@ class CyclicLR(_WithMomentum):
         max_momentum: float | list[float] = 0.9,
         last_epoch: int = -1,
     ) -> None:
-        self.base_lr, self.max_lr = base_lr, max_lr
+        name = "CyclicLR"
+        self.base_lr, self.max_lr = require_each(name, "base_lr", base_lr), require_each(name, "max_lr", max_lr)
         self.step_size_up = number("CyclicLR", "step_size_up", step_size_up, 0, above=True)
         down = step_size_up if step_size_down is None else step_size_down
         self.step_size_down = number("CyclicLR", "step_size_down", down, 0, above=True)
+        self.scale_mode = one_of(name, "scale_mode", scale_mode, ("cycle", "iterations"))
         if scale_fn is None:
-            one_of("CyclicLR", "mode", mode, ("triangular", "triangular2", "exp_range"))
-            scale_mode = "iterations" if mode == "exp_range" else "cycle"
+            one_of(name, "mode", mode, ("triangular", "triangular2", "exp_range"))
+            self.scale_mode = "iterations" if mode == "exp_range" else "cycle"
+        elif not callable(scale_fn):
+            raise TypeError(f"{name}: expected scale_fn to be a function or None, got {scale_fn!r}.")
         self.mode = mode
-        self.gamma = gamma
+        self.gamma = number(name, "gamma", gamma, finite=True)
         self.scale_fn = scale_fn
-        self.scale_mode = one_of("CyclicLR", "scale_mode", scale_mode, ("cycle", "iterations"))
-        self.cycle_momentum = cycle_momentum
-        self.base_momentum, self.max_momentum = base_momentum, max_momentum
+        self._set_momentum_options(cycle_momentum, base_momentum, max_momentum)
         super().__init__(optimizer, last_epoch)
 
     def prepare(self, groups: list[Group]) -> None:
@@ -254,8 +262,8 @@ class CyclicLR(_WithMomentum):
             for group, base in zip(groups, self.lows, strict=True):
                 group["lr"] = base
 
-    def _begin(self, rule: Rule) -> None:
-        super()._begin(rule)
+    def begin(self, rule: Rule) -> None:
+        super().begin(rule)
         self.base_lrs = self.lows
 
     def get_lr(self) -> list[float]:
@@ -348,21 +356,21 @@ class OneCycleLR(_WithMomentum):
         three_phase: bool = False,
         last_epoch: int = -1,
     ) -> None:
-        self.max_lr = max_lr
+        self.max_lr = require_each("OneCycleLR", "max_lr", max_lr)
         if total_steps is None and (epochs is None or steps_per_epoch is None):
             raise ValueError("OneCycleLR: expected total_steps, or epochs and steps_per_epoch, got neither.")
-        if total_steps is None:
-            total_steps = integer("OneCycleLR", "epochs", epochs) * integer(
-                "OneCycleLR", "steps_per_epoch", steps_per_epoch
-            )
+        for option, count in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
+            if count is not None:
+                integer("OneCycleLR", option, count)
+        if total_steps is None and epochs is not None and steps_per_epoch is not None:
+            total_steps = epochs * steps_per_epoch
         self.total_steps = integer("OneCycleLR", "total_steps", total_steps)
         self.pct_start = number("OneCycleLR", "pct_start", pct_start, 0, 1)
         self.anneal_strategy = one_of("OneCycleLR", "anneal_strategy", anneal_strategy, ("cos", "linear"))
-        self.cycle_momentum = cycle_momentum
-        self.base_momentum, self.max_momentum = base_momentum, max_momentum
+        self._set_momentum_options(cycle_momentum, base_momentum, max_momentum)
         self.div_factor = number("OneCycleLR", "div_factor", div_factor, 0, above=True)
         self.final_div_factor = number("OneCycleLR", "final_div_factor", final_div_factor, 0, above=True)
-        self.three_phase = three_phase
+        self.three_phase = flag("OneCycleLR", "three_phase", three_phase)
         super().__init__(optimizer, last_epoch)
 
     def prepare(self, groups: list[Group]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from maillon.nn import Parameter, get_default_dtype
+from maillon.nn.support.arguments import flag
 from maillon.optim.rule import (
     Group,
     Rule,
@@ -192,7 +193,7 @@ class AdamW(Adam):
         decoupled_weight_decay: bool = True,
         **ways: Any,
     ) -> None:
-        if not decoupled_weight_decay:
+        if not flag("AdamW", "decoupled_weight_decay", decoupled_weight_decay):
             raise ValueError("AdamW: expected decoupled_weight_decay=True, got False. That rule is Adam.")
         super().__init__(
             params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True, **ways

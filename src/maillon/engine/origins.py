@@ -1,0 +1,122 @@
+"""What the plans of a training were lowered from, and whether it is still the same."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from maillon.engine.lowering import NotLoweredError, require_own_methods
+from maillon.nn import Loss, Sequential
+from maillon.optim import Optim
+from maillon.random import Generator, default_generator
+
+_NOTED = ("denominator", "shares", "_kept")  # what a loss notes at each forward
+_STRUCTURAL = ("momentum", "nesterov", "amsgrad", "maximize", "decoupled_weight_decay")
+"""Options of a rule that decide which operations there are, by being on or off."""
+
+
+class Origins:
+    """A picture of an Optim: arrays that are learnt stand in it by identity, constants by their bytes.
+
+    What may change without a new plan is not in it: rates, limits of the gradients, the values of arrays.
+    """
+
+    def __init__(self, optim: Optim, generators: list[Generator]) -> None:
+        """generators: those that the plans draw from."""
+        self._optim = optim
+        self._parts = _parts(optim)
+        optim.network.forget()
+        self._modules = [(vars(module), dict(vars(module))) for module in optim.network.modules()]
+        self._chains = [(module, tuple(module)) for module in optim.network.modules() if type(module) is Sequential]
+        self._parameters = [
+            (parameter, parameter.data, parameter.requires_grad, parameter.data.flags.writeable)
+            for parameter in optim.network.parameters()
+        ]
+        self._loss = _constants(optim.loss)
+        self._groups = [
+            (group, list(group["params"]), [bool(group.get(name)) for name in _STRUCTURAL])
+            for group in optim.rule.param_groups
+        ]
+        self._streams = [(generator, generator.bit_generator) for generator in generators]
+        self._default = default_generator()
+
+    def hold(self) -> bool:
+        """Whether everything is as it was. What a forward by hand has kept is dropped, as a step would do."""
+        optim = self._optim
+        return (
+            _equal(_parts(optim), self._parts)
+            and default_generator() is self._default
+            and all(_equal(live, before) or _equal(_without_kept(live), before) for live, before in self._modules)
+            and all(tuple(chain) == links for chain, links in self._chains)
+            and all(
+                parameter.data is data and parameter.requires_grad == learns and data.flags.writeable == writeable
+                for parameter, data, learns, writeable in self._parameters
+            )
+            and _equal(_constants(optim.loss), self._loss)
+            and self._same_groups(optim.rule.param_groups)
+            and all(generator.bit_generator is words for generator, words in self._streams)
+        )
+
+    def _same_groups(self, groups: list[dict[str, Any]]) -> bool:
+        return len(groups) == len(self._groups) and all(
+            group is before
+            and group["params"] == parameters
+            and [bool(group.get(name)) for name in _STRUCTURAL] == switches
+            for group, (before, parameters, switches) in zip(groups, self._groups, strict=True)
+        )
+
+
+def _parts(optim: Optim) -> tuple[Any, ...]:
+    """The objects that an Optim is made of, and what it does with gradients."""
+    return (
+        type(optim),
+        optim.network,
+        optim.loss,
+        optim.rule,
+        optim.accumulate,
+        optim.waiting,
+        optim.clip_grad_norm is None,
+        optim.clip_grad_value is None,
+        tuple(vars(optim)),
+        tuple(vars(optim.rule)),
+    )
+
+
+def _constants(loss: Loss) -> dict[str, Any]:
+    return {
+        name: (value.shape, value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else value
+        for name, value in vars(loss).items()
+        if name not in _NOTED
+    }
+
+
+def _without_kept(live: dict[str, Any]) -> dict[str, Any]:
+    live.pop("_kept", None)
+    return live
+
+
+def _equal(live: Any, before: Any) -> bool:
+    try:
+        return bool(live == before)
+    except Exception:  # an array of a user's own among the attributes, say
+        return False
+
+
+def require_plain(optim: Optim) -> None:
+    """NotLoweredError where Python would do something of its own that the core does not see."""
+    for owner, exact in ((optim, Optim), *((generator, Generator) for generator in _generators(optim))):
+        if type(owner) is not exact:
+            raise NotLoweredError(f"it does not know what {type(owner).__name__}, a subclass of {exact.__name__}, does")
+        require_own_methods(exact.__name__, owner)
+    require_own_methods(repr(optim.loss), optim.loss)
+    require_own_methods(type(optim.rule).__name__, optim.rule)
+    if optim.waiting:
+        raise NotLoweredError("gradients are gathered that have not moved the parameters yet")
+
+
+def _generators(optim: Optim) -> Iterator[Generator]:
+    yield default_generator()
+    for module in optim.network.modules():
+        generator = vars(module).get("generator")
+        if isinstance(generator, Generator):
+            yield generator

@@ -1,0 +1,69 @@
+"""What carries out a training, a slice of steps at a time: what both engines' steppers have in common."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from maillon.typing import Array
+
+SLICE_S = 0.1
+"""How long a slice may take before somebody looks at Ctrl-C and the progress bar."""
+
+
+@dataclass
+class Slice:
+    """What a slice did.
+
+    steps: how many. epochs: a row for each that ended: Σ loss · size, Σ size, seconds since the slice began.
+    seen: of each step its prediction (before the update), its target and its rows, where they were wanted.
+    """
+
+    steps: int
+    epochs: Array
+    seen: list[tuple[Any, Any, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a training stands, for another stepper to go on from there.
+
+    order, row: the rows of the epoch under way, None as they come, and how many of them are done. total, size: the
+    sums of that epoch's loss so far.
+    """
+
+    loss: float
+    steps: int
+    batch: int
+    order: Array | None
+    row: int
+    total: float
+    size: float
+
+
+class Stepper(Protocol):
+    """One engine's way to do the steps of a training. It knows nothing of who looks on.
+
+    Before each slice it takes in whatever has changed since the last one; NotLoweredError, with nothing done, where
+    its engine cannot go on from there. After each slice the parameters, the rule's state, the prediction and the
+    generators are those of the last step; the gradients are so after `show`.
+    """
+
+    engine: ClassVar[str]
+    loss: float
+    """The last step's."""
+    steps: int
+    """Done so far, in all epochs."""
+    batch: int
+    """The last step's number in its epoch; 0 when an epoch's first step has failed."""
+
+    @property
+    def between_epochs(self) -> bool:
+        """Whether the next step is the first one of an epoch."""
+
+    def run(self, max_steps: int, max_epochs: int, record: bool = False) -> Slice:
+        """Go on until one of the limits is reached, or SLICE_S is over. record: give what the steps have predicted."""
+
+    def flush(self) -> bool:
+        """Move the parameters by gradients gathered for a larger mini-batch; whether there were any."""
+
+    def show(self) -> None:
+        """Let Python see everything that the last step has left."""

@@ -1,0 +1,142 @@
+"""The steps of a training in NumPy, and which engine's stepper begins one."""
+
+import itertools
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from maillon import engine as engines
+from maillon.engine import FallbackWarning, NotLoweredError
+from maillon.engine.lowering import require_known
+from maillon.engine.native import Batches, Runner
+from maillon.engine.stepper import SLICE_S, Place, Slice, Stepper
+from maillon.nesting import leaves
+from maillon.optim import Optim
+from maillon.train.batches import ArrayBatches, Batch, GivenBatches
+from maillon.train.interrupt import Interrupt
+
+_told: set[str] = set()
+
+
+class NumpyStepper:
+    """NumPy's stepper: one call of `optim.learn` a step, mini-batches of arrays or given ones.
+
+    interrupt: ends a slice after the current step when Ctrl-C was pressed. place: where another stepper has stopped.
+    """
+
+    engine: ClassVar[str] = "numpy"
+
+    def __init__(
+        self,
+        optim: Optim,
+        batches: ArrayBatches | GivenBatches,
+        interrupt: Interrupt,
+        place: Place | None = None,
+    ) -> None:
+        self.optim = optim
+        self.batches = batches
+        self.interrupt = interrupt
+        self.loss = float("nan")
+        self.steps = self.batch = 0
+        self._total = self._size = 0.0
+        self._epoch: Iterator[Batch] | None = None
+        if place is not None:
+            self.loss, self.steps, self.batch = place.loss, place.steps, place.batch
+            if place.row:
+                assert isinstance(batches, ArrayBatches)
+                self._total, self._size = place.total, place.size
+                self._epoch = batches.after(place.order, place.row)
+
+    @property
+    def between_epochs(self) -> bool:
+        return self._epoch is None
+
+    def run(self, max_steps: int, max_epochs: int, record: bool = False) -> Slice:
+        """Go on until a limit is reached, at most to the end of the epoch; what is recorded ends a slice as well.
+
+        Everything a step does not need stands outside of the loop: a small network's step is measured against it.
+        """
+        if self._epoch is None:
+            self._epoch, self.batch, self._total, self._size = iter(self.batches), 0, 0.0, 0.0
+        optim, interrupt, clock = self.optim, self.interrupt, time.perf_counter
+        learn, loss = optim.learn, optim.loss
+        averages, most = loss.averages, 1 if record else max_steps
+        steps, value, total, size, seen = 0, self.loss, self._total, self._size, []
+        ended, begun = True, clock()
+        until = begun + SLICE_S
+        try:
+            for x, y, weight in self._epoch:
+                value = learn(x, y, weight)
+                steps += 1
+                counted = loss.denominator if averages else 1.0
+                total += value * counted
+                size += counted
+                if record:
+                    seen.append((optim.prediction, y, len(leaves(x)[0])))
+                if steps >= most or interrupt.requested or clock() > until:
+                    ended = False
+                    break
+        finally:
+            self.loss, self._total, self._size = value, total, size
+            self.steps += steps
+            self.batch += steps
+        done = Slice(steps, np.empty((0, 3)), seen)
+        if ended or self._is_over():
+            done.epochs = np.array([(total, size, clock() - begun)])
+            self._epoch = None
+        return done
+
+    def _is_over(self) -> bool:
+        """Whether the epoch has no more mini-batches, as far as their number is known."""
+        if self.batch != self.batches.steps or self._epoch is None:
+            return False
+        more = list(itertools.islice(self._epoch, 1))
+        self._epoch = itertools.chain(more, self._epoch)
+        return not more
+
+    def flush(self) -> bool:
+        """Move the parameters by what is gathered; whether there was something."""
+        waiting = self.optim.waiting
+        self.optim.flush()
+        return waiting
+
+    def show(self) -> None:
+        """Python has done the steps, and sees all of them."""
+
+
+def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatches, interrupt: Interrupt) -> Stepper:
+    """The core's stepper where `engine` allows it and the core knows everything, else NumPy's."""
+    if engines.choose(engine) == "numpy":
+        return NumpyStepper(optim, batches, interrupt)
+    try:
+        require_known(optim.network)
+        if not isinstance(batches, ArrayBatches):
+            raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
+        data, size = batches.data, batches.batch_size
+        cutting = {"shuffle": batches.shuffle, "drop_last": batches.drop_last}
+        return Runner(optim, Batches.of(data.x, data.y, data.weight, size, **cutting))
+    except NotLoweredError as reason:
+        fall_back(engine, "runs", reason)
+        return NumpyStepper(optim, batches, interrupt)
+
+
+def fall_back(engine: str, how: str, reason: NotLoweredError) -> None:
+    """Say why NumPy does the steps: with "native" in a RuntimeError, with "auto" in a FallbackWarning, once."""
+    if engine == "native":
+        raise RuntimeError(f"engine='native': {reason}. Pass engine='auto' to train in NumPy where it must.") from None
+    message = f"fit {how} in NumPy, not in the compiled core: {reason}."
+    if message not in _told:
+        _told.add(message)
+        warnings.warn(message, FallbackWarning, stacklevel=_outside())
+
+
+def _outside() -> int:
+    """The stack level, seen from the caller, of whoever has called maillon."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "maillon":
+        frame, level = frame.f_back, level + 1
+    return level
