@@ -29,13 +29,6 @@ template <Activation kind, class T> MAILLON_INLINE Vec<T> activated_grad(Vec<T> 
     else return dy;
 }
 
-// step(i, count) for register after register of n elements, count = lanes but in the last, incomplete one.
-template <class T, class Step> MAILLON_INLINE void each_register(int64_t n, Step step) {
-    int64_t i = 0;
-    for (; i + lanes<T> <= n; i += lanes<T>) step(i, int64_t(lanes<T>));
-    if (i < n) step(i, n - i);
-}
-
 template <Activation kind, class T> void activate_all(T slope, const T* x, T* y, int64_t n) {
     const Vec<T> slopes = broadcast(slope);
     each_register<T>(n, [=](int64_t i, int64_t count) {

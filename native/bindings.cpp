@@ -1,19 +1,27 @@
-// What Python sees of the core. No arithmetic here: addresses and sizes come checked from engine/plan.py.
+// What Python sees of the core. No arithmetic here: addresses and sizes come checked from engine/verify.py.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <exception>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
+#include "clock.hpp"
 #include "isa.hpp"
-#include "pool.hpp"
+#include "pace.hpp"
 #include "program.hpp"
+#include "team.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -27,10 +35,6 @@ using Numbers = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device:
 using Addresses = nb::ndarray<const uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 template <class T> T* at(uint64_t address) { return reinterpret_cast<T*>(address); }
-
-double seconds_now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 const Core& core_named(const std::string& name) {
     const Core* cores[max_cores];
@@ -48,14 +52,74 @@ std::vector<std::string> instruction_sets() {
     return names;
 }
 
-struct Stream { // the words of a NumPy bit generator, which Python keeps alive and locks
-    explicit Stream(nb::capsule capsule) {
+// The words of a NumPy bit generator, which Python keeps alive, and the lock that all who draw from it take. Only the
+// thread that called a training draws from its streams; between blocks it holds the locks without the GIL.
+struct Stream : WordStream {
+    Stream(nb::capsule capsule, nb::object its_lock, uint64_t its_wanted)
+        : acquire_(its_lock.attr("acquire")), release_(its_lock.attr("release")), wanted_(at<uint32_t>(its_wanted)) {
         void* pointer = PyCapsule_GetPointer(capsule.ptr(), "BitGenerator");
         if (pointer == nullptr) throw nb::python_error();
-        words.source = static_cast<BitGenerator*>(pointer);
+        source = static_cast<BitGenerator*>(pointer);
+        wanted = wanted_;
+        lock = [](WordStream& words) { static_cast<Stream&>(words).take(); };
+        unlock = [](WordStream& words) { static_cast<Stream&>(words).give(); };
     }
-    WordStream words;
+
+    // At the end of a slice; raises what was raised while the thread waited for the lock (KeyboardInterrupt).
+    void release() {
+        if (held) give();
+        if (raised_) std::rethrow_exception(std::exchange(raised_, nullptr));
+    }
+
+  private:
+    static constexpr double again_seconds = 0.01;
+
+    void take() {
+        nb::gil_scoped_acquire gil;
+        if (__atomic_load_n(wanted_, __ATOMIC_RELAXED) != 0 || !acquired(false, -1)) {
+            // Nobody waits for a lock while he holds another one: two could wait for each other.
+            while (!held_here.empty()) held_here.back()->give();
+            let_others_first();
+            do __atomic_store_n(wanted_, 1, __ATOMIC_RELAXED);
+            while (!acquired(true, again_seconds));
+            __atomic_store_n(wanted_, 0, __ATOMIC_RELAXED);
+        }
+        held = true;
+        held_here.push_back(this);
+    }
+
+    void give() {
+        nb::gil_scoped_acquire gil;
+        held = false;
+        held_here.erase(std::find(held_here.begin(), held_here.end(), this));
+        release_();
+    }
+
+    bool acquired(bool blocking, double seconds) {
+        try {
+            return nb::cast<bool>(acquire_(blocking, seconds));
+        } catch (nb::python_error&) {
+            raised_ = std::current_exception();
+            return false;
+        }
+    }
+
+    // Who waits is woken more slowly than this thread comes back.
+    void let_others_first() const {
+        nb::gil_scoped_release released;
+        const double end = seconds_now() + again_seconds;
+        while (__atomic_load_n(wanted_, __ATOMIC_RELAXED) != 0 && seconds_now() < end)
+            std::this_thread::sleep_for(std::chrono::microseconds(20));
+    }
+
+    static thread_local std::vector<Stream*> held_here;
+
+    nb::object acquire_, release_;
+    uint32_t* wanted_;
+    std::exception_ptr raised_;
 };
+
+thread_local std::vector<Stream*> Stream::held_here;
 
 // One row of `table` an operation: its kind, its buffers (places in `addresses`, -1 for none), its sizes, its stream.
 struct Operations {
@@ -82,7 +146,7 @@ struct Operations {
             for (int n = 0; n < max_numbers; ++n) op.numbers[n] = numbers.data()[i * max_numbers + n];
             const int64_t stream = row[columns - 1];
             if (stream >= int64_t(streams.size())) throw std::invalid_argument("no such stream");
-            op.words = stream < 0 ? nullptr : &streams[stream]->words;
+            op.words = stream < 0 ? nullptr : streams[stream];
         }
         program = {operations.data(), int64_t(operations.size()), rows, 0, wide};
         core.prepare(program);
@@ -112,11 +176,11 @@ bool run_program(const Operations& operations, int threads) {
     return once.fine;
 }
 
-struct Run {
-    const Core& core;
-    Training& training;
-    Slice& slice;
-    int64_t stalls = 0;
+struct TriedPace { // for tests: trainings have their own
+    std::shared_ptr<std::atomic<double>> crowded_until = std::make_shared<std::atomic<double>>(0);
+    Pace pace{*crowded_until};
+
+    TriedPace another() const { return {crowded_until, Pace{*crowded_until}}; }
 };
 
 struct Trainer {
@@ -136,7 +200,7 @@ struct Trainer {
         training.batch_size = batch_size;
         training.order = at<int64_t>(order);
         if (!words.is_none()) {
-            training.words = &nb::cast<Stream&>(words).words;
+            training.words = &nb::cast<Stream&>(words);
             training.shuffle = true;
         }
         training.result = at<const double>(result);
@@ -148,26 +212,19 @@ struct Trainer {
         training.prediction_row_bytes = row_bytes;
     }
 
-    std::tuple<int64_t, int64_t, int, int64_t> run(int threads, int64_t max_steps, int64_t max_epochs, double seconds,
-                                          uint64_t epoch_totals) {
+    std::tuple<int64_t, int64_t, int> run(int threads, bool paced, int64_t max_steps, int64_t max_epochs,
+                                          double seconds, uint64_t epoch_totals) {
         Slice slice;
         slice.max_steps = max_steps;
         slice.max_epochs = max_epochs;
         slice.seconds = seconds;
         slice.epoch_totals = at<double>(epoch_totals);
+        slice.threads = threads;
+        slice.paced = paced;
         slice.clock = seconds_now;
         slice.begun = seconds_now();
-        Run context{core, training, slice};
-        run_team(
-            threads,
-            [](void* given, const Team& team) {
-                auto& it = *static_cast<Run*>(given);
-                const int64_t before = team.barrier ? team.barrier->stalls() : 0;
-                it.core.train(it.training, it.slice, team);
-                if (team.rank == 0 && team.barrier) it.stalls = team.barrier->stalls() - before;
-            },
-            &context);
-        return {slice.steps, slice.epochs, int(slice.ending), context.stalls};
+        core.train(training, slice);
+        return {slice.steps, slice.epochs, int(slice.ending)};
     }
 
     const Core& core;
@@ -231,9 +288,10 @@ NB_MODULE(_core, m) {
     m.attr("NUMBERS") = max_numbers;
     m.def("instruction_sets", instruction_sets);
     nb::class_<Stream>(m, "Stream")
-        .def(nb::init<nb::capsule>())
+        .def(nb::init<nb::capsule, nb::object, uint64_t>(), "capsule"_a, "lock"_a, "wanted"_a)
+        .def("release", &Stream::release)
         .def_prop_rw(
-            "drawn", [](const Stream& s) { return s.words.drawn; }, [](Stream& s, uint64_t n) { s.words.drawn = n; });
+            "drawn", [](const Stream& s) { return s.drawn; }, [](Stream& s, uint64_t n) { s.drawn = n; });
     nb::class_<Operations>(m, "Program")
         .def(nb::init<const std::string&, bool, int64_t, Table, Numbers, Addresses, const std::vector<Stream*>&>(),
              nb::keep_alive<1, 8>())
@@ -244,7 +302,8 @@ NB_MODULE(_core, m) {
              "whole"_a, "rest"_a.none(), "feeds"_a, "rows"_a, "batch_size"_a, "order"_a, "words"_a.none(), "result"_a,
              nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(), nb::keep_alive<1, 8>())
         .def("record", &Trainer::record)
-        .def("run", &Trainer::run, nb::call_guard<nb::gil_scoped_release>())
+        .def("run", &Trainer::run, "threads"_a, "paced"_a, "max_steps"_a, "max_epochs"_a, "seconds"_a,
+             "epoch_totals"_a, nb::call_guard<nb::gil_scoped_release>())
         .def_prop_rw(
             "position", [](const Trainer& t) { return t.training.position; },
             [](Trainer& t, int64_t position) { t.training.position = position; })
@@ -254,6 +313,12 @@ NB_MODULE(_core, m) {
         .def_prop_rw(
             "size", [](const Trainer& t) { return t.training.size; },
             [](Trainer& t, double size) { t.training.size = size; });
+    nb::class_<TriedPace>(m, "Pace")
+        .def(nb::init<>())
+        .def("another", &TriedPace::another)
+        .def("together", [](TriedPace& it, double now) { return it.pace.together(now); }, "now"_a)
+        .def("note", [](TriedPace& it, double now, double seconds, double waited) { it.pace.note(now, seconds, waited); },
+             "now"_a, "seconds"_a, "waited"_a);
     // A copy made on the way in would take what is written to it along.
     const auto a = [](const char* name) { return nb::arg(name).noconvert(); };
     m.def("matmul", matmul<float>, "set"_a, a("a"), a("b"), a("c"), "workspace"_a, "transposed"_a, "threads"_a);

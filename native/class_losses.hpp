@@ -119,7 +119,7 @@ template <bool plain, class T> MAILLON_INLINE double logits_row(const Row<T>& ro
     T* kept = few ? near : row.grad;
     const Vec<T> top = broadcast(maximum<T>(row.scores, row.classes));
     Sum<double> sum, product, mass;
-    each_vector<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
+    each_register<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
         const Vec<T> z = load_up_to(row.scores + c, n) - top;
         const Vec<T> e = keep_few<T>(exp(z), n);
         add<T>(sum, e);
@@ -134,7 +134,7 @@ template <bool plain, class T> MAILLON_INLINE double logits_row(const Row<T>& ro
     const double weight = plain ? double(row.right_weight()) : mass.total();
     if (row.grad != nullptr) {
         const Vec<T> p_scale = broadcast(T(weight / total)), scale = broadcast(row.scale);
-        each_vector<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
+        each_register<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
             const Vec<T> e = load_up_to(kept + c, few ? lanes<T> : n);
             store_up_to(row.grad + c, fma(e, p_scale, -row.target(c, n)) * scale, n);
         });
@@ -148,7 +148,7 @@ template <bool plain, class T> MAILLON_INLINE double logits_row(const Row<T>& ro
 template <class T> MAILLON_INLINE double probabilities_row(const Row<T>& row, Bits<T>& outside) {
     const Vec<T> scale = broadcast(row.scale);
     Sum<double> sum;
-    each_vector<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
+    each_register<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
         const Vec<T> p = load_up_to(row.scores + c, n), q = row.target(c, n);
         outside |= (p < broadcast(T(0))) | (p > broadcast(T(1)));
         add_product<T>(sum, q, at_least(T(lowest_log), log(p)));
@@ -162,7 +162,7 @@ template <class T> MAILLON_INLINE double probabilities_row(const Row<T>& row, Bi
 template <class T> MAILLON_INLINE double likelihood_row(const Row<T>& row) {
     const T weight = row.right_weight();
     if (row.grad != nullptr) {
-        each_vector<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
+        each_register<T>(row.classes, [&](int64_t c, int n) __attribute__((always_inline)) {
             store_up_to(row.grad + c, broadcast(T(0)), n);
         });
         row.grad[row.label.right] = -weight * row.scale;
@@ -189,7 +189,7 @@ bool class_rows(const Classes<T>& a, T scale, T* grad, double* row_totals, Span 
         else value = logits_row<false, T>(row);
         row_totals[i] = value * double(weight);
     }
-    return !any<T>(outside);
+    return !any_lane<T>(outside);
 }
 
 // One register of samples, whose classes lie `inner` apart.
@@ -304,7 +304,7 @@ bool class_blocks(const Classes<T>& a, T scale, T* grad, double* row_totals, Spa
         const Vec<T> value = block_values<T>(a, b, outside);
         for (int k = 0; k < b.n; ++k) row_totals[i + k] = double(value[k]) * double(weight);
     }
-    return !any<T>(outside);
+    return !any_lane<T>(outside);
 }
 
 inline constexpr int64_t few_classes = 4;
@@ -344,7 +344,7 @@ bool class_tiles(const Classes<T>& a, T scale, T* grad, double* row_totals, Span
         for (int k = 0; k < n; ++k)
             for (int64_t c = 0; c < a.classes; ++c) grad[(i + k) * a.classes + c] = slopes[c * lanes<T> + k];
     }
-    return !any<T>(outside);
+    return !any_lane<T>(outside);
 }
 
 // `scale` is ∂value/∂element; `grad` null asks for values only. `row_totals` has one weighted value a sample, unscaled.

@@ -93,7 +93,8 @@ void prepare(Program& program) {
     }
     for (int64_t i = 0; i < program.count; ++i) {
         const bool next_alone = i + 1 < program.count && program.operations[i + 1].alone;
-        program.operations[i].wait_after = !(program.operations[i].alone && next_alone);
+        const bool last = i + 1 == program.count; // `run_team` waits for all
+        program.operations[i].wait_after = !last && !(program.operations[i].alone && next_alone);
     }
 }
 

@@ -17,13 +17,6 @@ inline constexpr double lowest_log = -100;
 
 template <class T> MAILLON_INLINE Vec<T> absolute(Vec<T> v) { return select(v < broadcast(T(0)), -v, v); }
 
-template <class T> MAILLON_INLINE bool any(Bits<T> mask) {
-    int64_t word[register_bytes / 8], set = 0;
-    std::memcpy(word, &mask, sizeof mask);
-    for (int64_t w : word) set |= w;
-    return set != 0;
-}
-
 template <class T> struct Elements { // what `element_loss` is given
     const T *prediction, *target, *weight, *pos_weight, *sample_weight;
     T scale;
@@ -105,18 +98,18 @@ template <ElementLoss kind, class T> bool element_rows(const Elements<T>& a, Spa
     Bits<T> outside{};
     if (a.columns == 1) {
         element_column<kind, T>(a, rows, outside);
-        return !any<T>(outside);
+        return !any_lane<T>(outside);
     }
     for (int64_t row = rows.begin; row < rows.end; ++row) {
         const Vec<T> weight = broadcast(a.sample_weight ? a.sample_weight[row] : T(1));
         const int64_t begin = row * a.columns;
         Sum<double> total;
-        each_vector<T>(a.columns, [&](int64_t i, int n) __attribute__((always_inline)) {
+        each_register<T>(a.columns, [&](int64_t i, int n) __attribute__((always_inline)) {
             add<T>(total, element_values<kind, T>(a, begin + i, n, weight, outside));
         });
         a.row_totals[row] = total.total();
     }
-    return !any<T>(outside);
+    return !any_lane<T>(outside);
 }
 
 // rows × columns elements; `weight` and `pos_weight` have the prediction's size, `sample_weight` one number a row, all

@@ -17,12 +17,6 @@ template <class T> MAILLON_INLINE bool uses_dots(const Product<T>& g) {
 
 MAILLON_INLINE bool is_small(int64_t m, int64_t n, int64_t k) { return m <= 12 || m * n * k <= int64_t(1) << 18; }
 
-// Elements of workspace, for any team and any instruction set: 0 where m ≤ 12 or m·n·k ≤ 2¹⁸, otherwise
-// (m + n + 128) · min(k, 384): one slice of k of A and of B, each padded to whole tiles.
-template <class T> int64_t product_workspace(int64_t m, int64_t n, int64_t k) {
-    return is_small(m, n, k) ? 0 : (m + n + 128) * (k < slice ? k : slice);
-}
-
 // ── Large products: a slice of k at a time, B (and mostly A) packed ─────────────────────────────────────────────────
 
 // Rows of A that stay in L2.
@@ -125,7 +119,8 @@ template <class T> void product_plain(const Product<T>& g, const Team& team) {
     if (team.rank == 0) product_scalar(g);
 }
 
-// Called by every thread of the team with the same arguments; workspace: product_workspace elements.
+// Called by every thread of the team with the same arguments. workspace: as many elements as `product_workspace` in
+// engine/operations.py says, one slice of k of A and of B, each padded to whole tiles.
 template <class T>
 void product(const Product<T>& g, T* workspace, const Team& team, const Finish<T>& finish = {Activation::none, T(0), nullptr}) {
     if (g.m == 0 || g.n == 0) return;
@@ -154,9 +149,9 @@ void column_sums(const T* x, int64_t rows, int64_t columns, T* out, bool keep, c
     }
     for (; j < own.end; j += lanes<T>) {
         const int n = own.end - j < lanes<T> ? int(own.end - j) : lanes<T>;
-        Vec<T> sum = keep ? load_lanes(out + j, n) : Vec<T>{};
-        for (int64_t i = 0; i < rows; ++i) sum += load_lanes(x + i * columns + j, n);
-        store_lanes(out + j, sum, n);
+        Vec<T> sum = keep ? load_up_to(out + j, n) : Vec<T>{};
+        for (int64_t i = 0; i < rows; ++i) sum += load_up_to(x + i * columns + j, n);
+        store_up_to(out + j, sum, n);
     }
 }
 

@@ -3,6 +3,7 @@
 // packing and tile shape do to an element of C is therefore nothing.
 #pragma once
 
+#include "lanes.hpp"
 #include "simd.hpp"
 #include "team.hpp"
 
@@ -62,14 +63,6 @@ template <class T> struct Tile {
     const Steps* steps = nullptr; // the k that count; null: all
 };
 
-template <class T> MAILLON_INLINE Vec<T> load_lanes(const T* from, int n) {
-    return n == lanes<T> ? load(from) : load_partial(from, n);
-}
-template <class T> MAILLON_INLINE void store_lanes(T* to, Vec<T> v, int n) {
-    if (n == lanes<T>) store(to, v);
-    else store_partial(to, v, n);
-}
-
 // sum = a · b + sum. Where registers are few, the instruction is spelt out: GCC 12 prefers its other forms, which put
 // the sum into another register, runs out of registers and spills.
 template <class T> MAILLON_INLINE void accumulate(Vec<T>& sum, Vec<T> a, Vec<T> b) {
@@ -88,7 +81,7 @@ template <class T, int R, int V> MAILLON_INLINE void begin_tile(const Tile<T>& t
 #pragma GCC unroll 8
             for (int v = 0; v < V; ++v) {
                 const T* from = t.c + r * t.c_row + v * lanes<T>;
-                sum[r][v] = v == V - 1 ? load_lanes(from, t.last) : load(from);
+                sum[r][v] = v == V - 1 ? load_up_to(from, t.last) : load(from);
             }
         return;
     }
@@ -97,7 +90,7 @@ template <class T, int R, int V> MAILLON_INLINE void begin_tile(const Tile<T>& t
         Vec<T> start{};
         if (t.begin == Begin::bias) {
             const T* from = t.bias + v * lanes<T>;
-            start = v == V - 1 ? load_lanes(from, t.last) : load(from);
+            start = v == V - 1 ? load_up_to(from, t.last) : load(from);
         }
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) sum[r][v] = start;
@@ -164,7 +157,7 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) {
             T* to = t.c + r * t.c_row + v * lanes<T>;
-            if (v == V - 1) store_lanes(to, sum[r][v], last);
+            if (v == V - 1) store_up_to(to, sum[r][v], last);
             else store(to, sum[r][v]);
         }
 }
@@ -302,7 +295,7 @@ template <class T> void pack_b(const Product<T>& g, int64_t p, int64_t k, int64_
     if (columns == width) return pack_rows(from, g.b_k, width, k, to, width); // a width the compiler knows
     for (int64_t i = 0; i < k; ++i, from += g.b_k, to += width)
         for (int at = 0; at < columns; at += lanes<T>)
-            store(to + at, load_lanes(from + at, columns - at < lanes<T> ? columns - at : lanes<T>));
+            store(to + at, load_up_to(from + at, columns - at < lanes<T> ? columns - at : lanes<T>));
 }
 
 // A panel of A: `rows` rows from i on, k elements from p on, as k columns of tile_rows.

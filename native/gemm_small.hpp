@@ -29,8 +29,8 @@ template <class T> void product_outer(const Product<T>& g, int64_t from, int64_t
         const T* start = g.begin == Begin::keep ? c : g.bias;
         for (int64_t j = from; j < to; j += lanes<T>) {
             const int n = to - j < lanes<T> ? int(to - j) : lanes<T>;
-            const Vec<T> sum = g.begin == Begin::zero ? Vec<T>{} : load_lanes(start + j, n);
-            store_lanes(c + j, fma(factor, load_lanes(g.b + j, n), sum), n);
+            const Vec<T> sum = g.begin == Begin::zero ? Vec<T>{} : load_up_to(start + j, n);
+            store_up_to(c + j, fma(factor, load_up_to(g.b + j, n), sum), n);
         }
     }
 }
@@ -81,7 +81,7 @@ template <class T> MAILLON_INLINE Wide<T> fma_wide(Wide<T> a, Wide<T> b, Wide<T>
 }
 template <class T> MAILLON_INLINE Wide<T> load_wide(const T* from) { return {{load(from), load(from + lanes<T>)}}; }
 template <class T> MAILLON_INLINE Wide<T> load_wide(const T* from, int n) {
-    if (n <= lanes<T>) return {{load_lanes(from, n), Vec<T>{}}};
+    if (n <= lanes<T>) return {{load_up_to(from, n), Vec<T>{}}};
     return {{load(from), load_partial(from + lanes<T>, n - lanes<T>)}};
 }
 template <class T> MAILLON_INLINE T sum_lanes(Vec<T> x) {

@@ -27,6 +27,13 @@ template <class T> MAILLON_INLINE void store_up_to(T* to, Vec<T> v, int64_t n) {
     else store_partial(to, v, int(n));
 }
 
+// step(i, count) for the elements i … i + count - 1, register after register of n: count = lanes but in the last one.
+template <class T, class Step> MAILLON_INLINE void each_register(int64_t n, Step step) {
+    int64_t i = 0;
+    for (; i + lanes<T> <= n; i += lanes<T>) step(i, lanes<T>);
+    if (i < n) step(i, int(n - i));
+}
+
 template <class T> struct Half; // 128 bits, where the fixed tree begins
 template <> struct Half<float> {
     typedef float Vec __attribute__((vector_size(16)));

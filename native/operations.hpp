@@ -1,5 +1,5 @@
-// One function for each kind of operation: it takes what Python has laid out apart and calls the kernels. The order of
-// buffers, sizes and numbers is that of OPERATIONS in engine/operations.py.
+// The function of each kind of operation (tiny.hpp has second ones for very small sizes): it reads the buffers, sizes and
+// numbers that Python has laid out and calls the kernels. Their order is that of OPERATIONS in engine/operations.py.
 #pragma once
 
 #include "activations.hpp"
@@ -77,6 +77,16 @@ template <class T> bool softmax_values_grad(const Operation& op, const Team& tea
     return true;
 }
 
+// draw(i) for i = 0 … n - 1, each of which takes one word: in blocks, between which others may draw.
+template <class Draw> MAILLON_INLINE void each_block(WordStream& words, int64_t n, Draw draw) {
+    for (int64_t begin = 0; begin < n; begin += block_words) {
+        const int64_t end = n - begin < block_words ? n : begin + block_words;
+        words.begin();
+        for (int64_t i = begin; i < end; ++i) draw(i);
+        words.end();
+    }
+}
+
 // One word of the generator an element, in order: this cannot be shared.
 // buffers: x, y, mask; sizes: n; numbers: p
 template <class T> bool dropout(const Operation& op, const Team&) {
@@ -84,11 +94,11 @@ template <class T> bool dropout(const Operation& op, const Team&) {
     T *y = real<T>(op, 1), *mask = real<T>(op, 2);
     const double p = op.numbers[0];
     const T limit = T(float(p)), kept = p < 1 ? T(1) / T(1 - p) : T(1);
-    for (int64_t i = 0; i < op.sizes[0]; ++i) {
+    each_block(*op.words, op.sizes[0], [=, &op](int64_t i) __attribute__((always_inline)) {
         const float unit = float(op.words->next() & 0xffffffu) * 0x1p-24f;
         mask[i] = T(unit) >= limit ? kept : T(0);
         y[i] = x[i] * mask[i];
-    }
+    });
     return true;
 }
 

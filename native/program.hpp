@@ -1,9 +1,9 @@
 // What the core is given: operations over buffers, all addresses known, all sizes checked by the verifier in Python.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include "pace.hpp"
 #include "team.hpp"
 
 namespace maillon {
@@ -39,14 +39,29 @@ struct BitGenerator {
     uint64_t (*next_raw)(void*);
 };
 
-struct WordStream { // a stream of words, and how many of them were drawn
+// A stream of words, and how many of them were drawn. Others may draw from it too, so that it is locked from a block of
+// words on until somebody else wants it; the next block locks it again.
+struct WordStream {
     BitGenerator* source = nullptr;
     uint64_t drawn = 0;
+    bool held = false;
+    const uint32_t* wanted = nullptr; // not 0 while another thread waits for the lock
+    void (*lock)(WordStream&) = nullptr;
+    void (*unlock)(WordStream&) = nullptr;
+
     uint32_t next() {
         ++drawn;
         return source->next_uint32(source->state);
     }
+    void begin() {
+        if (!held) lock(*this);
+    }
+    void end() {
+        if (__atomic_load_n(wanted, __ATOMIC_RELAXED) != 0) unlock(*this);
+    }
 };
+
+inline constexpr int64_t block_words = 8192; // some 50 µs
 
 struct Operation;
 // Carries out an operation; false when the numbers went wrong (a loss that is not finite), the same for all threads.
@@ -98,24 +113,27 @@ struct Training {
 
     int64_t position = 0; // rows of this epoch already seen
     double total = 0, size = 0; // of the epoch: Σ loss · its denominator, Σ denominators
+
+    Pace pace;
 };
 
 struct Slice { // how far to go, and how far it went
     int64_t max_steps, max_epochs;
     double seconds, begun;
     double* epoch_totals; // total, size, seconds since the slice began: three for each epoch that ended
+    int threads;          // at most
+    bool paced;           // fewer where more do not pay; otherwise always as many
+    double (*clock)();
 
     int64_t steps = 0, epochs = 0;
     Ending ending = Ending::steps;
-    std::atomic<int64_t> stop_at{-1}; // the step after which all threads stop
-    double (*clock)();
 };
 
 struct Core { // the same functions, compiled for one instruction set
     const char* name;
     void (*prepare)(Program&);
     bool (*run)(const Program&, const Team&);
-    void (*train)(Training&, Slice&, const Team&);
+    void (*train)(Training&, Slice&);
     void (*matmul_float)(const float* a, const float* b, float* c, float* workspace, int64_t m, int64_t n, int64_t k,
                          bool transposed, const Team&);
     void (*matmul_double)(const double* a, const double* b, double* c, double* workspace, int64_t m, int64_t n,

@@ -107,7 +107,7 @@ template <class T> double square_sum(const T* g, int64_t n) {
                 const Vec<T> v = load(g + i + s * turn + j);
                 add_product<T>(sums[s], v, v);
             }
-    each_vector<T>(n - i, [&](int64_t j, int count) __attribute__((always_inline)) {
+    each_register<T>(n - i, [&](int64_t j, int count) __attribute__((always_inline)) {
         const Vec<T> v = load_up_to(g + i + j, count);
         add_product<T>(rest, v, v);
     });
@@ -115,7 +115,7 @@ template <class T> double square_sum(const T* g, int64_t n) {
 }
 
 template <class T> void scale(T* g, T factor, int64_t n) {
-    each_vector<T>(n, [=](int64_t i, int count) __attribute__((always_inline)) {
+    each_register<T>(n, [=](int64_t i, int count) __attribute__((always_inline)) {
         store_up_to(g + i, load_up_to(g + i, count) * factor, count);
     });
 }
@@ -123,7 +123,7 @@ template <class T> void scale(T* g, T factor, int64_t n) {
 // Into [-limit, limit]; NaN stays NaN.
 template <class T> void clip(T* g, T limit, int64_t n) {
     const Vec<T> high = broadcast(limit), low = -high;
-    each_vector<T>(n, [=](int64_t i, int count) __attribute__((always_inline)) {
+    each_register<T>(n, [=](int64_t i, int count) __attribute__((always_inline)) {
         const Vec<T> v = load_up_to(g + i, count);
         store_up_to(g + i, select(v > high, high, select(v < low, low, v)), count);
     });

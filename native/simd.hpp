@@ -25,13 +25,13 @@
 namespace maillon::MAILLON_ISA {
 
 #if defined(__AVX512F__)
-inline constexpr int register_bytes = 64, registers = 32;
+inline constexpr int register_bytes = 64;
 #elif defined(__AVX2__)
-inline constexpr int register_bytes = 32, registers = 16;
+inline constexpr int register_bytes = 32;
 #elif defined(__aarch64__)
-inline constexpr int register_bytes = 16, registers = 32;
+inline constexpr int register_bytes = 16;
 #else
-inline constexpr int register_bytes = 16, registers = 16;
+inline constexpr int register_bytes = 16;
 #endif
 
 template <class T> struct Native;

@@ -1,4 +1,4 @@
-// The threads that carry out one operation together. Work is split so that no element's arithmetic depends on the
+// The threads that carry out a piece of work together. Work is split so that no element's arithmetic depends on the
 // split: each is computed whole by one thread.
 #pragma once
 
@@ -6,13 +6,20 @@
 
 namespace maillon {
 
-class Barrier; // pool.hpp
+class Barrier; // pool.cpp
 
 struct Team {
-    int rank = 0, size = 1;
+    int rank = 0, size = 1; // rank 0 is the caller
     Barrier* barrier = nullptr;
     void wait() const; // until every thread of the team is here; returns at once in a team of one
 };
+
+using Work = void (*)(void* context, const Team& team);
+
+// Runs `work` in `threads` threads, the caller one of them, and returns when all have ended: the seconds that the
+// caller waited for threads that were not running. One caller at a time has the pool's threads: another one meanwhile
+// works alone, and so does one that the operating system gives no threads. Results do not depend on it.
+double run_team(int threads, Work work, void* context);
 
 struct Span {
     int64_t begin, end;

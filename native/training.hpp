@@ -1,6 +1,7 @@
-// The loop over steps, carried out by every thread of a team side by side.
+// The loop over steps, which the caller walks alone; other threads help with a step at a time, where that pays.
 #pragma once
 
+#include "operations.hpp"
 #include "program.hpp"
 #include "simd.hpp"
 
@@ -26,10 +27,7 @@ inline bool run_once(const Program& program, const Team& team) {
             if (!op->wait_after) team.wait(); // the others have not seen it; losses have no followers
             fine = __builtin_isfinite(static_cast<const double*>(op->buffers[7])[0]);
         }
-        if (!fine) {
-            team.wait(); // nobody may still be reading what the next step overwrites
-            return false;
-        }
+        if (!fine) return false;
     }
     return true;
 }
@@ -37,12 +35,12 @@ inline bool run_once(const Program& program, const Team& team) {
 // 0, 1, … in random order: Fisher and Yates' shuffle with PyTorch's words, as Generator.randperm.
 inline void permute(int64_t* order, int64_t n, WordStream& words) {
     for (int64_t i = 0; i < n; ++i) order[i] = i;
-    for (int64_t i = 0; i + 1 < n; ++i) {
+    each_block(words, n - 1, [=, &words](int64_t i) __attribute__((always_inline)) {
         const int64_t j = i + int64_t(words.next() % uint32_t(n - i));
         const int64_t other = order[j];
         order[j] = order[i];
         order[i] = other;
-    }
+    });
 }
 
 MAILLON_INLINE void copy_row(char* to, const char* from, int64_t bytes) {
@@ -83,7 +81,7 @@ inline void gather(const Training& t, int64_t position, int64_t rows, const Team
     }
 }
 
-// What the first thread alone keeps: the losses, the clock, the end of an epoch.
+// The books: the losses, the clock, the end of an epoch.
 inline void record_step(Training& t, Slice& slice, int64_t position, int64_t rows) {
     t.total += t.result[0] * t.result[1];
     t.size += t.result[1];
@@ -103,37 +101,60 @@ inline void record_step(Training& t, Slice& slice, int64_t position, int64_t row
     t.position = 0;
 }
 
-// Until a limit of the slice: every thread walks the same steps and knows by itself where it is; only whether time is
-// up is told, one step ahead, by the first thread.
-inline void train(Training& t, Slice& slice, const Team& team) {
+struct Step { // one mini-batch's, as the threads of a team carry it out
+    const Training& training;
+    const Program& program;
+    int64_t position, rows;
+    bool fine = true;
+};
+
+inline void carry_step(void* given, const Team& team) {
+    auto& step = *static_cast<Step*>(given);
+    gather(step.training, step.position, step.rows, team);
+    team.wait();
+    const bool fine = run_once(step.program, team);
+    if (team.rank == 0) step.fine = fine;
+}
+
+// The same with as many threads as pay.
+inline bool paced_step(Training& t, const Slice& slice, Step& step) {
+    const double begun = slice.clock();
+    double waited = 0;
+    if (!slice.paced || t.pace.together(begun)) waited = run_team(slice.threads, carry_step, &step);
+    else carry_step(&step, Team{});
+    const double ended = slice.clock();
+    if (slice.paced) t.pace.note(ended, ended - begun, waited);
+    return step.fine;
+}
+
+// Until a limit of the slice. Time is up one step after the clock said so: it is not looked at in each step.
+inline void train(Training& t, Slice& slice) {
     const double costs = t.whole->flops; // looking at the clock costs some 25 ns
     const int64_t interval = costs > 1e6 ? 1 : costs < 1e3 ? 256 : int64_t(1e6 / costs) / 4 + 1;
-    int64_t position = t.position, epochs = 0, step = 0;
-    for (;; ++step) {
+    int64_t position = t.position;
+    for (int64_t step = 0;; ++step) {
         const int64_t rows = t.rows - position < t.batch_size ? t.rows - position : t.batch_size;
         const Program& program = rows == t.batch_size ? *t.whole : *t.rest;
-        if (team.rank == 0) {
-            if (position == 0 && t.shuffle) permute(t.order, t.rows, *t.words);
-            if (step % interval == 0 && slice.clock() - slice.begun > slice.seconds)
-                slice.stop_at.store(step, std::memory_order_relaxed);
+        if (position == 0 && t.shuffle) permute(t.order, t.rows, *t.words);
+        const bool time_up = step % interval == 0 && slice.clock() - slice.begun > slice.seconds;
+        bool fine;
+        if (slice.threads == 1) {
+            gather(t, position, rows, Team{});
+            fine = run_once(program, Team{});
+        } else {
+            Step one{t, program, position, rows};
+            fine = paced_step(t, slice, one);
         }
-        if (position == 0 && t.shuffle) team.wait();
-        gather(t, position, rows, team);
-        team.wait();
-        if (!run_once(program, team)) {
-            if (team.rank == 0) slice.ending = Ending::trouble;
+        if (!fine) {
+            slice.ending = Ending::trouble;
             return;
         }
         position += rows;
-        if (team.rank == 0) record_step(t, slice, position, rows);
-        if (position == t.rows) {
-            position = 0;
-            ++epochs;
-        }
-        const bool enough_epochs = epochs == slice.max_epochs, enough_steps = step + 1 == slice.max_steps;
-        const bool time_up = slice.stop_at.load(std::memory_order_relaxed) == step;
+        record_step(t, slice, position, rows);
+        if (position == t.rows) position = 0;
+        const bool enough_epochs = slice.epochs == slice.max_epochs, enough_steps = step + 1 == slice.max_steps;
         if (!(enough_epochs || enough_steps || time_up)) continue;
-        if (team.rank == 0) slice.ending = enough_epochs ? Ending::epochs : enough_steps ? Ending::steps : Ending::time;
+        slice.ending = enough_epochs ? Ending::epochs : enough_steps ? Ending::steps : Ending::time;
         return;
     }
 }

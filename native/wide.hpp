@@ -25,11 +25,4 @@ template <class T> MAILLON_INLINE void add_product(Sum<double>& sum, Vec<T> a, V
     for (int k = 0; k < wides<T>; ++k) sum.add(widen<T>(a, k) * widen<T>(b, k));
 }
 
-// Calls body(i, n) for the elements i … i + n - 1, register by register.
-template <class T, class Body> MAILLON_INLINE void each_vector(int64_t count, Body body) {
-    int64_t i = 0;
-    for (; i + lanes<T> <= count; i += lanes<T>) body(i, lanes<T>);
-    if (i < count) body(i, int(count - i));
-}
-
 } // namespace maillon::MAILLON_ISA

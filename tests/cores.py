@@ -46,7 +46,7 @@ def threads(number: int, worth: float | None = None) -> Iterator[None]:
     try:
         with (
             patch.object(processor, "_WORTH_THREADS", processor._WORTH_THREADS if worth is None else worth),
-            patch.object(processor.Pace, "note", lambda *_noted: None),
+            patch.object(processor, "paced", False),
         ):
             yield
     finally:

@@ -9,6 +9,7 @@ import numpy as np
 
 import maillon
 from maillon import nn
+from maillon.engine import processor
 from peers.by_numpy import square
 from peers.links import LINKS, normal, timed
 from peers.workloads import POLICY, WORKLOADS, Array, Workload
@@ -123,6 +124,9 @@ class Trainer:
             from threadpoolctl import threadpool_limits
 
             self.limits = threadpool_limits(options["threads"])
+        else:
+            maillon.set_num_threads(options.get("threads"))
+            processor.paced = options.get("paced", True)
         self.workload = workload
         self.x, self.y = workload.data()
         self.network, self.loss = network_of(workload), loss_of(workload)

@@ -9,6 +9,8 @@ import contextvars
 import math
 import operator
 import os
+import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self, SupportsIndex, TypeAlias
 
@@ -23,6 +25,7 @@ TWISTER_WORDS = 624
 MASK_24, MASK_32, MASK_53 = 2**24 - 1, 2**32 - 1, 2**53 - 1
 BOX_MULLER_BLOCK = 16
 LARGEST_PERMUTATION = MASK_32 // 20  # beyond it PyTorch draws permutations in another way
+_ASK_AGAIN_S = 0.01  # how long to wait for a lock before saying again that it is wanted
 WIDE_RANGE = 2**28  # from here on PyTorch draws integers from two words
 
 
@@ -76,14 +79,17 @@ class Generator:
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        self._twister = np.random.MT19937(0)
+        self._open()
         self.manual_seed(int.from_bytes(os.urandom(8), "little") if seed is None else seed)
 
     def manual_seed(self, seed: int) -> Self:
         """Start the stream of `seed` from its beginning; returns the generator."""
-        self._seed = _checked_seed(seed)
-        self._twister.state = _twister_state(_initial_words(self._seed), TWISTER_WORDS)
-        self._next_normal: float | None = None
+        checked = _checked_seed(seed)
+        state = _twister_state(_initial_words(checked), TWISTER_WORDS)
+        with self._locked():
+            self._twister.state = state
+            self._seed = checked
+            self._next_normal: float | None = None
         return self
 
     def initial_seed(self) -> int:
@@ -95,10 +101,40 @@ class Generator:
         """The NumPy bit generator that the words come from: whoever draws from it draws from this stream."""
         return self._twister
 
+    @property
+    def wanted(self) -> Array:
+        """One uint32: not 0 while a thread waits for the lock, which a training in the core then gives away."""
+        return self._wanted
+
+    def _open(self) -> None:
+        self._twister = np.random.MT19937(0)
+        self._wanted = np.zeros(1, np.uint32)
+        _alive[id(self)] = self
+
+    def _lock(self) -> None:
+        """Take the bit generator's lock."""
+        lock = self._twister.lock
+        if lock.acquire(blocking=False):
+            return
+        self._wanted[0] = 1
+        while not lock.acquire(timeout=_ASK_AGAIN_S):
+            self._wanted[0] = 1
+        self._wanted[0] = 0
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Nobody else draws meanwhile."""
+        self._lock()
+        try:
+            yield
+        finally:
+            self._twister.lock.release()
+
     def get_state(self) -> GeneratorState:
         """What decides all further draws; `set_state` takes it back."""
-        twister = self._twister.state["state"]
-        return GeneratorState(self._seed, twister["key"].tobytes(), twister["pos"], self._next_normal)
+        with self._locked():
+            twister = self._twister.state["state"]
+            return GeneratorState(self._seed, twister["key"].tobytes(), twister["pos"], self._next_normal)
 
     def set_state(self, state: GeneratorState) -> Self:
         """Go back (or on) to the place where `state` was taken; returns the generator."""
@@ -107,14 +143,16 @@ class Generator:
                 f"Generator.set_state: expected a GeneratorState, got {type(state).__name__}."
                 " Pass what get_state() gave."
             )
-        self._twister.state = _twister_state(np.frombuffer(state.words, np.uint32), state.position)
-        self._seed, self._next_normal = state.seed, state.next_normal
+        twister = _twister_state(np.frombuffer(state.words, np.uint32), state.position)
+        with self._locked():
+            self._twister.state = twister
+            self._seed, self._next_normal = state.seed, state.next_normal
         return self
 
     __getstate__ = get_state
 
     def __setstate__(self, state: GeneratorState) -> None:
-        self._twister = np.random.MT19937(0)
+        self._open()
         self.set_state(state)
 
     def __repr__(self) -> str:
@@ -122,7 +160,10 @@ class Generator:
 
     def random_raw(self, n: int) -> Array:
         """The next `n` words of the Mersenne Twister, uint32."""
-        words: Array = self._twister.random_raw(_checked_count(n, "random_raw"))
+        count = _checked_count(n, "random_raw")
+        with self._locked():
+            pass  # it is free now, and NumPy takes it itself
+        words: Array = self._twister.random_raw(count)
         return words.astype(np.uint32)
 
     def rand(self, shape: Shape, dtype: DTypeLike = np.float32) -> Array:
@@ -356,6 +397,29 @@ def _checked_interval(low: float, high: float, real: DType) -> tuple[float, floa
         )
     return float(first), float(width)
 
+
+_alive: "weakref.WeakValueDictionary[int, Generator]" = weakref.WeakValueDictionary()  # by id
+_forking = threading.Lock()
+_kept: list[Generator] = []  # locked while the process forks
+
+
+def _before_fork() -> None:
+    """Take every lock: a child would wait for ever for one that a thread holds which it does not have."""
+    _forking.acquire()
+    for _, generator in sorted(_alive.items()):
+        generator._lock()
+        _kept.append(generator)
+
+
+def _after_fork() -> None:
+    """In the parent and in the child."""
+    while _kept:
+        _kept.pop().bit_generator.lock.release()
+    _forking.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 _made: dict[int, Generator] = {}  # the global generator, by its seed
 _current: contextvars.ContextVar[Generator | None] = contextvars.ContextVar("maillon_generator", default=None)

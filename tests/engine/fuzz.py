@@ -23,8 +23,9 @@ from fuzz_mutants import mutate
 import maillon
 from maillon.engine import processor
 from maillon.engine.lowering import NotLoweredError
-from maillon.engine.native import Batches
-from maillon.engine.plan import Plan, PlanError, tables, verify
+from maillon.engine.native import Batches, stream_of
+from maillon.engine.plan import Plan, PlanError, tables
+from maillon.engine.verify import verify
 from maillon.random import Generator
 
 
@@ -36,13 +37,15 @@ def carry_out(arena: Arena, plan: Plan, generators: list[Generator], threads: in
     """The plan once, by so many threads; FoundError when a byte changed that none of its operations writes."""
     core = processor.core()
     before = arena.bytes.copy()
-    streams = [core.Stream(generator.bit_generator.capsule) for generator in generators]
+    streams = [stream_of(generator) for generator in generators]
     program = core.Program(isa, plan.dtype == np.float64, plan.rows, *tables(plan), streams)
     arena.poison(True)
     try:
         fine: bool = program.run(threads)
     finally:
         arena.poison(False)
+        for stream in streams:
+            stream.release()
     changed = np.flatnonzero((arena.bytes != before) & ~arena.writable(plan))
     if changed.size:
         raise FoundError(f"{threads} threads changed {changed.size} bytes outside, the first at {changed[0]}.")
@@ -134,6 +137,8 @@ def try_one(seed: int, number: int) -> tuple[str, str]:
     sample = fuzz_trainings.training(rng)
     try:
         plan = fuzz_trainings.plan(sample)
+    except PlanError:
+        raise
     except NotLoweredError as reason:
         return "not lowered", str(reason)
     arena = Arena(plan, rng)
@@ -148,6 +153,8 @@ def try_prediction(rng: np.random.Generator, isa: str) -> tuple[str, str]:
     network, x = fuzz_trainings.prediction(rng)
     try:
         plan = fuzz_trainings.prediction_plan(network, x.shape)
+    except PlanError:
+        raise
     except NotLoweredError as reason:
         return "not lowered", str(reason)
     arena = Arena(plan, rng)

@@ -146,6 +146,7 @@ def _class_loss(rng: np.random.Generator, shape: Shape) -> tuple[Any, Array]:
     loss = maillon.CrossEntropyLoss(**options, from_logits=bool(rng.random() < 0.7))
     if rng.random() < 0.7:
         return loss, labels
+    loss.ignore_index = min(loss.ignore_index, -1)  # beside probabilities none can be ignored
     return loss, rng.dirichlet(np.ones(classes), (shape[0], *shape[2:])).swapaxes(1, -1).reshape(shape)
 
 

@@ -106,26 +106,11 @@ def test_a_wrong_number_of_threads_is_refused(value: Any) -> None:
     assert engine.get_num_threads() == processors()
 
 
-def test_one_thread_is_tried_where_several_stall() -> None:
-    """And kept where it is faster, until all of them are tried again."""
+def test_what_is_too_small_to_share_runs_in_one_thread() -> None:
     engine.set_num_threads(4)
     try:
-        assert processor.Pace(1e3).threads() == 1  # too small to share
-        pace = processor.Pace(1e9)
-        for _ in range(20):
-            assert pace.threads() == 4
-            pace.note(100, 0.1, 0)
-        pace.note(10, 0.1, 20)
-        assert pace.threads() == 4  # a few waits in vain are nothing
-        pace.note(10, 0.1, 10_000)
-        assert pace.threads() == 1
-        for _ in range(3):
-            pace.note(60, 0.03, 0)
-            assert pace.threads() == 1
-        pace.note(600, 10.0, 0)
-        assert pace.threads() == 4
-        pace.note(100, 0.1, 0)
-        assert pace.threads() == 4
+        assert processor.threads_for(1e3) == 1
+        assert processor.threads_for(1e9) == 4
     finally:
         engine.set_num_threads(None)
 

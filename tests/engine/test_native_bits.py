@@ -62,7 +62,7 @@ def flops_of(dtype: str) -> float:
     x, y = images(150, 196, dtype)
     optim = m.Optim(network, m.CrossEntropyLoss(from_logits=False), 0.1)
     runner = native.Runner(optim, native.Batches.of(x, y, None, 150, shuffle=False))
-    return float(runner._pace._flops)
+    return float(runner._flops)
 
 
 def test_the_large_training_is_shared() -> None:
@@ -83,7 +83,8 @@ def test_the_number_of_threads_does_not_matter(name: str, dtype: str) -> None:
 def test_a_number_of_threads_that_changes_on_the_way_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = digest(large())
     numbers = itertools.cycle((1, 3, 2))
-    monkeypatch.setattr(processor.Pace, "threads", lambda self: next(numbers))
+    monkeypatch.setattr(processor, "paced", False)
+    monkeypatch.setattr(processor, "threads_for", lambda flops: next(numbers))
     assert digest(large(callbacks=lambda state: None)) == expected
 
 

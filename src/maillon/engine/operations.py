@@ -1,4 +1,4 @@
-"""The operations a plan is made of: what each reads, writes and costs. The core in `native/` has one function for each.
+"""The operations a plan is made of: what each reads, writes and costs. The core in `native/` carries them out.
 
 A row of OPERATIONS is the contract between both sides: the kind's number is its place in `Kind` of native/program.hpp,
 and the order of operands, sizes and numbers is the one native/operations.hpp takes apart.
@@ -85,7 +85,7 @@ def _count(number: int) -> Extent:
 
 
 def product_workspace(m: int, n: int, k: int) -> int:
-    """The elements that a product (m × k)·(k × n) packs its factors into: the formula of native/gemm.hpp."""
+    """The elements that a product (m × k)·(k × n) packs its factors into; native/gemm.hpp lays them out."""
     return 0 if m <= 12 or m * n * k <= 2**18 else (m + n + 128) * min(k, 384)
 
 

@@ -8,9 +8,8 @@ from typing import Any
 _WORTH_THREADS = 1.5e6
 """Floating-point operations of a step from which a second thread pays."""
 
-_TRIAL_S = 0.02  # how long a number of threads is watched before it is judged
-_AGAIN_S = 0.3  # how long until the other one is tried again
-_STALL_S = 0.0005  # a thread that waits in vain more often than that, on average, stalls
+paced = True
+"""Whether a training leaves threads out where it is faster without them; tests and benchmarks switch it off."""
 
 _threads: int | None = None
 
@@ -58,9 +57,10 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(threads: int | None) -> None:
-    """Let the core use so many threads, at least 1, be they more than there are processors; None: as at the start.
+    """Let the core use up to so many threads, at least 1, be they more than there are processors; None: the default.
 
-    Results do not depend on it, and what is too small to share runs in one thread. NumPy's products are not concerned.
+    Results do not depend on it. What is too small to share runs in one thread, and so does a training as long as other
+    programs keep its threads from running together. NumPy's products are not concerned.
 
     >>> set_num_threads(2); get_num_threads()
     2
@@ -75,36 +75,3 @@ def set_num_threads(threads: int | None) -> None:
 def threads_for(flops: float) -> int:
     """One thread for steps too small to share, else as many as allowed."""
     return 1 if flops < _WORTH_THREADS else get_num_threads()
-
-
-class Pace:
-    """How many threads a training uses: all it may, unless one proves faster.
-
-    On a processor that other programs use too, threads wait for each other longer than they help. Results do not
-    depend on their number: when threads stall, one is tried, and later on all of them again.
-    """
-
-    def __init__(self, flops: float) -> None:
-        self._flops = flops
-        self._alone = False
-        self._rates: dict[bool, float] = {}  # steps a second, alone or not
-        self._steps, self._seconds, self._stalls = 0, 0.0, 0
-        self._since = 0.0  # seconds since the last change
-
-    def threads(self) -> int:
-        """For the next slice."""
-        return 1 if self._alone else threads_for(self._flops)
-
-    def note(self, steps: int, seconds: float, stalls: int) -> None:
-        """What a slice with as many threads did, and how often one of them waited in vain."""
-        self._steps, self._seconds, self._stalls = self._steps + steps, self._seconds + seconds, self._stalls + stalls
-        self._since += seconds
-        if self._seconds < _TRIAL_S or not self._steps:
-            return
-        self._rates[self._alone] = self._steps / self._seconds
-        stalled = self._stalls > self._seconds / _STALL_S
-        self._steps, self._seconds, self._stalls = 0, 0.0, 0
-        slower = self._rates[self._alone] < self._rates.get(not self._alone, 0.0)
-        untried = stalled and not self._alone and (True not in self._rates or self._since > _AGAIN_S)
-        if slower or untried or (self._alone and self._since > _AGAIN_S):
-            self._alone, self._since = not self._alone, 0.0

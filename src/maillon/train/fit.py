@@ -103,8 +103,9 @@ def fit(
     clip_grad_value : float, optional
         In each step each entry of the gradients is brought into [−value, value], value > 0. An Optim given has its own.
     accumulate : int, optional
-        The parameters move once in so many steps, as if mini-batches were so many times as large; what is left over
-        moves them at the end of the epoch. 1 by default. An Optim given has its own.
+        The parameters move once in so many steps, as if mini-batches were so many times as large, but for what
+        looks at a whole mini-batch (BatchNorm, Dropout's masks, a loss that couples rows). What is left over moves them
+        at the end of the epoch. 1 by default. An Optim given has its own.
     generator : Generator, optional
         Where the order, and what links such as Dropout draw, come from; the global one by default.
     engine : str

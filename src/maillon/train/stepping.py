@@ -1,7 +1,7 @@
 """The steps of a training in NumPy, and which engine's stepper begins one."""
 
+import inspect
 import itertools
-import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -117,8 +117,8 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
         if not isinstance(batches, ArrayBatches):
             raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
         data, size = batches.data, batches.batch_size
-        cutting = {"shuffle": batches.shuffle, "drop_last": batches.drop_last}
-        return Runner(optim, Batches.of(data.x, data.y, data.weight, size, **cutting))
+        shuffle, drop_last = batches.shuffle, batches.drop_last
+        return Runner(optim, Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last))
     except NotLoweredError as reason:
         fall_back(engine, "runs", reason)
         return NumpyStepper(optim, batches, interrupt)
@@ -136,7 +136,7 @@ def fall_back(engine: str, how: str, reason: NotLoweredError) -> None:
 
 def _outside() -> int:
     """The stack level, seen from the caller, of whoever has called maillon."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "maillon":
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "maillon":
         frame, level = frame.f_back, level + 1
     return level

@@ -1,0 +1,92 @@
+#include "pace.hpp"
+
+#include <algorithm>
+
+namespace maillon {
+
+namespace {
+
+constexpr double least_seconds = 2e-3, least_steps = 3; // from which on a mean says something
+constexpr double one_step_seconds = 10e-3;              // a step so long says something by itself
+constexpr double memory_seconds = 30e-3;                // older steps count half
+constexpr double late_share = 0.1;                      // of the time, waited for threads that were not running
+constexpr double shortest_rest = 50e-3, longest_rest = 1.0;
+constexpr double rest_for_loss = 20; // seconds alone for each that a trial of all threads has lost
+constexpr int64_t longest_interval = 10000; // steps
+
+} // namespace
+
+std::atomic<double> Pace::everywhere{0};
+
+void Pace::Recent::add(double more_seconds, double more_waited) {
+    if (seconds > memory_seconds) {
+        steps /= 2;
+        seconds /= 2;
+        waited /= 2;
+    }
+    steps += 1;
+    seconds += more_seconds;
+    waited += more_waited;
+}
+
+bool Pace::Recent::enough() const {
+    return (seconds >= least_seconds && steps >= least_steps) || seconds >= one_step_seconds;
+}
+
+bool Pace::Recent::late() const { return waited > late_share * seconds; }
+
+bool Pace::together(double now) {
+    if (fresh_) {
+        fresh_ = false;
+        const double crowded = crowded_until_->load(std::memory_order_relaxed) - now;
+        if (crowded > 0) {
+            together_ = false;
+            rest_ = std::min(crowded, longest_rest);
+        }
+    }
+    return together_;
+}
+
+void Pace::note(double now, double seconds, double waited) {
+    recent_.add(seconds, waited);
+    stretch_ += seconds;
+    steps_ += together_;
+    if (!recent_.enough()) return;
+    if (together_) {
+        together_s_ = recent_.mean();
+        const bool slower = alone_s_ > 0 && together_s_ > alone_s_;
+        if (slower || steps_ >= trial_after_ || (alone_s_ == 0 && recent_.late())) {
+            trial_ = true;
+            steps_ = 0;
+            trial_after_ = std::min(2 * trial_after_, longest_interval);
+            go(false);
+        } else if (stretch_ > memory_seconds) {
+            rest_ = 0; // they have proved worth it
+        }
+        return;
+    }
+    alone_s_ = recent_.mean();
+    if (trial_) {
+        trial_ = false;
+        if (together_s_ > alone_s_) rest(now);
+        else go(true);
+    } else if (stretch_ >= rest_) {
+        go(true);
+    }
+}
+
+void Pace::go(bool together) {
+    together_ = together;
+    last_ = recent_;
+    recent_ = {};
+    stretch_ = 0;
+}
+
+// Alone for so long that what all threads have lost counts for little, and longer each time that nothing has changed.
+void Pace::rest(double now) {
+    const double lost = last_.seconds - last_.steps * alone_s_;
+    rest_ = std::clamp(std::max(rest_for_loss * lost, 2 * rest_), shortest_rest, longest_rest);
+    if (last_.late()) crowded_until_->store(now + rest_, std::memory_order_relaxed);
+}
+
+} // namespace maillon
