@@ -191,7 +191,7 @@ def training(rng: np.random.Generator) -> Sample:
         x = _data(rng, shape, dtype)
         y = target if target.dtype == np.int64 else target.astype(dtype)
         weight = rng.random(shape[0]).astype(dtype) if rng.random() < 0.25 else None
-        return Sample(optim, Batches(x, y, weight, max(1, shape[0]), False))
+        return Sample(optim, Batches(x, y, weight, max(1, shape[0]), shuffle=False))
 
 
 def plan(sample: Sample) -> Plan:

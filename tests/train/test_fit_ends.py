@@ -283,9 +283,9 @@ def test_early_stopping_can_serve_again(make_linear: MakeLinear, line: Data) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"patience": 0}, "EarlyStopping: expected patience, an integer ≥ 1, got 0."),
-        ({"patience": True}, "EarlyStopping: expected patience, an integer ≥ 1, got True."),
-        ({"patience": 1.5}, "EarlyStopping: expected patience, an integer ≥ 1, got 1.5."),
+        ({"patience": 0}, "EarlyStopping: expected patience to be an integer ≥ 1, got 0."),
+        ({"patience": True}, "EarlyStopping: expected patience to be an integer ≥ 1, got True."),
+        ({"patience": 1.5}, "EarlyStopping: expected patience to be an integer ≥ 1, got 1.5."),
         ({"min_delta": -1}, "EarlyStopping: expected min_delta ≥ 0, got -1."),
         ({"min_delta": float("nan")}, "EarlyStopping: expected min_delta ≥ 0, got nan."),
         ({"mode": "auto"}, "EarlyStopping: expected mode 'min' or 'max', got 'auto'."),

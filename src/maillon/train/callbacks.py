@@ -6,6 +6,7 @@ from typing import Any
 
 from maillon.messages import unknown_name
 from maillon.nn import Module
+from maillon.nn.support import arguments
 from maillon.optim import Optim
 from maillon.train.history import History, Number
 from maillon.train.scores import GREATER_IS_BETTER
@@ -89,8 +90,6 @@ class EarlyStopping(Callback):
         mode: str = "min",
         restore_best: bool = True,
     ) -> None:
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise ValueError(f"EarlyStopping: expected patience, an integer ≥ 1, got {patience!r}.")
         if not min_delta >= 0:
             raise ValueError(f"EarlyStopping: expected min_delta ≥ 0, got {min_delta!r}.")
         if mode not in ("min", "max"):
@@ -98,7 +97,7 @@ class EarlyStopping(Callback):
         if mode == "min" and monitor.removeprefix("val_") in GREATER_IS_BETTER:
             raise ValueError(f"EarlyStopping: {monitor} is the better the greater it is. Pass mode='max'.")
         self.monitor = monitor
-        self.patience = patience
+        self.patience = arguments.integer("EarlyStopping", "patience", patience)
         self.min_delta = min_delta
         self.mode = mode
         self.restore_best = restore_best
