@@ -65,10 +65,12 @@ struct Stream : WordStream {
         unlock = [](WordStream& words) { static_cast<Stream&>(words).give(); };
     }
 
-    // At the end of a slice; raises what was raised while the thread waited for the lock (KeyboardInterrupt).
-    void release() {
-        if (held) give();
-        if (raised_) std::rethrow_exception(std::exchange(raised_, nullptr));
+    // Gives back all that this thread holds; raises what was raised while it waited for a lock (KeyboardInterrupt).
+    static void leave() {
+        if (held_here.empty() && !raised) return;
+        nb::gil_scoped_acquire gil;
+        while (!held_here.empty()) held_here.back()->give();
+        if (raised) std::rethrow_exception(std::exchange(raised, nullptr));
     }
 
   private:
@@ -99,7 +101,7 @@ struct Stream : WordStream {
         try {
             return nb::cast<bool>(acquire_(blocking, seconds));
         } catch (nb::python_error&) {
-            raised_ = std::current_exception();
+            raised = std::current_exception();
             return false;
         }
     }
@@ -113,13 +115,14 @@ struct Stream : WordStream {
     }
 
     static thread_local std::vector<Stream*> held_here;
+    static thread_local std::exception_ptr raised;
 
     nb::object acquire_, release_;
     uint32_t* wanted_;
-    std::exception_ptr raised_;
 };
 
 thread_local std::vector<Stream*> Stream::held_here;
+thread_local std::exception_ptr Stream::raised;
 
 // One row of `table` an operation: its kind, its buffers (places in `addresses`, -1 for none), its sizes, its stream.
 struct Operations {
@@ -173,6 +176,7 @@ bool run_program(const Operations& operations, int threads) {
             if (team.rank == 0) it.fine = fine;
         },
         &once);
+    Stream::leave();
     return once.fine;
 }
 
@@ -224,6 +228,7 @@ struct Trainer {
         slice.clock = seconds_now;
         slice.begun = seconds_now();
         core.train(training, slice);
+        Stream::leave();
         return {slice.steps, slice.epochs, int(slice.ending)};
     }
 
@@ -289,7 +294,6 @@ NB_MODULE(_core, m) {
     m.def("instruction_sets", instruction_sets);
     nb::class_<Stream>(m, "Stream")
         .def(nb::init<nb::capsule, nb::object, uint64_t>(), "capsule"_a, "lock"_a, "wanted"_a)
-        .def("release", &Stream::release)
         .def_prop_rw(
             "drawn", [](const Stream& s) { return s.drawn; }, [](Stream& s, uint64_t n) { s.drawn = n; });
     nb::class_<Operations>(m, "Program")

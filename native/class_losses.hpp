@@ -25,7 +25,7 @@ template <class T> struct Classes { // scores seen as (outer, classes, inner); a
     int64_t classes, inner;
 };
 
-// 1 / p overflows not far below these, and class weights want room.
+// 1 / p overflows a little below these; the rest is room for class weights.
 template <class T> inline constexpr T least_probability = sizeof(T) == 4 ? T(0x1p-106) : T(0x1p-1002);
 
 template <class T> struct Label { // an ignored label counts 0 for class 0
@@ -309,7 +309,7 @@ bool class_blocks(const Classes<T>& a, T scale, T* grad, double* row_totals, Spa
 
 inline constexpr int64_t few_classes = 4;
 
-// n rows become n lanes; the lanes beyond repeat the first.
+// Transposes n rows into n lanes; the other lanes repeat the first row.
 template <class T> MAILLON_INLINE void turn(const T* rows, int64_t classes, int n, T* turned) {
     for (int64_t c = 0; c < classes; ++c) {
         Vec<T> v = broadcast(rows[c]);
@@ -322,7 +322,7 @@ template <class T> MAILLON_INLINE void turn(const T* rows, int64_t classes, int 
         for (int64_t c = 0; c < classes; ++c) turned[c * lanes<T> + k] = rows[k * classes + c];
 }
 
-// Few classes side by side: samples stand in lanes here too, for crossing the lanes costs more than turning the rows.
+// Few classes side by side: samples stand in lanes here too, because adding over lanes costs more than transposing the rows.
 template <class T>
 bool class_tiles(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
     T scores[few_classes * lanes<T>], distribution[few_classes * lanes<T>], slopes[few_classes * lanes<T>];

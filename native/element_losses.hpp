@@ -1,5 +1,5 @@
 // Losses between a prediction and a target of the same shape: the value of every row and the gradient of the
-// prediction in one pass. The formulas are those of nn/losses.py.
+// prediction in one pass. The formulas are those of nn/losses/elements.py.
 #pragma once
 
 #include "lanes.hpp"
@@ -77,7 +77,7 @@ MAILLON_INLINE Vec<T> element_values(const Elements<T>& a, int64_t at, int n, Ve
     }
     if (a.grad) {
         const Vec<T> grad = l.slope * (broadcast(a.scale) * sample_weight);
-        if (n == 1) a.grad[at] = grad[0]; // read at once by the smallest networks, who would wait for a masked store
+        if (n == 1) a.grad[at] = grad[0]; // the smallest networks read it at once and would wait for a masked store
         else store_up_to(a.grad + at, grad, n);
     }
     return keep<T>(first<T>(n), l.value * sample_weight);

@@ -6,7 +6,7 @@
 // of a 256-bit vector.
 #pragma once
 
-#include "finish.hpp"
+#include "epilogue.hpp"
 #include "gemm_small.hpp"
 
 namespace maillon::MAILLON_ISA {
@@ -28,7 +28,7 @@ template <class T> struct Blocked {
     bool packs_a, packs_b; // otherwise the factor is read where it lies
     bool by_rows;          // what the team shares among its threads
     Span rows, columns;
-    Finish<T> finish;
+    Epilogue<T> epilogue;
 };
 
 template <class T> void pack_a_rows(const Blocked<T>& w, int64_t p, int64_t k, Span rows) {
@@ -79,13 +79,13 @@ template <class T> void multiply_slice(const Blocked<T>& w, int64_t p, int64_t k
             else if (listed) listed_column<T, true>(t, end - i, a_step, steps, one_for_all);
             else if (w.packs_a) tile_column<T, tile_vectors, false>(t, end - i, a_step, n, true);
             else tile_column<T, tile_vectors, true>(t, end - i, a_step, n, true);
-            if (last) finish_block(w.finish, g.c, i * g.c_row + j, g.c_row, end - i, n);
+            if (last) apply_epilogue(w.epilogue, g.c, i * g.c_row + j, g.c_row, end - i, n);
         }
     }
 }
 
 template <class T>
-void product_blocked(const Product<T>& g, T* workspace, const Team& team, const Finish<T>& finish) {
+void product_blocked(const Product<T>& g, T* workspace, const Team& team, const Epilogue<T>& epilogue) {
     const auto worst = [&](int64_t size, int64_t grain) { // the largest share, relative to an even one
         const int64_t grains = (size + grain - 1) / grain;
         return double((grains + team.size - 1) / team.size * grain) / double(size);
@@ -101,10 +101,10 @@ void product_blocked(const Product<T>& g, T* workspace, const Team& team, const 
     const Span my_rows = share(g.m, tile_rows, team), my_columns = share(g.n, tile_columns<T>, team);
     const Blocked<T> w{g,       workspace + padded * depth,            workspace,
                        packs_a, packs_b, by_rows, by_rows ? my_rows : Span{0, g.m}, by_rows ? Span{0, g.n} : my_columns,
-                       finish};
+                       epilogue};
     for (int64_t p = 0; p < g.k; p += depth) {
         const int64_t k = g.k - p < depth ? g.k - p : depth;
-        if (p > 0 && shares_panels) team.wait(); // the last slice's panels are in use no more
+        if (p > 0 && shares_panels) team.wait(); // the last slice's panels are no longer in use
         if (packs_b) pack_b_columns(w, p, k, my_columns);
         if (packs_a && !by_rows) pack_a_rows(w, p, k, my_rows);
         if (shares_panels) team.wait();
@@ -112,7 +112,7 @@ void product_blocked(const Product<T>& g, T* workspace, const Team& team, const 
     }
 }
 
-// The paths that leave C as it is.
+// The paths without packing; the epilogue comes afterwards.
 template <class T> void product_plain(const Product<T>& g, const Team& team) {
     if (uses_dots(g)) return product_dots(g, team);
     if (g.m * g.n * g.k > 32) return product_unpacked(g, team);
@@ -122,14 +122,14 @@ template <class T> void product_plain(const Product<T>& g, const Team& team) {
 // Called by every thread of the team with the same arguments. workspace: as many elements as `product_workspace` in
 // engine/operations.py says, one slice of k of A and of B, each padded to whole tiles.
 template <class T>
-void product(const Product<T>& g, T* workspace, const Team& team, const Finish<T>& finish = {Activation::none, T(0), nullptr}) {
+void product(const Product<T>& g, T* workspace, const Team& team, const Epilogue<T>& epilogue = {Activation::none, T(0), nullptr}) {
     if (g.m == 0 || g.n == 0) return;
-    if (!uses_dots(g) && !is_small(g.m, g.n, g.k)) return product_blocked(g, workspace, team, finish);
+    if (!uses_dots(g) && !is_small(g.m, g.n, g.k)) return product_blocked(g, workspace, team, epilogue);
     product_plain(g, team);
-    if (finish.kind == Activation::none) return;
+    if (epilogue.kind == Activation::none) return;
     team.wait(); // threads may have shared otherwise; C is dense here
     const Span own = share(g.m, 1, team);
-    finish_block(finish, g.c, own.begin * g.c_row, g.c_row, own.end - own.begin, g.n);
+    apply_epilogue(epilogue, g.c, own.begin * g.c_row, g.c_row, own.end - own.begin, g.n);
 }
 
 // out[j] (+)= Σ over the rows of x[·][j], in their order.

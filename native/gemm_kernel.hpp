@@ -1,6 +1,6 @@
 // The register tile of the matrix product, and the packing that feeds it. A tile is R rows of C by V registers; it
-// holds its accumulators in registers while it runs over k, one multiply-add for each k, in order: what blocking,
-// packing and tile shape do to an element of C is therefore nothing.
+// holds its accumulators in registers while it runs over k, one multiply-add for each k, in order: blocking,
+// packing and tile shape therefore change no bit of C.
 #pragma once
 
 #include "lanes.hpp"
@@ -11,8 +11,8 @@ namespace maillon::MAILLON_ISA {
 
 enum class Begin : int { zero, bias, keep }; // the accumulators start at 0, at bias[j], or at what C holds
 
-// Data are often mostly zeros (images, one-hot columns). What a panel of the factor `many_in` multiplies by zero is left
-// out: that changes no bit of a finite sum.
+// Data are often mostly zeros (images, one-hot columns). Steps at which a whole panel of that factor is zero are left out:
+// that changes no bit of a finite sum.
 enum class Zeros : int { few, many_in_a, many_in_b };
 
 // C (m × n, row-major, row stride c_row) = begin + A·B. Element (i, p) of A lies at a[i·a_row + p·a_k], element (p, j)
@@ -63,7 +63,7 @@ template <class T> struct Tile {
     const Steps* steps = nullptr; // the k that count; null: all
 };
 
-// sum = a · b + sum. Where registers are few, the instruction is spelt out: GCC 12 prefers its other forms, which put
+// sum = a · b + sum. Where registers are few, the instruction is written out: GCC 12 prefers its other forms, which put
 // the sum into another register, runs out of registers and spills.
 template <class T> MAILLON_INLINE void accumulate(Vec<T>& sum, Vec<T> a, Vec<T> b) {
 #if defined(__AVX2__) && !defined(__AVX512F__)

@@ -1,6 +1,6 @@
 // Sums and maxima whose bits do not depend on the register: one logical vector of 256 bits (8 floats, 4 doubles)
 // collects them, be it one register, two, or half of one. Term i goes to lane i mod (32 / sizeof(T)), each lane adds
-// in the order of i, and the lanes meet in a fixed tree: i with i + half, then half of that, down to one.
+// in the order of i, and the lanes are added in a fixed tree: i with i + half, then half of that, down to one.
 #pragma once
 
 #include "simd.hpp"
@@ -105,7 +105,7 @@ template <class T> MAILLON_INLINE T dot(const T* x, const T* y, int64_t n) {
     });
 }
 
-// The largest of n numbers, -inf of none; NaN is passed over.
+// The largest of n numbers, -inf of none; NaN is skipped.
 template <class T> MAILLON_INLINE T maximum(const T* x, int64_t n) {
     Vec<T> best = broadcast(-T(__builtin_inff()));
     const Vec<T> none = best;

@@ -172,7 +172,7 @@ template <class T> MAILLON_INLINE Vec<T> tanh_of(Vec<T> x) {
     const Vec<T> shifted = fma(a, broadcast(2 * N::log2_e), broadcast(round)), n = shifted - round;
     const Words<T> exponent = (Words<T>)shifted << N::mantissa_bits;
     const Vec<T> s = (Vec<T>)exponent, w = (Vec<T>)((2 * N::bias << N::mantissa_bits) - exponent);
-    // n is small, and ln 2 as a float happens to be exact to 29 bits: rounded once, one product will do.
+    // n is small, and ln 2 rounded to a float is right to 29 bits: one product, rounded once, is exact enough.
     Vec<T> r = a;
     if constexpr (fused && sizeof(T) == 4) r = fma(n, broadcast(T(-0x1.62e43p-2)), a);
     else r = fma(n, broadcast(N::ln2_low * T(-0.5)), fma(n, broadcast(N::ln2_high * T(-0.5)), a));
@@ -232,7 +232,7 @@ template <class T> MAILLON_INLINE Vec<T> log1p_of(Vec<T> x) {
     const Vec<T> u = x + T(1), most = u - T(1);
     const Vec<T> c = (T(1) - (u - most)) + (x - most);
     const Parts<T> p = parts<T>(u);
-    const T large = T(uint64_t(1) << (N::mantissa_bits + 3)); // from here on c counts for nothing
+    const T large = T(uint64_t(1) << (N::mantissa_bits + 3)); // from here on c has no effect
     const Words<T> down = (2 * N::bias - p.biased) << N::mantissa_bits;
     const Vec<T> lost = c * (Vec<T>)((Words<T>)(u < broadcast(large)) & down);
     const Vec<T> y = log_of_parts<T>(p.k, (p.m - T(1)) + lost);

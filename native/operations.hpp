@@ -112,8 +112,8 @@ template <class T> bool multiplication(const Operation& op, const Team& team) {
 
 enum class Reduction : int64_t { mean, sum };
 
-// The rows' totals made one number, by every thread for itself: what follows depends on it.
-inline double totalled(const double* row_totals, int64_t rows) {
+// The sum of the rows' totals. Every thread computes it, because it decides whether the step goes on.
+inline double sum_of_totals(const double* row_totals, int64_t rows) {
     double total = 0;
     for (int64_t i = 0; i < rows; ++i) total += row_totals[i];
     return total;
@@ -121,7 +121,7 @@ inline double totalled(const double* row_totals, int64_t rows) {
 
 template <class T> bool loss_result(const Operation& op, int64_t rows, double denominator, const Team& team) {
     team.wait();
-    double value = totalled(doubles(op, 6), rows);
+    double value = sum_of_totals(doubles(op, 6), rows);
     const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
     if (mean) value /= denominator;
     if (team.rank == 0) {
@@ -141,7 +141,7 @@ template <class T> bool element_loss_value(const Operation& op, const Team& team
     const bool valid = element_loss<T>(ElementLoss(op.sizes[2]), real<T>(op, 0), real<T>(op, 1), real<T>(op, 2),
                                        real<T>(op, 3), real<T>(op, 4), mean ? T(1) / T(denominator) : T(1),
                                        real<T>(op, 5), doubles(op, 6), columns, own);
-    if (!valid) doubles(op, 6)[own.begin] = __builtin_nan(""); // which spoils the sum for all
+    if (!valid) doubles(op, 6)[own.begin] = __builtin_nan(""); // so that the sum is NaN for every thread
     return loss_result<T>(op, rows, denominator, team);
 }
 
@@ -204,7 +204,7 @@ template <class T> bool clip_norm(const Operation& op, const Team&) {
     const int64_t n = op.sizes[0];
     const double norm = __builtin_sqrt(square_sum<T>(gradients, n));
     const double factor = *doubles(op, 1) / (norm + 1e-6);
-    scale<T>(gradients, T(factor > 1 ? 1 : factor), n); // a norm that is not a number spoils the gradients, as in NumPy
+    scale<T>(gradients, T(factor > 1 ? 1 : factor), n); // a norm of NaN makes all gradients NaN, as in NumPy
     return true;
 }
 

@@ -1,4 +1,4 @@
-// How a gradient moves a parameter: the rules of optim/rules.py, and what bounds a gradient before. Options are
+// How a gradient moves a parameter: the rules of optim/rules/, and the clipping of gradients. Options are
 // rounded to T after the double arithmetic on them, as NumPy does with Python's numbers.
 #pragma once
 

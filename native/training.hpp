@@ -72,7 +72,7 @@ inline void gather(const Training& t, int64_t position, int64_t rows, const Team
             continue;
         }
         for (int64_t i = part.begin; i < part.end; ++i) {
-            if (feed.row_bytes >= far_apart && i + ahead < part.end) // rows lie anywhere: fetch some while copying one
+            if (feed.row_bytes >= far_apart && i + ahead < part.end) // rows are not adjacent: prefetch some while copying one
                 for (int64_t b = 0; b < feed.row_bytes; b += 64)
                     __builtin_prefetch(feed.data + t.order[position + i + ahead] * feed.row_bytes + b);
             copy_row(feed.batch + i * feed.row_bytes, feed.data + t.order[position + i] * feed.row_bytes,

@@ -44,8 +44,6 @@ def carry_out(arena: Arena, plan: Plan, generators: list[Generator], threads: in
         fine: bool = program.run(threads)
     finally:
         arena.poison(False)
-        for stream in streams:
-            stream.release()
     changed = np.flatnonzero((arena.bytes != before) & ~arena.writable(plan))
     if changed.size:
         raise FoundError(f"{threads} threads changed {changed.size} bytes outside, the first at {changed[0]}.")
