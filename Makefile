@@ -3,35 +3,44 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 PYTEST_ARGS ?=
+SAMPLE ?=
+JOBS ?= auto --maxprocesses=8
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
 TORCH := torch==2.13.0 expecttest # the second for PyTorch's own definitions of its tests
 CORE := CMakeLists.txt $(wildcard native/*)
+LISTED := find src/maillon -name '*.py' | LC_ALL=C sort
+# One process a core; a sample of the longest tests where it is asked for (tests/sampling.py).
+PYTEST = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MAILLON_SAMPLE=$(or $(SAMPLE),$(1)) $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test lint parity bench native sanitize fuzz clean
+.PHONY: help report test mutants parity lint bench native sanitize fuzz clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo 'Part of the tests: make test PYTEST_ARGS="tests/nn -k softmax". In a single process: JOBS=0.'
 	@echo 'Another Python: make test PYTHON=python3.13. Part of the report: make report ARGS="--quick mnist".'
 	@echo 'Without the compiled core: MAILLON_NATIVE=0 make test; with nothing less than it: MAILLON_NATIVE=1 make test.'
 
 report: $(VENV)/.report ## run the experiments and write report/index.html (ARGS="--quick mnist" for less)
 	$(VENV)/bin/maillon report $(ARGS)
 
-test: $(VENV)/.test ## run the tests and the doctests (no PyTorch needed)
-	$(PY) -m pytest $(PYTEST_ARGS)
+test: $(VENV)/.test ## run the tests and the doctests, of the mutants every fourth (no PyTorch needed)
+	$(call PYTEST,4) --ignore=tests/parity $(PYTEST_ARGS)
+
+mutants: $(VENV)/.test ## see every mutant caught by the checkers (SAMPLE=4: every fourth)
+	$(call PYTEST,1) tests/check $(PYTEST_ARGS)
+
+parity: $(VENV)/.test $(VENV)/.torch ## compare with PyTorch, number by number (SAMPLE=8: every eighth case)
+	MAILLON_REQUIRE_TORCH=1 $(call PYTEST,1) tests/parity $(PYTEST_ARGS)
 
 lint: $(VENV)/.test $(VENV)/.lint ## ruff, mypy and the arrows between the rooms
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
-
-parity: $(VENV)/.test $(VENV)/.torch ## compare with PyTorch, number by number
-	MAILLON_REQUIRE_TORCH=1 $(PY) -m pytest tests/parity $(PYTEST_ARGS)
 
 bench: $(VENV)/.bench ## time maillon against its peers, which it installs (PyTorch, JAX)
 	set -e; for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script" $(ARGS); done
@@ -70,7 +79,13 @@ $(VENV)/.maillon: pyproject.toml $(CORE) | $(PY)
 	@rm -f src/maillon/engine/_core.*
 	@$(PIP) --editable .
 	@$(PY) -c 'from maillon import engine; print("Engine:", engine.info()["engine"])'
+	@$(LISTED) >$(VENV)/.files
 	@touch $@
+
+# The editable install knows the files that were there when it was made: made anew, without the core, for others.
+$(VENV)/.listed: FORCE | $(VENV)/.maillon
+	@$(LISTED) | cmp -s - $(VENV)/.files || { echo 'Installing maillon again: its files are others' && \
+	  MAILLON_NATIVE=0 $(PIP) --no-deps --editable . && $(LISTED) >$(VENV)/.files; }
 
 # One stamp for each group of packages, renewed when pyproject.toml changes; the core is not built again for them.
 # The tests run the report too.
@@ -79,7 +94,7 @@ $(VENV)/.test: EXTRAS := report test
 $(VENV)/.lint: EXTRAS := lint
 NEEDED := import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
   print("\n".join(package for extra in sys.argv[1:] for package in extras[extra]))
-$(VENV)/.report $(VENV)/.test $(VENV)/.lint: pyproject.toml | $(VENV)/.maillon
+$(VENV)/.report $(VENV)/.test $(VENV)/.lint: pyproject.toml | $(VENV)/.listed
 	@echo "Installing what maillon needs for: $(EXTRAS)"
 	@$(PY) -c '$(NEEDED)' $(EXTRAS) | $(PIP) --requirement /dev/stdin
 	@touch $@

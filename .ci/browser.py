@@ -1,4 +1,4 @@
-"""Headless Chromium, spoken to over a pipe in the DevTools protocol; needs nothing but Python."""
+"""Headless Chromium, driven over a pipe by the DevTools protocol; needs nothing but Python."""
 
 import json
 import os

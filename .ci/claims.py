@@ -6,12 +6,15 @@
 import json
 import sys
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-CHAPTERS = {"linear", "binary", "encapsulation", "mnist", "autoencoder"}
-FIELDS = {"id", "chapter", "item", "report", "measured", "unit", "verdict", "why"}
-VERDICTS = {"holds", "differs", "cannot hold", "not comparable"}
+from maillon.report import CHAPTERS
+from maillon.report.chapter import Claim, Verdict
+
+FIELDS = {field.name for field in fields(Claim)}
+VERDICTS = set(get_args(Verdict))
 RUN_FIELDS = ("versions", "machine", "seed", "seconds", "chapters", "claims")
 LEAST = 30
 
@@ -32,7 +35,7 @@ def faults_of_claims(claims: list[dict[str, Any]]) -> list[str]:
         faults.append(f"expected at least {LEAST} claims, got {len(claims)}")
     counts = Counter(claim.get("id") for claim in claims)
     faults += [f"the claim {name} stands {count} times" for name, count in counts.items() if count > 1]
-    missing = CHAPTERS - {claim.get("chapter") for claim in claims}
+    missing = set(CHAPTERS) - {claim.get("chapter") for claim in claims}
     return faults + [f"no claim of the chapter {name}" for name in sorted(missing)]
 
 

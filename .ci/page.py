@@ -1,7 +1,7 @@
 """Opens the report's page in headless Chromium and judges it: page.py INDEX.html [--shots DIR].
 
-No console error, no request to anywhere, every picture drawn, readable at two widths, and the latent space
-answers the pointer.
+No console error, no request to anywhere, every picture drawn and described, readable at two widths, in the dark and
+on paper, no folder of this machine named, and the latent space answers the pointer.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from typing import Any
 from browser import BrowserError, Tab, chromium
 
 WIDTHS = (1400, 400)
+PAPER_WIDTH = 700  # pixels between the margins of A4
 HEIGHT = 900
 SMALLEST_TEXT = 11.0  # pixels
 SLICE = 4000  # pixels of page in one screenshot
@@ -46,6 +47,34 @@ LAYOUT = """(() => {
   return {width: document.documentElement.scrollWidth, inner: innerWidth,
           height: document.documentElement.scrollHeight, wide, small, blank, images: document.images.length,
           drawings: document.querySelectorAll('svg').length};
+})()"""
+
+WORDS = """(() => {
+  const pictures = [...document.querySelectorAll('svg[role=img], img')];
+  const words = e => e.getAttribute('aria-label') || e.alt || '';
+  const silent = pictures.map(words).filter(text => text.length < 40 || !/\\d|Arrows/.test(text));
+  const folder = /(?:^|[\\s'"(=])(?:~|[A-Za-z]:)?(?:[\\/\\\\][\\w.-]+){2,}/g;
+  const text = [document.body.textContent, ...pictures.map(words)].join(' ');
+  return {silent, folders: [...new Set(text.match(folder) || [])], pictures: pictures.length};
+})()"""
+
+GROUNDS = """(() => {
+  const light = colour => {
+    const [r, g, b, a] = colour.match(/[\\d.]+/g).map(Number);
+    return a !== 0 && 0.2126 * r + 0.7152 * g + 0.0722 * b > 100;
+  };
+  const grounds = [document.body, ...document.querySelectorAll('.plot, .plot > svg, #latent-space')];
+  const bright = grounds.filter(e => light(getComputedStyle(e).backgroundColor)).map(e => e.outerHTML.slice(0, 60));
+  const papers = [...document.querySelectorAll('svg [id*="-paper-"] path')];
+  const white = papers.filter(p => { const fill = getComputedStyle(p).fill; return fill !== 'none' && light(fill); });
+  const ink = getComputedStyle(document.querySelector('.plot > svg')).fill;
+  return {bright, white: white.length, ink: light(ink), papers: papers.length};
+})()"""
+
+CUT_ON_PAPER = """(() => {
+  const name = e => (e.closest('[id]') || e).id + ' ' + e.className;
+  return [...document.querySelectorAll('table, .plot > svg, .plot > img')]
+    .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1).map(name);
 })()"""
 
 POINTS = """(() => {
@@ -97,6 +126,32 @@ def faults_of_layout(tab: Tab, width: int) -> list[str]:
     faults += [f"a picture is not drawn: {what}" for what in found["blank"][:10]]
     print(f"{width} pixels: {found['height']} high, {found['images']} images, {found['drawings']} drawings")
     return [f"at {width} pixels: {fault}" for fault in faults]
+
+
+def faults_of_words(tab: Tab) -> list[str]:
+    found = tab.run(WORDS)
+    faults = [f"a picture is not described: {text!r}" for text in found["silent"][:10]]
+    return faults + [f"a folder of this machine is named: {text.strip()}" for text in found["folders"][:10]]
+
+
+def faults_in_the_dark(tab: Tab, page: Path) -> list[str]:
+    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    open_page(tab, page, WIDTHS[0])
+    found = tab.run(GROUNDS)
+    faults = [f"in the dark a light ground: {name}" for name in found["bright"][:10]]
+    if found["white"] or not found["papers"]:
+        faults.append(f"in the dark {found['white']} of {found['papers']} figures have white paper")
+    if not found["ink"]:
+        faults.append("in the dark the figures are drawn in dark ink")
+    return faults
+
+
+def faults_on_paper(tab: Tab, page: Path) -> list[str]:
+    tab.call("Emulation.setEmulatedMedia", media="print", features=[])
+    open_page(tab, page, PAPER_WIDTH)
+    faults = [f"on paper cut off: {what}" for what in tab.run(CUT_ON_PAPER)[:10]]
+    tab.call("Emulation.setEmulatedMedia", media="", features=[])
+    return faults
 
 
 def hover(tab: Tab, index: int) -> dict[str, Any] | None:
@@ -184,7 +239,11 @@ def judge(page: Path, shots: Path | None) -> list[str]:
             if shots:
                 picture = tab.call("Page.captureScreenshot", format="png")["data"]
                 (shots / f"{width}-hover.png").write_bytes(base64.b64decode(picture))
-        return faults + faults_of_events(tab)
+        faults += faults_of_words(tab)
+        faults += faults_in_the_dark(tab, page)
+        if shots:
+            photograph(tab, WIDTHS[0], shots / "dark")
+        return faults + faults_on_paper(tab, page) + faults_of_events(tab)
 
 
 def main() -> int:
@@ -202,7 +261,11 @@ def main() -> int:
     for fault in faults:
         print(f"page: {fault}")
     if not faults:
-        print("page: no console error, no request, readable at " + " and ".join(map(str, WIDTHS)) + " pixels")
+        print(
+            "page: no console error, no request, readable at "
+            + " and ".join(map(str, WIDTHS))
+            + " pixels, in the dark, on paper"
+        )
     return 1 if faults else 0
 
 

@@ -1,6 +1,6 @@
-"""Runs the README's code: readme.py README.md.
+"""Runs the code of the README and of other pages: readme.py README.md docs/*.md.
 
-The ```python blocks run one after the other, in one namespace and an empty folder. Where a ```text block
+The ```python blocks of a page run one after the other, in one namespace and an empty folder. Where a ```text block
 follows one, it must be what the code printed; numbers may differ by one in the last digit shown.
 """
 
@@ -33,11 +33,11 @@ def lines(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-def main(readme: Path) -> int:
+def run(readme: Path) -> tuple[int, int] | None:
+    """How many blocks ran, and how many outputs were compared; None where one differs."""
     blocks = FENCE.findall(readme.read_text(encoding="utf-8"))
     namespace: dict[str, object] = {"__name__": "__main__"}
     ran = compared = 0
-    os.environ.setdefault("MPLBACKEND", "Agg")
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for number, (language, code) in enumerate(blocks):
             if language != "python":
@@ -52,10 +52,22 @@ def main(readme: Path) -> int:
             compared += 1
             if not same(lines(expected), lines(printed.getvalue())):
                 print(f"{readme.name}, block {number + 1}, says\n{expected}and printed\n{printed.getvalue()}")
-                return 1
+                return None
     print(f"{readme.name}: {ran} pieces of code ran, {compared} outputs as shown")
+    return ran, compared
+
+
+def main(*texts: Path) -> int:
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    counts = []
+    for path in texts:
+        count = run(path)
+        if count is None:
+            return 1
+        counts.append(count)
+    ran, compared = map(sum, zip(*counts, strict=True))
     return 0 if ran and compared else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve()))
+    sys.exit(main(*(Path(name).resolve() for name in sys.argv[1:])))

@@ -6,30 +6,30 @@ REPORT is the folder of a full `maillon report`, EXAMPLES the one that the examp
 import sys
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
 import maillon as m
-from maillon.data import train_test_split, two_clusters
 
 IMAGES = Path(__file__).parent / "images"
 FROM_REPORT = ("figure-12", "figure-17", "figure-18", "figure-21")
 
 
 def first_network() -> None:
-    """The README's first network: how it learnt, and what it would answer everywhere."""
-    m.manual_seed(0)
-    x, y = two_clusters(100)
-    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.2)
-    network = m.Sequential(m.Linear(2, 4), m.Tanh(), m.Linear(4, 1), m.Sigmoid())
-    history = m.fit(network, m.BCELoss(), x_train, y_train, rule=0.1, batch_size=10, epochs=50)
+    """The README's first network: how it learnt, and what it predicts."""
+    generator = m.manual_seed(0)
+    x = generator.uniform((200, 1), -2, 2)
+    y = np.sin(2 * x) + 0.1 * generator.randn((200, 1))
+    network = m.Sequential(m.Linear(1, 16), m.Tanh(), m.Linear(16, 1))
+    history = m.fit(network, m.MSELoss(), x, y, rule=m.Adam(lr=0.01), epochs=200, validation_split=0.2)
     with m.plot.use():
-        figure = Figure(figsize=(9, 3.6), layout="constrained")
+        figure = Figure(figsize=(9, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         m.plot.history(history, ax=left)
-        left.set_title("Loss on the training points")
-        m.plot.decision_regions(network, x_test, y_test, ax=right)
-        right.set_title("Test points on what the network answers")
+        left.set(title="The loss, epoch by epoch", yscale="log")
+        m.plot.regression(network, x, y, ax=right, label="network")
+        right.set_title("What the network predicts")
         figure.savefig(IMAGES / "first_network.png", dpi=110)
 
 

@@ -1,4 +1,4 @@
-// What Python sees of the core. No arithmetic here: addresses and sizes come checked from engine/plan.py.
+// What Python sees of the core. No arithmetic here: addresses and sizes come checked from engine/verify.py.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>

@@ -154,15 +154,13 @@ def _layouts(array: Any) -> Iterator[Any]:
 @every_row
 def test_the_layout_of_the_inputs_does_not_matter(row: Row, dtype: str) -> None:
     expected = run(row.link(dtype), row.inputs(dtype))
-    for inputs in layouts(row.inputs(dtype)):
+    grad_outputs = list(layouts(start(expected[0])))
+    for place, inputs in enumerate(layouts(row.inputs(dtype))):
         link = row.link(dtype)
         output = link(*inputs)
-        for grad_output in layouts(start(output)):
-            link = row.link(dtype)
-            link(*inputs)
-            grad_input = link.backward(grad_output)
-            grads = {name: parameter.grad for name, parameter in link.named_parameters()}
-            assert_same((output, grad_input, grads), expected, TIGHT[dtype])
+        grad_input = link.backward(grad_outputs[place - 1])  # each with another layout than the inputs
+        grads = {name: parameter.grad for name, parameter in link.named_parameters()}
+        assert_same((output, grad_input, grads), expected, TIGHT[dtype])
 
 
 @both_dtypes

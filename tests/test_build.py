@@ -101,3 +101,26 @@ def test_the_source_distribution_holds_what_a_build_and_its_tests_need() -> None
     assert needed <= set(listed) - set(left_out)
     compiled = (".so", ".pyd", ".dylib", ".o", ".a")
     assert [name for name in listed if name.endswith(compiled)] == []
+
+
+def test_files_that_were_added_or_removed_are_installed_anew_and_once(tmp_path: Path) -> None:
+    """An editable install knows the files that were there when it was made."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / "src" / "maillon" / "nn").mkdir(parents=True)
+    for name in ("pyproject.toml", "CMakeLists.txt", ".venv/bin/python", "src/maillon/old.py", ".venv/.maillon"):
+        (tmp_path / name).touch()
+
+    def installed() -> str:
+        command = ["make", "--silent", "PIP=echo pip install", ".venv/.listed"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    said = "Installing maillon again: its files are others\npip install --no-deps --editable .\n"
+    assert installed() == said  # a stamp of a time when nothing was listed
+    assert installed() == ""
+    (tmp_path / "src" / "maillon" / "nn" / "new.py").touch()
+    assert installed() == said
+    assert installed() == ""
+    (tmp_path / "src" / "maillon" / "old.py").unlink()
+    assert installed() == said
+    assert installed() == ""

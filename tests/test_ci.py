@@ -58,6 +58,16 @@ def test_the_code_of_a_readme_is_run(text: str, code: int, tmp_path: Path) -> No
     assert README.main(readme) == code
 
 
+def test_the_code_of_several_pages_is_run_each_by_itself(tmp_path: Path) -> None:
+    pages = [tmp_path / name for name in ("README.md", "links.md", "pictures.md")]
+    pages[0].write_text("```python\nx = 1\nprint(x)\n```\n```text\n1\n```\n")
+    pages[1].write_text("```python\nprint('x' in globals())\n```\n```text\nFalse\n```\n")
+    pages[2].write_text("no code at all\n")
+    assert README.main(*pages) == 0
+    pages[1].write_text("```python\nprint(2)\n```\n```text\n1\n```\n")
+    assert README.main(*pages) == 1
+
+
 def whole_report(folder: Path) -> dict[str, Any]:
     """A folder that holds a report with which nothing is wrong, and its results."""
     chapters = sorted(CLAIMS.CHAPTERS)

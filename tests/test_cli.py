@@ -15,7 +15,7 @@ import maillon
 from maillon import cli
 from maillon.data.errors import DataNotFoundError
 from maillon.data.sources import DATA_SETS, Status
-from maillon.report import ReportError, run
+from maillon.report import CHAPTERS, ReportError, ReportInterrupted, run
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -35,8 +35,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What the command line asks of the report, in place of minutes of training."""
     asked: list[tuple[Any, ...]] = []
 
-    def run_report(chapters: list[str], *, quick: bool, out: Path, seed: int) -> Path:
-        asked.append((chapters, quick, out, seed))
+    def run_report(chapters: list[str], *, quick: bool, out: Path, seed: int, force: bool, fresh: bool) -> Path:
+        asked.append((chapters, quick, out, seed, force, fresh))
         return out / "index.html"
 
     monkeypatch.setattr(run, "run_report", run_report)
@@ -50,19 +50,40 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     monkeypatch.setattr(run, "run_report", run_report)
 
 
-def test_the_chapters_are_the_reports() -> None:
-    assert tuple(run.CHAPTERS) == cli.CHAPTERS
-
-
 def test_report_runs_every_chapter_by_default(maillon_command: Run, runs: list[tuple[Any, ...]]) -> None:
     assert maillon_command("report") == (0, "report/index.html\n", "")
-    assert runs == [(list(cli.CHAPTERS), False, Path("report"), 10)]
+    assert runs == [(list(CHAPTERS), False, Path("report"), 10, False, False)]
 
 
 def test_words_and_options_come_in_any_order(maillon_command: Run, runs: list[tuple[Any, ...]]) -> None:
     code, out, _ = maillon_command("report", "mnist", "--quick", "linear", "--out", "there", "--seed=3", "mnist")
     assert (code, out) == (0, "there/index.html\n")
-    assert runs == [(["linear", "mnist"], True, Path("there"), 3)]
+    assert runs == [(["linear", "mnist"], True, Path("there"), 3, False, False)]
+
+
+def test_force_and_fresh_are_passed_on(maillon_command: Run, runs: list[tuple[Any, ...]]) -> None:
+    maillon_command("report", "linear", "--force", "--fresh")
+    assert runs == [(["linear"], False, Path("report"), 10, True, True)]
+
+
+def test_a_full_report_is_not_overwritten_by_a_quick_one(maillon_command: Run, tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text('{"quick": false}')
+    assert maillon_command("report", "--quick", "--out", str(tmp_path)) == (
+        2,
+        "",
+        f"maillon report: {tmp_path} holds a full report, and --quick would overwrite it. Write to another folder with "
+        "--out, or overwrite the full report with --force.\n",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_an_interrupted_report_says_what_is_kept(maillon_command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, ReportInterrupted("Finished and kept: 1 of 2 chapters."))
+    assert maillon_command("report") == (
+        130,
+        "",
+        "\nmaillon report: interrupted. Finished and kept: 1 of 2 chapters.\n",
+    )
 
 
 MISTYPED = [

@@ -229,8 +229,9 @@ TRAINING = [
         lambda b: b.fit(metrics=["acuracy"]),
         ValueError,
         (
-            "fit: expected a metric (accuracy, mean_absolute_error, mean_squared_error, "
-            "root_mean_squared_error, r2_score, mae, mse, rmse, r2), got 'acuracy'. Did you mean 'accuracy'?"
+            "fit: expected a metric (accuracy, balanced_accuracy, f1, f1_macro, f1_micro, f1_weighted, roc_auc, top_k, "
+            "r2, mae, mse, rmse, balanced_accuracy_score, f1_score, roc_auc_score, top_k_accuracy_score, r2_score, "
+            "mean_absolute_error, mean_squared_error, root_mean_squared_error), got 'acuracy'. Did you mean 'accuracy'?"
         ),
     ),
     Wrong(

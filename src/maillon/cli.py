@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-CHAPTERS = ("linear", "binary", "encapsulation", "mnist", "autoencoder")
 OF_THE_REPORT = frozenset({"matplotlib", "jinja2", "pooch", "mlxtend", "sklearn", "threadpoolctl"})
 
 MISUSE = 2
@@ -73,6 +72,8 @@ def seed(text: str) -> int:
 
 def report(arguments: Sequence[str]) -> None:
     """Runs the experiments of the report and writes the page."""
+    from maillon.report import CHAPTERS, ReportError
+
     parser = Parser(
         "maillon report",
         "Run the experiments of the report and write them to one page, DIR/index.html, with every figure as\n"
@@ -81,10 +82,13 @@ def report(arguments: Sequence[str]) -> None:
         "  maillon report                        every chapter, as the report has it (minutes)\n"
         "  maillon report --quick                every chapter with fewer epochs (under a minute)\n"
         "  maillon report mnist autoencoder      two chapters\n"
-        "  maillon report --out /tmp/page --seed 3",
+        "  maillon report --out /tmp/page --seed 3\n\n"
+        "An interrupted run keeps the chapters that it has finished. The same command goes on from them.",
     )
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help=f"among {', '.join(CHAPTERS)}; none: all")
     parser.add_argument("--quick", action="store_true", help="fewer epochs; the page says so")
+    parser.add_argument("--force", action="store_true", help="let a quick run overwrite a full report")
+    parser.add_argument("--fresh", action="store_true", help="forget what an interrupted run has finished")
     parser.add_argument(
         "--out", type=Path, default=Path("report"), metavar="DIR", help="where to write (default: ./report)"
     )
@@ -92,14 +96,15 @@ def report(arguments: Sequence[str]) -> None:
         "--seed", type=seed, default=10, metavar="N", help="the seed of every random draw (default: 10)"
     )
     options = parser.read(arguments)
-    check_words("chapter", options.chapters, CHAPTERS)
+    check_words("chapter", options.chapters, tuple(CHAPTERS))
     chosen = [name for name in CHAPTERS if name in options.chapters] or list(CHAPTERS)
 
-    from maillon.report import ReportError
     from maillon.report.run import run_report
 
     try:
-        page = run_report(chosen, quick=options.quick, out=options.out, seed=options.seed)
+        page = run_report(
+            chosen, quick=options.quick, out=options.out, seed=options.seed, force=options.force, fresh=options.fresh
+        )
     except (ReportError, OSError) as error:
         raise UsageError(one_line(error)) from error
     print(page)
@@ -239,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         way_out = "Install what the report needs, in the project's folder: pip install '.[report]'"
         print(f"{name}: {package} is missing. {way_out}", file=sys.stderr)
         return MISUSE
-    except KeyboardInterrupt:
-        print(f"\n{name}: interrupted.", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        print(f"\n{name}: {' '.join(['interrupted.', *map(str, interruption.args)])}", file=sys.stderr)
         return INTERRUPTED
     return 0

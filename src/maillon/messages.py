@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+_MOST_SHOWN = 60  # characters of a list
+
 
 def got(value: object) -> str:
     """The end of a message about a value of the wrong kind: a class in the place of its object is the usual slip.
@@ -11,7 +13,23 @@ def got(value: object) -> str:
     """
     if isinstance(value, type):
         return f"got the class {value.__name__}. Did you mean {value.__name__}()?"
-    return f"got {value!r}."
+    return f"got {shown(value)}."
+
+
+def shown(value: object) -> str:
+    """The value; but data, which would fill the screen, by kind and size.
+
+    >>> import numpy
+    >>> shown(0.5), shown(numpy.ones((20, 3))), shown(list(range(1000)))
+    ('0.5', 'ndarray of shape (20, 3)', 'list of 1000')
+    """
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"{type(value).__name__} of shape {shape}"
+    text = repr(value)
+    if isinstance(value, list | tuple | dict) and len(text) > _MOST_SHOWN:
+        return f"{type(value).__name__} of {len(value)}"
+    return text
 
 
 def nearest(word: object, known: Iterable[str]) -> str | None:

@@ -434,7 +434,8 @@ def test_a_gradient_of_nan_is_no_gradient() -> None:
         check_gradients(NaN(), X)
 
 
-@pytest.mark.parametrize("mutant", mutants.MUTANTS[::4], ids=lambda mutant: mutant.name)
+@pytest.mark.sweep
+@pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_replay_line_replays(mutant: mutants.Mutant) -> None:
     link, inputs = mutant.make(), mutant.inputs
     with pytest.raises(CheckError) as first:

@@ -14,6 +14,7 @@ from maillon.nn import Loss, Module
 RIGHT = ("maillon.nn.activations.", "maillon.nn.losses.", "maillon.nn.linear.flatten", "maillon.nn.norms.dropout")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_is_caught_and_its_rule_named(mutant: Mutant) -> None:
     check = check_loss if issubclass(type(mutant.make()), Loss) else check_module
@@ -25,8 +26,9 @@ def test_a_mutant_is_caught_and_its_rule_named(mutant: Mutant) -> None:
     assert re.search(r"\nReplay: maillon\.check\.check_(module|loss)\(link, \*inputs, seed=0\)$", str(caught.value))
 
 
-@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.rule == 1], ids=lambda mutant: mutant.name)
+@pytest.mark.sweep
 @pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.rule == 1], ids=lambda mutant: mutant.name)
 def test_other_directions_see_it_too(mutant: Mutant, seed: int) -> None:
     with pytest.raises(CheckError, match=r"^rule 1, "):
         check_gradients(mutant.make(), *mutant.inputs, seed=seed, directions=1)

@@ -24,7 +24,8 @@ import maillon
 from maillon.engine import processor
 from maillon.engine.lowering import NotLoweredError
 from maillon.engine.native import Batches, stream_of
-from maillon.engine.plan import Plan, PlanError, tables, verify
+from maillon.engine.plan import Plan, PlanError, tables
+from maillon.engine.verify import verify
 from maillon.random import Generator
 
 
@@ -134,6 +135,8 @@ def try_one(seed: int, number: int) -> tuple[str, str]:
     sample = fuzz_trainings.training(rng)
     try:
         plan = fuzz_trainings.plan(sample)
+    except PlanError:
+        raise
     except NotLoweredError as reason:
         return "not lowered", str(reason)
     arena = Arena(plan, rng)
@@ -148,6 +151,8 @@ def try_prediction(rng: np.random.Generator, isa: str) -> tuple[str, str]:
     network, x = fuzz_trainings.prediction(rng)
     try:
         plan = fuzz_trainings.prediction_plan(network, x.shape)
+    except PlanError:
+        raise
     except NotLoweredError as reason:
         return "not lowered", str(reason)
     arena = Arena(plan, rng)

@@ -146,6 +146,7 @@ def _class_loss(rng: np.random.Generator, shape: Shape) -> tuple[Any, Array]:
     loss = maillon.CrossEntropyLoss(**options, from_logits=bool(rng.random() < 0.7))
     if rng.random() < 0.7:
         return loss, labels
+    loss.ignore_index = min(loss.ignore_index, -1)  # beside probabilities none can be ignored
     return loss, rng.dirichlet(np.ones(classes), (shape[0], *shape[2:])).swapaxes(1, -1).reshape(shape)
 
 
@@ -190,7 +191,7 @@ def training(rng: np.random.Generator) -> Sample:
         x = _data(rng, shape, dtype)
         y = target if target.dtype == np.int64 else target.astype(dtype)
         weight = rng.random(shape[0]).astype(dtype) if rng.random() < 0.25 else None
-        return Sample(optim, Batches(x, y, weight, max(1, shape[0]), False))
+        return Sample(optim, Batches(x, y, weight, max(1, shape[0]), shuffle=False))
 
 
 def plan(sample: Sample) -> Plan:

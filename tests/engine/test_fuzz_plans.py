@@ -9,7 +9,8 @@ import pytest
 from cores import require_core
 
 from maillon.engine.operations import ELEMENT_LOSSES
-from maillon.engine.plan import Buffer, Operation, Plan, PlanError, verify
+from maillon.engine.plan import Buffer, Operation, Plan, PlanError
+from maillon.engine.verify import verify
 
 
 @pytest.fixture
@@ -86,13 +87,13 @@ def test_it_sees_the_end_of_a_process(fuzz: Any, tmp_path: Path, monkeypatch: py
 def test_a_plan_is_of_floats_or_doubles() -> None:
     verify(doubling(8))
     verify(doubling(8, "float64"))
-    with pytest.raises(PlanError, match=r"^expected float32 or float64, got float16\.$"):
+    with pytest.raises(PlanError, match=r"^expected float32 or float64, got float16$"):
         verify(doubling(8, "float16"))
 
 
 def test_a_loss_without_classes_has_no_place_for_an_ignored_label() -> None:
     verify(plan_of(class_loss(2, 1, flags=2), "float32"))
-    with pytest.raises(PlanError, match=r"^operation 0, class_loss: classes is 0\.$"):
+    with pytest.raises(PlanError, match=r"^operation 0, class_loss: classes is 0$"):
         verify(plan_of(class_loss(2, 0, flags=2), "float32"))
 
 
@@ -111,7 +112,7 @@ def test_a_frozen_array_under_two_names_is_not_written() -> None:
     written, read = Buffer("written", array, (8,)), Buffer("read", array, (8,), read_only=True)
     operation = Operation("activation", "forward", {"x": read, "y": written}, {"n": 8, "activation": 1}, {"slope": 0.0})
     for operands in ({"x": read, "y": written}, {"y": written, "x": read}):
-        with pytest.raises(PlanError, match=r"^buffer written: expected an array that may be written to\.$"):
+        with pytest.raises(PlanError, match=r"^buffer written: expected an array that may be written to$"):
             verify(plan_of(replace(operation, operands=operands)))
 
 
@@ -120,16 +121,16 @@ def test_what_must_stay_is_not_written_under_another_name() -> None:
     (operation,) = plan.operations
     kept = Buffer("kept", operation.operands["out"].array[4:], (4,), read_only=True)
     operation = replace(operation, sizes={"n": 4}, operands={**operation.operands, "b": kept})
-    with pytest.raises(PlanError, match=r"^operation 0, multiply: out overlaps b\.$"):
+    with pytest.raises(PlanError, match=r"^operation 0, multiply: out overlaps b$"):
         verify(replace(plan, operations=[operation]))
     later = replace(operation, operands={name: buffer(name, 4) for name in ("a", "out")} | {"b": kept})
-    with pytest.raises(PlanError, match=r"^operation 0, multiply: operand out would overwrite kept\.$"):
+    with pytest.raises(PlanError, match=r"^operation 0, multiply: operand out would overwrite kept$"):
         verify(replace(plan, operations=[*plan.operations, later]))
 
 
 def test_the_output_and_the_result_are_what_they_are_taken_for() -> None:
     plan = doubling(8)
-    with pytest.raises(PlanError, match=r"^the output is 8 of float32, not a \(9\)\.$"):
+    with pytest.raises(PlanError, match=r"^the output is 8 of float32, not a \(9\)$"):
         verify(replace(plan, output=replace(plan.output, shape=(9,))))
     with pytest.raises(PlanError, match=r"^the result must be the loss"):
         verify(replace(plan, result=buffer("loss", 1, "float64")))

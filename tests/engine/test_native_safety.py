@@ -17,7 +17,7 @@ import maillon as m
 from maillon.random import Generator
 from maillon.typing import Array
 
-pytestmark = pytest.mark.usefixtures("core")
+pytestmark = [pytest.mark.usefixtures("core"), pytest.mark.alone]
 
 # Threads and processes
 

@@ -11,7 +11,8 @@ import pytest
 import maillon as m
 from maillon import engine
 from maillon.engine.operations import OPERATIONS
-from maillon.engine.plan import Buffer, Operation, Plan, PlanError, address, verify
+from maillon.engine.plan import Buffer, Operation, Plan, PlanError, address
+from maillon.engine.verify import verify
 from maillon.random import Generator
 from maillon.typing import Array
 
@@ -221,93 +222,93 @@ def partly(made: Plan) -> Plan:
 
 LINEAR, DROPOUT, LAST, LOSS, GRAD_WEIGHT, GRAD_INPUT, GRAD, SGD = 0, 1, 2, 3, 4, 5, 7, 9
 REFUSED: dict[str, tuple[Callable[[Plan], Plan], str]] = {
-    "a dtype": (lambda made: replace(made, dtype=np.dtype("float16")), "expected float32 or float64, got float16."),
+    "a dtype": (lambda made: replace(made, dtype=np.dtype("float16")), "expected float32 or float64, got float16"),
     "the output's size": (
         lambda made: replace(made, output=replace(made.output, shape=(5, 4))),
-        "the output is 15 of float32, not output (5×4).",
+        "the output is 15 of float32, not output (5×4)",
     ),
     "the result": (
         lambda made: replace(made, result=Buffer("loss", np.zeros(1), (1,))),
-        "the result must be the loss and what its mean was divided by.",
+        "the result must be the loss and what its mean was divided by",
     ),
     "Fortran's order": (
         operand(LINEAR, "weight", array(lambda a: np.asfortranarray(a.reshape(4, 6)))),
-        "buffer 1.weight: expected an aligned array in C order.",
+        "buffer 1.weight: expected an aligned array in C order",
     ),
-    "no alignment": (operand(LINEAR, "y", array(shifted)), "buffer 2.y: expected an aligned array in C order."),
+    "no alignment": (operand(LINEAR, "y", array(shifted)), "buffer 2.y: expected an aligned array in C order"),
     "a subclass": (
         operand(LINEAR, "y", array(lambda a: a.view(np.ma.MaskedArray))),
-        "buffer 2.y: expected an aligned array in C order.",
+        "buffer 2.y: expected an aligned array in C order",
     ),
     "a byte order": (
         operand(LINEAR, "y", array(lambda a: a.astype(a.dtype.newbyteorder()))),
-        "buffer 2.y: expected the machine's byte order.",
+        "buffer 2.y: expected the machine's byte order",
     ),
     "read-only memory": (
         operand(LINEAR, "y", array(frozen)),
-        "buffer 2.y: expected an array that may be written to.",
+        "buffer 2.y: expected an array that may be written to",
     ),
-    "a kind": (change(LINEAR, kind="conv"), "operation 0, conv: there is no such operation."),
-    "a part": (change(LINEAR, part="later"), "operation 0, linear: there is no such operation."),
+    "a kind": (change(LINEAR, kind="conv"), "operation 0, conv: there is no such operation"),
+    "a part": (change(LINEAR, part="later"), "operation 0, linear: there is no such operation"),
     "sizes": (
         change(LINEAR, sizes={"rows": 5}),
-        f"operation 0, linear: expected sizes {OPERATIONS['linear'].sizes} and numbers ('slope',).",
+        f"operation 0, linear: expected sizes {OPERATIONS['linear'].sizes} and numbers ('slope',)",
     ),
     "numbers": (
         change(LINEAR, numbers={}),
-        f"operation 0, linear: expected sizes {OPERATIONS['linear'].sizes} and numbers ('slope',).",
+        f"operation 0, linear: expected sizes {OPERATIONS['linear'].sizes} and numbers ('slope',)",
     ),
-    "a negative size": (sized(LINEAR, rows=-1), "operation 0, linear: size rows is -1."),
-    "a size that is no integer": (sized(LINEAR, rows=5.0), "operation 0, linear: size rows is 5.0."),
-    "an enormous size": (sized(LINEAR, rows=2**40), f"operation 0, linear: size rows is {2**40}."),
-    "a choice": (sized(LINEAR, activation=5), "operation 0, linear: size activation is 5."),
+    "a negative size": (sized(LINEAR, rows=-1), "operation 0, linear: size rows is -1"),
+    "a size that is no integer": (sized(LINEAR, rows=5.0), "operation 0, linear: size rows is 5.0"),
+    "an enormous size": (sized(LINEAR, rows=2**40), f"operation 0, linear: size rows is {2**40}"),
+    "a choice": (sized(LINEAR, activation=5), "operation 0, linear: size activation is 5"),
     "an ignored index": (
         sized(LOSS, ignore_index=2**63),
-        f"operation 3, class_loss: size ignore_index is {2**63}.",
+        f"operation 3, class_loss: size ignore_index is {2**63}",
     ),
     "a number that is none": (
         change(LINEAR, numbers={"slope": math.nan}),
-        "operation 0, linear: numbers are {'slope': nan}.",
+        "operation 0, linear: numbers are {'slope': nan}",
     ),
-    "a stream": (change(DROPOUT, stream=1), "operation 1, dropout: stream 1 is not there."),
-    "a stream too many": (change(LINEAR, stream=0), "operation 0, linear: stream 0 is not there."),
+    "a stream": (change(DROPOUT, stream=1), "operation 1, dropout: stream 1 is not there"),
+    "a stream too many": (change(LINEAR, stream=0), "operation 0, linear: stream 0 is not there"),
     "an operand too many": (
         lambda made: change(LINEAR, operands={**made.operations[0].operands, "z": made.output})(made),
-        "operation 0, linear: there are no operands ['z'].",
+        "operation 0, linear: there are no operands ['z']",
     ),
     "an operand too few": (
         operand(LINEAR, "weight", lambda buffer: None),
-        "operation 0, linear: operand weight is missing.",
+        "operation 0, linear: operand weight is missing",
     ),
     "another dtype": (
         operand(LINEAR, "bias", array(lambda a: a.astype(np.float64))),
-        "operation 0, linear: operand bias is float64, not float32.",
+        "operation 0, linear: operand bias is float64, not float32",
     ),
     "labels of another dtype": (
         operand(LOSS, "labels", array(lambda a: a.astype(np.int32))),
-        "operation 3, class_loss: operand labels is int32, not int64.",
+        "operation 3, class_loss: operand labels is int32, not int64",
     ),
     "a buffer too small": (
         operand(LINEAR, "y", array(lambda a: a[:19])),
-        "operation 0, linear: operand y needs 20 elements, 2.y has 19.",
+        "operation 0, linear: operand y needs 20 elements, 2.y has 19",
     ),
     "more rows than there are": (
         sized(LINEAR, rows=6),
-        "operation 0, linear: operand x needs 36 elements, x has 30.",
+        "operation 0, linear: operand x needs 36 elements, x has 30",
     ),
     "a constant to be written": (
         operand(LINEAR, "y", lambda buffer: replace(buffer, read_only=True)),
-        "operation 0, linear: operand y would overwrite 2.y.",
+        "operation 0, linear: operand y would overwrite 2.y",
     ),
-    "nothing to multiply": (sized(LINEAR, inputs=0), "operation 0, linear: inputs is 0."),
-    "no classes": (sized(LOSS, classes=0), "operation 3, class_loss: classes is 0."),
+    "nothing to multiply": (sized(LINEAR, inputs=0), "operation 0, linear: inputs is 0"),
+    "no classes": (sized(LOSS, classes=0), "operation 3, class_loss: classes is 0"),
     "a derivative of nothing": (
         sized(GRAD_INPUT, activation=1),
-        "operation 5, linear_grad_input: an activation's derivative needs its reference.",
+        "operation 5, linear_grad_input: an activation's derivative needs its reference",
     ),
     "neither labels nor distribution": (
         operand(LOSS, "labels", lambda buffer: None),
-        "operation 3, class_loss: expected either labels or a distribution.",
+        "operation 3, class_loss: expected either labels or a distribution",
     ),
     "a likelihood of a distribution": (
         lambda made: change(
@@ -318,15 +319,15 @@ REFUSED: dict[str, tuple[Callable[[Plan], Plan], str]] = {
                 "distribution": Buffer("distribution", np.zeros(15, np.float32), (5, 3)),
             },
         )(made),
-        "operation 3, class_loss: a likelihood needs labels.",
+        "operation 3, class_loss: a likelihood needs labels",
     ),
-    "what is read and overwritten": (overlapping, "operation 0, linear: y overlaps x."),
-    "what is half overwritten": (partly, "operation 7, activation_grad: dx overlaps dy."),
+    "what is read and overwritten": (overlapping, "operation 0, linear: y overlaps x"),
+    "what is half overwritten": (partly, "operation 7, activation_grad: dx overlaps dy"),
     "a gradient over its parameter": (
         lambda made: change(
             SGD, operands={**made.operations[SGD].operands, "grad": made.operations[SGD].operands["parameter"]}
         )(made),
-        "operation 9, sgd: parameter overlaps grad.",
+        "operation 9, sgd: parameter overlaps grad",
     ),
 }
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import maillon as m
-from maillon.engine.native import rewind
 from maillon.random import Generator, default_generator
 
 pytestmark = pytest.mark.usefixtures("core")
@@ -130,21 +129,6 @@ def test_a_draw_does_not_wait_for_the_end_of_a_slice() -> None:
             time.sleep(0.005)
         stop.set()
     assert sorted(waits)[len(waits) // 2] < 0.03  # 0.1 s a slice
-
-
-def test_a_failed_step_is_done_again_although_another_thread_draws() -> None:
-    """By the words it had, were they its own; by new ones otherwise."""
-    generator = Generator(5)
-    before = generator.get_state()
-    generator.random_raw(100)
-    after = generator.get_state()
-    rewind(generator, before, drawn=100)
-    assert generator.get_state() == before
-    generator.set_state(after)
-    generator.random_raw(1)  # the other thread's
-    moved = generator.get_state()
-    rewind(generator, before, drawn=100)
-    assert generator.get_state() == moved
 
 
 def test_a_loss_that_is_not_finite_beside_draws() -> None:

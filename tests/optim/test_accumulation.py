@@ -25,18 +25,170 @@ def weights(of: maillon.Module) -> np.ndarray[Any, Any]:
     return np.concatenate([parameter.data.ravel() for parameter in of.parameters()])
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("rule", [optim.SGD(lr=0.01, momentum=0.9), optim.Adam(lr=0.01)], ids=["SGD", "Adam"])
-@pytest.mark.parametrize("clip", [{}, {"clip_grad_norm": 0.1}, {"clip_grad_value": 0.05}], ids=str)
-def test_small_batches_gathered_are_a_large_one(reduction: str, rule: optim.Rule, clip: dict[str, float]) -> None:
-    loss = maillon.MSELoss(reduction=reduction)
-    large, small = network(), network()
-    maillon.fit(large, loss, X, Y, rule=rule, batch_size=12, epochs=3, shuffle=False, engine="numpy", **clip)
-    history = maillon.fit(
-        small, loss, X, Y, rule=rule, batch_size=4, accumulate=3, epochs=3, shuffle=False, engine="numpy", **clip
-    )
+ROWS = 23
+"""So that the last mini-batch of four and the last of twelve are both short."""
+
+LABELS = np.arange(ROWS) * 7 % 3
+SOME_IGNORED = np.where(np.arange(ROWS) % 5 < 2, 9, LABELS)
+MANY_IGNORED = np.where((np.arange(ROWS) >= 4) & (np.arange(ROWS) < 8), 9, SOME_IGNORED)  # a whole mini-batch
+PROBABILITIES = maillon.Softmax(-1)(DRAW.normal((ROWS, 3), dtype=np.float64))
+INPUTS, TARGETS = DRAW.normal((ROWS, 3), dtype=np.float64), DRAW.normal((ROWS, 3), dtype=np.float64)
+FACTORS = np.abs(DRAW.normal((ROWS,), dtype=np.float64))
+WEIGHTED = {"weight": np.array([0.2, 1.0, 3.5])}
+
+
+class OverPositive(maillon.Loss):
+    """A loss of a user's own: the mean over the rows whose target is positive, in a forward of its own."""
+
+    def forward(self, prediction: Any, target: Any, sample_weight: Any = None) -> Any:
+        counts = (target[:, :1] > 0) * np.ones_like(prediction)
+        error = counts * (prediction - target)
+        self.denominator = float(counts.sum())
+        value = (error**2).sum()
+        self.errors = error
+        return value / self.denominator
+
+    def backward(self, grad_output: Any = None) -> Any:
+        return 2 * self.errors * (1.0 if grad_output is None else grad_output) / self.denominator
+
+
+class MeanAndVariance(maillon.Module):
+    """Two predictions."""
+
+    def __init__(self) -> None:
+        generator = Generator(11)
+        self.mean = maillon.Linear(3, 3, generator=generator)
+        self.spread = maillon.Linear(3, 3, generator=generator)
+
+    def forward(self, x: Any) -> Any:
+        spread = self.spread(x)
+        mean = self.mean(x)
+        return self.keep((mean, 1 + spread**2), spread)
+
+    def backward(self, grad_output: Any) -> Any:
+        (spread,) = self.release(grad_output)
+        return self.mean.backward(grad_output[0]) + self.spread.backward(2 * spread * grad_output[1])
+
+
+def three(*last: maillon.Module) -> maillon.Module:
+    generator = Generator(7)
+    first = maillon.Linear(3, 4, generator=generator)
+    return maillon.Sequential(first, maillon.Tanh(), maillon.Linear(4, 3, generator=generator), *last).to("float64")
+
+
+LOSSES: dict[str, tuple[Any, Any, Any]] = {
+    "mse": (maillon.MSELoss, TARGETS, three),
+    "sum": (lambda: maillon.MSELoss(reduction="sum"), TARGETS, three),
+    "none": (lambda: maillon.MSELoss(reduction="none"), TARGETS, three),
+    "l1": (maillon.L1Loss, TARGETS, three),
+    "huber": (maillon.HuberLoss, TARGETS, three),
+    "divergence by batch": (
+        lambda: maillon.KLDivLoss(reduction="batchmean"),
+        PROBABILITIES,
+        lambda: three(maillon.LogSoftmax(-1)),
+    ),
+    "bce": (maillon.BCEWithLogitsLoss, (TARGETS > 0).astype(float), three),
+    "classes": (maillon.CrossEntropyLoss, LABELS, three),
+    "classes, weighted": (lambda: maillon.CrossEntropyLoss(**WEIGHTED), LABELS, three),
+    "classes, some ignored": (lambda: maillon.CrossEntropyLoss(ignore_index=9), SOME_IGNORED, three),
+    "classes, a mini-batch ignored": (
+        lambda: maillon.CrossEntropyLoss(**WEIGHTED, ignore_index=9, label_smoothing=0.1),
+        MANY_IGNORED,
+        three,
+    ),
+    "classes as probabilities": (lambda: maillon.CrossEntropyLoss(**WEIGHTED), PROBABILITIES, three),
+    "likelihood": (
+        lambda: maillon.NLLLoss(**WEIGHTED, ignore_index=9),
+        MANY_IGNORED,
+        lambda: three(maillon.LogSoftmax(-1)),
+    ),
+    "a forward of its own": (OverPositive, TARGETS, three),
+    "several predictions": (maillon.GaussianNLLLoss, TARGETS, lambda: MeanAndVariance().to("float64")),
+}
+
+
+def both_ways(name: str, engine: str, **options: Any) -> tuple[Any, Any, Any, Any]:
+    """Networks and histories of mini-batches of 12, and of 4 gathered three times."""
+    loss, target, make = LOSSES[name]
+    found = []
+    for batch in ({"batch_size": 12}, {"batch_size": 4, "accumulate": 3}):
+        learner = make()
+        history = maillon.fit(
+            learner, loss(), INPUTS, target, generator=Generator(5), epochs=3, engine=engine, **batch, **options
+        )
+        found.append((learner, history))
+    return found[0][0], found[1][0], found[0][1], found[1][1]
+
+
+def require_equal(large: Any, small: Any, one: Any, other: Any, name: str) -> None:
     np.testing.assert_allclose(weights(small), weights(large), rtol=1e-12, atol=1e-14)
-    assert history.steps == 18
+    np.testing.assert_allclose(other["loss"], one["loss"], rtol=1e-12)
+    assert (one.steps, other.steps) == (6, 18), name
+
+
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+@pytest.mark.parametrize("weight", [None, FACTORS], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_small_batches_gathered_are_a_large_one(name: str, weight: Any, engine: str) -> None:
+    if name == "a forward of its own" and weight is not None:
+        return
+    rule = optim.SGD(lr=0.05, momentum=0.9)
+    require_equal(*both_ways(name, engine, rule=rule, sample_weight=weight, shuffle=False), name)
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "shuffled": {"shuffle": True},
+    "Adam": {"rule": optim.Adam(lr=0.01)},
+    "clipped by norm": {"clip_grad_norm": 0.05},
+    "clipped by value": {"clip_grad_value": 0.02},
+    "a schedule by step": {"schedule": optim.lr_scheduler.ExponentialLR(gamma=0.5), "schedule_by": "step"},
+    "a schedule by epoch": {"schedule": lambda epoch: 0.5**epoch},
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("name", ["mse", "sum", "classes, a mini-batch ignored"])
+def test_and_so_with_everything_around_the_step(name: str, option: str, engine: str) -> None:
+    options = {"rule": optim.SGD(lr=0.05), "shuffle": False} | OPTIONS[option]
+    require_equal(*both_ways(name, engine, **options), name)
+
+
+def test_all_of_a_window_ignored_is_as_a_large_batch_ignored() -> None:
+    ignored = np.full(8, 9)
+    large = maillon.Optim(three(), maillon.CrossEntropyLoss(ignore_index=9), 0.1)
+    with pytest.raises(maillon.NonFiniteLossError) as expected:
+        large.step(INPUTS[:8], ignored)
+    small = maillon.Optim(three(), maillon.CrossEntropyLoss(ignore_index=9), 0.1, accumulate=2)
+    before = weights(small.network)
+    assert small.step(INPUTS[:4], ignored[:4]) == 0.0
+    with pytest.raises(maillon.NonFiniteLossError) as raised:
+        small.step(INPUTS[4:8], ignored[4:])
+    assert str(raised.value) == str(expected.value)
+    np.testing.assert_array_equal(weights(small.network), before)
+    small.step(INPUTS[:4], LABELS[:4])
+    small.step(INPUTS[4:8], ignored[4:])
+    large.step(INPUTS[:8], np.concatenate([LABELS[:4], ignored[4:]]))
+    np.testing.assert_allclose(weights(small.network), weights(large.network), rtol=1e-12)
+
+
+def test_a_mini_batch_ignored_without_gathering_raises_as_before() -> None:
+    learner = maillon.Optim(three(), maillon.CrossEntropyLoss(ignore_index=9), 0.1)
+    with pytest.raises(maillon.NonFiniteLossError):
+        learner.step(INPUTS[:4], np.full(4, 9))
+
+
+def test_gathering_may_begin_and_end_between_steps() -> None:
+    learner, other = (maillon.Optim(network(), maillon.MSELoss(), 0.1) for _ in range(2))
+    learner.step(X[:8], Y[:8])
+    learner.accumulate = 5
+    learner.step(X[8:12], Y[8:12])
+    learner.accumulate = 1
+    learner.step(X[12:20], Y[12:20])
+    learner.step(X[20:], Y[20:])
+    for rows in (slice(0, 8), slice(8, 20), slice(20, None)):
+        other.step(X[rows], Y[rows])
+    np.testing.assert_allclose(weights(learner.network), weights(other.network), rtol=1e-12)
 
 
 def test_what_is_left_over_moves_the_parameters_at_the_end_of_the_epoch() -> None:

@@ -92,12 +92,14 @@ def shown(case: tuple[str, Any, Arguments]) -> str:
     return f"{name} {'x'.join(map(str, shape))} {' '.join(f'{key}={value}' for key, value in named.items())}"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("case", cases(BITS), ids=shown)
 def test_the_same_bits(torch: ModuleType, case: tuple[str, Any, Arguments], dtype: str) -> None:
     np.testing.assert_array_equal(*both(torch, *case, dtype))
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("case", cases(NEAR), ids=shown)
 def test_numbers_of_a_normal_law(torch: ModuleType, case: tuple[str, Any, Arguments], dtype: str) -> None:

@@ -77,6 +77,7 @@ def compare(torch: ModuleType, name: str, options: dict[str, Any], dtype: str) -
                 assert_close(rule.state_dict()["state"][place][key], value, TOLERANCE[dtype], key)
 
 
+@pytest.mark.sweep
 @both_dtypes
 @pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{name} {options}" for name, options in CASES])
 def test_a_case(torch: ModuleType, name: str, options: dict[str, Any], dtype: str) -> None:

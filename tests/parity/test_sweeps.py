@@ -11,6 +11,7 @@ from families import modules
 pytestmark = BESIDE_TORCH
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
 @pytest.mark.parametrize("case", sweeps.CASES, ids=str)
 def test_a_case(torch: ModuleType, case: Case, dtype: str) -> None:

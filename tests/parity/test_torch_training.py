@@ -140,9 +140,10 @@ def test_a_classifier(torch: ModuleType, dtype: str, name: str, options: dict[st
     assert last < 0.5 * their_losses[0]
 
 
+@pytest.mark.sweep
 @both_dtypes
-@pytest.mark.parametrize("row", [row for row in LINKS + LOSSES if row.torch], ids=lambda row: row.name)
 @pytest.mark.parametrize("scale", [1.0, 30.0], ids=["small", "large"])
+@pytest.mark.parametrize("row", [row for row in LINKS + LOSSES if row.torch], ids=lambda row: row.name)
 def test_links_and_losses(torch: ModuleType, row: Row, dtype: str, scale: float) -> None:
     """Values and gradients under every option of the catalogue, with numbers of any size."""
     inputs = list(row.inputs(dtype))

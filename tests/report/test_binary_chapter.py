@@ -72,6 +72,13 @@ def test_claims_about_20_epochs_that_differ(empty):
     assert "is not more than" in empty.claims[0].why.replace("the first is not more", "is not more")
 
 
+def test_a_loss_that_hardly_falls_is_not_still_falling(empty):
+    """More than five times a fall of nothing was enough before."""
+    slow = tuple(0.1 * 0.9999**epoch for epoch in range(6))
+    binary._claim_short(empty, model(0.2, 0.2, slow), model(0.02, 0.02, (0.1,) * 6))
+    assert verdicts(empty)["figure-6-still-falling"] == "differs"
+
+
 def test_claims_about_200_epochs(empty):
     binary._claim_long(empty, model(0.2, 0.2), model(0.05, 0.05))
     assert set(verdicts(empty).values()) == {"holds"}
@@ -100,7 +107,7 @@ def test_the_claim_on_separability_follows_the_data(empty):
     apart = replace(data, x=data.x - 100 * data.y, x_test=data.x_test - 100 * data.y_test)
     binary._claim_separable(empty, apart, model(0.0, 0.0), model(0.5, 0.5))
     (claim,) = empty.claims
-    assert (claim.measured, claim.verdict) == ("a line parts them", "differs")
+    assert (claim.measured, claim.verdict) == ("a line separates them", "differs")
     assert "the hidden layer is needed" in claim.why
 
 

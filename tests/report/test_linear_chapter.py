@@ -59,7 +59,7 @@ def test_verdicts_follow_the_measurements(claims):
 
 
 def test_a_quick_run_does_not_judge_what_needs_its_epochs(tmp_path, monkeypatch):
-    monkeypatch.setattr(Chapter, "figure", lambda self, name, fig, caption, item="": None)
+    monkeypatch.setattr(Chapter, "figure", lambda self, *arguments, **named: None)
     chapter = linear.run(Short(quick=True, seed=10, out=tmp_path))
     verdicts = {claim.id: claim.verdict for claim in chapter.claims}
     assert len(verdicts) == 19

@@ -7,11 +7,13 @@ from maillon.report.measures import (
     between,
     dispersion,
     entropy,
+    fives_right,
+    last_fall,
     neighbour_share,
     plateau,
     separation,
+    share_within,
     smoothness,
-    vote,
 )
 
 TWO_CLOUDS = np.array([[0.0, 0.0], [0.0, 2.0]]), np.array([[10.0, 0.0], [10.0, 2.0]])
@@ -65,18 +67,33 @@ def test_separation_of_single_points():
     assert (sides, silhouette) == (1, 1)
 
 
-def test_vote_follows_the_majority_of_the_nearest():
-    known = np.array([[0.0, 0.0], [0.1, 0.0], [0.3, 0.0], [9.0, 0.0]])
-    labels = np.array([5, 7, 7, 5])
-    np.testing.assert_array_equal(vote(np.array([[0.0, 0.0], [8.0, 0.0]]), known, labels, 1), [5, 5])
-    np.testing.assert_array_equal(vote(np.array([[0.0, 0.0]]), known, labels, 3), [7])
-
-
 def test_more_neighbours_than_points_are_all_points():
     known = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
     assert neighbour_share(known[:1], known, np.array([True, False, False]), 99) == pytest.approx(1 / 3)
 
 
-def test_between_measures_along_the_way_only():
-    places = between(np.array([[5.0, 77.0], [-10.0, 1.0]]), *TWO_CLOUDS)
-    np.testing.assert_allclose(places, [0.5, -1])
+def test_between_is_the_circle_over_the_way():
+    inside = between(np.array([[5.0, 1.0], [5.0, 5.9], [5.0, 6.1], [5.0, 77.0], [-10.0, 1.0]]), *TWO_CLOUDS)
+    np.testing.assert_array_equal(inside, [True, True, False, False, False])
+
+
+def test_share_within_follows_the_shape_of_the_cloud():
+    cloud = np.random.default_rng(0).normal(size=(4000, 2)) * (5, 0.5)
+    assert share_within(cloud, cloud) == pytest.approx(0.9)
+    assert share_within(np.array([[8.0, 0.0], [0.0, 8.0]]), cloud) == 0.5, "far along the cloud is not far across it"
+
+
+def test_share_within_takes_a_flat_cloud():
+    cloud = np.column_stack([np.arange(10.0), np.arange(10.0)])
+    assert share_within(np.array([[4.0, 4.0], [40.0, 40.0]]), cloud) == 0.5
+
+
+def test_last_fall_is_the_share_of_the_last_epochs():
+    losses = np.array([9.0] * 10 + [2.0] * 50 + [1.0])
+    assert last_fall(losses, window=1) == 0.5
+    assert last_fall(losses, window=1000) == 0.5, "half the epochs are taken where there are no more"
+
+
+def test_fives_right_counts_whole_fives():
+    right = np.array([True] * 5 + [True] * 4 + [False] + [True] * 5 + [True] * 3)
+    assert fives_right(right) == pytest.approx(2 / 3)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from maillon.random import Generator
 from maillon.report import chapter as module
-from maillon.report.chapter import Chapter, Settings, verdict_of, whole
+from maillon.report.chapter import Chapter, Settings, finished, verdict_of
 from maillon.train import History
 
 mpl.use("Agg")
@@ -44,17 +44,19 @@ def test_blocks_keep_their_order(chapter):
 
 
 def test_a_figure_is_written_twice_and_embedded_as_svg(chapter, tmp_path):
-    chapter.figure("curve", drawn(), "A <curve>.", item="Figure 2")
+    chapter.figure("curve", drawn(), "A caption.", item="Figure 2", alt="A <curve> to -0.5, 1e-4.")
     assert (tmp_path / "figures" / "curve.svg").read_text().startswith("<?xml")
     assert (tmp_path / "figures" / "curve.png").read_bytes().startswith(b"\x89PNG")
     (block,) = chapter.blocks
-    assert block.content.startswith("<svg ") and 'aria-label="Figure 2: A &lt;curve&gt;."' in block.content
+    assert (
+        block.content.startswith("<svg ") and 'aria-label="Figure 2: A &lt;curve&gt; to −0.5, 10⁻⁴."' in block.content
+    )
     assert (block.item, block.anchor, block.width) == ("Figure 2", "toy-curve", 288)
 
 
 def test_a_large_figure_is_embedded_as_png(chapter, monkeypatch):
     monkeypatch.setattr(module, "LARGEST_SVG", 100)
-    chapter.figure("curve", drawn(), 'A "curve".')
+    chapter.figure("curve", drawn(), "A caption.", alt='A "curve".')
     assert chapter.blocks[0].content.startswith('<img src="data:image/png;base64,')
     assert 'alt="A &quot;curve&quot;."' in chapter.blocks[0].content
 
@@ -64,13 +66,13 @@ def test_a_pyplot_figure_is_closed(chapter):
 
     figure, ax = pyplot.subplots()
     ax.plot([1, 2])
-    chapter.figure("curve", figure, "A curve.")
+    chapter.figure("curve", figure, "A curve.", alt="A curve.")
     assert not pyplot.fignum_exists(figure.number) and not figure.axes
 
 
 def test_figures_need_no_pyplot(chapter, monkeypatch):
     monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
-    chapter.figure("curve", drawn(), "A curve.")
+    chapter.figure("curve", drawn(), "A curve.", alt="A curve.")
     assert "matplotlib.pyplot" not in sys.modules
 
 
@@ -78,15 +80,15 @@ def test_the_same_figure_is_the_same_bytes(tmp_path):
     files = []
     for part in ("a", "b"):
         folder = tmp_path / part
-        Chapter("toy", "A toy", Settings(False, 3, folder)).figure("curve", drawn(), "A curve.")
+        Chapter("toy", "A toy", Settings(False, 3, folder)).figure("curve", drawn(), "A curve.", alt="A curve.")
         files.append((folder / "figures" / "curve.svg").read_bytes())
     assert files[0] == files[1]
 
 
 def test_a_name_stands_once(chapter):
-    chapter.figure("curve", drawn(), "A curve.")
+    chapter.figure("curve", drawn(), "A curve.", alt="A curve.")
     with pytest.raises(ValueError) as error:
-        chapter.figure("curve", drawn(), "Another.")
+        chapter.figure("curve", drawn(), "Another.", alt="Another.")
     assert str(error.value) == "figure 'curve' stands twice in chapter 'toy'. Give the second its own name."
     chapter.claim("fits", "Figure 2", 1, 1, "holds", "It does.")
     with pytest.raises(ValueError) as error:
@@ -134,7 +136,7 @@ def test_nothing_is_comparable_on_a_stand_in(chapter):
     chapter.stand_in("The data could not be had.")
     chapter.claim("after", "Figure 2", 1, 2, "differs", "It does not.")
     assert [claim.verdict for claim in chapter.claims] == ["not comparable"] * 2
-    assert chapter.claims[1].why == "Measured on a stand-in for the report's data. It does not."
+    assert chapter.claims[1].why == "Measured on other data than the report's. It does not."
     assert chapter.claims[1].measured == 2
 
 
@@ -154,7 +156,7 @@ def test_a_training_that_fails_is_not_told(chapter, capsys):
 
 def test_control_c_in_a_training_ends_the_report() -> None:
     history = History(["epoch", "loss"])
-    assert whole(history) is history
+    assert finished(history) is history
     history.interrupted = True
     with pytest.raises(KeyboardInterrupt):
-        whole(history)
+        finished(history)

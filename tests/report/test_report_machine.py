@@ -4,6 +4,8 @@ import os
 import platform
 import socket
 
+import pytest
+
 from maillon.report import machine as module
 from maillon.report.machine import machine, versions
 
@@ -21,6 +23,22 @@ def test_machine_names_no_host():
     assert set(found) == {"processor", "cores", "memory_gib", "platform"}
     assert found["cores"] >= 1 and found["memory_gib"] > 0 and found["processor"]
     assert socket.gethostname() not in found["platform"].split()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cannot read '/home/ada/data/mnist.gz'", "cannot read 'mnist.gz'"),
+        ("~/cache/x, C:\\Users\\ada\\x.npy and /work/shared/data", "x, x.npy and data"),
+        (
+            "T-shirt/top, 3/4, 1/√n, softmax/mse/loss, ±1/√fan_in",
+            "T-shirt/top, 3/4, 1/√n, softmax/mse/loss, ±1/√fan_in",
+        ),
+        ("from https://example.org/a/b", "from https://example.org/a/b"),
+    ],
+)
+def test_no_folder_is_told(text, shown):
+    assert module.without_paths(text) == shown
 
 
 def test_processor_falls_back(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import re
 
 from matplotlib.figure import Figure
 
-from maillon.report.svg import inline_svg
+from maillon.report.svg import PAPER, inline_svg
 
 
 def drawn():
@@ -36,9 +36,25 @@ def test_nothing_points_outside():
     assert svg.rstrip().endswith("</svg>")
 
 
+def test_paper_is_transparent_and_ink_is_the_pages():
+    figure = Figure(figsize=(3, 2))
+    ax = figure.add_subplot()
+    ax.plot([1, 2], color="#0072B2")
+    ax.fill_between([0, 1], 1, color="#ffffff")
+    for number, patch in enumerate((figure.patch, ax.patch)):
+        patch.set_gid(f"{PAPER}{number}")
+    file = io.BytesIO()
+    figure.savefig(file, format="svg")
+    svg = inline_svg(file.getvalue().decode(), "one", "A curve")
+    assert svg.count("fill: none") > 2
+    assert svg.count("fill: #ffffff") == 1, "what is drawn in white stays white"
+    assert "#000000" not in svg and "stroke: var(--figure-ink)" in svg and "stroke: var(--figure-blue)" in svg
+
+
 def test_a_label_is_escaped_and_a_view_box_may_be_missing():
     svg = inline_svg('<?xml version="1.0"?><svg width="3"><g id="a"/></svg>', "p", 'say "<x>"')
     assert svg == (
-        '<svg  role="img" aria-label="say &quot;&lt;x&gt;&quot;" style="stroke-linejoin:round;stroke-linecap:butt">'
+        '<svg  role="img" aria-label="say &quot;&lt;x&gt;&quot;" '
+        'style="stroke-linejoin:round;stroke-linecap:butt;fill:var(--figure-ink)">'
         '<g id="p-a"/></svg>'
     )

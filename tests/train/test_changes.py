@@ -301,7 +301,7 @@ def decouple(optim: m.Optim) -> None:
 
 
 LEFT: dict[Change, str] = {
-    accumulate: "it does not know how to accumulate gradients yet",
+    accumulate: "it does not accumulate gradients",
     gathered: "gradients are gathered that have not moved the parameters yet",
     fortran: "0.weight is not an aligned, writable array in C order",
     forward_of_a_link: "[3] Linear(5, 3, dtype='float64') has a forward of its own",
@@ -313,7 +313,7 @@ LEFT: dict[Change, str] = {
     rule_of_a_user: "Still(<4 parameters>, lr=0.1, momentum=0, dampening=0, weight_decay=0, nesterov=False, "
     "maximize=False) is not among the rules it knows",
     link_of_a_user: "[4] Half() is not among the links it knows",
-    decouple: "it knows Adam with a decoupled weight decay not yet",
+    decouple: "it does not know Adam with decoupled weight decay",
 }
 
 

@@ -104,7 +104,10 @@ def test_the_second_ctrl_c_raises_at_once(make_linear: MakeLinear, line: Data) -
     assert not network.training
 
 
-def test_a_training_within_a_training_leaves_the_outer_one_its_handler(make_linear: MakeLinear, line: Data) -> None:
+def test_a_training_within_a_training_leaves_the_outer_one_its_handler(
+    make_linear: MakeLinear, line: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maillon.train.interrupt.TOGETHER_S", 0.0)
     inner: list[m.History] = []
 
     def train_another(state: State) -> None:
@@ -240,7 +243,10 @@ def test_early_stopping_may_leave_the_last_weights() -> None:
     assert bits(network) == after[-1]
 
 
-def test_the_best_weights_come_back_after_ctrl_c_too(make_linear: MakeLinear, line: Data) -> None:
+def test_the_best_weights_come_back_after_ctrl_c_too(
+    make_linear: MakeLinear, line: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maillon.train.interrupt.TOGETHER_S", 0.0)
     network = make_linear()
     after: list[list[bytes]] = []
 
@@ -277,9 +283,9 @@ def test_early_stopping_can_serve_again(make_linear: MakeLinear, line: Data) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"patience": 0}, "EarlyStopping: expected patience, an integer ≥ 1, got 0."),
-        ({"patience": True}, "EarlyStopping: expected patience, an integer ≥ 1, got True."),
-        ({"patience": 1.5}, "EarlyStopping: expected patience, an integer ≥ 1, got 1.5."),
+        ({"patience": 0}, "EarlyStopping: expected patience to be an integer ≥ 1, got 0."),
+        ({"patience": True}, "EarlyStopping: expected patience to be an integer ≥ 1, got True."),
+        ({"patience": 1.5}, "EarlyStopping: expected patience to be an integer ≥ 1, got 1.5."),
         ({"min_delta": -1}, "EarlyStopping: expected min_delta ≥ 0, got -1."),
         ({"min_delta": float("nan")}, "EarlyStopping: expected min_delta ≥ 0, got nan."),
         ({"mode": "auto"}, "EarlyStopping: expected mode 'min' or 'max', got 'auto'."),

@@ -157,8 +157,8 @@ def test_nothing_is_broadcast(metric: Callable[[Any, Any], float]) -> None:
         (
             np.ones((4, 3)),
             np.ones((4, 2)),
-            "accuracy: expected a target of shape (4,) (labels) or (4, 3) (one-hot) for a prediction of shape "
-            "(4, 3), got (4, 2). Give one target for each row of the prediction.",
+            "accuracy: expected a target of shape (4,) (labels) or (4, 3) (one-hot or multi-hot) for a "
+            "prediction of shape (4, 3), got (4, 2). Give one target for each row of the prediction.",
         ),
         (
             np.ones((0, 3)),

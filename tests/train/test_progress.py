@@ -4,11 +4,12 @@ import io
 import sys
 import time
 from collections.abc import Callable, Iterator
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 import maillon as m
-from maillon.train.progress import Bar, wanted
+from maillon.train.progress import Bar, _bundle, wanted
 from maillon.typing import Array
 
 Data = tuple[Array, Array]
@@ -98,3 +99,80 @@ def test_the_steps_are_learnt_from_the_first_epoch(
 
     m.fit(make_linear(), m.MSELoss(), Endless(), epochs=4)
     assert "12/12" in terminal.getvalue()
+
+
+# In a notebook
+
+
+class Page:
+    """What IPython's display would show: a list of bundles, one after the other, each in the place of the last."""
+
+    def __init__(self) -> None:
+        self.shown: list[dict[str, str]] = []
+
+    def display(self, bundle: dict[str, str], raw: bool, display_id: bool) -> "Page":
+        assert raw
+        assert display_id
+        assert not self.shown
+        self.shown.append(bundle)
+        return self
+
+    def update(self, bundle: dict[str, str], raw: bool) -> None:
+        assert raw
+        self.shown.append(bundle)
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Page:
+    """IPython with a kernel, as far as the bar looks at it."""
+    page = Page()
+    shell = SimpleNamespace(kernel=object())
+    ipython, display = ModuleType("IPython"), ModuleType("IPython.display")
+    ipython.__dict__.update(get_ipython=lambda: shell, display=display)
+    display.__dict__.update(display=page.display)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    return page
+
+
+def test_a_notebook_sees_a_bar_without_being_asked(
+    page: Page, capsys: pytest.CaptureFixture[str], make_linear: Callable[[], m.Linear], line: Data
+) -> None:
+    m.fit(make_linear(), m.MSELoss(), *line, batch_size=5, epochs=2, metrics=["mae"], validation_data=line)
+    last = page.shown[-1]
+    assert capsys.readouterr() == ("", "")
+    assert '<progress value="8" max="8"' in last["text/html"]
+    assert last["text/plain"].startswith("epoch 2/2, 100%, 8 of 8 steps, 0 s, loss ")
+    for name in ("loss ", "mae ", "val_loss ", "val_mae "):
+        assert name in last["text/plain"]
+        assert name in last["text/html"]
+
+
+def test_progress_false_is_quiet_in_a_notebook(page: Page, make_linear: Callable[[], m.Linear], line: Data) -> None:
+    m.fit(make_linear(), m.MSELoss(), *line, progress=False)
+    assert page.shown == []
+
+
+def test_a_bar_in_a_notebook_knows_the_time_left(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    bar = Bar(epochs=2, steps=10)
+    now[0] += 90
+    bar.show(1, 4, {"<b>": 0.5})
+    assert page.shown[-1]["text/plain"] == "epoch 1/2, 20%, 4 of 20 steps, 1 min 30 s, 6 min 0 s left, <b> 0.5"
+    assert "&lt;b&gt; 0.5" in page.shown[-1]["text/html"]
+    assert "<b>" not in page.shown[-1]["text/html"]
+    unknown = _bundle(3, None, "epoch 1/2", {}, 2.0)
+    assert unknown["text/plain"] == "epoch 1/2, 3 steps, 2 s"
+    assert "<progress style" in unknown["text/html"]
+
+
+def test_ipython_in_a_terminal_keeps_the_line_of_text(
+    page: Page, capsys: pytest.CaptureFixture[str], make_linear: Callable[[], m.Linear], line: Data
+) -> None:
+    sys.modules["IPython"].get_ipython().kernel = None
+    m.fit(make_linear(), m.MSELoss(), *line)
+    assert capsys.readouterr().err == ""
+    m.fit(make_linear(), m.MSELoss(), *line, progress=True)
+    assert "epoch 1/1" in capsys.readouterr().err
+    assert page.shown == []

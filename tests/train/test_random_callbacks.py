@@ -14,12 +14,12 @@ def engine() -> str:
     return "native"
 
 
-@pytest.mark.parametrize("start", [0, 25, 50, 75])
+@pytest.mark.parametrize("start", [0, 50])
 def test_both_engines_see_the_same(start: int) -> None:
     kinds: collections.Counter[str] = collections.Counter()
-    for seed in range(start, start + 25):
+    for seed in range(start, start + 50):
         said, by = difference(seed)
         assert not said, said
         kinds[by] += 1
-    assert kinds["native"] >= 8
+    assert kinds["native"] >= 25
     assert kinds["native, numpy"] >= 1

@@ -78,6 +78,8 @@ def _class_loss(flags_of: Callable[[Any], int]) -> Callable[..., None]:
             raise NotLoweredError(f"{loss!r} ignores a label, and the target holds probabilities")
         if around["sample_weight"] is not None and len(shape) < 2:
             raise NotLoweredError(f"{loss!r} takes no weights on a single sample")
+        if not -(2**63) <= loss.ignore_index < 2**63:
+            raise NotLoweredError(f"{loss!r} ignores a label that no target of 64 bits can hold")
         inner = math.prod(shape[2:])
         weight = loss.weight
         operands = around | {

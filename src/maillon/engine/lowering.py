@@ -13,7 +13,11 @@ import numpy as np
 
 from maillon import random
 from maillon.engine.operations import ACTIVATIONS, OPERATIONS
-from maillon.engine.plan import Buffer, Operation
+from maillon.engine.plan import (
+    Buffer,
+    NotLoweredError as NotLoweredError,  # noqa: PLC0414 - whoever lowers raises it
+    Operation,
+)
 from maillon.nn import (
     Dropout,
     Flatten,
@@ -29,28 +33,44 @@ from maillon.nn import (
     Softmax,
     Tanh,
 )
-from maillon.nn.support.errors import shown
+from maillon.nn.support.errors import LinkError, shown
 from maillon.typing import Array, DType
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest register
-
-
-class NotLoweredError(Exception):
-    """What the core does not do, and why: the reason is a sentence about it."""
+_BLOCK = 2**14  # bytes
+_BYTE = np.dtype(np.uint8)
 
 
 class Memory:
-    """Arrays by name. The plans of one training, on full and on shorter mini-batches, share them."""
+    """Arrays by name. The plans of one training, on full and on shorter mini-batches, share them.
+
+    Small arrays stand in blocks, each at a cache line of its own: to make many is slow.
+    """
 
     def __init__(self) -> None:
         self._arrays: dict[str, Array] = {}
+        self._block = aligned(0, _BYTE)
+        self._used = 0
 
     def take(self, name: str, size: int, dtype: DType) -> Array:
         """An aligned array of `size` elements: the beginning of the one known by that name, if it is large enough."""
         known = self._arrays.get(name)
         if known is None or known.size < size or known.dtype != dtype:
-            known = self._arrays[name] = aligned(size, dtype)
+            known = self._arrays[name] = self._new(size, dtype)
         return known[:size]
+
+    def _new(self, size: int, dtype: DType) -> Array:
+        wanted = size * dtype.itemsize
+        if wanted > _BLOCK // 8:
+            return aligned(size, dtype)
+        if self._used + wanted > self._block.size:
+            self._block, self._used = aligned(_BLOCK, _BYTE), 0
+        start, self._used = self._used, self._used + -(-wanted // _ALIGNMENT) * _ALIGNMENT
+        return self._block[start : start + wanted].view(dtype)
+
+    @property
+    def bytes(self) -> int:
+        return sum(array.nbytes for array in self._arrays.values())
 
 
 def aligned(size: int, dtype: DType) -> Array:
@@ -222,7 +242,10 @@ def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, l
     require_known(network)
     walked = []
     for name, link in leaves("", network):
-        x, backward = LINKS[type(link)](builder, link, name, x)
+        try:
+            x, backward = LINKS[type(link)](builder, link, name, x)
+        except LinkError as error:  # NumPy will raise it with the link's place in the network
+            raise NotLoweredError(str(error).removesuffix(".")) from None
         walked.append((link, backward))
     return x, walked
 
@@ -288,7 +311,11 @@ def _flatten(builder: Builder, link: Flatten, name: str, x: Value) -> tuple[Valu
 
 def _activation(kind: str) -> Callable[..., tuple[Value, Backward]]:
     def lower(builder: Builder, link: Any, name: str, x: Value) -> tuple[Value, Backward]:
-        slope = float(getattr(link, "negative_slope", 0.0))
+        given = getattr(link, "negative_slope", 0.0)
+        slope = float(given)
+        with np.errstate(over="ignore"):
+            if isinstance(given, np.generic) or not np.isfinite(builder.dtype.type(slope)):
+                raise NotLoweredError(f"{link!r} has a slope that is no finite {builder.dtype}")
         number, size = ACTIVATIONS.index(kind), math.prod(x.shape)
         label = f"{name}.y" if name else "y"
         by_output = kind != "leaky_relu" or slope >= 0  # whether y tells the derivative
@@ -316,6 +343,8 @@ def _activation(kind: str) -> Callable[..., tuple[Value, Backward]]:
 def _softmax(log: int) -> Callable[..., tuple[Value, Backward]]:
     def lower(builder: Builder, link: Any, name: str, x: Value) -> tuple[Value, Backward]:
         axis = link.axis(x.shape) % len(x.shape)
+        if not x.shape[axis]:
+            raise NotLoweredError(f"{link!r} has nothing to sum up in the shape {x.shape}")
         sizes = (math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]), log)
         y = builder.buffer(f"{name}.y" if name else "y", x.shape)
         builder.add("softmax", "forward", {"x": x.buffer, "y": y}, sizes)

@@ -23,9 +23,10 @@ from maillon.engine.lowering import (
 )
 from maillon.engine.operations import product_workspace
 from maillon.engine.origins import Origins, require_plain
-from maillon.engine.plan import Buffer, Plan, PlanError, address, tables, verify
+from maillon.engine.plan import Buffer, Plan, address, tables
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Slice
+from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
 from maillon.optim import Optim
 from maillon.random import Generator, GeneratorState, default_generator
 from maillon.typing import Array
@@ -40,26 +41,34 @@ _ENDINGS = ("steps", "epochs", "time", "trouble")
 
 @dataclass(frozen=True)
 class Batches:
-    """The data of a training, in C order, and how it is cut: y may be x itself, weight None."""
+    """The data of a training, in C order, and how it is cut: y may be x itself, weight None.
+
+    drop_last: the short last mini-batch of each epoch is left out.
+    """
 
     x: Array
     y: Array
     weight: Array | None
     size: int
     shuffle: bool
+    drop_last: bool = False
 
     @classmethod
-    def of(cls, x: Any, y: Any, weight: Array | None, size: int, shuffle: bool) -> "Batches":
+    def of(
+        cls, x: Any, y: Any, weight: Array | None, size: int, *, shuffle: bool, drop_last: bool = False
+    ) -> "Batches":
         """NotLoweredError unless there is one array of inputs and one of targets."""
         if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
             raise NotLoweredError("several inputs or targets are not among what it knows")
         inputs = np.ascontiguousarray(x)
         targets = inputs if y is x else np.ascontiguousarray(y)
-        return cls(inputs, targets, None if weight is None else np.ascontiguousarray(weight), size, shuffle)
+        weights = None if weight is None else np.ascontiguousarray(weight)
+        return cls(inputs, targets, weights, size, shuffle, drop_last)
 
     @property
     def rows(self) -> int:
-        return len(self.x)
+        """The rows of an epoch."""
+        return len(self.x) - len(self.x) % self.size if self.drop_last else len(self.x)
 
     @cached_property
     def mostly_zeros(self) -> bool:
@@ -149,7 +158,9 @@ class Runner:
         self.batch = 0
         self._shown = True  # Python sees the gradients of the last step
         self._refused = False  # the next step is NumPy's to do
-        self._order = np.empty(batches.rows, np.int64)
+        self._order = np.empty(len(batches.x), np.int64)
+        # The core shuffles all that it goes through: where rows are left out, each epoch's order is drawn here.
+        self._draws = batches.shuffle and batches.rows < len(batches.x)
         self._ends = np.empty((_MOST_EPOCHS, 3))
         self._set = processor.instruction_set()
         self._lower()
@@ -174,13 +185,15 @@ class Runner:
 
     def _prepare(self, full: int) -> None:
         """Hand the plans to the core."""
-        core = processor.core()
-        generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * self.batches.shuffle)]))
+        core, data, rows = processor.core(), list(self.batches.feeds()), self.batches.rows
+        verify_training(self.whole, self.rest, data, rows, self._order if self.batches.shuffle else None)
+        shuffles = self.batches.shuffle and not self._draws
+        generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * shuffles)]))
         self._streams = {generator: stream_of(generator) for generator in generators}
         programs = [self._program(plan) for plan in (self.whole, self.rest) if plan is not None]
         feeds = [
-            (address(data), data.nbytes // self.batches.rows, address(buffer.array))
-            for (_, data), buffer in zip(self.batches.feeds(), self.whole.inputs, strict=True)
+            (address(array), array.nbytes // len(array), buffer.address)
+            for (_, array), buffer in zip(data, self.whole.inputs, strict=True)
         ]
         assert self.whole.result is not None
         self._result = self.whole.result.array
@@ -191,16 +204,13 @@ class Runner:
             self.batches.rows,
             full,
             address(self._order) if self.batches.shuffle else 0,
-            self._streams[self._generator] if self.batches.shuffle else None,
+            self._streams[self._generator] if shuffles else None,
             address(self._result),
         )
         self._flops = programs[0].flops
 
     def _program(self, plan: Plan) -> Any:
         """The plan as the core holds it."""
-        for buffer, whole in zip(plan.inputs, self.whole.inputs, strict=True):
-            if address(buffer.array) != address(whole.array):
-                raise PlanError(f"the plans of one training must read {buffer.name} at one place.")
         wide = plan.dtype == np.float64
         streams = [self._streams[generator] for generator in plan.streams]
         return processor.core().Program(self._set, wide, plan.rows, *tables(plan), streams)
@@ -227,26 +237,31 @@ class Runner:
         begun = int(training.position)
         if not begun:
             self.batch = 0
+            if self._draws:
+                self._order[:] = self._generator.randperm(len(self._order))
         if self._refused:
             return self._in_numpy(record)
-        most, epochs = 1 if self._heavy else max_steps, min(max_epochs, _MOST_EPOCHS)
+        most, epochs = 1 if self._heavy else max_steps, 1 if self._draws else min(max_epochs, _MOST_EPOCHS)
         room = self._recorded(most) if record else None
         most = most if room is None else len(room) // self.whole.rows
+        verify_sums(self._ends, epochs)
         before = self._checkpoint(whole=most > 1)
-        steps, ended, ending = self._carry_out(most, epochs, seconds)
-        done = Slice(steps, self._ends[:ended].copy())
+        for stream in self._streams.values():
+            stream.drawn = 0
+        steps, ended, ending = self._core_steps(most, epochs, seconds)
+        ends = self._ends[:ended].copy()
         if room is not None:
             training.record(0, 0, 0)
-            done.seen = self._seen(room, begun, steps)
         self._refused = _ENDINGS[ending] == "trouble"
         if self._refused:
-            redone, ended = self._go_back(before, steps, epochs)
-            if redone < steps:
-                done = Slice(redone, self._ends[:ended].copy(), done.seen[:redone])
-            if not redone:
+            steps, ended = self._go_back(before, steps, ended)
+            if not steps:
                 return self._in_numpy(record)
+        done = Slice(steps, ends[:ended])
+        if room is not None:
+            done.seen = self._seen(room, begun, steps)
         if steps:
-            self._hand_out(done.steps)
+            self._hand_out(steps)
         return done
 
     def _take_in(self) -> None:
@@ -300,14 +315,16 @@ class Runner:
         """Nothing is gathered: the core does not accumulate."""
         return False
 
-    def _carry_out(self, steps: int, epochs: int, seconds: float) -> tuple[int, int, int]:
-        """By the core: the steps and epochs done, and which limit ended them."""
-        for stream in self._streams.values():
-            stream.drawn = 0
+    def _core_steps(self, most: int, epochs: int, seconds: float) -> tuple[int, int, int]:
+        """Let the core run: the steps done, the epochs ended, and why it stopped."""
         threads = processor.threads_for(self._flops)
-        done: tuple[int, int, int] = self._training.run(
-            threads, processor.paced, steps, epochs, seconds, address(self._ends)
-        )
+        try:
+            done: tuple[int, int, int] = self._training.run(
+                threads, processor.paced, most, epochs, seconds, address(self._ends)
+            )
+        finally:
+            for stream in self._streams.values():
+                stream.release()
         return done
 
     def _checkpoint(self, whole: bool) -> "_Checkpoint":
@@ -316,21 +333,23 @@ class Runner:
         drawn = self.whole.streams if training.position and not whole else self._streams
         return _Checkpoint(
             {generator: generator.get_state() for generator in drawn},
-            self._order.copy() if training.position and self.batches.shuffle else None,
+            self._order.copy() if self.batches.shuffle and (training.position or self._draws) else None,
             (training.position, training.total, training.size),
             [array.copy() for array in self._changing] if whole else [],
         )
 
-    def _go_back(self, before: "_Checkpoint", steps: int, epochs: int) -> tuple[int, int]:
+    def _go_back(self, before: "_Checkpoint", steps: int, ended: int) -> tuple[int, int]:
         """As if the step that failed had not been tried: the slice's others once more, from its beginning.
 
         The same steps give the same bits, and what the failed one has overwritten is there again. Where another thread
-        draws from their generators they draw other words, and one may fail that did not. Returns how many steps and ends
-        of epochs there were.
+        has drawn from a generator meanwhile there is no going back: it would draw its words a second time. Returns the
+        steps and the epochs done.
         """
         training = self._training
+        if not all(self._drawn_alone(generator, state) for generator, state in before.streams.items()):
+            return steps, ended
         for generator, state in before.streams.items():
-            rewind(generator, state, self._streams[generator].drawn)
+            generator.set_state(state)
         if not steps:
             return 0, 0
         for array, values in zip(self._changing, before.arrays, strict=True):
@@ -338,7 +357,13 @@ class Runner:
         if before.order is not None:
             self._order[:] = before.order
         training.position, training.total, training.size = before.sums
-        return self._carry_out(steps, epochs, math.inf)[:2]
+        return self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
+
+    def _drawn_alone(self, generator: Generator, before: GeneratorState) -> bool:
+        """Whether the words drawn since then are those of this slice."""
+        after = Generator(0).set_state(before)
+        after.random_raw(int(self._streams[generator].drawn))
+        return after.get_state() == generator.get_state()
 
     def _recorded(self, max_steps: int) -> Array:
         output = self.whole.output
@@ -347,6 +372,7 @@ class Runner:
             1, min(max_steps, _RECORDED_BYTES // max(1, bytes_a_step), -(-self.batches.rows // self.whole.rows))
         )
         room = np.empty((steps * self.whole.rows, *output.shape[1:]), output.array.dtype)
+        verify_record(self.whole, room, steps)
         self._training.record(address(room), address(output.array), bytes_a_step // self.whole.rows)
         return room
 
@@ -366,7 +392,7 @@ class Runner:
         self.show()
         batches, training, started = self.batches, self._training, time.perf_counter()
         position = int(training.position)
-        if not position and batches.shuffle:
+        if not position and batches.shuffle and not self._draws:
             self._order[:] = self._generator.randperm(batches.rows)
         rows = slice(position, position + batches.size)
         x, target, weight = batches.part(self._order[rows] if batches.shuffle else rows)
@@ -381,6 +407,7 @@ class Runner:
         if position == batches.rows:
             done.epochs = np.array([(training.total, training.size, time.perf_counter() - started)])
             training.position, training.total, training.size = 0, 0.0, 0.0
+            self._drawn = False
         return done
 
 
@@ -398,17 +425,6 @@ def stream_of(generator: Generator) -> Any:
     """The generator's words for the core, which locks them for each block that it draws."""
     bits = generator.bit_generator
     return processor.core().Stream(bits.capsule, bits.lock, address(generator.wanted))
-
-
-def rewind(generator: Generator, before: GeneratorState, drawn: int) -> None:
-    """Go back to where the generator stood before so many words, unless another thread has drawn from it too.
-
-    Then it goes on: to go back would give that thread's words out a second time.
-    """
-    probe = Generator(0).set_state(before)
-    probe.random_raw(drawn)
-    if probe.get_state() == generator.get_state():
-        generator.set_state(before)
 
 
 def product(a: Array, b: Array, transposed: bool = False) -> Array:

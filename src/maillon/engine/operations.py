@@ -1,4 +1,4 @@
-"""The operations a plan is made of: what each reads, writes and costs. The core in `native/` has a function for each.
+"""The operations a plan is made of: what each reads, writes and costs. The core in `native/` carries them out.
 
 A row of OPERATIONS is the contract between both sides: the kind's number is its place in `Kind` of native/program.hpp,
 and the order of operands, sizes and numbers is the one native/operations.hpp takes apart.

@@ -1,11 +1,9 @@
 """Plan: a chain, its loss and its rule for one shape of mini-batch, as a flat list of operations over named buffers.
 
-`print(plan)` shows it. The verifier is the one entry to the core: what it lets through, the core carries out without
-looking.
+`print(plan)` shows it. What the core is given passes engine/verify.py before.
 """
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +17,12 @@ PARTS = ("forward", "loss", "backward", "clip", "update")
 _CHOICES = {"activation": ACTIVATIONS, "loss": ELEMENT_LOSSES, "reduction": REDUCTIONS}
 
 
-class PlanError(ValueError):
-    """A plan that the core must not be given, and why."""
+class NotLoweredError(Exception):
+    """What the core does not do, and why: the reason is a sentence about it."""
+
+
+class PlanError(NotLoweredError, ValueError):
+    """A plan that the core must not be given, and why: NumPy does the work, as for whatever cannot be lowered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,14 @@ class Buffer:
     array: Array
     shape: tuple[int, ...]
     read_only: bool = False
+
+    @property
+    def address(self) -> int:
+        """Where the values lie: looked up once, for it takes a while."""
+        known: int | None = self.__dict__.get("_address")
+        if known is None:
+            known = self.__dict__["_address"] = address(self.array)
+        return known
 
     def __repr__(self) -> str:
         return f"{self.name} ({'×'.join(map(str, self.shape)) or '1'})"
@@ -153,134 +163,33 @@ def _metric(number: float) -> str:
     return f"{number:.3g} "
 
 
-def verify(plan: Plan) -> None:
-    """PlanError unless every operation stays within its buffers and writes only what it may."""
-    if plan.dtype not in (np.float32, np.float64):
-        raise PlanError(f"expected float32 or float64, got {plan.dtype}.")
-    for buffer in (*plan.buffers(), plan.output):
-        _verify_buffer(buffer)
-    if plan.output.array.size != math.prod(plan.output.shape) or plan.output.array.dtype != plan.dtype:
-        raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}.")
-    if plan.result is not None and (plan.result.array.dtype != np.float64 or plan.result.array.size < 2):
-        raise PlanError("the result must be the loss and what its mean was divided by.")
-    kept = [buffer for buffer in plan.buffers() if buffer.read_only]
-    for place, operation in enumerate(plan.operations):
-        try:
-            _verify_operation(operation, plan)
-            _verify_kept(operation, kept)
-        except PlanError as error:
-            raise PlanError(f"operation {place}, {operation.kind}: {error}") from None
-
-
-def _verify_buffer(buffer: Buffer) -> None:
-    array = buffer.array
-    if type(array) is not np.ndarray or not array.flags.c_contiguous or not array.flags.aligned:
-        raise PlanError(f"buffer {buffer.name}: expected an aligned array in C order.")
-    if not array.dtype.isnative:
-        raise PlanError(f"buffer {buffer.name}: expected the machine's byte order.")
-    if not buffer.read_only and not array.flags.writeable:
-        raise PlanError(f"buffer {buffer.name}: expected an array that may be written to.")
-
-
-def _verify_operation(operation: Operation, plan: Plan) -> None:
-    spec = OPERATIONS.get(operation.kind)
-    if spec is None or operation.part not in PARTS:
-        raise PlanError("there is no such operation.")
-    sizes = dict(operation.sizes)
-    if tuple(sizes) != spec.sizes or tuple(operation.numbers) != spec.numbers:
-        raise PlanError(f"expected sizes {spec.sizes} and numbers {spec.numbers}.")
-    choices = dict(spec.limits)
-    for name, value in sizes.items():
-        free = name == "ignore_index"
-        if not isinstance(value, int) or (not free and not 0 <= value < choices.get(name, 2**40)):
-            raise PlanError(f"size {name} is {value!r}.")
-        if free and not -(2**63) <= value < 2**63:
-            raise PlanError(f"size {name} is {value!r}.")
-    if not all(isinstance(value, float) and math.isfinite(value) for value in operation.numbers.values()):
-        raise PlanError(f"numbers are {dict(operation.numbers)}.")
-    streams = range(len(plan.streams)) if spec.stream else (None,)
-    if operation.stream not in streams:
-        raise PlanError(f"stream {operation.stream} is not there.")
-    _verify_operands(operation, plan, sizes)
-
-
-def _verify_operands(operation: Operation, plan: Plan, sizes: dict[str, int]) -> None:
-    spec = OPERATIONS[operation.kind]
-    known = {operand.name for operand in spec.operands}
-    if unknown := operation.operands.keys() - known:
-        raise PlanError(f"there are no operands {sorted(unknown)}.")
-    for operand in spec.operands:
-        buffer = operation.operands.get(operand.name)
-        if buffer is None:
-            if not operand.optional:
-                raise PlanError(f"operand {operand.name} is missing.")
-            continue
-        dtype = plan.dtype if operand.kind == "real" else np.dtype(operand.kind)
-        if buffer.array.dtype != dtype:
-            raise PlanError(f"operand {operand.name} is {buffer.array.dtype}, not {dtype}.")
-        if buffer.array.size < operand.extent(sizes):
-            raise PlanError(
-                f"operand {operand.name} needs {operand.extent(sizes)} elements, {buffer.name} has {buffer.array.size}."
-            )
-    _verify_choices(operation)
-    _verify_aliases(operation)
-
-
-def _verify_choices(operation: Operation) -> None:
-    """What the kernels take for granted beyond sizes."""
-    there = operation.operands.keys()
-    for name in ("inputs", "outputs", "size", "classes"):
-        if not operation.sizes.get(name, 1):
-            raise PlanError(f"{name} is 0.")
-    if operation.kind == "linear_grad_input" and operation.sizes["activation"] and "reference" not in there:
-        raise PlanError("an activation's derivative needs its reference.")
-    if operation.kind == "class_loss" and ("labels" in there) == ("distribution" in there):
-        raise PlanError("expected either labels or a distribution.")
-    if operation.kind == "class_loss" and operation.sizes["flags"] & 2 and "labels" not in there:
-        raise PlanError("a likelihood needs labels.")
-
-
-def _verify_aliases(operation: Operation) -> None:
-    """What is written overlaps nothing else the operation touches, unless it is the very buffer it may be."""
-    operands = OPERATIONS[operation.kind].operands
-    there = [(operand, operation.operands[operand.name]) for operand in operands if operand.name in operation.operands]
-    for operand, buffer in there:
-        if "w" not in operand.access:
-            continue
-        for other, array in ((o.name, b.array) for o, b in there if o is not operand):
-            same = other == operand.within and address(buffer.array) == address(array)
-            if not same and np.may_share_memory(buffer.array, array):
-                raise PlanError(f"{operand.name} overlaps {other}.")
-
-
-def _verify_kept(operation: Operation, kept: list[Buffer]) -> None:
-    """Nothing writes to what must stay as it is, under another name either."""
-    for operand in OPERATIONS[operation.kind].operands if kept else ():
-        buffer = operation.operands.get(operand.name)
-        if buffer is None or "w" not in operand.access:
-            continue
-        for other in kept:
-            if np.may_share_memory(buffer.array, other.array):
-                raise PlanError(f"operand {operand.name} would overwrite {other.name}.")
-
-
 def tables(plan: Plan) -> tuple[Array, Array, Array]:
     """The operations as the core reads them: int64 rows, their numbers, and the buffers' addresses."""
     core = processor.core()
+    widths: tuple[int, int, int] = (core.BUFFERS, core.SIZES, core.NUMBERS)
     buffers = list(plan.buffers())
     places = {id(buffer): place for place, buffer in enumerate(buffers)}
-    table = np.full((len(plan.operations), 2 + core.BUFFERS + core.SIZES), -1, np.int64)
-    numbers = np.zeros((len(plan.operations), core.NUMBERS))
-    for row, number, operation in zip(table, numbers, plan.operations, strict=True):
-        row[0] = NUMBER_OF[operation.kind]
-        for i, operand in enumerate(OPERATIONS[operation.kind].operands):
-            if operand.name in operation.operands:
-                row[1 + i] = places[id(operation.operands[operand.name])]
-        sizes = list(operation.sizes.values())
-        row[1 + core.BUFFERS : 1 + core.BUFFERS + len(sizes)] = sizes
-        row[-1] = -1 if operation.stream is None else operation.stream
-        number[: len(operation.numbers)] = list(operation.numbers.values())
-    return table, numbers, np.array([address(buffer.array) for buffer in buffers], np.uint64)
+    rows, numbers = [], []
+    for operation in plan.operations:
+        operands = operation.operands
+        held = [
+            places[id(operands[operand.name])] if operand.name in operands else -1
+            for operand in OPERATIONS[operation.kind].operands
+        ]
+        stream = -1 if operation.stream is None else operation.stream
+        row = [NUMBER_OF[operation.kind], *_filled(held, widths[0], -1)]
+        rows.append([*row, *_filled(operation.sizes.values(), widths[1], -1), stream])
+        numbers.append(_filled(operation.numbers.values(), widths[2], 0.0))
+    return (
+        np.array(rows, np.int64).reshape(len(rows), 2 + widths[0] + widths[1]),
+        np.array(numbers, np.float64).reshape(len(rows), widths[2]),
+        np.array([buffer.address for buffer in buffers], np.uint64),
+    )
+
+
+def _filled(values: Iterable[Any], width: int, rest: Any) -> list[Any]:
+    there = list(values)
+    return there + [rest] * (width - len(there))
 
 
 def address(array: Array) -> int:

@@ -25,7 +25,7 @@ class RuleState:
         self.optim = optim
         self.rule = optim.rule
         if optim.accumulate > 1:
-            raise NotLoweredError("it does not know how to accumulate gradients yet")
+            raise NotLoweredError("it does not accumulate gradients")
         known = RULES.get(type(self.rule))
         if known is None:
             raise NotLoweredError(f"{self.rule!r} is not among the rules it knows")
@@ -160,7 +160,7 @@ def _adam_state(state: RuleState, name: str, parameter: Parameter, group: Group)
     if ("exp_avg" in own) != ("exp_avg_sq" in own):
         raise NotLoweredError(f"the state of {name} lacks one of its moments")
     if group["decoupled_weight_decay"]:
-        raise NotLoweredError("it knows Adam with a decoupled weight decay not yet")
+        raise NotLoweredError("it does not know Adam with decoupled weight decay")
     return {key: state.array(name, parameter, _STATE_KEYS[key]) for key in keys}
 
 

@@ -36,6 +36,7 @@ from maillon.messages import got
 from maillon.nn.module import Module
 from maillon.nn.support import errors
 from maillon.nn.support.errors import LinkError
+from maillon.tracebacks import short_traceback
 
 
 def refuse_twice(owner: str, modules: Iterable[tuple[str, Module]]) -> None:
@@ -220,6 +221,7 @@ class Sequential(Links):
     (Tanh(), 2, ['0.weight', '0.bias', '2.weight', '2.bias'])
     """
 
+    @short_traceback
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         if inputs or named.keys() <= {"x", "input"} or not self._links:
             return super().__call__(*inputs, **named)

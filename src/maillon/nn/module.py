@@ -11,6 +11,7 @@ import numpy as np
 from maillon.nn.parameter import Parameter
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import as_array, floating_dtype, get_default_dtype
+from maillon.tracebacks import shorten
 from maillon.typing import Array, DType, DTypeLike
 
 _keeping: ContextVar[bool] = ContextVar("keeping", default=True)
@@ -77,7 +78,11 @@ class Module:
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         if named and not inputs and self._called in named:
             inputs = (named.pop(self._called),)
-        return self.forward(*inputs, **named)
+        try:
+            return self.forward(*inputs, **named)
+        except Exception as error:
+            shorten(error, door=False)
+            raise
 
     def backward_parameters(self, grad_output: Any) -> None:
         """`backward` for its effect on the parameters alone: what a learning step needs of a network.
@@ -348,6 +353,12 @@ class Module:
     def __repr__(self) -> str:
         """The call that makes such a module, as far as it differs from the defaults."""
         return f"{type(self).__name__}({', '.join(self._arguments())})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table of the links."""
+        from maillon.nn.support.summary import network_html
+
+        return network_html(self)
 
     def _arguments(self) -> list[str]:
         """The attributes that `_shown` names, or else the constructor's parameters, as far as they differ."""

@@ -1,6 +1,7 @@
 """The door: what users hold becomes arrays of the network's dtype, is checked, and is tried on the network once."""
 
 import functools
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,10 +12,6 @@ import numpy as np
 from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import (
     BatchNorm1d,
-    Conv1d,
-    Conv2d,
-    ConvTranspose1d,
-    ConvTranspose2d,
     InstanceNorm1d,
     Loss,
     Module,
@@ -29,8 +26,6 @@ from maillon.typing import Array, DType
 
 _BY_BATCH = (BatchNorm1d, InstanceNorm1d)
 """The links that in training look at the mini-batch itself: they refuse what in evaluation they take."""
-
-_CONVOLUTIONS = (Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d)
 
 
 # Convert
@@ -223,17 +218,25 @@ def common_length(where: str, *named: tuple[str, Any], least: int = 1) -> int:
     return rows
 
 
+def _is_convolution(link: Module) -> bool:
+    """Nothing is one as long as nobody has opened their file, which learning does without."""
+    file = sys.modules.get("maillon.nn.spatial.convolution")
+    return file is not None and isinstance(
+        link, file.Conv1d | file.Conv2d | file.ConvTranspose1d | file.ConvTranspose2d
+    )
+
+
 def check_channel(where: str, network: Module, x: Any, name: str, given: Any) -> None:
     """Refuse images without a channel before a convolution: it would take all samples for the channels of one."""
     if not isinstance(x, np.ndarray) or x.ndim not in (2, 3) or not len(x):
         return
     chain = list(_chain(network))
-    at = next((i for i, (_, link) in enumerate(chain) if isinstance(link, _CONVOLUTIONS)), None)
+    at = next((i for i, (_, link) in enumerate(chain) if _is_convolution(link)), None)
     if at is None:
         return
     path, link = chain[at]
     before = [link for _, link in chain[:at]]
-    letters = "H, W" if isinstance(link, Conv2d | ConvTranspose2d) else "L"
+    letters = "H, W" if len(link.kernel_size) == 2 else "L"
     try:
         with mode(network, training=False), no_grad(), np.errstate(all="ignore"):
             reaching = functools.reduce(lambda value, link: link(value), before, x[:2])
@@ -416,9 +419,9 @@ def _as_row(name: str, given: Any) -> str:
 
 
 def _reworded(error: LinkError, text: str) -> LinkError:
-    """The same error with another text, and without the frames inside the network."""
+    """The same error with another text."""
     error.problem, error.container, error.path = text, "", ""
-    return error.with_traceback(None)
+    return error
 
 
 # Nested arrays

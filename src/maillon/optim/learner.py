@@ -15,6 +15,7 @@ from maillon.nn.utils import clip_grad_norm_, clip_grad_value_
 from maillon.optim.door import call, convert_batch
 from maillon.optim.rule import Rule
 from maillon.optim.rules.descent import SGD
+from maillon.tracebacks import short_traceback
 from maillon.typing import Array
 
 
@@ -48,8 +49,12 @@ class Optim:
     clip_grad_norm: None, or the norm > 0 to which the gradients of the rule's parameters, together, are scaled down
     before each update; clip_grad_value: None, or the bound > 0 on each of their entries. Either may be set later,
     as an attribute, and holds from the next step on.
-    accumulate: the parameters move once in so many steps, by the gradients of all of them: the mean where the loss is
-    a mean, else the sum, as of one mini-batch so many times as large. `flush()` applies what is left over.
+    accumulate: the parameters move once in so many steps, by the gradients of all of them, as of one mini-batch so
+    many times as large: gradients of sums are added up and, where the loss is a mean, divided once by all that the
+    means would have been divided by (`Loss.denominator`). Only what looks at a whole mini-batch still sees the small
+    one: BatchNorm's statistics, Dropout's masks, a loss that couples rows. Until the update each `Parameter.grad` holds
+    the sum. A mini-batch of which the loss ignores everything counts as none, with a loss of 0. `flush()` applies what
+    is left over.
     Errors: ValueError when the network's last link and the loss do not go together (a Softmax before a
     cross-entropy on logits, say), one link stands twice in the network, or both clippings are given.
 
@@ -87,6 +92,7 @@ class Optim:
         self.clip_grad_value = clip_grad_value
         self.accumulate = arguments.integer("Optim", "accumulate", accumulate)
         self._gathered = 0  # mini-batches whose gradients wait for the update
+        self._divisor: float | None = None  # what these are to be divided by, where they are those of sums
         if self.rule.needs_closure and self.accumulate > 1:
             raise ValueError(f"Optim: expected accumulate=1 with {type(self.rule).__name__}, which looks at one loss.")
 
@@ -108,6 +114,7 @@ class Optim:
     def clip_grad_value(self, value: float | None) -> None:
         self._clip_value = _limit("clip_grad_value", value, self._clip_norm)
 
+    @short_traceback
     def step(self, x: Any, y: Any = None, sample_weight: Any = None) -> float:
         """One learning step on a mini-batch; returns the loss before it (its sum, for reduction='none').
 
@@ -122,7 +129,7 @@ class Optim:
         """`step` on arrays that have passed the door already: no conversion, no cost."""
         if self.rule.needs_closure:
             return self._learn_by_closure(x, y, sample_weight)
-        total = self._walk(x, y, sample_weight)
+        total = self._walk(x, y, sample_weight, self.accumulate > 1 or self._gathered > 0)
         self._gathered += 1
         if self._gathered >= self.accumulate:
             self.flush()
@@ -135,36 +142,53 @@ class Optim:
 
     def zero_grad(self) -> None:
         """Forget all gradients, those that wait for an update too."""
-        self._gathered = 0
+        self._gathered, self._divisor = 0, None
         self.rule.zero_grad()
 
     def flush(self) -> None:
-        """Move the parameters by the gradients gathered since the last update, if there are any."""
+        """Move the parameters by the gradients gathered since the last update, if there are any.
+
+        Errors: NonFiniteLossError where the loss has ignored everything gathered: the mean of nothing is not a number.
+        """
         gathered, self._gathered = self._gathered, 0
+        divisor, self._divisor = self._divisor, None
         if not gathered:
             return
-        if gathered > 1 and self.loss.averages:
-            for group in self.rule.param_groups:
-                for parameter in group["params"]:
-                    if parameter.grad is not None:
-                        parameter.grad = parameter.grad / gathered
+        if divisor is not None:
+            self._divide(divisor)
         if self._clip_norm is not None or self._clip_value is not None:
             self._clip()
         self.rule.step()
 
-    def _walk(self, x: Any, y: Any, sample_weight: Array | None) -> float:
-        """Forward and backward; the loss."""
+    def _divide(self, divisor: float) -> None:
+        """From gradients of sums to those of the mean over all mini-batches gathered."""
+        if not divisor:
+            raise NonFiniteLossError(math.nan, f"the loss {self.loss!r}")
+        for group in self.rule.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.grad = parameter.grad / divisor
+
+    def _walk(self, x: Any, y: Any, sample_weight: Array | None, gather: bool = False) -> float:
+        """Forward and backward; the loss. gather: the gradients of a mean are left undivided."""
         network, loss = self.network, self.loss
         prediction = network.forward(x) if type(x) is np.ndarray else call(network, x)
         inputs = (prediction, y) if loss.predicted is USUAL else loss.arranged(prediction, y)
         value = loss.forward(*inputs if sample_weight is None else (*inputs, sample_weight))
         total = float(value) if loss.reduction != "none" else float(value.sum())
+        divisor = float(loss.denominator) if gather and loss.averages else None
+        if divisor == 0:  # all is ignored: the sum of nothing
+            total = 0.0
         if not math.isfinite(total):
-            self._gathered = 0
+            self._gathered, self._divisor = 0, None
             raise self._non_finite(total, x)
         if not self._gathered:
             self.rule.zero_grad()
-        grad = loss.backward()
+        if divisor is None:
+            grad = loss.backward()
+        else:
+            grad = loss.backward(divisor or 1.0)
+            self._divisor = (self._divisor or 0.0) + divisor
         network.backward_parameters(grad if loss.predicted is USUAL else loss.of_predictions(grad))
         self.prediction = prediction
         return total

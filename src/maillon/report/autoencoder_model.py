@@ -9,7 +9,7 @@ import numpy as np
 from maillon.nn import Linear, Module, MSELoss, Sequential, Sigmoid, Tanh
 from maillon.optim import Optim
 from maillon.random import Generator
-from maillon.report.chapter import Chapter, whole
+from maillon.report.chapter import Chapter, finished
 from maillon.report.images import ImageSplit
 from maillon.train import fit, predict
 from maillon.typing import Array
@@ -51,7 +51,7 @@ class Trained:
 
 
 def train(chapter: Chapter, split: ImageSplit) -> tuple[Trained, Sequential]:
-    """One training, first to the report's epochs and then on to the 3000 that it wished for.
+    """One training, first to the report's epochs and then on to the 3000 that it suggests.
 
     The draws are those of `manual_seed`, the network, then one `randperm` an epoch, as in PyTorch. Returns what
     was kept, and the network as it was after the report's epochs, which the figures are about.
@@ -66,7 +66,7 @@ def train(chapter: Chapter, split: ImageSplit) -> tuple[Trained, Sequential]:
     for until in (settings.epochs(2000, 20), settings.epochs(3000, 30)):
         done = len(losses)
         with chapter.training(f"autoencoder, epochs {done + 1} to {until}"):
-            history = whole(
+            history = finished(
                 fit(
                     optim,
                     split.x_train,

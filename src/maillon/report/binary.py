@@ -12,7 +12,8 @@ from maillon.data import train_test_split, two_clusters
 from maillon.nn import Linear, Module, MSELoss, Sequential, Sigmoid, Tanh
 from maillon.plot.style import use
 from maillon.random import Generator
-from maillon.report.chapter import Chapter, Settings, verdict_of, whole
+from maillon.report.chapter import Chapter, Settings, finished, verdict_of
+from maillon.report.measures import FALL, WINDOW
 from maillon.train import History, accuracy, fit, predict
 from maillon.typing import Array
 
@@ -26,7 +27,7 @@ CLASSES = ("negative", "positive")
 
 @dataclass(frozen=True)
 class Data:
-    """The points and their classes, 160 to learn from and 40 to test on."""
+    """The points and their classes, 160 to train on and 40 to test on."""
 
     x: Array
     y: Array
@@ -60,7 +61,7 @@ def run(settings: Settings) -> Chapter:
     chapter = Chapter("binary", "Two clusters", settings)
     chapter.source = (
         "made here: 100 points N((1, 2), I), the positive class, and 100 points N((3, 5), I), the negative one, "
-        "shuffled; 160 to learn from, 40 to test on."
+        "shuffled; 160 to train on, 40 to test on."
     )
     generator = settings.generator()
     data = clusters(generator)
@@ -79,7 +80,7 @@ def run(settings: Settings) -> Chapter:
 
 def _set_up(chapter: Chapter) -> None:
     chapter.text(
-        "A hidden layer and two activations: `Linear(2, 4)`, `Tanh()`, `Linear(4, 1)`, `Sigmoid()`, learnt with "
+        "A hidden layer and two activations: `Linear(2, 4)`, `Tanh()`, `Linear(4, 1)`, `Sigmoid()`, trained with "
         "`MSELoss` one point at a time at rate 0.01, in a new order every epoch. Two independent networks start from "
         "PyTorch’s initial law, one for 20 epochs and one for 200; a score of ½ or more means the positive class."
     )
@@ -92,12 +93,19 @@ def _set_up(chapter: Chapter) -> None:
     with use():
         figure = Figure(figsize=plot.network_size(network))
         plot.network(network, figure.add_axes((0, 0, 1, 1)), loss=MSELoss())
-    chapter.figure("figure-5", figure, "The 2–4–1 network and its 17 parameters.", item="Figure 5")
+    chapter.figure(
+        "figure-5",
+        figure,
+        "The 2–4–1 network and its 17 parameters.",
+        item="Figure 5",
+        alt="A column of boxes: 2 numbers in, Linear to 4, Tanh, Linear to 1, Sigmoid, then MSELoss. Arrows forward "
+        "carry values, arrows backward gradients.",
+    )
 
 
 def _train(chapter: Chapter, network: Module, data: Data, epochs: int, generator: Generator, label: str = "") -> Model:
     with chapter.training(f"{label}{epochs} epochs"):
-        history = whole(
+        history = finished(
             fit(network, MSELoss(), data.x, data.y, rule=RATE, batch_size=1, epochs=epochs, generator=generator)
         )
     train_errors = 1 - accuracy(predict(network, data.x), data.y)
@@ -127,6 +135,10 @@ def _draw(chapter: Chapter, model: Model, data: Data, name: str, item: str, epoc
         f"After {epochs} epochs: what the network decides over the plane, with all points in the colour and shape of "
         "their class and its mistakes ringed; loss per epoch; confusion matrices.",
         item=item,
+        alt=f"Four panels after {epochs} epochs. A plane cut in two by a boundary between {len(y)} points of two "
+        f"classes; a loss curve from {model.history['loss'][0]:.3f} to {model.history['loss'][-1]:.3f}; two confusion "
+        f"matrices with {round(len(data.y) * model.train_errors)} of {len(data.y)} training points and "
+        f"{round(len(data.y_test) * model.test_errors)} of {len(data.y_test)} test points beside the diagonal.",
     )
 
 
@@ -138,15 +150,16 @@ def _fall(history: History, last: int = 5) -> float:
 
 def _claim_short(chapter: Chapter, short: Model, long: Model) -> None:
     falls = [_fall(short.history), _fall(long.history)]
-    falling = falls[0] > 5 * abs(falls[1])
+    faster, pace = falls[0] > 5 * abs(falls[1]), falls[0] * WINDOW
     chapter.claim(
         "figure-6-still-falling",
         "Figure 6",
         "at the last of 20 epochs the loss is still falling",
         [100 * fall for fall in falls],
-        verdict_of(falling),
+        verdict_of(faster and pace > FALL),
         "Share of the loss that an epoch removes, over the last five, after 20 and after 200 epochs: the first is "
-        f"{'more' if falling else 'not more'} than five times the second.",
+        f"{'more' if faster else 'not more'} than five times the second. At its pace {WINDOW} epochs would take "
+        f"{'more' if pace > FALL else 'less'} than {FALL:.0%} off.",
         unit="% per epoch",
     )
     errors = (160 * short.train_errors + 40 * short.test_errors) / 200
@@ -207,7 +220,7 @@ def _least_error() -> float:
 
 
 def separable(x: Array, y: Array) -> bool:
-    """Whether a straight line parts the two classes: whether some (w, b) has ±(w·x + b) ≥ 1 at all points."""
+    """Whether a straight line separates the two classes: whether some (w, b) has ±(w·x + b) ≥ 1 at all points."""
     signs = np.where(y.reshape(-1, 1) > 0.5, 1.0, -1.0)
     rows = -signs * np.column_stack([x, np.ones(len(x))])
     free = [(None, None)] * rows.shape[1]
@@ -215,15 +228,15 @@ def separable(x: Array, y: Array) -> bool:
 
 
 def _claim_separable(chapter: Chapter, data: Data, long: Model, line: Model) -> None:
-    parted = separable(np.concatenate([data.x, data.x_test]), np.concatenate([data.y, data.y_test]))
+    separated = separable(np.concatenate([data.x, data.x_test]), np.concatenate([data.y, data.y_test]))
     counts = [round(160 * model.train_errors + 40 * model.test_errors) for model in (long, line)]
     need = counts[1] > 2 * counts[0]
     chapter.claim(
         "not-linearly-separable",
         "Section 2",
         "the two classes are not linearly separable",
-        "a line parts them" if parted else "no line parts them",
-        verdict_of(not parted),
+        "a line separates them" if separated else "no line separates them",
+        verdict_of(not separated),
         "Decided by a linear programme over all 200 points. A single `Linear(2, 1)` and a `Sigmoid()` make "
         f"{counts[1]} mistakes after {len(line.history)} epochs, the 2–4–1 network {counts[0]} after {LONG}: "
         f"{'the hidden layer is needed' if need else 'the best frontier of these clusters is itself a straight line'}.",

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -15,10 +15,13 @@ from typing import Any, Literal, TypeAlias, get_args
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import ScalarFormatter
 
 from maillon.plot.style import use
 from maillon.random import Generator
-from maillon.report.svg import inline_svg
+from maillon.report.numbers import spelled
+from maillon.report.svg import PAPER, inline_svg
 from maillon.train import History
 
 Verdict = Literal["holds", "differs", "cannot hold", "not comparable"]
@@ -92,12 +95,35 @@ class Chapter:
         self.trainings: list[tuple[str, float]] = []
         self._claims: list[Claim] = []
 
+    def state(self) -> dict[str, Any]:
+        """All of the chapter but its settings and figure files, as JSON can hold it."""
+        plain = {name: getattr(self, name) for name in ("name", "title", "source", "stand_in_reason", "seconds")}
+        return plain | {
+            "blocks": [asdict(block) for block in self.blocks],
+            "trainings": self.trainings,
+            "claims": [asdict(claim) for claim in self._claims],
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], settings: Settings) -> "Chapter":
+        """The chapter of which `state` was taken."""
+        chapter = cls(state["name"], state["title"], settings)
+        chapter.source, chapter.stand_in_reason = state["source"], state["stand_in_reason"]
+        chapter.seconds = state["seconds"]
+        chapter.blocks = [
+            Block(**block | {"header": tuple(block["header"]), "rows": tuple(map(tuple, block["rows"]))})
+            for block in state["blocks"]
+        ]
+        chapter.trainings = [(label, seconds) for label, seconds in state["trainings"]]
+        chapter._claims = [Claim(**claim) for claim in state["claims"]]
+        return chapter
+
     @property
     def claims(self) -> list[Claim]:
         """The claims in order; on a stand-in none of them can be compared."""
         if not self.stand_in_reason:
             return list(self._claims)
-        note = "Measured on a stand-in for the report's data. "
+        note = "Measured on other data than the report's. "
         return [replace(claim, verdict="not comparable", why=note + claim.why) for claim in self._claims]
 
     def text(self, paragraph: str) -> None:
@@ -115,11 +141,18 @@ class Chapter:
         header_cells = tuple(str(cell) for cell in header)
         self.blocks.append(Block("table", item=item, header=header_cells, rows=cells, caption=caption))
 
-    def figure(self, name: str, fig: Figure, caption: str, item: str = "") -> None:
+    def figure(self, name: str, fig: Figure, caption: str, item: str = "", *, alt: str) -> None:
         """Writes `figures/<name>.svg` and `.png` and embeds the figure; the figure is closed afterwards.
 
-        Raises:
-            ValueError: for a name used twice in the chapter.
+        Parameters
+        ----------
+        alt
+            What the figure shows, with its numbers, for readers who cannot see it.
+
+        Raises
+        ------
+        ValueError
+            For a name used twice in the chapter.
         """
         anchor = f"{self.name}-{name}"
         if any(block.anchor == anchor for block in self.blocks):
@@ -129,7 +162,7 @@ class Chapter:
         svg, png = _render(fig, salt=anchor)
         (folder / f"{name}.svg").write_bytes(svg)
         (folder / f"{name}.png").write_bytes(png)
-        label = f"{item}: {caption}" if item else caption
+        label = spelled(f"{item}: {alt}" if item else alt)
         if len(svg) <= LARGEST_SVG:
             content = inline_svg(svg.decode(), prefix=anchor, label=label)
         else:
@@ -163,7 +196,7 @@ class Chapter:
         self._claims.append(Claim(id, self.name, item, _plain(report), _plain(measured), unit, verdict, why))
 
     def stand_in(self, reason: str) -> None:
-        """Marks the chapter as run on other data than the report's: no claim of it is comparable."""
+        """Marks the chapter as run on other data than the report's: none of its claims is comparable."""
         self.stand_in_reason = reason
 
     @contextmanager
@@ -181,11 +214,11 @@ class Chapter:
 
 
 def verdict_of(holds: bool) -> Verdict:
-    """What a measurement that could have come out either way says of a claim."""
+    """The verdict on a claim that was measured."""
     return "holds" if holds else "differs"
 
 
-def whole(history: History) -> History:
+def finished(history: History) -> History:
     """The history of a training that ran to its end; Ctrl-C inside one ends the report, not that training alone."""
     if history.interrupted:
         raise KeyboardInterrupt
@@ -194,6 +227,14 @@ def whole(history: History) -> History:
 
 def _render(fig: Figure, salt: str) -> tuple[bytes, bytes]:
     svg, png = io.BytesIO(), io.BytesIO()
+    for text in fig.findobj(Text):
+        if isinstance(text, Text) and "$" not in text.get_text():
+            text.set_text(spelled(text.get_text()))
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
+        if isinstance(formatter := axis.get_major_formatter(), ScalarFormatter):
+            formatter.set_useMathText(True)  # × 10ⁿ rather than 1e-n
+    for number, patch in enumerate([fig.patch, *(ax.patch for ax in fig.axes)]):
+        patch.set_gid(f"{PAPER}{number}")
     with use(), matplotlib.rc_context({"svg.hashsalt": salt}):
         fig.draw_without_rendering()
         fig.set_layout_engine("none")  # laid out once, for both files

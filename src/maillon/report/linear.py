@@ -42,7 +42,7 @@ def _set_up(chapter: Chapter) -> None:
         "The smallest network there is: one link, `Linear(1, 1)`, a slope and a bias. It is trained as the report "
         "first did, with `forward`, `backward` and `update_parameters` called by hand, in mini-batches drawn in a "
         "new order every epoch. The slope starts at −0.72 and the bias at 0: the text does not say so, but the slopes "
-        "that it prints for the two small rates lead back to this start."
+        "that it prints for the two small rates follow from this start."
     )
     network = slopes.line()
     with use():
@@ -54,6 +54,8 @@ def _set_up(chapter: Chapter) -> None:
         "A network is a chain of links. Values run forward; the gradient of the loss runs back, and each link "
         "needs only the gradient that reaches its output.",
         item="Figure 1",
+        alt="A column of boxes: one number in, Linear to 1, then HalfMSELoss. Arrows forward carry values, "
+        "arrows backward gradients.",
     )
 
 
@@ -73,6 +75,7 @@ def _figure_2(chapter: Chapter, x: Array, y: Array, optimum: float) -> dict[floa
         "Loss per epoch, slope per epoch, data with the fitted line, for four learning rates: normalised data, "
         f"mini-batches of 1, {epochs} epochs.",
         item="Figure 2",
+        alt=slopes.panels_alt({f"rate {rate:g}": course for rate, course in courses.items()}, optimum),
     )
     for rate, course in courses.items():
         _claim_slope(chapter, rate, course.slope)
@@ -204,6 +207,7 @@ def _figure_3(chapter: Chapter, x: Array, y: Array, optimum: float) -> None:
         "The same three panels for three batch sizes, at rate 0.01. A mini-batch of 100 is all the data: one step "
         "an epoch.",
         item="Figure 3",
+        alt=slopes.panels_alt({f"batch {size}": course for size, course in courses.items()}, optimum),
     )
     epochs = [first_within(course.slopes, optimum) or math.inf for course in courses.values()]
     rough = [slopes.jaggedness(course.slopes) for course in courses.values()]
@@ -233,7 +237,7 @@ def _figure_3(chapter: Chapter, x: Array, y: Array, optimum: float) -> None:
         "batch-10-compromise",
         "Figure 3",
         "10 is a good compromise between speed and stability",
-        "between both ways" if slower and smoother else "not between both ways",
+        "between the other two" if slower and smoother else "not between the other two",
         verdict_of(slower and smoother),
         f"In speed a batch of 10 lies {'between' if slower else 'outside of'} the other two, "
         f"in roughness {'between' if smoother else 'outside of'} them.",
@@ -247,7 +251,7 @@ def _sensitivity(chapter: Chapter, by_rate: dict[float, Course], raw: Raw, optim
     less = as_is < normalised
     chapter.claim(
         "raw-less-sensitive",
-        "Section 1.3",
+        "Section 1.3, without the rate 1e-2",
         "raw data make the slope less sensitive to the rate",
         [normalised, as_is],
         verdict_of(less),
@@ -258,8 +262,8 @@ def _sensitivity(chapter: Chapter, by_rate: dict[float, Course], raw: Raw, optim
     diverged = raw.divergence.passed is not None
     chapter.claim(
         "raw-less-sensitive-all-rates",
-        "Section 1.3",
-        "so over all four rates",
+        "Section 1.3, all four rates",
+        "raw data make the slope less sensitive to the rate",
         f"at 1e-2 the slope {passing(raw.divergence)}",
         "cannot hold" if diverged else verdict_of(less),
         f"{'With' if diverged else 'Without'} a rate that diverges, what is gained at small rates "

@@ -1,11 +1,26 @@
-"""On what a report was run: versions and hardware, without a name that belongs to anybody."""
+"""On what a report was run: versions and hardware, and nothing that names its owner."""
 
 import os
 import platform
+import re
 from importlib import metadata
 from pathlib import Path
 
 PACKAGES = ("maillon", "numpy", "scipy", "matplotlib", "scikit-learn", "torch")
+
+
+PLACE = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:|~)?(?:[/\\][^\s/\\'\",;:()<>]+){2,}[/\\]?")
+
+
+def without_paths(text: str) -> str:
+    """The text with the last part only of every absolute path: folders say nothing to a reader and may name a person.
+
+    Examples
+    --------
+    >>> without_paths("cannot read '/home/ada/data/mnist.gz', 3/4 done")
+    "cannot read 'mnist.gz', 3/4 done"
+    """
+    return PLACE.sub(lambda place: re.split(r"[/\\]", place.group().rstrip("/\\"))[-1], text)
 
 
 def versions() -> dict[str, str | None]:

@@ -10,6 +10,8 @@ from maillon.typing import Array
 def entropy(probabilities: Array) -> Array:
     """−Σ p·ln p of each row, in nats; 0·ln 0 is 0.
 
+    Examples
+    --------
     >>> entropy(np.array([[1.0, 0.0], [0.5, 0.5]])).round(4)
     array([0.    , 0.6931])
     """
@@ -19,11 +21,30 @@ def entropy(probabilities: Array) -> Array:
     return total
 
 
-def plateau(losses: Array, window: int = 50, fall: float = 0.01) -> tuple[int, int] | None:
+WINDOW, FALL = 50, 0.01
+"""A loss stands still where 50 epochs lower it by less than 1 %; nothing less counts as converged, or as a plateau."""
+
+
+def last_fall(losses: Array, window: int = WINDOW) -> float:
+    """The share of the loss that the last `window` epochs remove; of half the epochs where there are fewer.
+
+    Examples
+    --------
+    >>> last_fall(np.array([8.0, 4.0, 4.0, 3.0]), window=2)
+    0.25
+    """
+    losses = np.asarray(losses, dtype=np.float64)
+    start = losses[-1 - min(window, len(losses) // 2)]
+    return float((start - losses[-1]) / start)
+
+
+def plateau(losses: Array, window: int = WINDOW, fall: float = FALL) -> tuple[int, int] | None:
     """First and last epoch of the longest time in which `window` epochs lower the loss by less than `fall`.
 
     Epochs count from 1. A plateau that reaches the last epoch ends there; None when there is none at all.
 
+    Examples
+    --------
     >>> plateau(np.array([4.0, 3.0, 2.0, 2.0, 2.0, 2.0, 1.0, 0.5]), window=1)
     (3, 6)
     """
@@ -35,6 +56,18 @@ def plateau(losses: Array, window: int = 50, fall: float = 0.01) -> tuple[int, i
     starts, ends = edges[::2], edges[1::2]
     longest = int((ends - starts).argmax())
     return int(starts[longest]) + 1, int(ends[longest]) + window
+
+
+def fives_right(right: Array) -> float:
+    """The share of the sets of five, one after the other, that are right in all five places; `right` is boolean.
+
+    Examples
+    --------
+    >>> fives_right(np.array([True] * 9 + [False]))
+    0.5
+    """
+    whole = right[: len(right) // 5 * 5].reshape(-1, 5)
+    return float(whole.all(axis=1).mean())
 
 
 def smoothness(images: Array) -> float:
@@ -76,19 +109,6 @@ def separation(first: Array, second: Array) -> tuple[float, float]:
     return float(np.concatenate(nearer).mean()), float(np.concatenate(silhouettes).mean())
 
 
-def vote(codes: Array, known: Array, labels: Array, neighbours: int = 15) -> Array:
-    """The label that most of the nearest known points carry, for each code.
-
-    >>> vote(np.array([[0.1, 0.0]]), np.array([[0.0, 0.0], [0.0, 1.0], [5.0, 5.0]]), np.array([3, 3, 7]), 2)
-    array([3])
-    """
-    nearest = labels[_nearest(codes, known, neighbours)]
-    classes = np.unique(labels)
-    votes = (nearest[:, :, None] == classes).sum(axis=1)
-    chosen: Array = classes[votes.argmax(axis=1)]
-    return chosen
-
-
 def neighbour_share(codes: Array, known: Array, wanted: Array, neighbours: int = 15) -> float:
     """Share of the nearest known points that are wanted ones, over all codes; `wanted` is boolean.
 
@@ -100,15 +120,38 @@ def neighbour_share(codes: Array, known: Array, wanted: Array, neighbours: int =
 
 
 def between(codes: Array, start: Array, end: Array) -> Array:
-    """Where codes lie on the way from one cloud's centroid (0) to another's (1).
+    """Which codes lie between two clouds: inside the circle that has the clouds' centroids at its two ends.
 
-    >>> between(np.array([[1.0, 5.0]]), np.array([[0.0, 0.0]]), np.array([[4.0, 0.0]]))
-    array([0.25])
+    Seen from such a point the centroids are on opposite sides, more than 90° apart.
+
+    Examples
+    --------
+    >>> ends = np.array([[0.0, 0.0]]), np.array([[4.0, 0.0]])
+    >>> between(np.array([[1.0, 1.0], [1.0, 5.0], [-1.0, 0.0]]), *ends)
+    array([ True, False, False])
     """
-    origin = start.mean(axis=0)
-    way = end.mean(axis=0) - origin
-    place: Array = (codes - origin) @ way / (way @ way)
-    return place
+    inside: Array = ((codes - start.mean(axis=0)) * (codes - end.mean(axis=0))).sum(axis=1) < 0
+    return inside
+
+
+def share_within(codes: Array, cloud: Array, bulk: float = 0.9) -> float:
+    """Share of codes in the ellipse about a cloud that holds `bulk` of it: nearer to its centre than its outliers are.
+
+    Examples
+    --------
+    >>> cloud = np.array([[0.0, 0.0], [0.0, 2.0], [2.0, 0.0], [2.0, 2.0], [9.0, 9.0]])
+    >>> share_within(np.array([[1.0, 1.0], [8.0, 0.0]]), cloud, bulk=0.8)
+    0.5
+    """
+    centre = cloud.mean(axis=0)
+    spread = np.linalg.pinv(np.atleast_2d(np.cov(cloud.T)))
+
+    def distance(points: Array) -> Array:
+        away = points - centre
+        squared: Array = ((away @ spread) * away).sum(axis=1)
+        return squared
+
+    return float((distance(codes) <= np.quantile(distance(cloud), bulk)).mean())
 
 
 def _nearest(codes: Array, known: Array, neighbours: int) -> Array:

@@ -16,17 +16,17 @@ STYLES = {"summed": "-", "normal": "-.", "literal": ":", "averaged": "--"}
 
 
 def predictions(images: Array, labels: Array, before: Array, after: Array, epochs: int) -> Figure:
-    """A row a digit: the image, and what the network believes of it before and after training."""
+    """A row a digit: the image, and the probabilities of its classes before and after training."""
     figure, axes = plt.subplots(
         len(images), 3, figsize=(7.4, 1.55 * len(images) + 0.5), width_ratios=(1, 2.2, 2.2), layout="constrained"
     )
     for row, (image, label) in enumerate(zip(images, labels, strict=True)):
         image_grid(image.reshape(1, SIDE, SIDE), ax=axes[row, 0])
-        for ax, belief in ((axes[row, 1], before[row]), (axes[row, 2], after[row])):
-            probability_bars(belief, int(label), ax=ax)
-            best = int(belief.argmax())
+        for ax, probabilities in ((axes[row, 1], before[row]), (axes[row, 2], after[row])):
+            probability_bars(probabilities, int(label), ax=ax)
+            best = int(probabilities.argmax())
             ax.set_title(
-                f"takes it for {best}, p = {belief[best]:.2f}",
+                f"predicts {best}, p = {probabilities[best]:.2f}",
                 fontsize=8,
                 color="black" if best == label else VERMILION,
             )
@@ -56,7 +56,9 @@ def losses(courses: dict[str, Course], report_epochs: int) -> Figure:
         style = {"color": COLOURS[name], "linestyle": STYLES[name], "linewidth": 3 if name == "literal" else 1.4}
         right.plot(np.arange(1, len(values) + 1), values, label=other.label, **style)
     right.axhline(np.log(10), color=GREY, linewidth=0.8)
-    right.text(report_epochs, np.log(10), "ln 10: knows nothing", ha="right", va="bottom", fontsize=7, color=GREY)
+    right.text(
+        report_epochs, np.log(10), "ln 10: all ten equally probable", ha="right", va="bottom", fontsize=7, color=GREY
+    )
     right.set(xlabel="epoch", ylabel="cross-entropy per image (nats)", yscale="log", title="What the text leaves open")
     right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     right.yaxis.set_minor_locator(NullLocator())

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from maillon.report.chapter import Chapter, Value, Verdict
+from maillon.report.numbers import spelled
 
 MARKS: dict[str, str] = {"holds": "✓", "differs": "≠", "cannot hold": "✕", "not comparable": "–"}
 VERDICTS: tuple[str, ...] = get_args(Verdict)
@@ -23,7 +24,7 @@ def render(chapters: Sequence[Chapter], results: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(inline=inline, value=show, slug=slug, duration=duration)
+    environment.filters.update(inline=inline, spelled=spelled, value=show, quoted=quoted, slug=slug, duration=duration)
     return environment.get_template("page.html.j2").render(
         chapters=chapters,
         results=results,
@@ -35,8 +36,10 @@ def render(chapters: Sequence[Chapter], results: Mapping[str, Any]) -> str:
 
 
 def inline(text: str) -> Markup:
-    """Plain text to HTML: `code` between backquotes, **bold** between double asterisks.
+    """Plain text to HTML: `code` between backquotes, **bold** between double asterisks, numbers in the page's style.
 
+    Examples
+    --------
     >>> inline("a < b, `x`, **not**")
     Markup('a &lt; b, <code>x</code>, <strong>not</strong>')
     """
@@ -48,27 +51,45 @@ def _marked(piece: str) -> Markup:
     if piece.startswith("`") and len(piece) > 2:
         return Markup(f"<code>{escape(piece[1:-1])}</code>")
     if piece.startswith("**") and len(piece) > 4:
-        return Markup(f"<strong>{escape(piece[2:-2])}</strong>")
-    return Markup(escape(piece))
+        return Markup(f"<strong>{escape(spelled(piece[2:-2]))}</strong>")
+    return Markup(escape(spelled(piece)))
 
 
 def show(value: Value, unit: str = "") -> str:
     """A claim's value as a reader wants it: four digits, lists in a row, the unit behind numbers.
 
+    Examples
+    --------
     >>> show([0.94217, -0.95], "m"), show("within a metre", "m")
     ('0.9422, −0.95 m', 'within a metre')
     """
+    return spelled(_shown(value, unit, digits=4))
+
+
+def quoted(value: Value, unit: str = "") -> str:
+    """A value of the report, with all the digits that it prints.
+
+    Examples
+    --------
+    >>> quoted(94.875, "points")
+    '94.875 points'
+    """
+    return spelled(_shown(value, unit, digits=12))
+
+
+def _shown(value: Value, unit: str, digits: int) -> str:
     if isinstance(value, str):
         return value
-    text = ", ".join(show(element) for element in value) if isinstance(value, list) else _number(value)
+    if isinstance(value, list):
+        text = ", ".join(_shown(element, "", digits) for element in value)
+    else:
+        text = str(value) if isinstance(value, int) else f"{value:.{digits}g}"
+        if "e" in text and 1 <= abs(value) < 1e7:
+            text = f"{value:.0f}"
+        elif 0 < abs(value) < 1e-3:
+            text = f"{value:.{digits - 1}e}"
+            text = re.sub(r"\.?0*e", "e", text)
     return f"{text} {unit}" if unit else text
-
-
-def _number(value: float) -> str:
-    digits = str(value) if isinstance(value, int) else f"{value:.4g}"
-    if "e" in digits and 1 <= abs(value) < 1e7:
-        digits = f"{value:.0f}"
-    return re.sub(r"e(-?)\+?0*", r"e\1", digits).replace("-", "−")
 
 
 def slug(verdict: str) -> str:
@@ -78,6 +99,8 @@ def slug(verdict: str) -> str:
 def duration(seconds: float) -> str:
     """Seconds, or minutes and seconds from two minutes on.
 
+    Examples
+    --------
     >>> duration(0.034), duration(12.34), duration(150)
     ('0.03 s', '12.3 s', '2 min 30 s')
     """

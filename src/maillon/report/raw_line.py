@@ -23,7 +23,7 @@ DIVERGED = 1e100
 
 @dataclass(frozen=True)
 class Divergence:
-    """A run that left every bound: slope after each step, where it passed 1e100, and the guard's last word."""
+    """A run that diverges: its slope after each step, the step at which it passes 1e100, and the error that ends it."""
 
     slopes: list[float]
     passed: int | None
@@ -51,7 +51,7 @@ def figure_4(chapter: Chapter) -> Raw:
     growths = {rate: _growth(x, rate) for rate in RATES}
     limit = _largest_stable_rate(x)
     chapter.text(
-        "**Figure 4 at rate 1e-2 cannot be.** Without a bias each step multiplies the distance from the optimum by "
+        "**Figure 4 cannot hold at rate 1e-2.** Without a bias each step multiplies the distance from the optimum by "
         f"1 − ηx², and x goes up to 50. The mean of log|1 − ηx²| over these data is {growths[1e-2]:+.2f} at 1e-2: "
         f"every step makes the error {math.exp(growths[1e-2]):.1f} times larger on average. In float64 through "
         f"`Optim.step` the slope {passing(divergence)}. {divergence.message} At 1e-3 the mean is "
@@ -60,16 +60,25 @@ def figure_4(chapter: Chapter) -> Raw:
     )
     figure = _draw_figure_4(courses, divergence, x, y, optimum)
     caption = (
-        "Figure 2 on raw data of true slope 5. At 1e-2 (top row, float64, log scale) the slope leaves every bound "
+        "Figure 2 on raw data of true slope 5. At 1e-2 (top row, float64, log scale) the slope grows without bound "
         "within a few epochs; the three smaller rates work."
     )
-    chapter.figure("figure-4", figure, caption, item="Figure 4")
+    alt = (
+        f"Four rows of three panels. Rate 0.01: the distance from the best slope grows along a straight line on a "
+        f"logarithmic axis; the slope {passing(divergence)}. The others: "
+        + slopes.panels_alt({f"rate {rate:g}": course for rate, course in courses.items()}, optimum)
+    )
+    chapter.figure("figure-4", figure, caption, item="Figure 4", alt=alt)
     chapter.figure(
         "figure-4-growth",
         _draw_growth(x, growths, limit),
         "Why: the mean logarithm of the factor by which a step multiplies the error, against the rate. Above zero "
         "the error grows.",
         item="Figure 4, beside",
+        alt="A curve over the learning rate on a logarithmic axis: below zero for small rates, above zero from "
+        f"{limit:.1e} on. At the report's rates: "
+        + ", ".join(f"{rate:g} {growth:+.4f}" for rate, growth in growths.items())
+        + ".",
     )
     _claim_raw(chapter, courses, divergence, growths)
     _claim_fluctuation(chapter, courses, optimum)
@@ -83,7 +92,7 @@ def _diverge(chapter: Chapter, x: Array, y: Array) -> Divergence:
     generator = chapter.settings.generator()
     x, y = x.astype(np.float64), y.astype(np.float64)
     path: list[float] = []
-    message = "It never stopped being a number."
+    message = "The loss stayed finite."
     try:
         with np.errstate(over="ignore"):
             for _ in range(slopes.EPOCHS):
@@ -91,7 +100,7 @@ def _diverge(chapter: Chapter, x: Array, y: Array) -> Divergence:
                     optim.step(x[[sample]], y[[sample]])
                     path.append(float(network.weight.data[0, 0]))
     except NonFiniteLossError as error:
-        message = f"After {len(path)} steps `Optim` ends it: “{error}”"
+        message = f"After {len(path)} steps `Optim` stops: “{error}”"
     passed = next((step for step, slope in enumerate(path, 1) if abs(slope) > DIVERGED), None)
     return Divergence(path, passed, message)
 

@@ -103,6 +103,19 @@ def three_panels(courses: Mapping[str, Course], x: Array, y: Array, optimum: flo
     return figure
 
 
+def panels_alt(courses: Mapping[str, Course], optimum: float) -> str:
+    """What `three_panels` shows, in words."""
+    rows = "; ".join(
+        f"{label}: loss {course.losses[0]:.3g} to {course.losses[-1]:.3g}, slope {course.slopes[0]:.3f} to "
+        f"{course.slope:.3f}"
+        for label, course in courses.items()
+    )
+    return (
+        f"{len(courses)} rows of three panels, loss and slope per epoch and the data with the fitted line. From "
+        f"the first to the last epoch, {rows}. The best slope is {optimum:.3f}."
+    )
+
+
 def panels(rows: int, columns: int, height: float = 2.45) -> tuple[Figure, Array]:
     """A figure of equal panels with fixed margins, in inches: a layout engine would take longer than the drawing."""
     width, total = 9.6, height * rows

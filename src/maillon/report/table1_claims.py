@@ -33,8 +33,8 @@ def table_1(chapter: Chapter) -> None:
             theirs[key] = {dtype: table1.pytorch_or_golden(key, dtype, shorter) for dtype in table1.DTYPES}
     _show(chapter, "as_figure_6", ours, theirs)
     chapter.text(
-        "**What the printed weights tell of the report’s data.** With raw points one at a time, the 1600 steps of 10 "
-        "epochs move the weights much farther than the report prints. The printed ones fit points that are "
+        "**What the printed weights say about the report’s data.** With raw points one at a time, the 1600 steps of 10 "
+        "epochs move the weights much further than the report prints. The printed ones fit points that are "
         "standardised (one mean and one deviation for both coordinates) and 160 steps in 10 epochs, as mini-batches of "
         "10 make them; the table below is run so. The report’s own points are not known, so its digits are those of "
         "another draw."

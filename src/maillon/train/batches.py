@@ -30,6 +30,7 @@ class ArrayBatches:
         self.data = data
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.drop_last = drop_last
         self.rows = data.rows - data.rows % batch_size if drop_last else data.rows  # of an epoch
         self.steps: int | None = math.ceil(self.rows / batch_size)
         together = max(1, _GATHERED_BYTES // max(1, data.row_bytes * batch_size))

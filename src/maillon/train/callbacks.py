@@ -6,10 +6,10 @@ from typing import Any
 
 from maillon.messages import unknown_name
 from maillon.nn import Module
+from maillon.nn.support import arguments
 from maillon.optim import Optim
 from maillon.train.history import History, Number
-
-_GREATER_IS_BETTER = ("accuracy", "r2_score")
+from maillon.train.scores import GREATER_IS_BETTER
 
 
 @dataclass
@@ -90,16 +90,14 @@ class EarlyStopping(Callback):
         mode: str = "min",
         restore_best: bool = True,
     ) -> None:
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise ValueError(f"EarlyStopping: expected patience, an integer ≥ 1, got {patience!r}.")
         if not min_delta >= 0:
             raise ValueError(f"EarlyStopping: expected min_delta ≥ 0, got {min_delta!r}.")
         if mode not in ("min", "max"):
             raise ValueError(f"EarlyStopping: expected mode 'min' or 'max', got {mode!r}.")
-        if mode == "min" and monitor.removeprefix("val_") in _GREATER_IS_BETTER:
+        if mode == "min" and monitor.removeprefix("val_") in GREATER_IS_BETTER:
             raise ValueError(f"EarlyStopping: {monitor} is the better the greater it is. Pass mode='max'.")
         self.monitor = monitor
-        self.patience = patience
+        self.patience = arguments.integer("EarlyStopping", "patience", patience)
         self.min_delta = min_delta
         self.mode = mode
         self.restore_best = restore_best

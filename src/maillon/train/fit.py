@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from maillon.messages import shown
 from maillon.nn import Loss, Module
 from maillon.nn.support import arguments
 from maillon.optim import Adam, Optim, Rule
 from maillon.optim.door import Data, check, dry_run
 from maillon.random import Generator, resolve, using
+from maillon.tracebacks import short_traceback
 from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Callback, Hooks, State
 from maillon.train.class_weights import ClassWeights
@@ -21,6 +23,7 @@ from maillon.train.scores import Metric, named_metrics
 from maillon.train.training import Training
 
 
+@short_traceback
 def fit(
     network: Module | Optim,
     loss: Any = None,
@@ -81,8 +84,10 @@ def fit(
         The part in [0, 1) of the rows to validate with instead: the last round(n · part) rows, taken before shuffling,
         are not learnt from.
     metrics : str, callable or list of them
-        Names ("accuracy", "mse", "mae", "rmse", "r2" …) or functions of (prediction, target). On the training data
-        they run along with the steps, each mini-batch counted by its rows; on validation data they are exact.
+        Names ("accuracy", "f1", "roc_auc", "mse", "r2" …) or functions of (prediction, target). On the training data
+        they are those of the predictions that each step began with, over the whole epoch. For accuracy, top_k, mse, mae
+        and rmse sums are kept; for all others the predictions and targets of the epoch stay in memory until its end.
+        Where one is not defined (roc_auc with rows of one class only) it is nan, with a warning.
     callbacks : Callback, callable or list of them
         Callbacks, such as `EarlyStopping()`, or functions of the `State`, called after each epoch.
     schedule : callable or LRScheduler, optional
@@ -103,21 +108,23 @@ def fit(
     clip_grad_value : float, optional
         In each step each entry of the gradients is brought into [−value, value], value > 0. An Optim given has its own.
     accumulate : int, optional
-        The parameters move once in so many steps, as if mini-batches were so many times as large; what is left over
-        moves them at the end of the epoch. 1 by default. An Optim given has its own.
+        The parameters move once in so many steps, as if mini-batches were so many times as large, but for what
+        looks at a whole mini-batch (BatchNorm, Dropout's masks, a loss that couples rows). What is left over moves them
+        at the end of the epoch. 1 by default. An Optim given has its own.
     generator : Generator, optional
         Where the order, and what links such as Dropout draw, come from; the global one by default.
     engine : str
         "auto" runs whole epochs in the compiled core where that is installed and knows every link, the loss and the
         rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
     progress : bool, optional
-        Whether to show a bar on the error stream; by default on a terminal.
+        Whether to show a bar on the error stream; by default on a terminal and in a notebook.
 
     Returns
     -------
     History
-        One row of numbers for each epoch. Ctrl-C ends the training after the current step, and the history says
-        `interrupted`; pressed twice it raises KeyboardInterrupt at once. Afterwards each link's mode is what it was.
+        One row of numbers for each epoch. Ctrl-C ends the training after the current step: the history says
+        `interrupted`, and one line on the error stream which training it was. Pressed twice within a second it raises
+        KeyboardInterrupt, which ends the program. Afterwards each link's mode is what it was.
 
     Raises
     ------
@@ -140,15 +147,8 @@ def fit(
         network, loss, x, y, rule, clip_grad_norm=clip_grad_norm, clip_grad_value=clip_grad_value, accumulate=accumulate
     )
     chosen = named_metrics("fit", metrics, optim.loss)
-    by_class = None if class_weight is None else ClassWeights("fit", class_weight, optim.loss)
-    held_out = (validation_data, validation_split)
-    batches: ArrayBatches | GivenBatches
-    if y is None and optim.loss.targets:
-        batches, validation = _given_batches(optim, x, epochs, sample_weight, by_class, *held_out)
-    else:
-        data = check("fit", optim.network, optim.loss, x, y, sample_weight)
-        data, validation = _held_out(optim, data, *held_out)
-        batches = _array_batches(optim, data, by_class, batch_size, shuffle=shuffle, drop_last=drop_last)
+    given = (x, y, sample_weight, class_weight, validation_data, validation_split)
+    batches, validation = _batches(optim, *given, epochs, batch_size, shuffle=shuffle, drop_last=drop_last)
     training = Training(
         optim,
         batches,
@@ -162,6 +162,29 @@ def fit(
     )
     with using(resolve(generator)):
         return training.run()
+
+
+def _batches(
+    optim: Optim,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    given: Any,
+    split: float,
+    epochs: int,
+    batch_size: int,
+    *,
+    shuffle: bool,
+    drop_last: bool,
+) -> tuple[ArrayBatches | GivenBatches, Data | None]:
+    """What to learn from, in mini-batches, and what to validate with."""
+    by_class = None if class_weight is None else ClassWeights("fit", class_weight, optim.loss)
+    if y is None and optim.loss.targets:
+        return _given_batches(optim, x, epochs, sample_weight, by_class, given, split)
+    data = check("fit", optim.network, optim.loss, x, y, sample_weight)
+    data, validation = _held_out(optim, data, given, split)
+    return _array_batches(optim, data, by_class, batch_size, shuffle=shuffle, drop_last=drop_last), validation
 
 
 def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **options: Any) -> tuple[Optim, Any, Any]:
@@ -189,6 +212,12 @@ def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **opti
             )
         optim = rule
     else:
+        if loss is None or hasattr(loss, "shape") or isinstance(loss, list | tuple | dict):
+            given = [shown(value) for value in (loss, x, y) if value is not None]
+            raise TypeError(
+                f"fit: the loss is missing: expected it after the network, got {' and '.join(given) or 'nothing'}. "
+                "Call fit(network, loss, x, y, …): with MSELoss() for numbers, CrossEntropyLoss() for labels."
+            )
         optim = Optim(network, loss, Adam() if rule is None else rule, **options)
     if x is None:
         raise TypeError("fit: expected data in x, got none. Call fit(network, loss, x, y, …) or fit(optim, x, y, …).")

@@ -14,20 +14,37 @@ if TYPE_CHECKING:
 
 Number = int | float
 _SHOWN_ROWS = 12
+_LAST_ROWS = 5
 
 
 class History:
-    """The course of a training, epoch by epoch.
+    """The course of a training, epoch by epoch: a table of numbers, one row for each whole epoch.
 
-    `columns`: epoch (from 1), loss, the metrics, val_loss and val_… where there was validation data, lr (the rate
-    of the first group) and seconds (validation included). `history["loss"]` is a column, `len(history)` the number
-    of whole epochs, and iteration gives the rows as dicts. An epoch that was cut short has no row; `steps` counts
-    its steps all the same.
+    ``history["loss"]`` is a column, ``len(history)`` the number of rows, iteration gives the rows as dicts. The columns
+    are epoch (from 1), loss, the metrics, val_loss and val_… where there was validation data, lr (the learning rate of
+    the first group) and seconds (validation included). In a notebook it shows the course of the loss and the last rows.
 
-    `interrupted`: Ctrl-C ended the training. `stopped_early`: a callback did. `seconds`: the whole duration.
-    `engine`: what carried out the steps, "native" or "numpy"; "native, numpy" where a callback changed something that
-    the core does not know, and NumPy went on.
+    Parameters
+    ----------
+    columns : sequence of str
+        The names of the columns, in their order.
 
+    Attributes
+    ----------
+    interrupted : bool
+        Ctrl-C ended the training.
+    stopped_early : bool
+        A callback ended it.
+    steps : int
+        The steps done; those of an epoch that was cut short, which has no row, are counted too.
+    seconds : float
+        How long the training took as a whole.
+    engine : str
+        What carried out the steps: "native" or "numpy"; "native, numpy" where a callback changed something that the
+        core does not know, and NumPy went on.
+
+    Examples
+    --------
     >>> history = History(["loss"])
     >>> history.append(loss=0.5)
     >>> history["loss"]
@@ -45,6 +62,7 @@ class History:
 
     @property
     def columns(self) -> list[str]:
+        """The names of the columns."""
         return list(self._values)
 
     @property
@@ -60,14 +78,36 @@ class History:
         self._best_epoch = epoch
 
     def append(self, **row: Number) -> None:
-        """Add the numbers of one epoch: one for each column."""
+        """Add the numbers of one epoch.
+
+        Parameters
+        ----------
+        **row : int or float
+            One number for each column.
+
+        Raises
+        ------
+        ValueError
+            For other columns.
+        """
         if row.keys() != self._values.keys():
             raise ValueError(f"History.append: expected the columns {', '.join(self.columns)}, got {', '.join(row)}.")
         for name, value in row.items():
             self._values[name].append(value)
 
     def extend(self, **columns: list[Number]) -> None:
-        """Add the numbers of several epochs: a list as long as the others for each column."""
+        """Add the numbers of several epochs.
+
+        Parameters
+        ----------
+        **columns : list of int or float
+            A list for each column, each as long as the others.
+
+        Raises
+        ------
+        ValueError
+            For other columns, or lists of several lengths.
+        """
         if columns.keys() != self._values.keys():
             raise ValueError(
                 f"History.extend: expected the columns {', '.join(self.columns)}, got {', '.join(columns)}."
@@ -97,14 +137,34 @@ class History:
             yield dict(zip(self._values, row, strict=True))
 
     def to_dict(self) -> dict[str, list[Number]]:
-        """The columns by name, copied: what `pandas.DataFrame` takes."""
+        """The columns by name, copied: what `pandas.DataFrame` takes.
+
+        Returns
+        -------
+        dict[str, list]
+            A list for each column.
+        """
         return {name: list(column) for name, column in self._values.items()}
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write the table with a header, all digits kept; returns the path.
+        """Write the table into a file, with a header and all digits.
 
         The file is written beside its place and moved there when whole: an old one is never left half overwritten.
-        OSError, with the reason, where that is not possible.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, in a folder that exists.
+
+        Returns
+        -------
+        Path
+            The file's path.
+
+        Raises
+        ------
+        OSError
+            Where it cannot be written, with the reason.
         """
         import csv
         from pathlib import Path
@@ -123,7 +183,18 @@ class History:
         return target
 
     def table(self, rows: int | None = None) -> str:
-        """The table as text; rows limits it to the first and last ones, None shows all."""
+        """The table as text.
+
+        Parameters
+        ----------
+        rows : int, optional
+            How many to show, half of them the first and half the last ones; None shows all.
+
+        Returns
+        -------
+        str
+            One line for each row, below the names of the columns.
+        """
         cells = [[_shown(name, value) for name, value in row.items()] for row in self]
         if rows is not None and len(cells) > max(rows, 2):
             head = max(rows, 2) // 2
@@ -142,6 +213,18 @@ class History:
         parts += [f"{name} {self[name][-1]:.4g}" for name in ("loss", "val_loss") if name in self and len(self)]
         parts += ["interrupted"] * self.interrupted + ["stopped early"] * self.stopped_early
         return f"History({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the course of the loss, and the last rows."""
+        from maillon.html import block, paragraph, table
+        from maillon.train.curve import curve_svg
+
+        losses = {name: self[name] for name in ("loss", "val_loss") if name in self}
+        rows = [[_shown(name, value) for name, value in row.items()] for row in self]
+        last = table(self.columns, rows[-_LAST_ROWS:]) if rows else ""
+        left_out = len(rows) - _LAST_ROWS
+        more = paragraph(f"The last {_LAST_ROWS} of {len(rows)} epochs:") if left_out > 0 else ""
+        return block(paragraph(repr(self)), curve_svg(losses, "loss"), more, last)
 
 
 def _shown(name: str, value: Number) -> str:

@@ -1,10 +1,20 @@
 """Ctrl-C, taken between two steps instead of inside one."""
 
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from maillon.tracebacks import users_line
+from maillon.train.history import History
+
+TOGETHER_S = 1.0
+"""Two presses within so many seconds stop the program, also where the first one ended a training in between."""
+
+_pressed = float("-inf")  # when Ctrl-C last ended a training
 
 
 class Interrupt:
@@ -16,15 +26,31 @@ class Interrupt:
         self.requested = False
 
     def handle(self, signum: int, frame: FrameType | None) -> None:
-        """The signal handler: the first Ctrl-C asks, the second one insists."""
-        if self.requested:
+        """The signal handler: the first Ctrl-C asks, a second one raises KeyboardInterrupt.
+
+        Second is any other in the same training, and one that follows at once: a script of many short trainings would
+        otherwise lose one of them to each press, and never end.
+        """
+        global _pressed
+        now = time.monotonic()
+        if self.requested or now - _pressed < TOGETHER_S:
             raise KeyboardInterrupt
-        self.requested = True
+        self.requested, _pressed = True, now
+
+
+def tell(history: History, epochs: int) -> None:
+    """Say on the error stream, once, which training Ctrl-C ended, and how to end the whole program."""
+    if sys.stderr is not None:
+        sys.stderr.write(
+            f"fit ({users_line()}): Ctrl-C ended this training after {len(history)} of {epochs} epochs, "
+            f"{history.steps} steps. Press Ctrl-C twice within a second to stop the whole program.\n"
+        )
+        sys.stderr.flush()
 
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Interrupt]:
-    """Inside the block the first SIGINT only sets `requested`; the second raises KeyboardInterrupt at once.
+    """Inside the block the first SIGINT only sets `requested`; a second one raises KeyboardInterrupt at once.
 
     Python lets the main thread alone handle signals: in other threads, and where SIGINT is ignored or not handled
     by Python, nothing is changed. The handler there was is put back at the end.

@@ -8,10 +8,12 @@ from maillon.nn.support import arguments
 from maillon.optim import Optim
 from maillon.optim.door import check, dry_run
 from maillon.random import Generator, using
+from maillon.tracebacks import short_traceback
 from maillon.train.modes import learning
 from maillon.train.scores import LossMean
 
 
+@short_traceback
 def sgd(
     optim: Optim,
     x: Any,

@@ -12,12 +12,17 @@ from maillon.nn import Loss, Module, no_grad
 from maillon.nn.support import arguments
 from maillon.nn.support.modes import mode
 from maillon.optim.door import Data, call, check, check_channel, common_length, convert, cut
-from maillon.train.scores import LossMean, Metric, joined, named_metrics, score
+from maillon.tracebacks import short_traceback
+from maillon.train.scores import LossMean, Metric, joined, named_metrics, score, score_or_nan
 
 OutputOf = Callable[[Any], Any]
 """From a mini-batch of x to the network's output."""
 
+Measured = Callable[[str, Metric, Any, Any], float]
+"""From a metric and its name, predictions and targets to its value."""
 
+
+@short_traceback
 def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto") -> Any:
     """The network's output for every row of x, in evaluation mode.
 
@@ -42,6 +47,7 @@ def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto
         return joined([outputs(cut(inputs, i, min(i + size, rows))) for i in range(0, max(rows, 1), size)])
 
 
+@short_traceback
 def evaluate(
     network: Module,
     loss: Loss,
@@ -55,8 +61,9 @@ def evaluate(
     """The loss and the metrics of the network on data, in evaluation mode.
 
     The loss is that of all samples under its own reduction ('mean' over all, else the total), weighted by
-    sample_weight (n,) where given. metrics: names ("accuracy", "mse", "mae", "rmse", "r2" …) or functions of
-    (prediction, target); each is taken once, over all predictions, unweighted. engine: as for `predict`.
+    sample_weight (n,) where given. metrics: names ("accuracy", "f1", "roc_auc", "mse", "r2" …) or functions of
+    (prediction, target); each is taken once, over all predictions, unweighted; UndefinedMetricError where it is not
+    defined on them. engine: as for `predict`.
 
     >>> import maillon
     >>> network = maillon.Linear(1, 1)
@@ -67,13 +74,19 @@ def evaluate(
     size = arguments.integer("evaluate", "batch_size", batch_size)
     chosen = named_metrics("evaluate", metrics, loss)
     data = check("evaluate", network, loss, x, y, sample_weight)
-    return evaluated(network, loss, data, chosen, size, outputs_of(network, engine))
+    return evaluated(network, loss, data, chosen, size, outputs_of(network, engine), score)
 
 
 def evaluated(
-    network: Module, loss: Loss, data: Data, metrics: dict[str, Metric], batch_size: int, outputs: OutputOf
+    network: Module,
+    loss: Loss,
+    data: Data,
+    metrics: dict[str, Metric],
+    batch_size: int,
+    outputs: OutputOf,
+    measured: Measured = score_or_nan,
 ) -> dict[str, float]:
-    """As `evaluate`, of data already opened."""
+    """As `evaluate`, of data already opened; in a training a metric that is not defined is nan."""
     mean = LossMean(loss)
     predictions = []
     with mode(network, training=False), no_grad():
@@ -85,7 +98,7 @@ def evaluated(
             if metrics:
                 predictions.append(prediction)
     whole = joined(predictions) if metrics else None
-    return {"loss": mean.value} | {name: score(name, metric, whole, data.y) for name, metric in metrics.items()}
+    return {"loss": mean.value} | {name: measured(name, metric, whole, data.y) for name, metric in metrics.items()}
 
 
 def outputs_of(network: Module, engine: str) -> OutputOf:

@@ -3,33 +3,56 @@
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from html import escape
+from typing import Any, Protocol
 
+from maillon.tracebacks import shell
 from maillon.train.history import Number
 
 _EVERY_S = 0.1
 
 
 def wanted(progress: bool | None) -> bool:
-    """None: where the error stream is a terminal."""
+    """Whether to show a bar.
+
+    Parameters
+    ----------
+    progress : bool or None
+        What the user said; None: where the error stream is a terminal, and in a notebook.
+    """
     if progress is not None:
         return bool(progress)
-    return sys.stderr is not None and sys.stderr.isatty()
+    return _in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+
+
+def _in_notebook() -> bool:
+    """Whether IPython runs here with a kernel behind a page."""
+    return getattr(shell(), "kernel", None) is not None
+
+
+class _Drawn(Protocol):
+    """Where a bar is drawn."""
+
+    def draw(self, done: int, total: int | None, title: str, numbers: Mapping[str, str]) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Bar:
     """Steps done of all steps, drawn at most ten times a second.
 
-    steps: the steps of one epoch, None while nobody knows.
+    Parameters
+    ----------
+    epochs : int
+        How many there are to be.
+    steps : int or None
+        The steps of one epoch; None while nobody knows.
     """
 
     def __init__(self, epochs: int, steps: int | None) -> None:
-        from tqdm import tqdm
-
         self.epochs = epochs
-        self._tqdm: Any = tqdm(
-            total=None if steps is None else steps * epochs, unit="step", dynamic_ncols=True, mininterval=0
-        )
+        self._total = None if steps is None else steps * epochs
+        self._drawn: _Drawn = _Notebook() if _in_notebook() else _Terminal(self._total)
         self._next = 0.0
         self._numbers: dict[str, Number] = {}
 
@@ -42,16 +65,69 @@ class Bar:
         """Draw `done` steps, and these numbers beside the others last shown."""
         self._next = time.monotonic() + _EVERY_S
         self._numbers |= numbers
-        self._tqdm.set_description(f"epoch {epoch}/{self.epochs}", refresh=False)
         shown = {name: f"{value:.4g}" for name, value in self._numbers.items()}
-        self._tqdm.set_postfix(shown, refresh=False)
-        self._tqdm.update(done - self._tqdm.n)
+        self._drawn.draw(done, self._total, f"epoch {epoch}/{self.epochs}", shown)
 
     def epoch_end(self, epoch: int, done: int, row: Mapping[str, Number]) -> None:
         """As `show`, and the steps of a whole epoch are known from now on."""
-        if self._tqdm.total is None:
-            self._tqdm.total = done * self.epochs
+        if self._total is None:
+            self._total = done * self.epochs
         self.show(epoch, done, row)
 
     def close(self) -> None:
+        """Leave the bar as it is."""
+        self._drawn.close()
+
+
+class _Terminal:
+    """A line of text that is written over."""
+
+    def __init__(self, total: int | None) -> None:
+        from tqdm import tqdm
+
+        self._tqdm: Any = tqdm(total=total, unit="step", dynamic_ncols=True, mininterval=0)
+
+    def draw(self, done: int, total: int | None, title: str, numbers: Mapping[str, str]) -> None:
+        self._tqdm.total = total
+        self._tqdm.set_description(title, refresh=False)
+        self._tqdm.set_postfix(numbers, refresh=False)
+        self._tqdm.update(done - self._tqdm.n)
+
+    def close(self) -> None:
         self._tqdm.close()
+
+
+class _Notebook:
+    """A `<progress>` element in the output of the cell, put there anew each time."""
+
+    def __init__(self) -> None:
+        from IPython.display import display
+
+        self._begun = time.monotonic()
+        self._bundle = _bundle(0, None, "", {}, 0.0)
+        self._handle: Any = display(self._bundle, raw=True, display_id=True)
+
+    def draw(self, done: int, total: int | None, title: str, numbers: Mapping[str, str]) -> None:
+        bundle = _bundle(done, total, title, numbers, time.monotonic() - self._begun)
+        if self._handle is not None:
+            self._handle.update(bundle, raw=True)
+
+    def close(self) -> None:
+        """Nothing is left to do: the last state stays."""
+
+
+def _bundle(done: int, total: int | None, title: str, numbers: Mapping[str, str], seconds: float) -> dict[str, str]:
+    """The bar as HTML, and as a line of text where no page shows it."""
+    share = "" if not total else f"{done / total:.0%}"
+    left = f"{_time(seconds * (total - done) / done)} left" if total and 0 < done < total else ""
+    said = [title, share, f"{done} of {total} steps" if total else f"{done} steps", _time(seconds), left]
+    text = ", ".join(part for part in [*said, *(f"{name} {value}" for name, value in numbers.items())] if part)
+    state = f' value="{done}" max="{total}"' if total else ""
+    bar = f'<progress{state} style="width:14em;vertical-align:middle"></progress>'
+    html = f'<div>{bar} <span style="font-variant-numeric:tabular-nums">{escape(text)}</span></div>'
+    return {"text/html": html, "text/plain": text}
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,9 +1,7 @@
 """The steps of a training in NumPy, and which engine's stepper begins one."""
 
 import itertools
-import sys
 import time
-import warnings
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -16,6 +14,7 @@ from maillon.engine.native import Batches, Runner
 from maillon.engine.stepper import SLICE_S, Place, Slice, Stepper
 from maillon.nesting import leaves
 from maillon.optim import Optim
+from maillon.tracebacks import warn
 from maillon.train.batches import ArrayBatches, Batch, GivenBatches
 from maillon.train.interrupt import Interrupt
 
@@ -116,10 +115,9 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
         require_known(optim.network)
         if not isinstance(batches, ArrayBatches):
             raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
-        if batches.shuffle and batches.rows < batches.data.rows:
-            raise NotLoweredError("epochs that leave out other rows each time are not among what it knows")
-        data = batches.data.part(0, batches.rows)
-        return Runner(optim, Batches.of(data.x, data.y, data.weight, batches.batch_size, batches.shuffle))
+        data, size = batches.data, batches.batch_size
+        shuffle, drop_last = batches.shuffle, batches.drop_last
+        return Runner(optim, Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last))
     except NotLoweredError as reason:
         fall_back(engine, "runs", reason)
         return NumpyStepper(optim, batches, interrupt)
@@ -132,12 +130,4 @@ def fall_back(engine: str, how: str, reason: NotLoweredError) -> None:
     message = f"fit {how} in NumPy, not in the compiled core: {reason}."
     if message not in _told:
         _told.add(message)
-        warnings.warn(message, FallbackWarning, stacklevel=_outside())
-
-
-def _outside() -> int:
-    """The stack level, seen from the caller, of whoever has called maillon."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "maillon":
-        frame, level = frame.f_back, level + 1
-    return level
+        warn(message, FallbackWarning)

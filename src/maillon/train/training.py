@@ -14,7 +14,7 @@ from maillon.optim.door import Data
 from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Hook, Hooks, State
 from maillon.train.history import History
-from maillon.train.interrupt import Interrupt, deferred_interrupt
+from maillon.train.interrupt import Interrupt, deferred_interrupt, tell
 from maillon.train.modes import learning
 from maillon.train.predict import evaluated, outputs_of
 from maillon.train.progress import Bar
@@ -93,6 +93,8 @@ class Training:
             self.history.seconds = time.perf_counter() - begun
             if self.bar is not None:
                 self.bar.close()
+        if self.history.interrupted:
+            tell(self.history, self.epochs)
         return self.history
 
     @property
@@ -115,12 +117,12 @@ class Training:
                 self.running.add(*seen)
             if done.steps and each:
                 self._call(self.hooks.step_end)
-            if (len(done.epochs) or self.ending) and self.stepper.flush():
-                self.scheduling.after_rest()
+            if len(done.epochs) or self.ending:
+                self._flush()
             if len(done.epochs):
                 self._end_epochs(done, begun)
             elif self.bar is not None and self.bar.due:
-                self.bar.show(self.state.epoch, self.state.step, {"loss": self.state.loss} | self.running.values())
+                self.bar.show(self.state.epoch, self.state.step, {"loss": self.state.loss} | self.running.so_far())
 
     @property
     def _unwatched(self) -> bool:
@@ -137,19 +139,30 @@ class Training:
 
     def _slice(self, most: int, epochs: int) -> Slice:
         """Some steps, and the state after them; in NumPy from now on where the core cannot go on."""
-        stepper, state = self.stepper, self.state
         try:
-            return stepper.run(most, epochs, record=bool(self.metrics))
+            return self.stepper.run(most, epochs, record=bool(self.metrics))
         except NotLoweredError as reason:
             self._go_on_in_numpy(reason)
             return self._slice(most, epochs)
         except NonFiniteLossError as error:
-            error.epoch, error.batch, error.history = state.epoch, stepper.batch + 1, self.history
+            self._place(error)
             raise
         finally:
-            if self.stepper.steps > state.step:
-                state.loss = self.stepper.loss
-            state.batch, state.step = self.stepper.batch, self.stepper.steps
+            if self.stepper.steps > self.state.step:
+                self.state.loss = self.stepper.loss
+            self.state.batch, self.state.step = self.stepper.batch, self.stepper.steps
+
+    def _flush(self) -> None:
+        """Let what is gathered for a larger mini-batch move the parameters."""
+        try:
+            if self.stepper.flush():
+                self.scheduling.after_rest()
+        except NonFiniteLossError as error:
+            self._place(error)
+            raise
+
+    def _place(self, error: NonFiniteLossError) -> None:
+        error.epoch, error.batch, error.history = self.state.epoch, self.stepper.batch + 1, self.history
 
     def _go_on_in_numpy(self, reason: NotLoweredError) -> None:
         assert isinstance(self.stepper, Runner)

@@ -1,0 +1,225 @@
+"""The verifier: what it lets through, the core carries out without looking.
+
+Everything the core reads or writes passes here: `verify` a plan's operations and buffers, `verify_training` the data
+that mini-batches are copied from and the order of the rows, `verify_sums` and `verify_record` what a slice writes
+beside. PlanError says what is wrong.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from maillon.engine.operations import OPERATIONS, Kind
+from maillon.engine.plan import PARTS, Buffer, Operation, Plan, PlanError, address
+from maillon.typing import Array
+
+Span = tuple[int, int]
+"""The addresses where memory begins and ends; (0, 0) where there is none."""
+
+_LABEL = "ignore_index"  # the one size that is any number of 64 bits
+_MOST = 2**40  # that a size may be
+
+
+def _bounds(spec: Kind) -> tuple[tuple[int, int], ...]:
+    """The least value of each size, and the first that is too large."""
+    limits = dict(spec.limits)
+    return tuple((-(2**63), 2**63) if name == _LABEL else (0, limits.get(name, _MOST)) for name in spec.sizes)
+
+
+_BOUNDS = {name: _bounds(spec) for name, spec in OPERATIONS.items()}
+
+
+def verify(plan: Plan) -> None:
+    """PlanError unless every operation stays within its buffers and writes only what it may."""
+    if plan.dtype not in (np.float32, np.float64):
+        raise PlanError(f"expected float32 or float64, got {plan.dtype}")
+    buffers = list(plan.buffers())
+    for buffer in (*buffers, plan.output):
+        _verify_buffer(buffer)
+    if plan.output.array.size != math.prod(plan.output.shape) or plan.output.array.dtype != plan.dtype:
+        raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}")
+    if plan.result is not None and (plan.result.array.dtype != np.float64 or plan.result.array.size < 2):
+        raise PlanError("the result must be the loss and what its mean was divided by")
+    spans = {id(buffer): _span(buffer) for buffer in buffers}
+    kept = [buffer for buffer in buffers if buffer.read_only]
+    for place, operation in enumerate(plan.operations):
+        try:
+            _verify_operation(operation, plan)
+            _verify_aliases(operation, spans, kept)
+        except PlanError as error:
+            raise PlanError(f"operation {place}, {operation.kind}: {error}") from None
+
+
+def verify_training(
+    whole: Plan, rest: Plan | None, data: Sequence[tuple[str, Array]], rows: int, order: Array | None
+) -> None:
+    """PlanError unless mini-batches of these data can be copied to where both plans read them, in this order.
+
+    data: by name, a row a sample, for each of the plans' inputs. rest: the plan of the last, shorter mini-batch.
+    order: where the order of the rows is drawn, None when they are not shuffled.
+    """
+    short = 0 if rest is None else rest.rows
+    if not 1 <= whole.rows <= rows or rows % whole.rows != short:
+        raise PlanError(f"plans of {whole.rows} and {short} rows do not make up {rows}")
+    if whole.result is None or (rest is not None and _place(rest.result) != _place(whole.result)):
+        raise PlanError("the plans of one training must leave their loss at one place")
+    plans = [whole] if rest is None else [whole, rest]
+    for plan in plans:
+        if len(plan.inputs) != len(data):
+            raise PlanError(f"expected {len(plan.inputs)} arrays of data, got {len(data)}")
+    for place, (name, array) in enumerate(data):
+        _verify_data(name, array, rows)
+        for plan in plans:
+            _verify_batch(name, array, plan, plan.inputs[place], whole.inputs[place])
+        for buffer in whole.inputs:
+            if _overlap(_memory(address(array), array.nbytes), _span(buffer)):
+                raise PlanError(f"{name} overlaps {buffer.name}")
+    if order is not None:
+        _verify_order(order, plans, data, rows)
+
+
+def verify_sums(ends: Array, epochs: int) -> None:
+    """PlanError unless three numbers for each of so many epochs have room."""
+    _verify_written("the sums of the epochs", ends, np.dtype(np.float64), 3 * epochs)
+
+
+def verify_record(whole: Plan, room: Array, steps: int) -> None:
+    """PlanError unless the outputs of so many steps have room."""
+    _verify_written("the record", room, whole.dtype, steps * whole.output.array.size)
+    if whole.output.array.size % whole.rows:
+        raise PlanError(f"the output is no row for each of {whole.rows} rows")
+
+
+def _verify_buffer(buffer: Buffer) -> None:
+    array = buffer.array
+    if type(array) is not np.ndarray or not array.flags.c_contiguous or not array.flags.aligned:
+        raise PlanError(f"buffer {buffer.name}: expected an aligned array in C order")
+    if not array.dtype.isnative:
+        raise PlanError(f"buffer {buffer.name}: expected the machine's byte order")
+    if not buffer.read_only and not array.flags.writeable:
+        raise PlanError(f"buffer {buffer.name}: expected an array that may be written to")
+
+
+def _verify_data(name: str, array: Array, rows: int) -> None:
+    if type(array) is not np.ndarray or not array.flags.c_contiguous or not array.dtype.isnative:
+        raise PlanError(f"{name}: expected an array in C order and the machine's byte order")
+    if array.ndim == 0 or len(array) < rows:
+        raise PlanError(f"{name}: expected at least {rows} rows, got the shape {array.shape}")
+
+
+def _verify_batch(name: str, array: Array, plan: Plan, buffer: Buffer, first: Buffer) -> None:
+    """A mini-batch's rows fill the buffer that the plan reads them from, the same in all plans."""
+    if buffer.address != first.address:
+        raise PlanError(f"the plans of one training must read {buffer.name} at one place")
+    if buffer.array.dtype != array.dtype or buffer.array.size * len(array) != array.size * plan.rows:
+        raise PlanError(f"{plan.rows} of {len(array)} rows of {name} do not fill {buffer!r}")
+    if buffer.read_only:
+        raise PlanError(f"{buffer.name} is read-only, and mini-batches are copied to it")
+
+
+def _verify_order(order: Array, plans: Sequence[Plan], data: Sequence[tuple[str, Array]], rows: int) -> None:
+    """The order is drawn anew in each epoch: it may overlap nothing."""
+    _verify_written("the order", order, np.dtype(np.int64), rows)
+    if any(len(array) < order.size for _, array in data):
+        raise PlanError(f"the order of {order.size} rows leads beyond the data")
+    drawn = _memory(address(order), order.nbytes)
+    others = [(name, _memory(address(array), array.nbytes)) for name, array in data]
+    others += [(buffer.name, _span(buffer)) for plan in plans for buffer in plan.buffers()]
+    for name, other in others:
+        if _overlap(drawn, other):
+            raise PlanError(f"the order overlaps {name}")
+
+
+def _verify_written(name: str, array: Array, dtype: np.dtype, size: int) -> None:
+    flags = array.flags
+    if array.dtype != dtype or not (flags.c_contiguous and flags.aligned and flags.writeable):
+        raise PlanError(f"{name}: expected {dtype} in C order that may be written to")
+    if array.size < size:
+        raise PlanError(f"{name}: expected room for {size} elements, got {array.size}")
+
+
+def _verify_operation(operation: Operation, plan: Plan) -> None:
+    spec = OPERATIONS.get(operation.kind)
+    if spec is None or operation.part not in PARTS:
+        raise PlanError("there is no such operation")
+    sizes, numbers = dict(operation.sizes), operation.numbers
+    if tuple(sizes) != spec.sizes or tuple(numbers) != spec.numbers:
+        raise PlanError(f"expected sizes {spec.sizes} and numbers {spec.numbers}")
+    for (name, value), (least, end) in zip(sizes.items(), _BOUNDS[operation.kind], strict=True):
+        if not isinstance(value, int) or not least <= value < end:
+            raise PlanError(f"size {name} is {value!r}")
+    for number in numbers.values():
+        if not isinstance(number, float) or not math.isfinite(number):
+            raise PlanError(f"numbers are {dict(numbers)}")
+    if operation.stream not in (range(len(plan.streams)) if spec.stream else (None,)):
+        raise PlanError(f"stream {operation.stream} is not there")
+    _verify_operands(operation, plan, sizes)
+    _verify_choices(operation)
+
+
+def _verify_operands(operation: Operation, plan: Plan, sizes: dict[str, int]) -> None:
+    spec, operands, there = OPERATIONS[operation.kind], operation.operands, 0
+    for operand in spec.operands:
+        buffer = operands.get(operand.name)
+        if buffer is None:
+            if not operand.optional:
+                raise PlanError(f"operand {operand.name} is missing")
+            continue
+        there += 1
+        dtype = plan.dtype if operand.kind == "real" else operand.kind
+        if buffer.array.dtype != dtype:
+            raise PlanError(f"operand {operand.name} is {buffer.array.dtype}, not {dtype}")
+        if buffer.array.size < (needed := operand.extent(sizes)):
+            raise PlanError(f"operand {operand.name} needs {needed} elements, {buffer.name} has {buffer.array.size}")
+    if there != len(operands):
+        unknown = operands.keys() - {operand.name for operand in spec.operands}
+        raise PlanError(f"there are no operands {sorted(unknown)}")
+
+
+def _verify_choices(operation: Operation) -> None:
+    """What the kernels take for granted beyond sizes."""
+    there, sizes = operation.operands, operation.sizes
+    for name in ("inputs", "outputs", "size", "classes"):
+        if not sizes.get(name, 1):
+            raise PlanError(f"{name} is 0")
+    if operation.kind == "linear_grad_input" and sizes["activation"] and "reference" not in there:
+        raise PlanError("an activation's derivative needs its reference")
+    if operation.kind == "class_loss" and ("labels" in there) == ("distribution" in there):
+        raise PlanError("expected either labels or a distribution")
+    if operation.kind == "class_loss" and sizes["flags"] & 2 and "labels" not in there:
+        raise PlanError("a likelihood needs labels")
+
+
+def _verify_aliases(operation: Operation, spans: dict[int, Span], kept: list[Buffer]) -> None:
+    """What is written overlaps nothing else the operation touches, unless it is the very buffer it may be, and nothing
+    that must stay as it is, under another name either."""
+    operands = operation.operands
+    touched = [(name, spans[id(buffer)]) for name, buffer in operands.items()]
+    for operand in OPERATIONS[operation.kind].operands:
+        if "w" not in operand.access or operand.name not in operands:
+            continue
+        span = begin, end = spans[id(operands[operand.name])]
+        for name, other in touched:
+            may = name == operand.name or (name == operand.within and begin == other[0])
+            if begin < other[1] and other[0] < end and not may:
+                raise PlanError(f"{operand.name} overlaps {name}")
+        for buffer in kept:
+            if _overlap(span, spans[id(buffer)]):
+                raise PlanError(f"operand {operand.name} would overwrite {buffer.name}")
+
+
+def _memory(begin: int, nbytes: int) -> Span:
+    return (begin, begin + nbytes) if nbytes else (0, 0)
+
+
+def _span(buffer: Buffer) -> Span:
+    return _memory(buffer.address, buffer.array.nbytes)
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _place(buffer: Buffer | None) -> int | None:
+    return None if buffer is None else buffer.address
