@@ -36,11 +36,12 @@ mutants: $(VENV)/.test ## see every mutant caught by the checkers (SAMPLE=4: eve
 parity: $(VENV)/.test $(VENV)/.torch ## compare with PyTorch, number by number (SAMPLE=8: every eighth case)
 	MAILLON_REQUIRE_TORCH=1 $(call PYTEST,1) tests/parity $(PYTEST_ARGS)
 
-lint: $(VENV)/.test $(VENV)/.lint ## ruff, mypy and the arrows between the rooms
+lint: $(VENV)/.test $(VENV)/.lint ## ruff, mypy, the arrows between the rooms, and docstrings
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
+	$(PY) .ci/docstrings.py
 
 bench: $(VENV)/.bench ## time maillon against its peers, which it installs (PyTorch, JAX)
 	set -e; for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script" $(ARGS); done

@@ -106,8 +106,20 @@ def info(engine: str = "auto") -> dict[str, Any]:
 def compile(network: Module) -> Predictor:
     """Prepare a network for many calls: `predictor(x)` is its output in evaluation mode, at the least cost a call.
 
-    Meant for control loops that ask for one sample at a time. It follows later changes of the parameters.
+    Meant for control loops that ask for one sample at a time. It follows later changes of the network.
 
+    Parameters
+    ----------
+    network : Module
+        The network.
+
+    Returns
+    -------
+    Predictor
+        The prepared network.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from maillon.nn import Linear, Sequential, Tanh
     >>> predictor = compile(Sequential(Linear(8, 64), Tanh(), Linear(64, 2)))

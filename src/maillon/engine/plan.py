@@ -102,9 +102,24 @@ def _choice(name: str, value: int) -> str:
 class Plan:
     """Operations in the order of a step, over buffers.
 
-    subject: what was lowered. inputs: the buffers that a mini-batch is copied to. output: the network's output, with
-    its shape. result: the loss and what its mean was divided by, after each step. streams: generators that operations
-    draw from, by their number.
+    Parameters
+    ----------
+    subject : tuple
+        What was lowered.
+    dtype : dtype
+        float32 or float64.
+    rows : int
+        Of a mini-batch.
+    operations : list of Operation
+        In their order.
+    inputs : list of Buffer
+        Where a mini-batch is copied to.
+    output : Buffer
+        The network's output, with its shape.
+    result : Buffer, optional
+        The loss, and what its mean was divided by, after each step.
+    streams : list of Generator
+        What operations draw from, by their number.
     """
 
     subject: tuple[Any, ...]

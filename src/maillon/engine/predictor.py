@@ -113,12 +113,19 @@ class Outputs:
 class Predictor:
     """A network prepared for many calls: `predictor(x)` is the network's output in evaluation mode.
 
-    x: an array of the network's dtype, one sample or a batch, of any shape the network takes; each shape is prepared
-    at its first call. Lists and other dtypes are converted; a network of several inputs takes a tuple or dict of
-    them. It follows every later change of the network: values changed in place (`fit`, `load_state_dict`) or replaced
-    (`to`), Parameters, options and links exchanged, added or taken out. What the core does not know runs in NumPy.
-    Copies and pickles hold the network and prepare it anew.
-    Errors: those of the links, for an x they refuse.
+    Parameters
+    ----------
+    network : Module
+        The network.
+
+    Notes
+    -----
+    x: an array of the network's dtype, one sample or a batch, of any shape the network takes; each shape is prepared at
+    its first call. Lists and other dtypes are converted; a network of several inputs takes a tuple or dict of them.
+
+    It follows every later change of the network: values changed in place (`fit`, `load_state_dict`) or replaced (`to`),
+    Parameters, options and links exchanged, added or taken out. What the core does not know runs in NumPy. Copies and
+    pickles hold the network and prepare it anew. Errors are those of the links, for an x they refuse.
     """
 
     def __init__(self, network: Module) -> None:

@@ -57,11 +57,20 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(threads: int | None) -> None:
-    """Let the core use up to so many threads, at least 1, be they more than there are processors; None: the default.
+    """Let the core use up to so many threads.
 
+    Parameters
+    ----------
+    threads : int or None
+        At least 1; more than there are processors is allowed. None is the default.
+
+    Notes
+    -----
     Results do not depend on it. What is too small to share runs in one thread, and so does a training as long as other
-    programs keep its threads from running together. NumPy's products are not concerned.
+    programs keep its threads from running together. NumPy's own products are not concerned.
 
+    Examples
+    --------
     >>> set_num_threads(2); get_num_threads()
     2
     >>> set_num_threads(None)

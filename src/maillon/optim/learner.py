@@ -22,8 +22,16 @@ from maillon.typing import Array
 class NonFiniteLossError(FloatingPointError):
     """The loss was NaN or infinite; the step was not applied, the parameters are those of the step before.
 
-    link: the name of the first link whose output was not finite. epoch and batch (both from 1) and history are
-    filled in by the loop that trains; None outside one.
+    Parameters
+    ----------
+    loss : float
+        The loss.
+    link : str
+        The first link whose output was not finite.
+
+    Notes
+    -----
+    `epoch` and `batch` (both from 1) and `history` are filled in by the loop that trains; they are None outside one.
     """
 
     def __init__(self, loss: float, link: str) -> None:
@@ -45,19 +53,40 @@ class NonFiniteLossError(FloatingPointError):
 class Optim:
     """A network, a loss and a rule: `step(x, y)` does forward, backward and update, and returns the loss.
 
-    rule: a number (the rate of plain SGD), a recipe such as ``Adam(lr=1e-3)``, or a bound rule.
-    clip_grad_norm: None, or the norm > 0 to which the gradients of the rule's parameters, together, are scaled down
-    before each update; clip_grad_value: None, or the bound > 0 on each of their entries. Either may be set later,
-    as an attribute, and holds from the next step on.
-    accumulate: the parameters move once in so many steps, by the gradients of all of them, as of one mini-batch so
-    many times as large: gradients of sums are added up and, where the loss is a mean, divided once by all that the
-    means would have been divided by (`Loss.denominator`). Only what looks at a whole mini-batch still sees the small
-    one: BatchNorm's statistics, Dropout's masks, a loss that couples rows. Until the update each `Parameter.grad` holds
-    the sum. A mini-batch of which the loss ignores everything counts as none, with a loss of 0. `flush()` applies what
-    is left over.
-    Errors: ValueError when the network's last link and the loss do not go together (a Softmax before a
-    cross-entropy on logits, say), one link stands twice in the network, or both clippings are given.
+    Parameters
+    ----------
+    network : Module
+        The network.
+    loss : Loss
+        What is to become small.
+    rule : float or Rule
+        A number (the rate of plain SGD), a recipe such as ``Adam(lr=1e-3)``, or a bound rule.
+    clip_grad_norm : float, optional
+        The norm > 0 to which the gradients of the rule's parameters, together, are scaled down before each
+        update.
+    clip_grad_value : float, optional
+        The bound > 0 on each entry of the gradients.
+    accumulate : int
+        The parameters move once in so many steps, as of one mini-batch so many times as large.
 
+    Raises
+    ------
+    ValueError
+        When the network's last link and the loss do not go together (a Softmax before a cross-entropy on logits, for
+        instance), one link stands twice in the network, or both clippings are given.
+
+    Notes
+    -----
+    The clippings may be set later, as attributes, and hold from the next step on.
+
+    With accumulate > 1 gradients of sums are added up and, where the loss is a mean, divided once by all that the means
+    would have been divided by (`Loss.denominator`). Only what looks at a whole mini-batch still sees the small one:
+    BatchNorm's statistics, Dropout's masks, a loss that couples rows. Until the update each `Parameter.grad` holds the
+    sum. A mini-batch of which the loss ignores everything counts as none, with a loss of 0. `flush()` applies what is
+    left over.
+
+    Examples
+    --------
     >>> import maillon
     >>> generator = maillon.manual_seed(0)
     >>> optim = maillon.Optim(maillon.Linear(1, 1), maillon.MSELoss(), 0.1)

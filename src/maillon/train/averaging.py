@@ -19,10 +19,22 @@ class ExponentialMovingAverage(Callback):
     As a callback of `fit` it follows by itself; in a loop of your own call `update()` after each step. `network` is the
     averaged network, in evaluation mode, to predict with; `averaged()` lends the averages to the original one.
 
-    network: what to average. decay d in [0, 1): about 1 / (1 − d) steps count. use_buffers: average floating buffers
-    too (running statistics); else they are copied, as integers always are.
-    Source: Polyak, Juditsky, 1992; the form is that of PyTorch's AveragedModel with get_ema_avg_fn.
+    Parameters
+    ----------
+    network : Module
+        What to average.
+    decay : float
+        d in [0, 1): about 1 / (1 − d) steps count.
+    use_buffers : bool
+        Average floating buffers too (running statistics); else they are copied, as integers always are.
 
+    References
+    ----------
+    Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992. The form is that of PyTorch's
+    AveragedModel with get_ema_avg_fn.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> network = maillon.Linear(1, 1)
     >>> average = maillon.train.ExponentialMovingAverage(network, decay=0.9)

@@ -16,9 +16,22 @@ from maillon.train.scores import GREATER_IS_BETTER
 class State:
     """Where a training stands: what callbacks are given.
 
-    epoch: the current one, from 1 (0 before the first). batch: the current step of the epoch, from 1. step: the
-    steps done in all epochs of this training. loss: after a step that step's loss, after an epoch the epoch's.
-    optim.prediction: the last step's output, before its update.
+    Parameters
+    ----------
+    optim : Optim
+        What trains; `optim.prediction` is the last step's output, before its update.
+    history : History
+        The epochs so far.
+    epoch : int
+        The current one, from 1 (0 before the first).
+    batch : int
+        The current step of the epoch, from 1.
+    step : int
+        The steps done in all epochs of this training.
+    loss : float
+        After a step that step's loss, after an epoch the epoch's.
+    stopping : bool
+        Whether `stop()` was called.
     """
 
     optim: Optim
@@ -71,13 +84,31 @@ class Callback:
 class EarlyStopping(Callback):
     """End the training when a column of the history has not improved for a while; go back to the best weights.
 
-    monitor: the column. patience: the epochs without improvement that end it, at least 1. min_delta: what counts as
-    improvement, in the unit of the column, at least 0. mode: "min" for losses and errors, "max" for scores.
-    restore_best: give the network back its state of the best epoch when the training ends, be it by patience, after
-    all epochs or by Ctrl-C. The rule's own state (momenta) stays that of the last step.
+    Parameters
+    ----------
+    monitor : str
+        The column.
+    patience : int
+        The epochs without improvement that end it, ≥ 1.
+    min_delta : float
+        What counts as improvement, in the unit of the column, ≥ 0.
+    mode : str
+        'min' for losses and errors, 'max' for scores.
+    restore_best : bool
+        Give the network back its state of the best epoch when the training ends, after patience, after all
+        epochs or by Ctrl-C. The rule's own state (momenta) stays that of the last step.
 
-    `history.best_epoch` is the epoch chosen. ValueError, before any step, for a column that the history has not.
+    Raises
+    ------
+    ValueError
+        Before any step, for a column that the history does not have.
 
+    Notes
+    -----
+    `history.best_epoch` is the epoch chosen.
+
+    Examples
+    --------
     >>> EarlyStopping(patience=3).patience
     3
     """

@@ -26,13 +26,26 @@ Measured = Callable[[str, Metric, Any, Any], float]
 def predict(network: Module, x: Any, batch_size: int = 1024, engine: str = "auto") -> Any:
     """The network's output for every row of x, in evaluation mode.
 
-    x: an array, list, DataFrame or tensor, or a tuple or dict of them for a network of several inputs; real numbers
-    are converted to the network's dtype. No rows give an output of no rows. batch_size: rows computed at a time,
-    at least 1: it bounds the memory and changes nothing else. engine: "auto" takes the compiled core where it can,
-    "numpy" and "native" force one; `network(x)` is always NumPy.
+    Parameters
+    ----------
+    network : Module
+        The network.
+    x : array_like, or tuple or dict of them
+        An array, list, DataFrame or tensor; several for a network of several inputs. Real numbers are converted
+        to the network's dtype. No rows give an output of no rows.
+    batch_size : int
+        Rows computed at a time, ≥ 1: it bounds the memory and changes nothing else.
+    engine : str
+        'auto' takes the compiled core where it can; 'numpy' and 'native' force one. `network(x)` is always
+        NumPy.
 
-    Returns the output, nested as the network's. Each link's mode is what it was afterwards.
+    Returns
+    -------
+    array, or tuple of arrays
+        Nested as the network's output. Each link's mode is afterwards what it was before.
 
+    Examples
+    --------
     >>> import maillon
     >>> maillon.predict(maillon.Sequential(maillon.Linear(2, 3), maillon.ReLU()), [[1, 2], [3, 4]]).shape
     (2, 3)
@@ -60,11 +73,39 @@ def evaluate(
 ) -> dict[str, float]:
     """The loss and the metrics of the network on data, in evaluation mode.
 
-    The loss is that of all samples under its own reduction ('mean' over all, else the total), weighted by
-    sample_weight (n,) where given. metrics: names ("accuracy", "f1", "roc_auc", "mse", "r2" …) or functions of
-    (prediction, target); each is taken once, over all predictions, unweighted; UndefinedMetricError where it is not
-    defined on them. engine: as for `predict`.
+    Parameters
+    ----------
+    network : Module
+        The network.
+    loss : Loss
+        The value returned is that of all samples under its own reduction: 'mean' over all, else the total.
+    x : array_like, or tuple or dict of them
+        The inputs.
+    y : array_like, or tuple of them
+        The targets; None for a loss without.
+    metrics : str, callable or list of them
+        Names ('accuracy', 'f1', 'roc_auc', 'mse', 'r2' …) or functions of (prediction, target). Each is taken
+        once, over all predictions, unweighted.
+    batch_size : int
+        Rows computed at a time, ≥ 1: it bounds the memory and changes nothing else.
+    sample_weight : array_like, optional
+        n factors ≥ 0 on the samples' losses.
+    engine : str
+        'auto' takes the compiled core where it can; 'numpy' and 'native' force one. `network(x)` is always
+        NumPy.
 
+    Returns
+    -------
+    dict of str to float
+        'loss' and the metrics, by their names.
+
+    Raises
+    ------
+    UndefinedMetricError
+        Where a metric is not defined on these data.
+
+    Examples
+    --------
     >>> import maillon
     >>> network = maillon.Linear(1, 1)
     >>> sorted(maillon.evaluate(network, maillon.MSELoss(), [[1.0], [2.0]], [[2.0], [4.0]], metrics=["mae"]))

@@ -39,8 +39,9 @@ class TakesMasks(Module):
 
 
 class MultiheadAttention(TakesMasks):
-    """A = softmax(Q Kᵀ / √d + mask), y = concat over the heads of (A V) · Woᵀ + bo, each head with its own part of
-    Q = query Wqᵀ + bq, K = key Wkᵀ + bk, V = value Wvᵀ + bv; d = embed_dim / num_heads.
+    """A = softmax(Q Kᵀ / √d + mask), y = concat over the heads of (A V) · Woᵀ + bo.
+
+    Each head has its own part of Q = query Wqᵀ + bq, K = key Wkᵀ + bk, V = value Wvᵀ + bv; d = embed_dim / num_heads.
 
     Derivative of a head, with dC the gradient of C = A V: dV = Aᵀ dC, dA = dC Vᵀ, dS = A (dA − Σ dA A) along the keys,
     dQ = dS K / √d, dK = dSᵀ Q / √d; the projections and the sum Wo as Linear. backward takes (dy, dweights or None) and
@@ -48,22 +49,61 @@ class MultiheadAttention(TakesMasks):
     were given, more follow, one for each argument of forward up to the last mask: for masks that are added dS, summed
     over what they are spread over, None for boolean masks and for flags.
 
-    query: (L, N, embed_dim), key: (S, N, kdim), value: (S, N, vdim), with batch_first (N, L, …), unbatched (L, …).
-    → (y, weights): y like query; weights (N, L, S), the mean over the heads (average_attn_weights=False:
-    (N, num_heads, L, S)), or None with need_weights=False.
+    Parameters
+    ----------
+    embed_dim : int
+        The width of query and y, a multiple of num_heads.
+    num_heads : int
+        The number of heads.
+    dropout : float
+        Probability in [0, 1] of dropping a weight of the attention, in training.
+    bias : bool
+        Whether all four projections have a bias.
+    add_bias_kv : bool
+        Add one learnt key and value (bias_k, bias_v: (1, 1, embed_dim)) after the others.
+    add_zero_attn : bool
+        Add one key and value of zeros.
+    kdim : int, optional
+        The width of key; None is embed_dim.
+    vdim : int, optional
+        The width of value; None is embed_dim.
+    batch_first : bool
+        Sequences are (N, L, …) instead of (L, N, …).
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Raises
+    ------
+    ValueError
+        Unless num_heads divides embed_dim.
+    LinkShapeError, LinkDtypeError
+        For inputs and masks that do not fit.
+
+    Notes
+    -----
+    query: (L, N, embed_dim), key: (S, N, kdim), value: (S, N, vdim), with batch_first (N, L, …), unbatched (L, …) → (y,
+    weights): y like query; weights (N, L, S), the mean over the heads (average_attn_weights=False: (N, num_heads, L,
+    S)), or None with need_weights=False.
+
     key_padding_mask: (N, S), unbatched (S); attn_mask: (L, S) or (N · num_heads, L, S): boolean, True leaves the key
     out, or additive numbers. A query whose keys are all left out gives NaN; with need_weights=False its mean is 0.
     is_causal: a hint that attn_mask, which must be given, is the causal one.
-    dropout: probability in [0, 1] of dropping a weight in training. bias: of all four projections. add_bias_kv: one
-    learnt key and value (bias_k, bias_v: (1, 1, embed_dim)) after the others. add_zero_attn: one of zeros.
-    kdim, vdim: widths of key and value, embed_dim unless given.
-    in_proj_weight: (3 · embed_dim, embed_dim), query's rows first; with other widths q_, k_ and v_proj_weight;
-    in_proj_bias: (3 · embed_dim); out_proj: Linear(embed_dim, embed_dim).
-    Initial weights: out_proj.weight as Linear's, then Xavier's uniform law for each projection (the joined one as one
-    array), biases 0, bias_k and bias_v Xavier's normal law. Masks of dropout are drawn for (N, num_heads, L, S).
-    Errors: ValueError unless num_heads divides embed_dim; LinkShapeError, LinkDtypeError for what does not fit.
-    Source: Vaswani et al., "Attention Is All You Need", 2017, section 3.2.
 
+    in_proj_weight: (3 · embed_dim, embed_dim), query's rows first; with other widths q_, k_ and v_proj_weight;
+    in_proj_bias: (3 · embed_dim); out_proj: Linear(embed_dim, embed_dim). Initial weights: out_proj.weight as Linear's,
+    then Xavier's uniform law for each projection (the joined one as one array), biases 0, bias_k and bias_v Xavier's
+    normal law. Masks of dropout are drawn for (N, num_heads, L, S).
+
+    References
+    ----------
+    Vaswani et al., "Attention Is All You Need", 2017, section 3.2.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> link = maillon.MultiheadAttention(4, 2, batch_first=True)
     >>> x = np.ones((3, 5, 4), dtype=np.float32)

@@ -194,24 +194,60 @@ class _Stack(TakesMasks):
 
 
 class TransformerEncoderLayer(_Layer):
-    """x₁ = norm1(x + dropout1(self_attn(x, x, x))), y = norm2(x₁ + dropout2(f(x₁))), where the feed-forward block is
-    f(x) = linear2(dropout(activation(linear1(x)))).
+    """x₁ = norm1(x + dropout1(self_attn(x, x, x))), y = norm2(x₁ + dropout2(f(x₁))).
 
-    With norm_first: x₁ = x + dropout1(self_attn(n, n, n)) of n = norm1(x), y = x₁ + dropout2(f(norm2(x₁))).
-    Derivative: the same steps backwards; where the way forks, as around each block, the gradients of the ways add up.
-    backward returns dsrc, and where masks were given a tuple with theirs (None for boolean ones).
+    The feed-forward block is f(x) = linear2(dropout(activation(linear1(x)))). With norm_first:
+    x₁ = x + dropout1(self_attn(n, n, n)) of n = norm1(x), y = x₁ + dropout2(f(norm2(x₁))).
 
-    src: (S, N, d_model), with batch_first (N, S, d_model), unbatched (S, d_model) → y: the same shape.
-    src_mask: (S, S) or (N · nhead, S, S); src_key_padding_mask: (N, S), unbatched (S): as of MultiheadAttention.
-    A position that may attend to nothing takes the attention's bias alone. is_causal: a hint that src_mask, which must
-    be given, is the causal one.
-    d_model: width, a multiple of nhead. dim_feedforward: width between the linear links. dropout: in [0, 1], of all
-    four places. activation: 'relu', 'gelu', a function of one of these names, or a link. layer_norm_eps: ≥ 0.
-    bias: of all linear links and norms. Initial weights: those of the links, drawn in the order of state_dict.
-    Errors: ValueError for options that make no sense; those of the links inside, which say where they stand.
-    Source: Vaswani et al., "Attention Is All You Need", 2017; norm_first: Xiong et al., "On Layer Normalization in the
+    Derivative: the same steps backwards. Around each block the gradients of both ways add up. backward returns dsrc,
+    and where masks were given a tuple with theirs (None for boolean ones).
+
+    Parameters
+    ----------
+    d_model : int
+        The width, a multiple of nhead.
+    nhead : int
+        The number of attention heads.
+    dim_feedforward : int
+        The width between the two linear links of the feed-forward block.
+    dropout : float
+        Probability in [0, 1] of dropping a value, in all places.
+    activation : str, callable or Module
+        'relu', 'gelu', a function of one of these names, or a link.
+    layer_norm_eps : float
+        ε ≥ 0 of the norms.
+    batch_first : bool
+        Sequences are (N, L, …) instead of (L, N, …).
+    norm_first : bool
+        Put each norm before its block: x + dropout(block(norm(x))).
+    bias : bool
+        Whether all linear links and norms have a bias.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Raises
+    ------
+    ValueError
+        For options that make no sense. Errors of the links inside say where they stand.
+
+    Notes
+    -----
+    src: (S, N, d_model), with batch_first (N, S, d_model), unbatched (S, d_model) → y: the same shape. src_mask: (S, S)
+    or (N · nhead, S, S); src_key_padding_mask: (N, S), unbatched (S): as of MultiheadAttention. A position that may
+    attend to nothing takes the attention's bias alone. is_causal: a hint that src_mask, which must be given, is the
+    causal one. Initial weights: those of the links, drawn in the order of state_dict.
+
+    References
+    ----------
+    Vaswani et al., "Attention Is All You Need", 2017. norm_first: Xiong et al., "On Layer Normalization in the
     Transformer Architecture", 2020.
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> layer = maillon.TransformerEncoderLayer(4, 2, 8, batch_first=True)
     >>> layer(np.zeros((3, 5, 4), dtype=np.float32)).shape
@@ -248,14 +284,29 @@ class TransformerEncoderLayer(_Layer):
 class TransformerEncoder(_Stack):
     """y = norm(layerₙ(… layer₁(x))): num_layers deep copies of one layer, which therefore begin with the same weights.
 
-    Derivative: the layers' own, from the last to the first; gradients of masks add up over the layers.
-    backward returns dsrc, and where masks were given a tuple with theirs (None for boolean ones).
+    Derivative: the layers' own, from the last to the first; gradients of masks add up over the layers. backward returns
+    dsrc, and where masks were given a tuple with theirs (None for boolean ones).
 
+    Parameters
+    ----------
+    encoder_layer : Module
+        A TransformerEncoderLayer, or a link that takes (x, mask, padding mask, is_causal) and gives the
+        gradients of these four.
+    num_layers : int
+        ≥ 1.
+    norm : Module, optional
+        A link after the last layer.
+    enable_nested_tensor : bool
+        No effect here; it tells PyTorch how to be fast.
+    mask_check : bool
+        No effect here.
+
+    Notes
+    -----
     src, mask, src_key_padding_mask, y: as src, src_mask, … of TransformerEncoderLayer. is_causal: a hint.
-    encoder_layer: a TransformerEncoderLayer, or a link that takes (x, mask, padding mask, is_causal) and gives the
-    gradients of these four. num_layers: ≥ 1. norm: a link, or None.
-    enable_nested_tensor, mask_check: nothing here; they tell PyTorch how to be fast.
 
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> encoder = maillon.TransformerEncoder(maillon.TransformerEncoderLayer(4, 2, 8), 2, norm=maillon.LayerNorm(4))
     >>> encoder(np.zeros((5, 3, 4), dtype=np.float32)).shape
@@ -287,20 +338,58 @@ class TransformerEncoder(_Stack):
 
 
 class TransformerDecoderLayer(_Layer):
-    """x₁ = norm1(x + dropout1(self_attn(x, x, x))), x₂ = norm2(x₁ + dropout2(multihead_attn(x₁, memory, memory))),
-    y = norm3(x₂ + dropout3(f(x₂))), f(x) = linear2(dropout(activation(linear1(x)))); with norm_first each norm is
-    before its block: x + dropout(block(norm(x))).
+    """x₁ = norm1(x + dropout1(self_attn(x, x, x))), x₂ = norm2(x₁ + dropout2(multihead_attn(x₁, memory, memory))).
 
-    Derivative: the same steps backwards; where the way forks, as around each block, the gradients of the ways add up.
-    backward returns (dtgt, dmemory), and after them, where masks were given, theirs (None for boolean ones).
+    y = norm3(x₂ + dropout3(f(x₂))), f(x) = linear2(dropout(activation(linear1(x)))).
 
-    tgt: (T, N, d_model), memory: (S, N, d_model), with batch_first (N, …, d_model), unbatched (…, d_model)
-    → y: the shape of tgt.
-    tgt_mask: (T, T) or (N · nhead, T, T), memory_mask: (T, S) or (N · nhead, T, S), tgt_key_padding_mask: (N, T),
-    memory_key_padding_mask: (N, S): as of MultiheadAttention. tgt_is_causal, memory_is_causal: hints that the mask,
-    which must be given, is the causal one.
-    Parameters, initial weights, errors and source: as TransformerEncoderLayer.
+    Derivative: the same steps backwards. Around each block the gradients of both ways add up. backward returns
+    (dtgt, dmemory), and after them, where masks were given, theirs (None for boolean ones).
 
+    Parameters
+    ----------
+    d_model : int
+        The width, a multiple of nhead.
+    nhead : int
+        The number of attention heads.
+    dim_feedforward : int
+        The width between the two linear links of the feed-forward block.
+    dropout : float
+        Probability in [0, 1] of dropping a value, in all places.
+    activation : str, callable or Module
+        'relu', 'gelu', a function of one of these names, or a link.
+    layer_norm_eps : float
+        ε ≥ 0 of the norms.
+    batch_first : bool
+        Sequences are (N, L, …) instead of (L, N, …).
+    norm_first : bool
+        Put each norm before its block: x + dropout(block(norm(x))).
+    bias : bool
+        Whether all linear links and norms have a bias.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Raises
+    ------
+    ValueError
+        As TransformerEncoderLayer.
+
+    Notes
+    -----
+    tgt: (T, N, d_model), memory: (S, N, d_model), with batch_first (N, …, d_model), unbatched (…, d_model) → y: the
+    shape of tgt. tgt_mask: (T, T) or (N · nhead, T, T), memory_mask: (T, S) or (N · nhead, T, S), tgt_key_padding_mask:
+    (N, T), memory_key_padding_mask: (N, S): as of MultiheadAttention. tgt_is_causal, memory_is_causal: hints that the
+    mask, which must be given, is the causal one. Initial weights: those of the links, drawn in the order of state_dict.
+
+    References
+    ----------
+    Vaswani et al., "Attention Is All You Need", 2017.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> layer = maillon.TransformerDecoderLayer(4, 2, 8, batch_first=True)
     >>> layer(np.zeros((3, 2, 4), dtype=np.float32), np.zeros((3, 5, 4), dtype=np.float32)).shape
@@ -356,9 +445,21 @@ class TransformerDecoder(_Stack):
     Derivative: the layers' own, from the last to the first; the gradients of memory and masks add up over the layers.
     backward returns (dtgt, dmemory), and after them, where masks were given, theirs (None for boolean ones).
 
-    tgt, memory, the masks, y: as of TransformerDecoderLayer. decoder_layer: a TransformerDecoderLayer, or a link that
-    takes its eight arguments and gives the gradients of all. num_layers: ≥ 1. norm: a link, or None.
+    Parameters
+    ----------
+    decoder_layer : Module
+        A TransformerDecoderLayer, or a link that takes its eight arguments and gives the gradients of all.
+    num_layers : int
+        ≥ 1.
+    norm : Module, optional
+        A link after the last layer.
 
+    Notes
+    -----
+    tgt, memory, the masks, y: as of TransformerDecoderLayer.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> decoder = maillon.TransformerDecoder(maillon.TransformerDecoderLayer(4, 2, 8), 2)
     >>> decoder(np.zeros((2, 3, 4), dtype=np.float32), np.zeros((5, 3, 4), dtype=np.float32)).shape
@@ -387,19 +488,59 @@ class TransformerDecoder(_Stack):
 
 
 class Transformer(TakesMasks):
-    """y = decoder(tgt, encoder(src)): num_encoder_layers and num_decoder_layers layers, each stack with a LayerNorm.
+    """y = decoder(tgt, encoder(src)), each a stack of layers with a LayerNorm.
 
-    Derivative: the decoder's, whose gradient of the memory is walked back through the encoder.
-    backward returns (dsrc, dtgt), and after them, where masks were given, theirs (None for boolean ones).
+    Derivative: the decoder's, whose gradient of the memory goes back through the encoder. backward returns (dsrc,
+    dtgt), and after them, where masks were given, theirs (None for boolean ones).
 
+    Parameters
+    ----------
+    d_model : int
+        The width, a multiple of nhead.
+    nhead : int
+        The number of attention heads.
+    num_encoder_layers : int
+        Layers of the encoder.
+    num_decoder_layers : int
+        Layers of the decoder.
+    dim_feedforward : int
+        The width between the two linear links of the feed-forward block.
+    dropout : float
+        Probability in [0, 1] of dropping a value, in all places.
+    activation : str, callable or Module
+        'relu', 'gelu', a function of one of these names, or a link.
+    custom_encoder : Module, optional
+        A link in the place of the encoder; it gets the encoder's arguments by place.
+    custom_decoder : Module, optional
+        A link in the place of the decoder.
+    layer_norm_eps : float
+        ε ≥ 0 of the norms.
+    batch_first : bool
+        Sequences are (N, L, …) instead of (L, N, …).
+    norm_first : bool
+        Put each norm before its block: x + dropout(block(norm(x))).
+    bias : bool
+        Whether all linear links and norms have a bias.
+    device : None
+        PyTorch's: refused unless None. maillon computes on the CPU.
+    dtype : dtype, optional
+        float32 or float64 of the parameters; None is the default dtype.
+    generator : Generator, optional
+        Where the numbers come from; None is the global generator.
+
+    Notes
+    -----
     src: (S, N, d_model), tgt: (T, N, d_model), with batch_first (N, …, d_model), unbatched (…, d_model) → y: like tgt.
     src_mask: (S, S), tgt_mask: (T, T), memory_mask: (T, S), or one a sample and head: (N · nhead, …);
-    src_key_padding_mask and memory_key_padding_mask: (N, S), tgt_key_padding_mask: (N, T). …_is_causal: hints.
-    custom_encoder, custom_decoder: links instead of the stacks; they get the stacks' arguments by place.
-    The other parameters: as of TransformerEncoderLayer.
-    Initial weights: Xavier's uniform law for every matrix, drawn in the order of state_dict when all is built.
-    Source: Vaswani et al., "Attention Is All You Need", 2017.
+    src_key_padding_mask and memory_key_padding_mask: (N, S), tgt_key_padding_mask: (N, T). …_is_causal: hints. Initial
+    weights: Xavier's uniform law for every matrix, drawn in the order of state_dict when all is built.
 
+    References
+    ----------
+    Vaswani et al., "Attention Is All You Need", 2017.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> transformer = maillon.Transformer(4, 2, 1, 1, 8, batch_first=True)
     >>> transformer(np.zeros((3, 5, 4), dtype=np.float32), np.zeros((3, 2, 4), dtype=np.float32)).shape

@@ -19,16 +19,44 @@ class LBFGS(Rule):
     H g is found by two loops over the pairs s = t d, y = g − g before, from the scale s·y / y·y. t is lr, at the very
     first step min(1, 1 / Σ|g|) lr; with line_search_fn="strong_wolfe" it is searched for.
 
-    One `step(closure)` makes up to max_iter iterations; the closure sets the gradients to None, computes the loss and
-    the gradients, and returns the loss; `step` returns the first one. `Optim` and `fit` give it by themselves. For
-    whole batches, or large ones: the noise of small ones ruins the pairs.
+    Parameters
+    ----------
+    params : iterable of Parameter, optional
+        The parameters, in one group. None makes a recipe, which `Optim`, `fit` or `bind` binds later.
+    lr : float
+        t, ≥ 0.
+    max_iter : int
+        Iterations in one `step`, at most.
+    max_eval : int, optional
+        Evaluations of the loss in one `step`; None is 1.25 max_iter.
+    tolerance_grad : float
+        Ends the step when no |g| is larger.
+    tolerance_change : float
+        Ends the step when neither p nor the loss moves more.
+    history_size : int
+        The number of pairs that are kept.
+    line_search_fn : str, optional
+        None or 'strong_wolfe'.
 
-    params: None for a recipe, else parameters, in one group. max_eval: evaluations in one step, 1.25 max_iter where
-    None. tolerance_grad: ends the step where no |g| is larger. tolerance_change: where neither p nor the loss moves
-    more. history_size: pairs kept. line_search_fn: None or "strong_wolfe".
-    Source: Liu, Nocedal, "On the limited memory BFGS method for large scale optimization", 1989; Nocedal, Wright,
-    "Numerical Optimization", 2006, algorithms 7.4, 3.5 and 3.6; the decisions are PyTorch's.
+    Raises
+    ------
+    ValueError, TypeError
+        For an option out of its range or unknown. Nothing is changed.
 
+    Notes
+    -----
+    One `step(closure)` makes up to max_iter iterations. The closure sets the gradients to None, computes the loss and
+    the gradients, and returns the loss; `step` returns the first one. `Optim` and `fit` give it by themselves. Use it
+    with whole batches, or large ones: the noise of small ones ruins the pairs. When the closure raises, the parameters
+    and the state are put back.
+
+    References
+    ----------
+    Liu, Nocedal, "On the limited memory BFGS method for large scale optimization", 1989. Nocedal, Wright, "Numerical
+    Optimization", 2006, algorithms 7.4, 3.5 and 3.6. The decisions are PyTorch's.
+
+    Examples
+    --------
     >>> import numpy as np, maillon
     >>> p = maillon.Parameter(np.array([3.0, -2.0]))
     >>> def closure():
