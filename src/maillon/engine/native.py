@@ -318,13 +318,9 @@ class Runner:
     def _core_steps(self, most: int, epochs: int, seconds: float) -> tuple[int, int, int]:
         """Let the core run: the steps done, the epochs ended, and why it stopped."""
         threads = processor.threads_for(self._flops)
-        try:
-            done: tuple[int, int, int] = self._training.run(
-                threads, processor.paced, most, epochs, seconds, address(self._ends)
-            )
-        finally:
-            for stream in self._streams.values():
-                stream.release()
+        done: tuple[int, int, int] = self._training.run(
+            threads, processor.paced, most, epochs, seconds, address(self._ends)
+        )
         return done
 
     def _checkpoint(self, whole: bool) -> "_Checkpoint":
