@@ -224,17 +224,20 @@ def leaves(name: str, module: Module) -> Iterator[tuple[str, Module]]:
 def require_known(network: Module) -> None:
     """NotLoweredError, naming the first link that the table lacks, or that has a method of its own."""
     for name, link in network.named_modules():
-        at = f"[{name}] " if name else ""
         if type(link) not in LINKS and type(link) is not Sequential:
-            raise NotLoweredError(f"{at}{shown(link)} is not among the links it knows")
-        require_own_methods(f"{at}{shown(link)}", link)
+            raise NotLoweredError(f"{_at(name)}{shown(link)} is not among the links it knows")
+        if method := own_method(link):
+            raise NotLoweredError(f"{_at(name)}{shown(link)} has a {method} of its own")
 
 
-def require_own_methods(name: str, owner: object) -> None:
-    """NotLoweredError where something replaces a method of the class on the instance itself."""
-    for attribute in vars(owner):
-        if callable(getattr(type(owner), attribute, None)):
-            raise NotLoweredError(f"{name} has a {attribute} of its own")
+def _at(name: str) -> str:
+    return f"[{name}] " if name else ""
+
+
+def own_method(owner: object) -> str | None:
+    """The method of its class that something has replaced on the instance itself, if there is one."""
+    kind = type(owner)
+    return next((attribute for attribute in vars(owner) if callable(getattr(kind, attribute, None))), None)
 
 
 def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, list[tuple[Module, Backward]]]:

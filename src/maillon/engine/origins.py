@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from maillon.engine.lowering import NotLoweredError, require_own_methods
+from maillon.engine.lowering import NotLoweredError, own_method
 from maillon.nn import Loss, Sequential
 from maillon.optim import Optim
 from maillon.random import Generator, default_generator
@@ -107,9 +107,10 @@ def require_plain(optim: Optim) -> None:
     for owner, exact in ((optim, Optim), *((generator, Generator) for generator in _generators(optim))):
         if type(owner) is not exact:
             raise NotLoweredError(f"it does not know what {type(owner).__name__}, a subclass of {exact.__name__}, does")
-        require_own_methods(exact.__name__, owner)
-    require_own_methods(repr(optim.loss), optim.loss)
-    require_own_methods(type(optim.rule).__name__, optim.rule)
+    for owner in (optim, *_generators(optim), optim.loss, optim.rule):
+        if method := own_method(owner):
+            name = repr(owner) if owner is optim.loss else type(owner).__name__
+            raise NotLoweredError(f"{name} has a {method} of its own")
     if optim.waiting:
         raise NotLoweredError("gradients are gathered that have not moved the parameters yet")
 
