@@ -166,11 +166,6 @@ class LossMean:
         self._total += value * size
         self._size += size
 
-    def add_sums(self, total: float, size: float) -> None:
-        """What `add` would have made of many mini-batches: Σ value · size, Σ size."""
-        self._total += total
-        self._size += size
-
     @property
     def value(self) -> float:
         if not self.mean:

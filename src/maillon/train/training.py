@@ -19,7 +19,7 @@ from maillon.train.modes import learning
 from maillon.train.predict import evaluated, outputs_of
 from maillon.train.progress import Bar
 from maillon.train.scheduling import Scheduling
-from maillon.train.scores import LossMean, Metric, RunningMetrics
+from maillon.train.scores import Metric, RunningMetrics
 from maillon.train.stepping import NumpyStepper, fall_back, first_stepper
 
 _ALL = sys.maxsize
@@ -173,9 +173,12 @@ class Training:
 
     def _end_epochs(self, done: Slice, slice_begun: float) -> None:
         """The rows of whole epochs in the history, and what follows an epoch."""
-        state, optim, count = self.state, self.optim, len(done.epochs)
+        state, count = self.state, len(done.epochs)
         ended = slice_begun + done.epochs[:, 2]
-        losses = [_mean(optim, total, size) for total, size, _ in done.epochs.tolist()]
+        totals, sizes = done.epochs[:, 0], done.epochs[:, 1]
+        if self.optim.loss.averages:
+            totals = np.divide(totals, sizes, out=np.full(count, np.nan), where=sizes != 0)
+        losses = totals.tolist()
         state.loss = losses[-1]
         row = {"loss": losses[-1]} | self.running.values()
         if self.validation is not None:
@@ -208,9 +211,3 @@ class Training:
             self.stepper.show()
         for hook in hooks:
             hook(self.state)
-
-
-def _mean(optim: Optim, total: float, size: float) -> float:
-    mean = LossMean(optim.loss)
-    mean.add_sums(total, size)
-    return mean.value
