@@ -51,7 +51,8 @@ class Causal(m.Module):
 
     def backward(self, grad_output: Array) -> Array:
         self.release(grad_output)
-        return self.encoder.backward(grad_output)
+        dx, _ = self.encoder.backward(grad_output)  # the mask has no gradient
+        return dx
 
 
 class ClassesSecond(m.Module):
