@@ -1,5 +1,6 @@
 """A link or loss beside PyTorch's: the same constructor arguments, state and inputs, then all that comes of them."""
 
+import inspect
 import itertools
 import zlib
 from collections.abc import Iterable
@@ -158,8 +159,14 @@ def compare_made(
     for tensor in leaves(tuple(part for part, yes in zip(tensors, _owed(ours), strict=False) if yes)):
         if _real(tensor):
             tensor.requires_grad_()
+    by_name = {name: as_tensors(torch, value) for name, value in named.items()}
+    after = list(inspect.signature(ours.forward).parameters)[len(inputs) :]  # its gradients are in this order
+    others = [] if isinstance(ours, Loss) else leaves(tuple(by_name.get(name) for name in after))
+    for tensor in others:
+        if _real(tensor):
+            tensor.requires_grad_()
     output = ours(*inputs, **named)
-    expected = theirs(*tensors, **{name: as_tensors(torch, value) for name, value in named.items()})
+    expected = theirs(*tensors, **by_name)
     parts, expected_parts = _nested_alike(output, expected)
     grads = _grads(expected_parts, dtype)
     walked = [place for place, grad in enumerate(grads) if grad is not None]
@@ -172,7 +179,7 @@ def compare_made(
             assert_close(part, other, tolerance, f"output {place}")
             assert str(part.dtype) == str(other.dtype).removeprefix("torch.")
     returned = ours.backward(rebuilt(output, iter(grads)))
-    _compare_gradients(ours, theirs, returned, leaves(tensors), tolerance)
+    _compare_gradients(ours, theirs, returned, leaves(tensors), others, tolerance)
     for name, value in theirs.state_dict().items():
         assert_close(ours.state_dict()[name], value, tolerance, f"state {name}")
 
@@ -210,10 +217,14 @@ def _real(tensor: Any) -> bool:
     return hasattr(tensor, "is_floating_point") and tensor.is_floating_point()
 
 
-def _compare_gradients(ours: Module, theirs: Any, returned: Any, tensors: list[Any], tolerance: float) -> None:
-    given = leaves(returned)
+def _compare_gradients(
+    ours: Module, theirs: Any, returned: Any, inputs: list[Any], others: list[Any], tolerance: float
+) -> None:
+    """others: what was given by name, absent arguments and flags among it."""
+    given, tensors = leaves(returned), [*inputs, *others]
     if not isinstance(ours, Loss):  # a loss may owe its target nothing
-        assert len(given) == len(tensors)
+        assert len(inputs) <= len(given) <= len(tensors)
+        assert not any(map(_real, tensors[len(given) :]))
     assert given[0] is not None or not _real(tensors[0])
     for place, (grad, tensor) in enumerate(zip(given, tensors, strict=False)):
         if grad is None:

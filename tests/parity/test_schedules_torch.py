@@ -237,7 +237,7 @@ def test_each_of_two_tells_the_rates_that_it_has_set(torch: ModuleType) -> None:
     np.testing.assert_allclose(*told, rtol=1e-10)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{name} {options}" for name, options in CASES])
+@pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{name} {told(options)}" for name, options in CASES])
 def test_states_pass_to_pytorch_and_back(torch: ModuleType, name: str, options: dict[str, Any]) -> None:
     ours, theirs = pair(torch, *RULES[0])
     schedule = getattr(lr_scheduler, name)(ours, **options)
