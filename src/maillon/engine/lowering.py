@@ -253,6 +253,15 @@ def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, l
     return x, walked
 
 
+def output_shape(network: Module, x: Array) -> tuple[int, ...]:
+    """The shape of a chain's output for x, found by lowering it, without computing; NotLoweredError where it fails."""
+    if x.dtype != network.dtype:
+        raise NotLoweredError(f"x is {x.dtype}, not {network.dtype}")
+    builder = Builder(network.dtype, Memory())
+    given = Value(builder.buffer("x", x.shape), x.shape)
+    return lower_forward(builder, network, given)[0].shape
+
+
 def lower_backward(walked: list[tuple[Module, Backward]], grad: Buffer) -> None:
     """Down to the first link that trains, and without that link's input gradient."""
     trains = [link.trains() for link, _ in walked]
