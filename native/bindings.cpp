@@ -320,7 +320,8 @@ NB_MODULE(_core, m) {
     nb::class_<TriedPace>(m, "Pace")
         .def(nb::init<>())
         .def("another", &TriedPace::another)
-        .def("together", [](TriedPace& it, double now) { return it.pace.together(now); }, "now"_a)
+        .def("together", [](TriedPace& it, double now, bool light) { return it.pace.together(now, light); }, "now"_a,
+             "light"_a)
         .def("note", [](TriedPace& it, double now, double seconds, double waited) { it.pace.note(now, seconds, waited); },
              "now"_a, "seconds"_a, "waited"_a);
     // A copy made on the way in would take what is written to it along.

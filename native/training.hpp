@@ -120,11 +120,13 @@ inline void carry_step(void* given, const Team& team) {
     if (team.rank == 0) step.fine = fine;
 }
 
+inline constexpr double light_flops = 1e8; // a millisecond or two of one thread's
+
 // The same with as many threads as pay.
 __attribute__((noinline)) inline bool paced_step(Training& t, const Slice& slice, Step& step) {
     const double begun = slice.clock();
     double waited = 0;
-    if (!slice.paced || t.pace.together(begun)) waited = run_team(slice.threads, carry_step, &step);
+    if (!slice.paced || t.pace.together(begun, t.whole->flops < light_flops)) waited = run_team(slice.threads, carry_step, &step);
     else carry_step(&step, Team{});
     const double ended = slice.clock();
     if (slice.paced) t.pace.note(ended, ended - begun, waited);
