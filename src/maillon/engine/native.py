@@ -93,7 +93,6 @@ def lower_training(
     optim: Optim, batches: Batches, rows: int, state: RuleState, gradients: Gradients, memory: Memory
 ) -> Plan:
     """The plan of one step on so many rows; NotLoweredError with the reason where the core cannot do it."""
-    require_plain(optim)
     dtype = optim.network.dtype
     if batches.x.dtype != dtype:
         raise NotLoweredError(f"x is {batches.x.dtype}, not {dtype}")
@@ -129,16 +128,14 @@ def plan_of(optim: Optim, batches: Batches) -> Plan:
 
 
 def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
-    """What the plans of one training share beside the parameters."""
-    names = {id(parameter): name for name, parameter in optim.network.named_parameters()}
-    state = RuleState(optim, names)
-    trained = {id(parameter): name for name, parameter, _, _ in state.trained}
-    others = [
-        (name, parameter)
-        for name, parameter in optim.network.named_parameters()
-        if parameter.requires_grad and id(parameter) not in trained
-    ]
-    return state, Gradients([(name, parameter) for name, parameter, _, _ in state.trained], optim.network.dtype, others)
+    """What the plans of one training share beside the parameters; NotLoweredError where the core would miss something."""
+    named = list(optim.network.named_parameters())
+    state = RuleState(optim, {id(parameter): name for name, parameter in named})
+    require_plain(optim)
+    trained = {id(parameter) for _, parameter, _, _ in state.trained}
+    others = [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in trained]
+    learnt = [(name, parameter) for name, parameter, _, _ in state.trained]
+    return state, Gradients(learnt, optim.network.dtype, others)
 
 
 class Runner:

@@ -12,7 +12,7 @@ import numpy as np
 
 from maillon.engine.operations import OPERATIONS, Kind
 from maillon.engine.plan import PARTS, Buffer, Operation, Plan, PlanError, address
-from maillon.typing import Array
+from maillon.typing import Array, DType
 
 Span = tuple[int, int]
 """The addresses where memory begins and ends; (0, 0) where there is none."""
@@ -28,20 +28,29 @@ def _bounds(spec: Kind) -> tuple[tuple[int, int], ...]:
 
 
 _BOUNDS = {name: _bounds(spec) for name, spec in OPERATIONS.items()}
+_WRITTEN = {
+    name: [(operand.name, operand.within) for operand in spec.operands if "w" in operand.access]
+    for name, spec in OPERATIONS.items()
+}
+_NOT_ZERO = {
+    name: [size for size in ("inputs", "outputs", "size", "classes") if size in spec.sizes]
+    for name, spec in OPERATIONS.items()
+}
 
 
 def verify(plan: Plan) -> None:
     """PlanError unless every operation stays within its buffers and writes only what it may."""
     if plan.dtype not in (np.float32, np.float64):
         raise PlanError(f"expected float32 or float64, got {plan.dtype}")
-    buffers = list(plan.buffers())
-    for buffer in (*buffers, plan.output):
+    buffers = plan.buffers()
+    for buffer in buffers:
         _verify_buffer(buffer)
+    _verify_buffer(plan.output)
     if plan.output.array.size != math.prod(plan.output.shape) or plan.output.array.dtype != plan.dtype:
         raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}")
     if plan.result is not None and (plan.result.array.dtype != np.float64 or plan.result.array.size < 2):
         raise PlanError("the result must be the loss and what its mean was divided by")
-    spans = {id(buffer): _span(buffer) for buffer in buffers}
+    spans = {buffer: _span(buffer) for buffer in buffers}
     kept = [buffer for buffer in buffers if buffer.read_only]
     for place, operation in enumerate(plan.operations):
         try:
@@ -93,6 +102,8 @@ def verify_record(whole: Plan, room: Array, steps: int) -> None:
 
 def _verify_buffer(buffer: Buffer) -> None:
     array = buffer.array
+    if type(array) is np.ndarray and array.flags.carray and array.dtype.isnative:  # all of what follows, for most
+        return
     if type(array) is not np.ndarray or not array.flags.c_contiguous or not array.flags.aligned:
         raise PlanError(f"buffer {buffer.name}: expected an aligned array in C order")
     if not array.dtype.isnative:
@@ -143,7 +154,7 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
     spec = OPERATIONS.get(operation.kind)
     if spec is None or operation.part not in PARTS:
         raise PlanError("there is no such operation")
-    sizes, numbers = dict(operation.sizes), operation.numbers
+    sizes, numbers = operation.sizes, operation.numbers
     if tuple(sizes) != spec.sizes or tuple(numbers) != spec.numbers:
         raise PlanError(f"expected sizes {spec.sizes} and numbers {spec.numbers}")
     for (name, value), (least, end) in zip(sizes.items(), _BOUNDS[operation.kind], strict=True):
@@ -154,12 +165,12 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
             raise PlanError(f"numbers are {dict(numbers)}")
     if operation.stream not in (range(len(plan.streams)) if spec.stream else (None,)):
         raise PlanError(f"stream {operation.stream} is not there")
-    _verify_operands(operation, plan, sizes)
+    _verify_operands(operation, spec, plan.dtype)
     _verify_choices(operation)
 
 
-def _verify_operands(operation: Operation, plan: Plan, sizes: dict[str, int]) -> None:
-    spec, operands, there = OPERATIONS[operation.kind], operation.operands, 0
+def _verify_operands(operation: Operation, spec: Kind, real: DType) -> None:
+    operands, sizes, there = operation.operands, operation.sizes, 0
     for operand in spec.operands:
         buffer = operands.get(operand.name)
         if buffer is None:
@@ -167,11 +178,11 @@ def _verify_operands(operation: Operation, plan: Plan, sizes: dict[str, int]) ->
                 raise PlanError(f"operand {operand.name} is missing")
             continue
         there += 1
-        dtype = plan.dtype if operand.kind == "real" else operand.kind
-        if buffer.array.dtype != dtype:
-            raise PlanError(f"operand {operand.name} is {buffer.array.dtype}, not {dtype}")
-        if buffer.array.size < (needed := operand.extent(sizes)):
-            raise PlanError(f"operand {operand.name} needs {needed} elements, {buffer.name} has {buffer.array.size}")
+        array, dtype = buffer.array, real if operand.kind == "real" else operand.kind
+        if array.dtype != dtype:
+            raise PlanError(f"operand {operand.name} is {array.dtype}, not {dtype}")
+        if array.size < (needed := operand.extent(sizes)):
+            raise PlanError(f"operand {operand.name} needs {needed} elements, {buffer.name} has {array.size}")
     if there != len(operands):
         unknown = operands.keys() - {operand.name for operand in spec.operands}
         raise PlanError(f"there are no operands {sorted(unknown)}")
@@ -179,34 +190,33 @@ def _verify_operands(operation: Operation, plan: Plan, sizes: dict[str, int]) ->
 
 def _verify_choices(operation: Operation) -> None:
     """What the kernels take for granted beyond sizes."""
-    there, sizes = operation.operands, operation.sizes
-    for name in ("inputs", "outputs", "size", "classes"):
-        if not sizes.get(name, 1):
+    kind, there, sizes = operation.kind, operation.operands, operation.sizes
+    for name in _NOT_ZERO[kind]:
+        if not sizes[name]:
             raise PlanError(f"{name} is 0")
-    if operation.kind == "linear_grad_input" and sizes["activation"] and "reference" not in there:
+    if kind == "linear_grad_input" and sizes["activation"] and "reference" not in there:
         raise PlanError("an activation's derivative needs its reference")
-    if operation.kind == "class_loss" and ("labels" in there) == ("distribution" in there):
+    if kind == "class_loss" and ("labels" in there) == ("distribution" in there):
         raise PlanError("expected either labels or a distribution")
-    if operation.kind == "class_loss" and sizes["flags"] & 2 and "labels" not in there:
+    if kind == "class_loss" and sizes["flags"] & 2 and "labels" not in there:
         raise PlanError("a likelihood needs labels")
 
 
-def _verify_aliases(operation: Operation, spans: dict[int, Span], kept: list[Buffer]) -> None:
+def _verify_aliases(operation: Operation, spans: dict[Buffer, Span], kept: list[Buffer]) -> None:
     """What is written overlaps nothing else the operation touches, unless it is the very buffer it may be, and nothing
     that must stay as it is, under another name either."""
     operands = operation.operands
-    touched = [(name, spans[id(buffer)]) for name, buffer in operands.items()]
-    for operand in OPERATIONS[operation.kind].operands:
-        if "w" not in operand.access or operand.name not in operands:
+    touched = [(name, *spans[buffer]) for name, buffer in operands.items()]
+    for written, within in _WRITTEN[operation.kind]:
+        if written not in operands:
             continue
-        span = begin, end = spans[id(operands[operand.name])]
-        for name, other in touched:
-            may = name == operand.name or (name == operand.within and begin == other[0])
-            if begin < other[1] and other[0] < end and not may:
-                raise PlanError(f"{operand.name} overlaps {name}")
+        begin, end = spans[operands[written]]
+        for name, first, last in touched:
+            if begin < last and first < end and name != written and not (name == within and begin == first):
+                raise PlanError(f"{written} overlaps {name}")
         for buffer in kept:
-            if _overlap(span, spans[id(buffer)]):
-                raise PlanError(f"operand {operand.name} would overwrite {buffer.name}")
+            if _overlap((begin, end), spans[buffer]):
+                raise PlanError(f"operand {written} would overwrite {buffer.name}")
 
 
 def _memory(begin: int, nbytes: int) -> Span:

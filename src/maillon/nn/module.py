@@ -14,6 +14,8 @@ from maillon.nn.support.dtypes import as_array, floating_dtype, get_default_dtyp
 from maillon.tracebacks import shorten
 from maillon.typing import Array, DType, DTypeLike
 
+_HOLDING = (list, tuple, dict)  # what may hold modules
+
 _keeping: ContextVar[bool] = ContextVar("keeping", default=True)
 
 
@@ -152,7 +154,7 @@ class Module:
         for name, value in vars(self).items():
             if isinstance(value, Module):
                 yield name, value
-            elif isinstance(value, list | tuple | dict) and name != "_kept":
+            elif isinstance(value, _HOLDING) and name != "_kept":
                 for key, item in value.items() if isinstance(value, dict) else enumerate(value):
                     if isinstance(item, Module):
                         yield f"{name}.{key}", item
