@@ -93,7 +93,7 @@ def lower_training(
     optim: Optim, batches: Batches, rows: int, state: RuleState, gradients: Gradients, memory: Memory
 ) -> Plan:
     """The plan of one step on so many rows; NotLoweredError with the reason where the core cannot do it."""
-    dtype = optim.network.dtype
+    dtype = gradients.whole.array.dtype
     if batches.x.dtype != dtype:
         raise NotLoweredError(f"x is {batches.x.dtype}, not {dtype}")
     builder = Builder(dtype, memory, gradients)

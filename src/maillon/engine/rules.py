@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine.lowering import Builder, Gradients, NotLoweredError, aligned
-from maillon.engine.plan import Buffer
+from maillon.engine.plan import Buffer, Operation
 from maillon.nn import Parameter
 from maillon.optim import SGD, Adam, Optim, Rule
 from maillon.typing import Array
@@ -52,6 +52,7 @@ class RuleState:
         ]
         self._found = [self._of(parameter).get(key) for parameter, key, _ in self._kept]
         self.limit = self._buffer("limit of the gradients", 1, np.float64)
+        self._lowered: list[Operation] | None = None
         self.refresh()
 
     @staticmethod
@@ -114,7 +115,15 @@ class RuleState:
         self._found = [array for _, _, array in self._kept]
 
     def lower(self, builder: Builder, gradients: Gradients) -> None:
-        """Add the clipping and the updates."""
+        """Add the clipping and the updates: the same for any number of rows, so that they are made once."""
+        if self._lowered is None:
+            begun = len(builder.operations)
+            self._lower(builder, gradients)
+            self._lowered = builder.operations[begun:]
+        else:
+            builder.operations += self._lowered
+
+    def _lower(self, builder: Builder, gradients: Gradients) -> None:
         if not self.trained:
             return
         whole = gradients.whole

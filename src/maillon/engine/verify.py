@@ -6,7 +6,7 @@ beside. PlanError says what is wrong.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -21,20 +21,22 @@ _LABEL = "ignore_index"  # the one size that is any number of 64 bits
 _MOST = 2**40  # that a size may be
 
 
-def _bounds(spec: Kind) -> tuple[tuple[int, int], ...]:
+def _bounds(spec: Kind) -> list[tuple[str, tuple[int, int]]]:
     """The least value of each size, and the first that is too large."""
     limits = dict(spec.limits)
-    return tuple((-(2**63), 2**63) if name == _LABEL else (0, limits.get(name, _MOST)) for name in spec.sizes)
+    return [(name, (-(2**63), 2**63) if name == _LABEL else (0, limits.get(name, _MOST))) for name in spec.sizes]
 
 
-_BOUNDS = {name: _bounds(spec) for name, spec in OPERATIONS.items()}
-_WRITTEN = {
-    name: [(operand.name, operand.within) for operand in spec.operands if "w" in operand.access]
-    for name, spec in OPERATIONS.items()
+# Of each kind of operation, what the checks go through: every plan of every training passes here.
+_BOUNDS = {kind: _bounds(spec) for kind, spec in OPERATIONS.items()}
+_OPERANDS = {
+    kind: [(o.name, o.optional, None if o.kind == "real" else np.dtype(o.kind), o.extent) for o in spec.operands]
+    for kind, spec in OPERATIONS.items()
 }
+_WRITTEN = {kind: [(o.name, o.within) for o in spec.operands if "w" in o.access] for kind, spec in OPERATIONS.items()}
 _NOT_ZERO = {
-    name: [size for size in ("inputs", "outputs", "size", "classes") if size in spec.sizes]
-    for name, spec in OPERATIONS.items()
+    kind: [name for name in ("inputs", "outputs", "size", "classes") if name in spec.sizes]
+    for kind, spec in OPERATIONS.items()
 }
 
 
@@ -52,10 +54,12 @@ def verify(plan: Plan) -> None:
         raise PlanError("the result must be the loss and what its mean was divided by")
     spans = {buffer: _span(buffer) for buffer in buffers}
     kept = [buffer for buffer in buffers if buffer.read_only]
+    apart = _apart(spans.values())
     for place, operation in enumerate(plan.operations):
         try:
             _verify_operation(operation, plan)
-            _verify_aliases(operation, spans, kept)
+            if not apart or kept or len(set(operation.operands.values())) < len(operation.operands):
+                _verify_aliases(operation, spans, kept)
         except PlanError as error:
             raise PlanError(f"operation {place}, {operation.kind}: {error}") from None
 
@@ -134,11 +138,11 @@ def _verify_order(order: Array, plans: Sequence[Plan], data: Sequence[tuple[str,
     _verify_written("the order", order, np.dtype(np.int64), rows)
     if any(len(array) < order.size for _, array in data):
         raise PlanError(f"the order of {order.size} rows leads beyond the data")
-    drawn = _memory(address(order), order.nbytes)
-    others = [(name, _memory(address(array), array.nbytes)) for name, array in data]
-    others += [(buffer.name, _span(buffer)) for plan in plans for buffer in plan.buffers()]
-    for name, other in others:
-        if _overlap(drawn, other):
+    begin, end = _memory(address(order), order.nbytes)
+    others = [(name, address(array), array.nbytes) for name, array in data]
+    others += [(buffer.name, buffer.address, buffer.array.nbytes) for plan in plans for buffer in plan.buffers()]
+    for name, other, nbytes in others:
+        if other < end and begin < other + nbytes and nbytes:
             raise PlanError(f"the order overlaps {name}")
 
 
@@ -157,34 +161,34 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
     sizes, numbers = operation.sizes, operation.numbers
     if tuple(sizes) != spec.sizes or tuple(numbers) != spec.numbers:
         raise PlanError(f"expected sizes {spec.sizes} and numbers {spec.numbers}")
-    for (name, value), (least, end) in zip(sizes.items(), _BOUNDS[operation.kind], strict=True):
-        if not isinstance(value, int) or not least <= value < end:
+    for name, (least, end) in _BOUNDS[operation.kind]:
+        if not isinstance(value := sizes[name], int) or not least <= value < end:
             raise PlanError(f"size {name} is {value!r}")
     for number in numbers.values():
         if not isinstance(number, float) or not math.isfinite(number):
             raise PlanError(f"numbers are {dict(numbers)}")
     if operation.stream not in (range(len(plan.streams)) if spec.stream else (None,)):
         raise PlanError(f"stream {operation.stream} is not there")
-    _verify_operands(operation, spec, plan.dtype)
+    _verify_operands(operation, plan.dtype)
     _verify_choices(operation)
 
 
-def _verify_operands(operation: Operation, spec: Kind, real: DType) -> None:
+def _verify_operands(operation: Operation, real: DType) -> None:
     operands, sizes, there = operation.operands, operation.sizes, 0
-    for operand in spec.operands:
-        buffer = operands.get(operand.name)
+    for name, optional, own, extent in _OPERANDS[operation.kind]:
+        buffer = operands.get(name)
         if buffer is None:
-            if not operand.optional:
-                raise PlanError(f"operand {operand.name} is missing")
+            if not optional:
+                raise PlanError(f"operand {name} is missing")
             continue
         there += 1
-        array, dtype = buffer.array, real if operand.kind == "real" else operand.kind
+        array, dtype = buffer.array, real if own is None else own
         if array.dtype != dtype:
-            raise PlanError(f"operand {operand.name} is {array.dtype}, not {dtype}")
-        if array.size < (needed := operand.extent(sizes)):
-            raise PlanError(f"operand {operand.name} needs {needed} elements, {buffer.name} has {array.size}")
+            raise PlanError(f"operand {name} is {array.dtype}, not {dtype}")
+        if array.size < (needed := extent(sizes)):
+            raise PlanError(f"operand {name} needs {needed} elements, {buffer.name} has {array.size}")
     if there != len(operands):
-        unknown = operands.keys() - {operand.name for operand in spec.operands}
+        unknown = operands.keys() - {name for name, _, _, _ in _OPERANDS[operation.kind]}
         raise PlanError(f"there are no operands {sorted(unknown)}")
 
 
@@ -217,6 +221,16 @@ def _verify_aliases(operation: Operation, spans: dict[Buffer, Span], kept: list[
         for buffer in kept:
             if _overlap((begin, end), spans[buffer]):
                 raise PlanError(f"operand {written} would overwrite {buffer.name}")
+
+
+def _apart(spans: Iterable[Span]) -> bool:
+    """Whether no two of them overlap: then operands do so only where one buffer stands for both."""
+    last = 0
+    for begin, end in sorted(spans):
+        if begin < last:
+            return False
+        last = end
+    return True
 
 
 def _memory(begin: int, nbytes: int) -> Span:

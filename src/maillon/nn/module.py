@@ -15,6 +15,7 @@ from maillon.tracebacks import shorten
 from maillon.typing import Array, DType, DTypeLike
 
 _HOLDING = (list, tuple, dict)  # what may hold modules
+_HOLDING_NONE = frozenset({Parameter, np.ndarray, bool, int, float, str, type(None)})  # most of a link's attributes
 
 _keeping: ContextVar[bool] = ContextVar("keeping", default=True)
 
@@ -152,6 +153,8 @@ class Module:
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """The modules directly inside this one, with the names that state_dict gives them."""
         for name, value in vars(self).items():
+            if type(value) in _HOLDING_NONE:
+                continue
             if isinstance(value, Module):
                 yield name, value
             elif isinstance(value, _HOLDING) and name != "_kept":

@@ -111,7 +111,8 @@ class Rule:
             raise ValueError(f"{name}: unknown options {sorted(unknown)} in a group; there are {known}.")
         own = {key: _plain(value) for key, value in param_group.items() if key != "params"}
         options = {**self.defaults, **own}
-        self._check(options)
+        if own or self.param_groups:  # those of the first group may be the rule's, which are checked
+            self._check(options)
         first = {id(parameter): place for place, parameter in reversed(list(enumerate(listed)))}
         places = sorted(first.values())
         if len(places) < len(listed):

@@ -189,7 +189,7 @@ class Training:
             **{name: [value] for name, value in row.items()} | {"loss": losses},
             epoch=list(range(self._whole + 1, self._whole + count + 1)),
             lr=[self._lr] * count,
-            seconds=np.diff(ended, prepend=self._begun).tolist(),
+            seconds=np.ediff1d(ended, to_begin=ended[0] - self._begun).tolist(),
         )
         self._whole += count
         self._begun = float(ended[-1])
