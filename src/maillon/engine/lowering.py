@@ -7,6 +7,7 @@ its backward. What the table lacks raises NotLoweredError, and NumPy does the wo
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -258,11 +259,16 @@ def _at(name: str) -> str:
 
 def own_method(owner: object) -> str | None:
     """The method of its class that something has replaced on the instance itself, if there is one."""
-    kind = type(owner)
+    methods = _methods(type(owner))
     for attribute in vars(owner):
-        if callable(getattr(kind, attribute, None)):
+        if attribute in methods:
             return attribute
     return None
+
+
+@lru_cache(128)
+def _methods(kind: type) -> frozenset[str]:
+    return frozenset(name for name in dir(kind) if callable(getattr(kind, name, None)))
 
 
 def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, list[tuple[Module, Backward]]]:

@@ -23,7 +23,7 @@ from maillon.engine.lowering import (
 )
 from maillon.engine.operations import product_workspace
 from maillon.engine.origins import Origins, require_plain
-from maillon.engine.plan import Buffer, Plan, address, tables
+from maillon.engine.plan import Buffer, Plan, address, table
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Slice
 from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
@@ -105,7 +105,7 @@ def lower_training(
     result, grad = lower_loss(builder, optim.loss, output, target, inputs.get("sample weight"))
     if grad is not None:
         lower_backward(walked, grad)
-    state.lower(builder, gradients)
+    state.lower_once(builder, gradients)
     shown = Buffer("output", output.buffer.array, output.shape)
     plan = Plan(
         (optim.network, optim.loss, optim.rule),
@@ -210,7 +210,7 @@ class Runner:
         """The plan as the core holds it."""
         wide = plan.dtype == np.float64
         streams = [self._streams[generator] for generator in plan.streams]
-        return processor.core().Program(self._set, wide, plan.rows, *tables(plan), streams)
+        return processor.core().Program(self._set, wide, plan.rows, table(plan), streams)
 
     @property
     def between_epochs(self) -> bool:

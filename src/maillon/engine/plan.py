@@ -177,29 +177,19 @@ def _metric(number: float) -> str:
 _OPERANDS = {kind: tuple(operand.name for operand in spec.operands) for kind, spec in OPERATIONS.items()}
 
 
-def tables(plan: Plan) -> tuple[Array, Array, Array]:
-    """The operations as the core reads them: int64 rows, their numbers, and the buffers' addresses."""
-    core = processor.core()
-    widths: tuple[int, int, int] = (core.BUFFERS, core.SIZES, core.NUMBERS)
-    buffers = plan.buffers()
-    places: dict[Buffer | None, int] = {buffer: place for place, buffer in enumerate(buffers)}
-    places[None] = -1
-    absent, zeros = [-1] * max(widths), [0.0] * widths[2]
-    rows: list[int] = []
-    numbers: list[float] = []
+Row = tuple[int, list[int], list[int], list[float], int]
+
+
+def table(plan: Plan) -> list[Row]:
+    """The operations as the core reads them: kind, addresses of buffers (0: none), sizes, numbers, stream (-1: none)."""
+    rows: list[Row] = []
     for operation in plan.operations:
-        operand, sizes, kind = operation.operands.get, operation.sizes, operation.kind
-        held = [places[operand(name)] for name in _OPERANDS[kind]]
-        rows += [NUMBER_OF[kind], *held, *absent[len(held) : widths[0]]]
-        rows += [*sizes.values(), *absent[len(sizes) : widths[1]]]
-        rows.append(-1 if operation.stream is None else operation.stream)
-        numbers += [*operation.numbers.values(), *zeros[len(operation.numbers) :]]
-    count = len(plan.operations)
-    return (
-        np.array(rows, np.int64).reshape(count, 2 + widths[0] + widths[1]),
-        np.array(numbers, np.float64).reshape(count, widths[2]),
-        np.array([buffer.address for buffer in buffers], np.uint64),
-    )
+        buffers = map(operation.operands.get, _OPERANDS[operation.kind])
+        addresses = [0 if buffer is None else buffer.address for buffer in buffers]
+        sizes, numbers = list(operation.sizes.values()), list(operation.numbers.values())
+        stream = -1 if operation.stream is None else operation.stream
+        rows.append((NUMBER_OF[operation.kind], addresses, sizes, numbers, stream))
+    return rows
 
 
 def address(array: Array) -> int:

@@ -114,16 +114,17 @@ class RuleState:
             state[parameter][key] = array
         self._found = [array for _, _, array in self._kept]
 
-    def lower(self, builder: Builder, gradients: Gradients) -> None:
-        """Add the clipping and the updates: the same for any number of rows, so that they are made once."""
+    def lower_once(self, builder: Builder, gradients: Gradients) -> None:
+        """As `lower`: for any number of rows the operations are the same, so that several plans share them."""
         if self._lowered is None:
             begun = len(builder.operations)
-            self._lower(builder, gradients)
+            self.lower(builder, gradients)
             self._lowered = builder.operations[begun:]
         else:
             builder.operations += self._lowered
 
-    def _lower(self, builder: Builder, gradients: Gradients) -> None:
+    def lower(self, builder: Builder, gradients: Gradients) -> None:
+        """Add the clipping and the updates."""
         if not self.trained:
             return
         whole = gradients.whole

@@ -313,7 +313,8 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Training mode, or with mode=False evaluation mode, for this module and all inside it."""
         for module in self.modules():
-            module.training = mode
+            if module.training is not mode:
+                module.training = mode
         return self
 
     def eval(self) -> Self:
