@@ -128,7 +128,7 @@ def plan_of(optim: Optim, batches: Batches) -> Plan:
 
 
 def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
-    """What the plans of one training share beside the parameters; NotLoweredError where the core would miss something."""
+    """What the plans of one training share beside the parameters; NotLoweredError as `require_plain` has it."""
     named = list(optim.network.named_parameters())
     state = RuleState(optim, {id(parameter): name for name, parameter in named})
     require_plain(optim)

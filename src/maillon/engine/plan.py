@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
 from maillon.engine import processor
 from maillon.engine.operations import ACTIVATIONS, ELEMENT_LOSSES, NUMBER_OF, OPERATIONS, REDUCTIONS
 from maillon.typing import Array, DType
@@ -181,7 +179,7 @@ Row = tuple[int, list[int], list[int], list[float], int]
 
 
 def table(plan: Plan) -> list[Row]:
-    """The operations as the core reads them: kind, addresses of buffers (0: none), sizes, numbers, stream (-1: none)."""
+    """The operations as the core reads them: kind, buffers' addresses (0: none), sizes, numbers, stream (-1: none)."""
     rows: list[Row] = []
     for operation in plan.operations:
         buffers = map(operation.operands.get, _OPERANDS[operation.kind])

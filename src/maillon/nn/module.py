@@ -172,7 +172,10 @@ class Module:
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
     def modules(self) -> Iterator["Module"]:
-        return (module for _, module in self.named_modules())
+        """As `named_modules`, without the names."""
+        yield self
+        for _, child in self.named_children():
+            yield from child.modules()
 
     def apply(self, change: Callable[["Module"], Any]) -> Self:
         """Call `change` on every module inside, then on this one: to draw weights by a law of your own, say."""
@@ -210,7 +213,12 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every Parameter once: a shared one counts once."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+        seen: set[int] = set()
+        for module in self.modules() if recurse else (self,):
+            for value in vars(module).values():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield value
 
     def trains(self) -> bool:
         """Whether anything in this module learns."""

@@ -11,7 +11,6 @@ from maillon import random
 from maillon.messages import got
 from maillon.nn.support.dtypes import get_default_dtype
 
-
 _INTEGERS = (int, np.integer)
 _NUMBERS = (int, float, np.integer, np.floating)
 _BOOLEANS = (bool, np.bool_)
