@@ -259,7 +259,8 @@ def _at(name: str) -> str:
 
 def own_method(owner: object) -> str | None:
     """The method of its class that something has replaced on the instance itself, if there is one."""
-    methods = _methods(type(owner))
+    kind: Any = type(owner)  # as one that can be hashed, which mypy doubts
+    methods = _methods(kind)
     for attribute in vars(owner):
         if attribute in methods:
             return attribute
