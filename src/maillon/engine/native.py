@@ -23,7 +23,7 @@ from maillon.engine.lowering import (
 )
 from maillon.engine.operations import product_workspace
 from maillon.engine.origins import Origins, require_plain
-from maillon.engine.plan import Buffer, Plan, address, tables
+from maillon.engine.plan import Buffer, Plan, address, table
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Slice
 from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
@@ -93,8 +93,7 @@ def lower_training(
     optim: Optim, batches: Batches, rows: int, state: RuleState, gradients: Gradients, memory: Memory
 ) -> Plan:
     """The plan of one step on so many rows; NotLoweredError with the reason where the core cannot do it."""
-    require_plain(optim)
-    dtype = optim.network.dtype
+    dtype = gradients.whole.array.dtype
     if batches.x.dtype != dtype:
         raise NotLoweredError(f"x is {batches.x.dtype}, not {dtype}")
     builder = Builder(dtype, memory, gradients)
@@ -106,7 +105,7 @@ def lower_training(
     result, grad = lower_loss(builder, optim.loss, output, target, inputs.get("sample weight"))
     if grad is not None:
         lower_backward(walked, grad)
-    state.lower(builder, gradients)
+    state.lower_once(builder, gradients)
     shown = Buffer("output", output.buffer.array, output.shape)
     plan = Plan(
         (optim.network, optim.loss, optim.rule),
@@ -129,16 +128,14 @@ def plan_of(optim: Optim, batches: Batches) -> Plan:
 
 
 def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
-    """What the plans of one training share beside the parameters."""
-    names = {id(parameter): name for name, parameter in optim.network.named_parameters()}
-    state = RuleState(optim, names)
-    trained = {id(parameter): name for name, parameter, _, _ in state.trained}
-    others = [
-        (name, parameter)
-        for name, parameter in optim.network.named_parameters()
-        if parameter.requires_grad and id(parameter) not in trained
-    ]
-    return state, Gradients([(name, parameter) for name, parameter, _, _ in state.trained], optim.network.dtype, others)
+    """What the plans of one training share beside the parameters; NotLoweredError as `require_plain` has it."""
+    named = list(optim.network.named_parameters())
+    state = RuleState(optim, {id(parameter): name for name, parameter in named})
+    require_plain(optim)
+    trained = {id(parameter) for _, parameter, _, _ in state.trained}
+    others = [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in trained]
+    learnt = [(name, parameter) for name, parameter, _, _ in state.trained]
+    return state, Gradients(learnt, optim.network.dtype, others)
 
 
 class Runner:
@@ -213,7 +210,7 @@ class Runner:
         """The plan as the core holds it."""
         wide = plan.dtype == np.float64
         streams = [self._streams[generator] for generator in plan.streams]
-        return processor.core().Program(self._set, wide, plan.rows, *tables(plan), streams)
+        return processor.core().Program(self._set, wide, plan.rows, table(plan), streams)
 
     @property
     def between_epochs(self) -> bool:
