@@ -6,7 +6,6 @@ Format: https://github.com/huggingface/safetensors#format. No code is ever run b
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,12 @@ class FileError(ValueError):
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Array], description: Any = None) -> None:
-    """Write a safetensors file, whole or not at all: the same content gives the same bytes.
+    """Write a safetensors file, whole or not at all."""
+    replace_file(path, tensor_bytes(tensors, description))
+
+
+def tensor_bytes(tensors: Mapping[str, Array], description: Any = None) -> bytes:
+    """A safetensors file: the same content gives the same bytes.
 
     description: what JSON can hold, kept in the file's metadata.
     """
@@ -39,7 +43,7 @@ def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Array], de
     if description is not None:
         text = json.dumps(description, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
         metadata = {KEY: text}
-    replace_file(path, save({name: _plain(name, array) for name, array in tensors.items()}, metadata))
+    return save({name: _plain(name, array) for name, array in tensors.items()}, metadata)
 
 
 def _plain(name: str, array: Any) -> Array:
@@ -52,6 +56,8 @@ def _plain(name: str, array: Any) -> Array:
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
     """Write beside, flush to the disk, then rename: at any moment there is the old file or the new one, whole."""
+    import tempfile
+
     target = Path(path).resolve()  # a link stays one
     if target.is_dir():
         raise IsADirectoryError(f"save: expected the name of a file, got the folder {os.fspath(path)!r}.")
