@@ -8,6 +8,7 @@ from maillon import (
     optim as optim,
     plot as plot,
     random as random,
+    saving as saving,
     train as train,
 )
 from maillon.engine import compile as compile, get_num_threads as get_num_threads, set_num_threads as set_num_threads
@@ -30,8 +31,10 @@ from maillon.optim import (
     Rprop as Rprop,
 )
 from maillon.random import Generator as Generator, manual_seed as manual_seed
+from maillon.saving import FileError as FileError, load as load, save as save
 from maillon.train import (
     Callback as Callback,
+    Checkpoint as Checkpoint,
     EarlyStopping as EarlyStopping,
     History as History,
     evaluate as evaluate,

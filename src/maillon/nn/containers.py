@@ -75,6 +75,11 @@ def _takes_several(forward: Callable[..., Any]) -> bool:
     return len(needed) > 1 or any(p.kind is p.VAR_POSITIONAL for p in given)
 
 
+def _takes_links(container: type["Held"]) -> bool:
+    """Whether its constructor takes the links, and nothing else."""
+    return list(inspect.signature(container.__init__).parameters)[1:] in (["links"], ["modules"])
+
+
 class Held(Module):
     """What containers share: links by their names, which are the children's."""
 
@@ -100,6 +105,14 @@ class Held(Module):
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         yield from self._links.items()
+
+    def get_config(self) -> dict[str, Any]:
+        """{"links": the links by name}; of a class with another constructor, that one's arguments."""
+        return {"links": dict(self._links)} if _takes_links(type(self)) else super().get_config()
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        return cls(config["links"]) if _takes_links(cls) else super().from_config(config)
 
     def __len__(self) -> int:
         return len(self._links)

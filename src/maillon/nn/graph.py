@@ -147,6 +147,11 @@ class Graph(Module):
 
     # What it is made of
 
+    @property
+    def nodes(self) -> dict[str, tuple[Any, ...]]:
+        """{name: (link, source, …)}, in the order in which they are evaluated."""
+        return {name: (link, *map(_shown, self._sources[name])) for name, link in self._nodes.items()}
+
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The links by their nodes' names, in the order in which they are evaluated."""
         yield from self._nodes.items()

@@ -239,6 +239,11 @@ class Module:
         self._passing = tuple(other for other in self._passing if other != name) + (name,) * (not persistent)
         setattr(self, name, value)
 
+    @property
+    def buffer_names(self) -> tuple[str, ...]:
+        """The attributes of this very module that `register_buffer` has named and `state_dict` holds."""
+        return tuple(name for name in self._buffer_names if name not in self._passing)
+
     def named_buffers(self) -> Iterator[tuple[str, Array]]:
         for prefix, module in self.named_modules():
             for name in module._buffer_names:
@@ -259,26 +264,26 @@ class Module:
 
     # State
 
-    def _state(self) -> dict[str, Array]:
+    def state_arrays(self) -> dict[str, Array]:
         """The arrays themselves, in PyTorch's order: own parameters, own buffers, then the children's."""
         state: dict[str, Array] = {}
         for prefix, module in self.named_modules():
             dot = f"{prefix}." if prefix else ""
             state |= {dot + name: parameter.data for name, parameter in module._own_parameters()}
-            buffers = {name: getattr(module, name) for name in module._buffer_names if name not in module._passing}
+            buffers = {name: getattr(module, name) for name in module.buffer_names}
             state |= {dot + name: value for name, value in buffers.items() if value is not None}
         return state
 
     def state_dict(self) -> dict[str, Array]:
         """A copy of all parameters and buffers, under PyTorch's names (``0.weight``)."""
-        return {name: value.copy() for name, value in self._state().items()}
+        return {name: value.copy() for name, value in self.state_arrays().items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy the values into the existing arrays, which keep their dtype and identity.
 
         StateDictError, with nothing changed, lists what is mis-shaped and, when strict, missing or unexpected.
         """
-        own = self._state()
+        own = self.state_arrays()
         given = {name: as_array(value) for name, value in state.items()}
         missing = [name for name in own if name not in given]
         unexpected = [name for name in given if name not in own]
@@ -359,6 +364,21 @@ class Module:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_kept"}
+
+    # How it is made
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments that make such a module, by name: what `maillon.save` writes down of it.
+
+        Numbers, texts, None, tuples, lists, dicts, arrays, Generators and modules. Each is the attribute of the
+        parameter's name. A link of your own that calls its attributes otherwise overrides this.
+        """
+        return arguments.config(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The module that `get_config` describes, with initial values: `maillon.load` replaces them by those saved."""
+        return cls(**config)
 
     # What it shows of itself
 

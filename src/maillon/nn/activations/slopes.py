@@ -8,6 +8,7 @@ from maillon.nn.module import Module
 from maillon.nn.parameter import Parameter
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
+from maillon.nn.support.outline import empty, outlined
 from maillon.typing import Array, DTypeLike
 
 
@@ -53,8 +54,9 @@ class PReLU(Module):
         errors.refuse("PReLU", device=(device, None, errors.CPU_ONLY))
         self.num_parameters = arguments.integer("PReLU", "num_parameters", num_parameters)
         self.init = arguments.number("PReLU", "init", init, finite=True)
-        self.weight = Parameter(np.empty(self.num_parameters, floating_dtype(dtype)))
-        self.reset_parameters()
+        self.weight = Parameter(empty(self.num_parameters, floating_dtype(dtype)))
+        if not outlined():
+            self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Begin again with the initial slope."""

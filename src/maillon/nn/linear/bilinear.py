@@ -10,6 +10,7 @@ from maillon.nn.module import Module
 from maillon.nn.parameter import Parameter
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
+from maillon.nn.support.outline import empty, outlined
 from maillon.typing import Array, DTypeLike
 
 
@@ -79,9 +80,10 @@ class Bilinear(Module):
         self.out_features = arguments.integer("Bilinear", "out_features", out_features)
         bias = arguments.flag("Bilinear", "bias", bias)
         shape = (self.out_features, self.in1_features, self.in2_features)
-        self.weight = Parameter(np.empty(shape, floating_dtype(dtype)))
-        self.bias = Parameter(np.empty(self.out_features, floating_dtype(dtype))) if bias else None
-        self.reset_parameters(generator)
+        self.weight = Parameter(empty(shape, floating_dtype(dtype)))
+        self.bias = Parameter(empty(self.out_features, floating_dtype(dtype))) if bias else None
+        if not outlined():
+            self.reset_parameters(generator)
 
     def reset_parameters(self, generator: random.Generator | None = None) -> None:
         """Draw the initial weights again."""

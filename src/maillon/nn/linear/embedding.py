@@ -10,6 +10,7 @@ from maillon.nn.module import Module
 from maillon.nn.parameter import Parameter
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
+from maillon.nn.support.outline import empty, outlined
 from maillon.typing import Array, DTypeLike
 
 DENSE = "a gradient here is an array as large as its parameter. Leave sparse out."
@@ -102,8 +103,9 @@ class Embedding(Module):
         frozen = arguments.flag("Embedding", "_freeze", _freeze)
         shape = (self.num_embeddings, self.embedding_dim)
         if _weight is None:
-            self.weight = Parameter(np.empty(shape, floating_dtype(dtype)))
-            self.reset_parameters(generator)
+            self.weight = Parameter(empty(shape, floating_dtype(dtype)))
+            if not outlined():
+                self.reset_parameters(generator)
         elif np.shape(_weight) == shape:
             self.weight = Parameter(np.array(_weight))
         else:

@@ -9,6 +9,7 @@ import numpy as np
 from maillon.nn.norms.normalization import Normalization
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
+from maillon.nn.support.outline import full
 from maillon.typing import Array, DTypeLike
 
 
@@ -46,8 +47,8 @@ class _ChannelNorm(Normalization):
         self.running_mean: Array | None
         self.running_var: Array | None
         self.num_batches_tracked: Array | None
-        self.register_buffer("running_mean", tracked and np.zeros(self.num_features, tracked))
-        self.register_buffer("running_var", tracked and np.ones(self.num_features, tracked))
+        self.register_buffer("running_mean", tracked and full(self.num_features, 0, tracked))
+        self.register_buffer("running_var", tracked and full(self.num_features, 1, tracked))
         self.register_buffer("num_batches_tracked", tracked and np.zeros((), np.int64))
         self._make_parameters((self.num_features,), self.affine, bias, dtype)
 

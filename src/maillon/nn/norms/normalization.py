@@ -9,6 +9,7 @@ from maillon.nn.module import Module
 from maillon.nn.parameter import Parameter
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
+from maillon.nn.support.outline import empty, outlined
 from maillon.typing import Array, DTypeLike
 
 Grid = tuple[int, int, int]
@@ -48,9 +49,10 @@ class Normalization(Module):
 
     def _make_parameters(self, shape: tuple[int, ...], affine: bool, bias: bool, dtype: DTypeLike | None) -> None:
         made, biased = floating_dtype(dtype), arguments.flag(type(self).__name__, "bias", bias)
-        self.weight = Parameter(np.empty(shape, made)) if affine else None
-        self.bias = Parameter(np.empty(shape, made)) if affine and biased else None
-        self.reset_parameters()
+        self.weight = Parameter(empty(shape, made)) if affine else None
+        self.bias = Parameter(empty(shape, made)) if affine and biased else None
+        if not outlined():
+            self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Scale by 1 and shift by 0."""

@@ -13,6 +13,7 @@ from maillon.nn.norms.dropout import Dropout
 from maillon.nn.parameter import Parameter
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
+from maillon.nn.support.outline import empty, outlined
 from maillon.typing import Array, DType, DTypeLike
 
 
@@ -144,15 +145,16 @@ class MultiheadAttention(TakesMasks):
         self.bias, self.add_bias_kv, self.add_zero_attn, self.batch_first = arguments.flags(owner, **options)
         joined = self.kdim == self.vdim == width
         made = floating_dtype(dtype)
-        self.q_proj_weight = None if joined else Parameter(np.empty((width, width), made))
-        self.k_proj_weight = None if joined else Parameter(np.empty((width, self.kdim), made))
-        self.v_proj_weight = None if joined else Parameter(np.empty((width, self.vdim), made))
-        self.in_proj_weight = Parameter(np.empty((3 * width, width), made)) if joined else None
-        self.in_proj_bias = Parameter(np.empty(3 * width, made)) if self.bias else None
-        self.bias_k = Parameter(np.empty((1, 1, width), made)) if self.add_bias_kv else None
-        self.bias_v = Parameter(np.empty((1, 1, width), made)) if self.add_bias_kv else None
+        self.q_proj_weight = None if joined else Parameter(empty((width, width), made))
+        self.k_proj_weight = None if joined else Parameter(empty((width, self.kdim), made))
+        self.v_proj_weight = None if joined else Parameter(empty((width, self.vdim), made))
+        self.in_proj_weight = Parameter(empty((3 * width, width), made)) if joined else None
+        self.in_proj_bias = Parameter(empty(3 * width, made)) if self.bias else None
+        self.bias_k = Parameter(empty((1, 1, width), made)) if self.add_bias_kv else None
+        self.bias_v = Parameter(empty((1, 1, width), made)) if self.add_bias_kv else None
         self.out_proj = Linear(width, width, bias, dtype=made, generator=generator)
-        self._draw(generator)
+        if not outlined():
+            self._draw(generator)
 
     def reset_parameters(self, generator: random.Generator | None = None) -> None:
         """Draw the initial weights again."""
@@ -173,6 +175,10 @@ class MultiheadAttention(TakesMasks):
     @property
     def dropout(self) -> float:
         return self._dropout.p
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, the generator among them."""
+        return super().get_config() | {"generator": self._dropout.generator}
 
     @property
     def head_dim(self) -> int:

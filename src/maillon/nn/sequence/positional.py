@@ -1,6 +1,7 @@
 """Positional encodings: vectors that tell attention where in the sequence it looks."""
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from maillon.nn.norms.dropout import Dropout
 from maillon.nn.parameter import Parameter
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
+from maillon.nn.support.outline import empty, outlined
 from maillon.typing import Array, DTypeLike
 
 
@@ -39,6 +41,10 @@ class _Positional(Module):
     @property
     def dropout(self) -> float:
         return self._dropout.p
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, the generator among them."""
+        return super().get_config() | {"generator": self._dropout.generator}
 
     def _check(self, x: Array) -> None:
         if x.ndim not in (2, 3) or x.shape[-1] != self.embed_dim:
@@ -165,8 +171,9 @@ class LearnedPositionalEncoding(_Positional):
         errors.refuse("LearnedPositionalEncoding", device=(device, None, errors.CPU_ONLY))
         super().__init__(embed_dim, dropout, generator)
         self.max_len = arguments.integer("LearnedPositionalEncoding", "max_len", max_len)
-        self.weight = Parameter(np.empty((self.max_len, self.embed_dim), floating_dtype(dtype)))
-        self.reset_parameters(generator)
+        self.weight = Parameter(empty((self.max_len, self.embed_dim), floating_dtype(dtype)))
+        if not outlined():
+            self.reset_parameters(generator)
 
     def reset_parameters(self, generator: random.Generator | None = None) -> None:
         """Draw the initial weights again."""

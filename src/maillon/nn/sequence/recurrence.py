@@ -12,6 +12,7 @@ from maillon.nn.module import Module
 from maillon.nn.parameter import Parameter
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
+from maillon.nn.support.outline import empty
 from maillon.typing import Array, DTypeLike
 
 States = tuple[Array, ...]
@@ -68,7 +69,7 @@ class Recurrent(Module):
         shapes = ((*rows, input_size), (*rows, state), rows, rows, (self.proj_size, self.hidden_size))
         for name, shape in zip(names, shapes, strict=False):
             absent = len(shape) == 1 and not self.bias
-            setattr(self, name, None if absent else Parameter(np.empty(shape, floating_dtype(dtype))))
+            setattr(self, name, None if absent else Parameter(empty(shape, floating_dtype(dtype))))
 
     def reset_parameters(self, generator: random.Generator | None = None) -> None:
         """Draw the initial weights again: U(±√(1/hidden_size))."""

@@ -11,6 +11,7 @@ from maillon.nesting import filled
 from maillon.nn.norms.dropout import Dropout
 from maillon.nn.sequence.recurrence import Gated, LongShortTerm, Pass, Recurrent, Simple, Weights
 from maillon.nn.support import arguments, errors
+from maillon.nn.support.outline import outlined
 from maillon.typing import Array, DTypeLike
 
 
@@ -57,7 +58,8 @@ class _Layers(Recurrent):
             features = directions * self._state_sizes()[0] if layer else self.input_size
             for direction in range(directions):
                 self._add_weights(self._names(layer, direction), features, dtype)
-        self.reset_parameters(generator)
+        if not outlined():
+            self.reset_parameters(generator)
 
     @property
     def _suffixes(self) -> tuple[str, ...]:
@@ -422,7 +424,8 @@ class _Cell(Recurrent):
 
     def _build(self, dtype: DTypeLike | None, generator: random.Generator | None) -> None:
         self._add_weights(self._names, self.input_size, dtype)
-        self.reset_parameters(generator)
+        if not outlined():
+            self.reset_parameters(generator)
 
     def forward(self, x: Array, hx: Any = None) -> Any:
         errors.require_dtype(self, "x", x, self.dtype)

@@ -1,8 +1,9 @@
 """The transformer: layers of attention and a feed-forward block, stacks of them, and encoder and decoder together."""
 
 import copy
-from collections.abc import Callable
-from typing import Any, ClassVar
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -12,13 +13,14 @@ from maillon.nesting import added, padded
 from maillon.nn import init
 from maillon.nn.activations.basic import ReLU
 from maillon.nn.activations.smooth import GELU
-from maillon.nn.linear.linear import Linear
+from maillon.nn.linear.linear import Identity, Linear
 from maillon.nn.module import Module
 from maillon.nn.norms.dropout import Dropout
 from maillon.nn.norms.normalization import LayerNorm
 from maillon.nn.sequence.attention import MultiheadAttention, TakesMasks
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
+from maillon.nn.support.outline import outlined
 from maillon.typing import Array, DTypeLike
 
 _ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "gelu": GELU}
@@ -117,6 +119,23 @@ class _Layer(TakesMasks):
             dy = self._child_backward(name, dy)
         return (dy,)
 
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, as the links inside have them."""
+        attention = self.self_attn
+        inside = {
+            name: value for name, value in attention.get_config().items() if name in ("bias", "batch_first", "dtype")
+        }
+        return inside | {
+            "d_model": attention.embed_dim,
+            "nhead": attention.num_heads,
+            "dim_feedforward": self.linear1.out_features,
+            "dropout": self.dropout.p,
+            "activation": self.activation,
+            "layer_norm_eps": vars(self)["norm1"].eps,
+            "norm_first": self.norm_first,
+            "generator": self.dropout.generator,
+        }
+
     def _arguments(self) -> list[str]:
         attention, activation = self.self_attn, repr(self.activation)
         options = (
@@ -187,6 +206,20 @@ class _Stack(TakesMasks):
             dx, *others = padded(layer.backward(dx), owed)
             shared = tuple(map(added, shared, others)) if shared else tuple(others)
         return self._nested(owed, dx, *shared)
+
+    def get_config(self) -> dict[str, Any]:
+        """{"layers": the layers themselves, which may have come to differ}, and the other arguments."""
+        return {"layers": list(self.layers)} | {
+            name: getattr(self, name)
+            for name in inspect.signature(type(self).__init__).parameters
+            if name not in ("self", self.layer_name, "num_layers")
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        made = cls(Identity(), 1, **{name: value for name, value in config.items() if name != "layers"})
+        made.layers, made.num_layers = list(config["layers"]), len(config["layers"])
+        return made
 
     def _arguments(self) -> list[str]:
         norm = [] if self.norm is None else [f"norm={self.norm!r}"]
@@ -592,7 +625,8 @@ class Transformer(TakesMasks):
             custom_decoder = TransformerDecoder(decoder_layer, num_decoder_layers, norm())
         self.decoder = custom_decoder
         self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
-        self.reset_parameters(generator)
+        if not outlined():
+            self.reset_parameters(generator)
 
     def reset_parameters(self, generator: random.Generator | None = None) -> None:
         """Draw the initial matrices again."""
@@ -631,6 +665,18 @@ class Transformer(TakesMasks):
         dsrc, dsrc_mask, dsrc_padding = padded(self.encoder.backward(dmemory), 3)[:3]
         masks = (dsrc_mask, dtgt_mask, dmemory_mask, dsrc_padding, dtgt_padding, dmemory_padding)
         return self._nested(owed, dsrc, dtgt, *masks)
+
+    def get_config(self) -> dict[str, Any]:
+        """Both stacks, those that were given among them, and the other arguments."""
+        config: dict[str, Any] = {name: getattr(self, name) for name in ("d_model", "nhead", "batch_first")}
+        return config | {"encoder": self.encoder, "decoder": self.decoder, "custom": list(self._custom)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        stacks = {f"custom_{name}": config[name] for name in ("encoder", "decoder")}
+        made = cls(config["d_model"], config["nhead"], batch_first=config["batch_first"], **stacks)
+        made._custom = tuple(config["custom"])
+        return made
 
     def _arguments(self) -> list[str]:
         made = {name: vars(self)[name] for name in ("encoder", "decoder") if name not in self._custom}

@@ -14,6 +14,7 @@ from maillon.nn.spatial.padding import Widths, least_size, pad, pad_backward
 from maillon.nn.spatial.windows import LETTERS, Windows, either, layout, one_for_all
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
+from maillon.nn.support.outline import empty, outlined
 from maillon.typing import Array, DTypeLike
 
 BLOCK = 2**20
@@ -59,9 +60,10 @@ class _Convolution(Module):
         self, channels: tuple[int, int], bias: bool, dtype: DTypeLike | None, generator: random.Generator | None
     ) -> None:
         bias = arguments.flag(type(self).__name__, "bias", bias)
-        self.weight = Parameter(np.empty((*channels, *self.kernel_size), floating_dtype(dtype)))
-        self.bias = Parameter(np.empty(self.out_channels, floating_dtype(dtype))) if bias else None
-        self.reset_parameters(generator)
+        self.weight = Parameter(empty((*channels, *self.kernel_size), floating_dtype(dtype)))
+        self.bias = Parameter(empty(self.out_channels, floating_dtype(dtype))) if bias else None
+        if not outlined():
+            self.reset_parameters(generator)
 
     def reset_parameters(self, generator: random.Generator | None = None) -> None:
         """Draw the initial weights again."""

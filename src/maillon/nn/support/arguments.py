@@ -108,21 +108,52 @@ def _range(least: float, most: float, above: bool) -> str:
     return f" {sign} {least:g}" if math.isinf(most) else f" in {'(' if above else '['}{least:g}, {most:g}]"
 
 
-def shown(module: Any) -> list[str]:
-    """The arguments that make such a module: those without a default, then by name those that differ from it.
+def config(module: Any) -> dict[str, Any]:
+    """The constructor's arguments, by name: the attributes of the parameters' names.
 
-    Each is the attribute of the parameter's name; an absent array or Parameter stands for False.
+    What has no attribute and a default is left out: it was for the making alone (device, generator). TypeError for
+    one without a default.
     """
+    values: dict[str, Any] = {}
+    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
+        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if name == "dtype":
+            floating = next((array.dtype for array in module.state_arrays().values() if array.dtype.kind == "f"), None)
+            values |= {} if floating is None else {"dtype": str(floating)}
+        elif (value := _argument(module, name, parameter)) is not parameter.empty:
+            values[name] = value
+        elif parameter.default is parameter.empty:
+            owner = type(module).__name__
+            raise TypeError(
+                f"{owner}: expected an attribute {name!r}, the constructor's parameter. Keep what the constructor is "
+                f"given under its parameters' names, or let {owner}.get_config() return the arguments."
+            )
+    return values
+
+
+def _argument(module: Any, name: str, parameter: inspect.Parameter) -> Any:
+    """The attribute of a parameter's name, `parameter.empty` where there is none.
+
+    An array or Parameter, or None, stands for the flag that made it.
+    """
+    value = getattr(module, name, parameter.empty)
+    if isinstance(parameter.default, bool) and not isinstance(value, bool) and value is not parameter.empty:
+        return value is not None
+    return value
+
+
+def shown(module: Any) -> list[str]:
+    """The arguments that make such a module: those without a default, then by name those that differ from it."""
     parts = []
     for name, parameter in inspect.signature(type(module).__init__).parameters.items():
         if name == "dtype":
             if next(module.parameters(), None) is not None and module.dtype != get_default_dtype():
                 parts.append(f"dtype={str(module.dtype)!r}")
             continue
-        value = getattr(module, name, parameter.default)
+        value = _argument(module, name, parameter)
+        value = parameter.default if value is parameter.empty else value
         value = value.tolist() if isinstance(value, np.ndarray) else value
-        if isinstance(parameter.default, bool) and not isinstance(value, bool):
-            value = value is not None
         if parameter.default is parameter.empty:
             if name != "self" and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
                 parts.append(repr(value))

@@ -1,0 +1,274 @@
+"""A network as a description and tensors, and back: what each link is made of, and what the whole shares."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+
+from maillon import nn, optim
+from maillon.engine.lowering import own_method
+from maillon.nn import Module, Parameter
+from maillon.nn.support.outline import outline, real
+from maillon.optim import lr_scheduler
+from maillon.random import Generator, using
+from maillon.saving.files import FileError
+from maillon.saving.values import Decoder, Encoder, Tensors, part, state_of
+from maillon.typing import Array
+
+_SOME = 64  # arrays that constructors may make beyond those of the file
+
+
+def library_class(name: str) -> type | None:
+    """The link, loss, rule or schedule of ours that has this name."""
+    for package in (nn, optim, lr_scheduler):
+        if name in package.__all__ and isinstance(found := getattr(package, name), type):
+            return found
+    return None
+
+
+class Describer:
+    """Describes modules, and notes the classes that are the user's own.
+
+    tensors: where large arrays go; None leaves all in the description.
+    """
+
+    def __init__(self, tensors: Tensors | None = None) -> None:
+        self.encode = Encoder(self.module, tensors)
+        self.own: dict[str, type] = {}
+        self._known: dict[int, tuple[Module, Any]] = {}
+
+    def class_of(self, thing: object) -> dict[str, Any]:
+        """The class, by its name; own: whether the reader must be given it."""
+        kind = type(thing)
+        if library_class(kind.__name__) is kind:
+            return {"class": kind.__name__}
+        if self.own.setdefault(kind.__name__, kind) is not kind:
+            raise ValueError(f"save: two classes are called {kind.__name__!r}. Give them different names.")
+        return {"class": kind.__name__, "own": True}
+
+    def module(self, module: Module) -> Any:
+        """The class, the constructor's arguments, and the modules inside that the constructor would make otherwise."""
+        if id(module) not in self._known:
+            if method := own_method(module):
+                raise TypeError(
+                    f"save: {type(module).__name__} has a {method} of its own, set on the instance, which a file "
+                    "cannot hold. Define a class."
+                )
+            description = self._plain(module)
+            if replaced := self._replaced(module, description):
+                description["replaced"] = replaced
+            self._known[id(module)] = module, description
+        return self._known[id(module)][1]
+
+    def _plain(self, module: Module) -> dict[str, Any]:
+        name, config = type(module).__name__, module.get_config()
+        return self.class_of(module) | {
+            "config": {key: self.encode(value, f"{name}.{key}") for key, value in config.items()}
+        }
+
+    def _replaced(self, module: Module, description: Any) -> dict[str, Any]:
+        children = dict(module.named_children())
+        given = {id(link) for value in module.get_config().values() for link in _modules(value)}
+        if all(id(child) in given for child in children.values()):
+            return {}
+        made = dict(self._rebuilt(module, description).named_children())
+        if moved := sorted(name for name in {*children} ^ {*made} if "." in name):
+            raise TypeError(
+                f"save: the constructor of {type(module).__name__} makes other links than there are at {moved}. "
+                "Let get_config() return what makes it so."
+            )
+        changed = {
+            name: self.module(child)
+            for name, child in children.items()
+            if name not in made or self.module(child) != self._plain(made[name])
+        }
+        return changed | {name: None for name in made if name not in children}
+
+    def _rebuilt(self, module: Module, description: Any) -> Module:
+        """What a reader would make of the description."""
+        with sketched(2**31, self.encode.generators):
+            try:
+                return Builder(self.own, {}, self.encode.generators).module(description)
+            except FileError as error:
+                raise TypeError(f"save: {error}. Let get_config() return what the constructor takes.") from error
+
+    def network(self, network: Module) -> dict[str, Any]:
+        """The module, and what its links share, what is frozen, and which links are in evaluation mode."""
+        record = {"link": self.module(network)}
+        _require_same(network, self._rebuilt(network, record["link"]))
+        places: dict[int, list[str]] = {}
+        for name, owner, attribute in _places(network):
+            held = getattr(owner, attribute)
+            places.setdefault(id(held), []).append(name)
+        return record | {
+            "shared": sorted(sorted(names) for names in places.values() if len(names) > 1),
+            "frozen": sorted(name for name, parameter in network.named_parameters() if not parameter.requires_grad),
+            "evaluating": sorted(name for name, module in network.named_modules() if not module.training),
+        }
+
+    @property
+    def generators(self) -> list[Any]:
+        """The states of all generators so far."""
+        return [state_of(generator) for generator in self.encode.generators]
+
+
+class Builder:
+    """Makes modules of descriptions, of classes that it knows by name. FileError for what cannot be made.
+
+    classes: the user's own, by name; tensors, generators: what a description points at.
+    """
+
+    def __init__(self, classes: Mapping[str, type], tensors: Tensors, generators: list[Generator]) -> None:
+        self._classes = classes
+        self.decode = Decoder(self.module, tensors, generators)
+
+    def class_of(self, description: Any, kind: type) -> type:
+        """The class that a description names."""
+        name = part(description, "class", str)
+        own = description.get("own", False)
+        found = self._classes.get(name) if own else library_class(name)
+        if found is None:
+            known = f"Give it to load(…, links={{{name!r}: {name}}})" if own else "It may be of a newer version"
+            raise FileError(f"the class {name!r} is not known. {known}")
+        if not issubclass(found, kind):
+            raise FileError(f"{name!r} is no {kind.__name__}")
+        return found
+
+    def arguments(self, description: Any, name: str = "config") -> dict[str, Any]:
+        """Named values of a description."""
+        return {key: self.decode(value) for key, value in part(description, name, dict).items()}
+
+    def module(self, description: Any) -> Module:
+        """The module, its initial values those of the constructor."""
+        found, config = cast(type[Module], self.class_of(description, Module)), self.arguments(description)
+        made = self.make(description, lambda: found.from_config(config))
+        if not isinstance(made, Module):
+            raise FileError(f"{found.__name__}.from_config gave no module, but a {type(made).__name__}")
+        for name, child in (description.get("replaced") or {}).items():
+            _put(made, name, None if child is None else self.module(child))
+        return made
+
+    def make(self, description: Any, how: Any) -> Any:
+        """What a constructor makes; a class of the user's own has arrays with room, for it may fill them itself."""
+        try:
+            if not description.get("own", False):
+                return how()
+            with real():
+                return how()
+        except FileError:
+            raise
+        except (Exception, MemoryError) as error:
+            raise FileError(f"a {description['class']} cannot be made of its arguments ({error})") from error
+
+    def network(self, record: Any, tensors: Mapping[str, Array]) -> Module:
+        """The network of a record, holding these tensors."""
+        with sketched(2 * len(tensors) + _SOME, []):
+            network = self.module(part(record, "link", dict))
+        self._fill(network, tensors)
+        self._share(network, part(record, "shared", list))
+        for name in part(record, "frozen", list):
+            owner, attribute = _place(network, name)
+            getattr(owner, attribute).requires_grad = False
+        evaluating = set(part(record, "evaluating", list))
+        for name, module in network.named_modules():
+            module.training = name not in evaluating
+        return network
+
+    def _fill(self, network: Module, tensors: Mapping[str, Array]) -> None:
+        """Give each parameter and buffer its tensor, after all have been found to fit."""
+        own = network.state_arrays()
+        problems = [f"{name} is missing" for name in own if name not in tensors]
+        problems += [f"{name} has no place in it" for name in tensors if name not in own]
+        for name, array in own.items():
+            given = tensors.get(name, array)
+            if given.shape != array.shape or given.dtype.kind != array.dtype.kind or given.dtype == np.float16:
+                problems.append(f"{name} should be {array.dtype} {array.shape}, and is {given.dtype} {given.shape}")
+        if problems:
+            more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
+            raise FileError(f"the network and its tensors do not fit: {'; '.join(problems[:3])}{more}")
+        for name, owner, attribute in _places(network):
+            held = getattr(owner, attribute)
+            if isinstance(held, Parameter):
+                held.data = tensors[name]
+            elif name in own:
+                setattr(owner, attribute, tensors[name])
+
+    def _share(self, network: Module, groups: Sequence[Any]) -> None:
+        for group in groups:
+            if not isinstance(group, list) or not group:
+                raise FileError("what is shared is no list of names")
+            first, *others = (_place(network, name) for name in group)
+            one = getattr(*first)
+            for owner, attribute in others:
+                other = getattr(owner, attribute)
+                a, b = (held.data if isinstance(held, Parameter) else held for held in (one, other))
+                if type(one) is not type(other) or a.dtype != b.dtype or a.tobytes() != b.tobytes():
+                    raise FileError(f"{' and '.join(map(str, group))} are one array, and their values differ")
+                setattr(owner, attribute, one)
+
+
+@contextmanager
+def sketched(most: int, generators: list[Generator]) -> Iterator[None]:
+    """Constructors neither take memory nor draw; what a class of the user's own draws moves no generator."""
+    before = [generator.get_state() for generator in generators]
+    with outline(most), using(Generator(0)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            for generator, state in zip(generators, before, strict=False):
+                generator.set_state(state)
+
+
+def _require_same(network: Module, made: Module) -> None:
+    """TypeError unless the module made anew has arrays of the same names and shapes."""
+    shapes, others = ({name: array.shape for name, array in each.state_arrays().items()} for each in (network, made))
+    if different := sorted(name for name in {*shapes, *others} if shapes.get(name) != others.get(name)):
+        raise TypeError(
+            f"save: {type(network).__name__} made anew of its constructor's arguments has other arrays than this one: "
+            f"{different}. Let get_config() return what makes it so."
+        )
+
+
+def _modules(value: Any) -> Iterator[Module]:
+    """The modules that stand in an argument."""
+    if isinstance(value, Module):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _modules(inner)
+
+
+def _places(network: Module) -> Iterator[tuple[str, Module, str]]:
+    """Each parameter and buffer that there is: its name in the state_dict, its module and attribute."""
+    for path, module in network.named_modules():
+        names = [name for name, value in vars(module).items() if isinstance(value, Parameter)]
+        for attribute in [*names, *module.buffer_names]:
+            if getattr(module, attribute) is not None:
+                yield f"{path}.{attribute}" if path else attribute, module, attribute
+
+
+def _place(network: Module, name: Any) -> tuple[Module, str]:
+    for known, owner, attribute in _places(network):
+        if known == name:
+            return owner, attribute
+    raise FileError(f"{name!r} is no parameter or buffer of the network")
+
+
+def _put(owner: Module, name: str, child: Module | None) -> None:
+    """Let a child stand where `named_children` calls it so."""
+    attribute, _, key = name.partition(".")
+    if not key:
+        object.__setattr__(owner, attribute, child)
+        return
+    held = vars(owner).get(attribute)
+    keys = list(held) if isinstance(held, dict) else list(range(len(held))) if isinstance(held, list | tuple) else []
+    at = next((known for known in keys if str(known) == key), None)
+    if at is None:
+        raise FileError(f"{type(owner).__name__} has no place {name!r}")
+    if isinstance(held, tuple):
+        object.__setattr__(owner, attribute, (*held[:at], child, *held[at + 1 :]))
+    else:
+        held[at] = child  # type: ignore[index]
