@@ -10,6 +10,7 @@ from maillon import (
     random as random,
     train as train,
 )
+from maillon.costs.summary import Summary as Summary, SummaryRow as SummaryRow, summary as summary
 from maillon.engine import compile as compile, get_num_threads as get_num_threads, set_num_threads as set_num_threads
 from maillon.nn import *
 from maillon.optim import (
