@@ -302,8 +302,8 @@ def summary(network: Module, input_shape: Any = None, dtype: Any = None) -> Summ
     """
     if not isinstance(network, Module):
         raise TypeError(f"summary: expected a Module, {got(network)}")
-    inputs = None if input_shape is None else _inputs(network, input_shape, dtype)
-    seen, training = ({}, True) if inputs is None else _tried(network, inputs)
+    inputs = None if input_shape is None else _inputs("summary", network, input_shape, dtype)
+    seen, training = ({}, True) if inputs is None else _tried("summary", network, inputs)
     reason = _why_not_the_core(network, inputs)
     needs = wanted(network)
     shapes = None if inputs is None else mapped(np.shape, inputs)
@@ -317,6 +317,12 @@ def summary(network: Module, input_shape: Any = None, dtype: Any = None) -> Summ
         engine="NumPy" if reason else "core",
         reason=reason,
     )
+
+
+def output_shapes(where: str, network: Module, input_shape: Any, dtype: Any) -> dict[str, Any]:
+    """The shape of what each link puts out, by its place; input_shape, dtype: as of `summary`."""
+    seen, _ = _tried(where, network, _inputs(where, network, input_shape, dtype))
+    return {place: mapped(np.shape, shown.output) for place, shown in seen.items()}
 
 
 def _row(one: Listed, seen: Seen | None, upstream: bool, reason: str) -> SummaryRow:
@@ -366,7 +372,7 @@ def _why_not_the_core(network: Module, inputs: Any) -> str:
     return ""
 
 
-def _tried(network: Module, inputs: Any) -> tuple[dict[str, Seen], bool]:
+def _tried(where: str, network: Module, inputs: Any) -> tuple[dict[str, Seen], bool]:
     """What the forward shows, in training mode; in evaluation mode where only that takes the input."""
     try:
         return traced(network, inputs, training=True), True
@@ -375,7 +381,7 @@ def _tried(network: Module, inputs: Any) -> tuple[dict[str, Seen], bool]:
     try:
         return traced(network, inputs, training=False), False
     except LinkError:
-        text = f"summary: the network does not take an input of {_told(inputs)}: {refused}"
+        text = f"{where}: the network does not take an input of {_told(inputs)}: {refused}"
         if isinstance(inputs, np.ndarray) and inputs.dtype.kind == "f" and _takes_integers(network):
             text += " Give dtype='int64' for indices."
         refused.problem, refused.container, refused.path = text, "", ""
@@ -395,16 +401,16 @@ def _told(inputs: Any) -> str:
 # The input
 
 
-def _inputs(network: Module, given: Any, dtype: Any, name: str = "input_shape") -> Any:
+def _inputs(where: str, network: Module, given: Any, dtype: Any, name: str = "input_shape") -> Any:
     """Zeros of the shapes; arrays as they are, and among several inputs what is absent, and flags."""
     if given is None or isinstance(given, bool):
         return given
     if isinstance(given, Mapping):
-        return {key: _inputs(network, part, _of(dtype, key), f"{name}[{key!r}]") for key, part in given.items()}
+        return {key: _inputs(where, network, part, _of(dtype, key), f"{name}[{key!r}]") for key, part in given.items()}
     if arguments.is_sequence(given) and not _is_shape(given) and any(map(_stands_alone, given)):
-        return tuple(_inputs(network, part, _of(dtype, i), f"{name}[{i}]") for i, part in enumerate(given))
+        return tuple(_inputs(where, network, part, _of(dtype, i), f"{name}[{i}]") for i, part in enumerate(given))
     if arguments.is_sequence(given) or arguments.is_integer(given) or not hasattr(given, "dtype"):
-        return np.zeros(_shape(given, name), network.dtype if dtype is None else np.dtype(dtype))
+        return np.zeros(_shape(where, given, name), network.dtype if dtype is None else np.dtype(dtype))
     array = real_numbers(given, name)
     if dtype is None and (array.dtype.kind != "f" or next(network.parameters(), None) is None):
         return array
@@ -424,12 +430,12 @@ def _stands_alone(part: Any) -> bool:
     return arguments.is_sequence(part) or isinstance(part, Mapping) or hasattr(part, "dtype")
 
 
-def _shape(given: Any, name: str) -> tuple[int, ...]:
+def _shape(where: str, given: Any, name: str) -> tuple[int, ...]:
     if not arguments.is_sequence(given) or not _is_shape(given) or any(n < 0 for n in given):
         way_out = "Give the shape with the batch in front: (64, 784), or a tuple of shapes for several inputs."
         if arguments.is_sequence(given) and None in given:
             way_out = "Give a number of rows for None."
         elif arguments.is_integer(given):
             way_out = f"The batch comes in front: (1, {given})."
-        raise ValueError(f"summary: expected {name} to be a shape, {got(given)} {way_out}")
+        raise ValueError(f"{where}: expected {name} to be a shape, {got(given)} {way_out}")
     return tuple(map(int, given))
