@@ -114,7 +114,9 @@ parameters: 1,073 (4.29 kB), all of them learn
 73.3 kFLOP forward, 199 kFLOP a learning step
 kept: 26.9 kB from forward to backward; input: 4.74 kB"""
     assert without_engine(found) == expected
-    assert m.summary(graph, {"image": (16, 8, 8), "text": np.zeros((16, 5), np.int64)}).rows == found.rows
+    named = m.summary(graph, {"image": (16, 8, 8), "text": np.zeros((16, 5), np.int64)})
+    assert named.rows == found.rows
+    assert str(named).startswith("Graph, float32, input image: (16, 8, 8), text: (16, 5)\n")
 
 
 def test_without_an_input_there_is_what_is_known() -> None:
@@ -370,6 +372,16 @@ def test_what_the_network_does_not_take() -> None:
     with pytest.raises(TypeError) as kind:
         m.summary(m.Linear, (1, 1))  # type: ignore[arg-type]
     assert str(kind.value) == "summary: expected a Module, got the class Linear. Did you mean Linear()?"
+
+
+def test_an_error_of_the_users_own_link_says_for_which_input() -> None:
+    class Product(m.Module):
+        def forward(self, x: Any) -> Any:
+            return x @ np.ones((3, 2), np.float32)
+
+    with pytest.raises(ValueError) as error:
+        m.summary(Product(), (5, 4))
+    assert error.value.__notes__ == ["summary: in the forward of an input of shape (5, 4) and dtype float32"]
 
 
 def test_arrays_lists_and_dtypes() -> None:

@@ -213,6 +213,8 @@ def test_joints_without_a_graph_are_drawn_too():
     for piece in ("Parallel", "Residual", "Concat()", "+", "shortcut", "N × 3", "N × 2", "N × 5", "MSELoss()"):
         assert piece in shown, piece
     assert len(boxes(ax, frames=True)) == 2
+    alone = drawn(Sequential(Linear(3, 3), Residual(Sequential(Linear(3, 3)))))
+    assert texts(alone).count("Linear(3, 3)") == 2 and len(boxes(alone, frames=True)) == 1
 
 
 def test_without_a_shape_there_are_names_alone():
@@ -220,6 +222,9 @@ def test_without_a_shape_there_are_names_alone():
     assert "lstm" in texts(ax) and not any("N ×" in text for text in texts(ax))
     one = Graph("x", {"a": (Linear(3, 4), "x"), "y": (Add(), "a", "a")}, "y")
     assert "N × 4" in texts(drawn(one))
+    nodes = {"seen": (Conv2d(1, 2, 3), "x"), "y": (Add(), "seen", "seen"), "flat": (Flatten(), "y")}
+    images = Graph("x", nodes | {"scores": (Linear(8, 2), "flat")}, "scores")
+    assert "scores" in texts(drawn(images)) and not any("N ×" in text for text in texts(drawn(images)))
 
 
 def test_a_wrong_shape_is_the_networks_error():

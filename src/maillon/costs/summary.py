@@ -378,6 +378,9 @@ def _tried(where: str, network: Module, inputs: Any) -> tuple[dict[str, Seen], b
         return traced(network, inputs, training=True), True
     except LinkError as error:
         refused = error
+    except Exception as error:  # of a link of the user's own
+        error.add_note(f"{where}: in the forward of an input of {_told(inputs)}")
+        raise
     try:
         return traced(network, inputs, training=False), False
     except LinkError:
