@@ -33,6 +33,24 @@ def first_network() -> None:
         figure.savefig(IMAGES / "first_network.png", dpi=110)
 
 
+def graph() -> None:
+    """A network of two inputs and two outputs, as plot.network draws it."""
+    nodes = {
+        "seen": (m.Sequential(m.Flatten(), m.Linear(64, 8), m.Tanh()), "image"),
+        "words": (m.Embedding(50, 16), "text"),
+        "lstm": (m.LSTM(16, 8, batch_first=True), "words"),
+        "last": (m.LastStep(), "lstm"),
+        "both": (m.Concat(), "seen", "last"),
+        "risk": (m.Linear(16, 1), "both"),
+        "kind": (m.Sequential(m.Linear(16, 32), m.ReLU(), m.Linear(32, 5)), "both"),
+    }
+    network = m.Graph(["image", "text"], nodes, ["risk", "kind"])
+    figure = Figure(figsize=m.plot.network_size(network), facecolor="white")
+    m.plot.network(network, figure.add_axes((0, 0, 1, 1)), input_shape=((8, 8), (7,)), dtype=(None, "int64"))
+    figure.savefig(IMAGES / "graph.png", dpi=80)
+    taken_over(IMAGES / "graph.png")
+
+
 def taken_over(path: Path, method: Image.Quantize = Image.Quantize.MEDIANCUT) -> None:
     """A picture, no wider than a page shows it and in few colours, which makes its file small."""
     picture = Image.open(path).convert("RGB")
@@ -41,9 +59,10 @@ def taken_over(path: Path, method: Image.Quantize = Image.Quantize.MEDIANCUT) ->
 
 
 def main(report: Path, examples: Path | None = None) -> None:
-    """Draw the first network, and take the figures of the report and the examples over."""
+    """Draw the first network and the graph, and take the figures of the report and the examples over."""
     IMAGES.mkdir(exist_ok=True)
     first_network()
+    graph()
     for name in FROM_REPORT:
         taken_over(report / "figures" / f"{name}.png")
     for path in sorted(examples.glob("*.png")) if examples else ():

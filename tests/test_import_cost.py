@@ -28,6 +28,7 @@ LATER = (
     "csv",
     "difflib",
     "maillon.check",
+    "maillon.costs",
     "maillon.nn.sequence.attention",
     "maillon.nn.spatial.convolution",
     "maillon.nn.graph",

@@ -11,6 +11,7 @@ from maillon import (
     saving as saving,
     train as train,
 )
+from maillon.costs.summary import Summary as Summary, SummaryRow as SummaryRow, summary as summary
 from maillon.engine import compile as compile, get_num_threads as get_num_threads, set_num_threads as set_num_threads
 from maillon.nn import *
 from maillon.optim import (

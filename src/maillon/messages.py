@@ -1,4 +1,4 @@
-"""Words that error messages share: what was given, and what was probably meant."""
+"""Words that messages share: what was given, what was probably meant, how large it is."""
 
 from collections.abc import Iterable
 
@@ -54,3 +54,15 @@ def unknown_name(where: str, expected: str, got: object, names: Iterable[str]) -
     close = nearest(got, known)
     way_out = "Take one of those." if close is None else f"Did you mean {close!r}?"
     return f"{where}: expected {expected} ({', '.join(known)}), got {got!r}. {way_out}"
+
+
+def metric(number: float) -> str:
+    """The number in three digits, with what stands before its unit.
+
+    >>> metric(1234567) + "B", metric(12) + "FLOP"
+    ('1.23 MB', '12 FLOP')
+    """
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= factor:
+            return f"{number / factor:.3g} {prefix}"
+    return f"{number:.3g} "

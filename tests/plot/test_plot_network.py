@@ -7,20 +7,21 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from plot_contrast import least_contrast
 
 from maillon import plot
 from maillon.nn import (
-    Concat,
+    LSTM,
     Dropout,
+    Embedding,
     Flatten,
     Graph,
+    LastStep,
     LeakyReLU,
     Linear,
     LinkShapeError,
     MSELoss,
-    Parallel,
     ReLU,
-    Residual,
     Sequential,
     Sigmoid,
     Tanh,
@@ -148,10 +149,22 @@ def test_without_axes_the_figure_has_the_natural_size():
     pyplot.close(ax.figure)
 
 
-def test_ways_that_part_and_meet_show_the_shapes_of_all():
-    ways = Parallel(Tanh(), Linear(3, 2))
-    shown = texts(drawn(Sequential(Linear(3, 3), ways, Concat(), Residual(Linear(5, 5)))))
-    for piece in ("Parallel(…)", "$h_{2}$  N × 3, N × 2", "$h_{3}$  N × 5", "Residual(Linear(5, 5))"):
-        assert piece in shown, piece
-    nodes = {"a": (Linear(3, 3), "x"), "y": (Residual(Tanh()), "a")}
-    assert "Graph(…)" in texts(drawn(Graph("x", nodes, "y"), input_shape=(3,)))
+def test_words_have_a_dtype_and_the_batch_stands_where_it_is():
+    net = Sequential(Embedding(9, 4), LSTM(4, 3, batch_first=True), LastStep(), Linear(3, 2))
+    shown = texts(drawn(net, input_shape=(7,), dtype="int64"))
+    assert "$h_{2}$  N × 7 × 3, 1 × N × 3, 1 × N × 3" in shown and r"$\hat{y}$  N × 2" in shown
+
+
+def test_a_graph_that_is_a_chain_is_drawn_as_one_with_its_names():
+    nodes = {"code": (Linear(3, 2), "x"), "squashed": (Tanh(), "code")}
+    ax = drawn(Graph("x", nodes, "squashed"))
+    assert len(boxes(ax)) == 4
+    assert "code: 8 parameters: weight 2×3, bias 2" in texts(ax) and "squashed: no parameters" in texts(ax)
+
+
+@pytest.mark.parametrize("page", ["white", "#101418", "none"])
+def test_the_colours_are_seen_on_light_and_dark_figures(page):
+    net = chain(3)
+    figure = Figure(figsize=plot.network_size(net), facecolor=page)
+    ax = plot.network(net, figure.add_axes((0, 0, 1, 1)), input_shape=(3,), loss=MSELoss())
+    assert least_contrast(ax) >= 3.8  # of vermilion on white

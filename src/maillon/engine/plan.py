@@ -10,6 +10,7 @@ from typing import Any
 
 from maillon.engine import processor
 from maillon.engine.operations import ACTIVATIONS, ELEMENT_LOSSES, NUMBER_OF, OPERATIONS, REDUCTIONS
+from maillon.messages import metric
 from maillon.typing import Array, DType
 
 PARTS = ("forward", "loss", "backward", "clip", "update")
@@ -151,25 +152,17 @@ class Plan:
         memory = sum(buffer.array.nbytes for buffer in self.buffers())
         lines = [
             f"Plan of {', '.join(map(repr, self.subject))}",
-            f"{self.rows} rows, {self.dtype}, {len(self.operations)} operations, {_metric(self.flops)}FLOP and "
-            f"{_metric(self.bytes)}B moved a step, {_metric(memory)}B of buffers",
+            f"{self.rows} rows, {self.dtype}, {len(self.operations)} operations, {metric(self.flops)}FLOP and "
+            f"{metric(self.bytes)}B moved a step, {metric(memory)}B of buffers",
         ]
         width = max((len(operation.kind) for operation in self.operations), default=0)
         for part in PARTS:
             there = [operation for operation in self.operations if operation.part == part]
             lines += [part] * bool(there)
             for operation in there:
-                cost = f"{_metric(operation.flops)}FLOP {_metric(operation.bytes)}B"
+                cost = f"{metric(operation.flops)}FLOP {metric(operation.bytes)}B"
                 lines.append(f"  {operation.kind:<{width}}  {cost:>18}  {operation}")
         return "\n".join(lines)
-
-
-def _metric(number: float) -> str:
-    """1234567 as "1.2 M"."""
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= factor:
-            return f"{number / factor:.3g} {prefix}"
-    return f"{number:.3g} "
 
 
 _OPERANDS = {kind: tuple(operand.name for operand in spec.operands) for kind, spec in OPERATIONS.items()}

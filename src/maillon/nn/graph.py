@@ -156,6 +156,11 @@ class Graph(Module):
         """The links by their nodes' names, in the order in which they are evaluated."""
         yield from self._nodes.items()
 
+    @property
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """What each node takes, as it was given: the names of inputs and nodes, "lstm.0" for a part of an output."""
+        return {name: tuple(map(_shown, own)) for name, own in self._sources.items()}
+
     def output_link(self) -> Module:
         name, path = self._wanted[0]
         alone = isinstance(self.outputs, str) and not path and name in self._nodes
@@ -172,7 +177,7 @@ class Graph(Module):
     def __repr__(self) -> str:
         lines = []
         for name, link in self._nodes.items():
-            sources = ", ".join(repr(_shown(source)) for source in self._sources[name])
+            sources = ", ".join(map(repr, self.sources[name]))
             lines.append(f"    {name!r}: ({repr(link).replace(chr(10), chr(10) + '    ')}, {sources}),\n")
         inputs = self.inputs[0] if len(self.inputs) == 1 else list(self.inputs)
         outputs = self.outputs if isinstance(self.outputs, str) else list(self.outputs)

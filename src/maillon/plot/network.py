@@ -1,4 +1,4 @@
-"""The architecture of a network, drawn from the network itself."""
+"""The architecture of a network, drawn from the network itself: a chain as a chain, joints as a graph."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from maillon.nesting import leaves
-from maillon.nn import Module, Sequential, no_grad
-from maillon.nn.containers import handed
+from maillon.costs.summary import output_shapes
+from maillon.nn import Graph, Module
+from maillon.nn.support.arguments import is_integer
 from maillon.nn.support.errors import shown
-from maillon.nn.support.modes import mode
+from maillon.plot import graph
 from maillon.plot.axes import axes
-from maillon.plot.style import BLUE, GREY, VERMILION
+from maillon.plot.style import Look, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,14 +40,18 @@ class _Node:
 def network(
     net: Module,
     ax: Axes | None = None,
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[Any] | None = None,
     loss: Module | None = None,
+    dtype: Any = None,
 ) -> Axes:
-    """Draw a network as a chain of boxes: values go forward along it, gradients go back.
+    """Draw a network as boxes and arrows: values go forward along them, gradients go back.
 
-    Each box shows a link's repr (its class, where that takes several lines) and the number of its parameters. Each
-    forward arrow has the value's name and shape, `N` standing for the size of a mini-batch; each backward arrow the
-    gradient ∂L/∂h that `backward` passes on. More than seven boxes wrap into columns, every second one upwards.
+    Each box shows a link's repr (its class, where that takes several lines), the number of its parameters and the shape
+    that leaves it, `N` standing for the size of a mini-batch. A chain has a backward arrow beside each forward one,
+    with the gradient ∂L/∂h that `backward` passes on; more than seven boxes wrap into columns, every second one up.
+    Where ways part and meet (Graph, Residual, Parallel) the links stand in layers, each below all that it takes, with
+    the names of a Graph's nodes, and a frame around each link made of links. The colours follow the figure's, light or
+    dark.
 
     Parameters
     ----------
@@ -57,10 +59,13 @@ def network(
         The network; nested `Sequential`s are drawn link by link.
     ax : Axes, optional
         Where to draw; None makes a new figure.
-    input_shape : sequence of int, optional
-        The shape of one sample; None takes (in_features,) of the first link that has one.
+    input_shape : sequence of int, or tuple of them, optional
+        The shape of one sample; of several inputs a tuple of shapes. None takes (in_features,) of the first link that
+        has one; a network with joints is drawn without shapes where that does not do.
     loss : Loss, optional
         Drawn as the last box, with the target beside it.
+    dtype : dtype, or tuple of them, optional
+        Of the input: 'int64' for indices.
 
     Returns
     -------
@@ -81,20 +86,33 @@ def network(
     >>> [text.get_text() for text in ax.texts if "Linear" in text.get_text()]
     ['Linear(2, 1)']
     """
-    nodes = _nodes(net, _input_shape(net, input_shape), loss)
-    width, height = _size(len(nodes))
+    chain = graph.chain_of(net)
+    given = _given(net, chain, input_shape)
+    shapes = {} if given is None else _shapes(net, given, dtype)
+    inputs = [] if given is None else [_batch(shape) for shape in given]
+    made = graph.picture(net, shapes, inputs, loss) if chain is None else None
+    nodes = _nodes(chain or [], inputs[0], shapes, loss) if made is None else []
+    width, height = _size(len(nodes)) if made is None else graph.size(made)
     ax = axes(ax, figsize=(width, height))
     box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
     scale = min(box.width / width, box.height / height)
     ax.set(xlim=(0, width), ylim=(0, height), aspect="equal")
     ax.axis("off")
-    places = _places(len(nodes), height)
-    for node, place in zip(nodes, places, strict=True):
-        _draw_box(ax, node, place, scale)
-    for node, (start, end) in zip(nodes[:-1], pairwise(places), strict=True):
-        _draw_arrows(ax, node, start, end, scale)
-    _draw_legend(ax, width, scale)
+    if made is None:
+        _draw_chain(ax, nodes, (width, height), scale)
+    else:
+        graph.draw(ax, made, scale)
     return ax
+
+
+def _draw_chain(ax: Axes, nodes: list[_Node], size: tuple[float, float], scale: float) -> None:
+    colours = look(ax)
+    places = _places(len(nodes), size[1])
+    for node, place in zip(nodes, places, strict=True):
+        _draw_box(ax, node, place, colours, scale)
+    for node, (start, end) in zip(nodes[:-1], pairwise(places), strict=True):
+        _draw_arrows(ax, node, start, end, colours, scale)
+    _draw_legend(ax, size[0], colours, scale)
 
 
 def network_size(net: Module) -> tuple[float, float]:
@@ -110,41 +128,85 @@ def network_size(net: Module) -> tuple[float, float]:
     tuple of two float
         What `figsize` takes.
     """
-    return _size(len(_links(net)) + 2)
+    chain = graph.chain_of(net)
+    return graph.size(graph.picture(net, {}, [])) if chain is None else _size(len(chain) + 2)
 
 
-def _links(net: Module) -> list[Module]:
-    if not isinstance(net, Sequential):
-        return [net]
-    return [link for child in net for link in _links(child)]
+# Shapes
 
 
-def _input_shape(net: Module, shape: Sequence[int] | None) -> tuple[int, ...]:
+def _given(
+    net: Module, chain: list[tuple[str, Module]] | None, shape: Sequence[Any] | None
+) -> list[tuple[int, ...]] | None:
+    """One sample's shape of each input; None where nothing tells it and there are joints."""
     if shape is not None:
-        return tuple(shape)
-    for link in _links(net):
-        features = getattr(link, "in_features", None)
-        if features is not None:
-            return (int(features),)
+        return [tuple(shape)] if all(map(is_integer, shape)) else [tuple(part) for part in shape]
+    links = net.modules() if chain is None else (link for _, link in chain)
+    features = next((link.in_features for link in links if hasattr(link, "in_features")), None)
+    one = not isinstance(net, Graph) or len(net.inputs) == 1
+    if features is not None and one and (chain is not None or _fits(net, int(features))):
+        return [(int(features),)]
+    if chain is None:
+        return None
     raise ValueError("network: no link tells the shape of its input. Pass input_shape=, one sample's shape.")
 
 
-def _nodes(net: Module, input_shape: tuple[int, ...], loss: Module | None) -> list[_Node]:
-    """The boxes; the shapes are those of one forward pass of a zero sample, in eval mode."""
-    links = _links(net)
-    shapes = []
-    with mode(net, training=False), no_grad():
-        value = np.zeros((1, *input_shape), dtype=net.dtype)
-        for link in links:
-            value = handed(link, value)
-            shapes.append(", ".join(" × ".join(["N", *map(str, part.shape[1:])]) for part in leaves(value)))
-    first = " × ".join(["N", *map(str, input_shape)])
+def _fits(net: Module, features: int) -> bool:
+    try:
+        output_shapes("network", net, (1, features), None)
+    except Exception:  # whatever it takes, it is not this
+        return False
+    return True
+
+
+def _shapes(net: Module, given: list[tuple[int, ...]], dtype: Any) -> dict[str, str]:
+    """What leaves each link, by its place: two sizes of a mini-batch tell where N stands."""
+    two, three = (
+        output_shapes("network", net, batch if len(batch) > 1 else batch[0], dtype)
+        for batch in (tuple((rows, *shape) for shape in given) for rows in (2, 3))
+    )
+    return {
+        place: ", ".join(
+            " × ".join(_extent(n, more) for n, more in zip(one, other, strict=True))
+            for one, other in zip(_each(shape), _each(three[place]), strict=True)
+        )
+        for place, shape in two.items()
+    }
+
+
+def _each(shape: Any) -> list[tuple[int, ...]]:
+    """The shapes of an output of one array or several."""
+    if shape is None:
+        return []
+    if all(map(is_integer, shape)):
+        return [shape]
+    return [inner for part in shape for inner in _each(part)]
+
+
+def _extent(of_two: int, of_three: int) -> str:
+    """A length, from those with two rows and with three."""
+    if of_two == of_three:
+        return str(of_two)
+    return "N" if of_two == 2 else f"{of_two / 2:g}N"
+
+
+def _batch(shape: tuple[int, ...]) -> str:
+    return " × ".join(["N", *map(str, shape)])
+
+
+# A chain
+
+
+def _nodes(chain: list[tuple[str, Module]], first: str, shapes: dict[str, str], loss: Module | None) -> list[_Node]:
+    """The boxes."""
     nodes = [_Node("input", "input x", first, "x", first)]
-    for number, (link, shape) in enumerate(zip(links, shapes, strict=True), start=1):
-        symbol = r"\hat{y}" if number == len(links) else f"h_{{{number}}}"
-        nodes.append(_Node("link", shown(link), _parameters(link), symbol, shape))
+    for number, (place, link) in enumerate(chain, start=1):
+        symbol = r"\hat{y}" if number == len(chain) else f"h_{{{number}}}"
+        name = place.rpartition(".")[2]
+        note = _parameters(link) if not name or name.isdecimal() else f"{name}: {_parameters(link)}"
+        nodes.append(_Node("link", shown(link), note, symbol, shapes[place]))
     if loss is None:
-        return [*nodes, _Node("output", "output ŷ", shapes[-1] if shapes else first, "", "")]
+        return [*nodes, _Node("output", "output ŷ", nodes[-1].shape, "", "")]
     return [*nodes, _Node("loss", shown(loss), "L, against the target y", "", "")]
 
 
@@ -178,42 +240,44 @@ def _places(count: int, height: float) -> list[tuple[float, float]]:
     return places
 
 
-def _draw_box(ax: Axes, node: _Node, place: tuple[float, float], scale: float) -> None:
+def _draw_box(ax: Axes, node: _Node, place: tuple[float, float], colours: Look, scale: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     width, height = BOX
-    face = {"input": "#F4F4F4", "output": "#F4F4F4", "link": "#EEF5FA", "loss": "#FCF1EA"}[node.kind]
-    edge = {"input": GREY, "output": GREY, "link": BLUE, "loss": VERMILION}[node.kind]
+    face, edge = colours.boxes[node.kind]
     corner = (place[0] - width / 2, place[1] - height / 2)
     style = "round,pad=0,rounding_size=0.06"
     ax.add_patch(FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=face, edgecolor=edge))
     code = node.kind in {"link", "loss"}
     size = scale * min(POINTS + 0.5, (POINTS + 0.5) * 34 / len(node.title))
     family = "monospace" if code else "sans-serif"
-    ax.text(place[0], place[1] + 0.1, node.title, ha="center", va="center", family=family, fontsize=size)
+    text = ax.text(place[0], place[1] + 0.1, node.title, ha="center", va="center", family=family, fontsize=size)
+    text.set_color(colours.text)
     note = scale * min(POINTS - 1, (POINTS - 1) * 44 / len(node.note))
-    ax.text(place[0], place[1] - 0.13, node.note, ha="center", va="center", fontsize=note, color="#555555")
+    ax.text(place[0], place[1] - 0.13, node.note, ha="center", va="center", fontsize=note, color=colours.note)
 
 
-def _draw_arrows(ax: Axes, node: _Node, start: tuple[float, float], end: tuple[float, float], scale: float) -> None:
+def _draw_arrows(
+    ax: Axes, node: _Node, start: tuple[float, float], end: tuple[float, float], colours: Look, scale: float
+) -> None:
     """The value to the next box and, beside it, the gradient that comes back."""
     forward = f"${node.symbol}$  {node.shape}"
     backward = rf"$\partial L/\partial {node.symbol}$"
     if start[0] == end[0]:
         half = math.copysign(BOX[1] / 2 + 0.03, end[1] - start[1])
         tail, head = start[1] + half, end[1] - half
-        _arrow(ax, (start[0] - ACROSS, tail), (start[0] - ACROSS, head), BLUE, scale)
-        _arrow(ax, (start[0] + ACROSS, head), (start[0] + ACROSS, tail), VERMILION, scale)
+        _arrow(ax, (start[0] - ACROSS, tail), (start[0] - ACROSS, head), colours.forward, scale)
+        _arrow(ax, (start[0] + ACROSS, head), (start[0] + ACROSS, tail), colours.backward, scale)
         middle = (tail + head) / 2
-        _label(ax, (start[0] - ACROSS - 0.08, middle), forward, BLUE, "right", "center", scale)
-        _label(ax, (start[0] + ACROSS + 0.08, middle), backward, VERMILION, "left", "center", scale)
+        _label(ax, (start[0] - ACROSS - 0.08, middle), forward, colours.forward, "right", "center", scale)
+        _label(ax, (start[0] + ACROSS + 0.08, middle), backward, colours.backward, "left", "center", scale)
         return
     tail, head = start[0] + BOX[0] / 2 + 0.03, end[0] - BOX[0] / 2 - 0.03
-    _arrow(ax, (tail, start[1] + 0.1), (head, start[1] + 0.1), BLUE, scale)
-    _arrow(ax, (head, start[1] - 0.1), (tail, start[1] - 0.1), VERMILION, scale)
+    _arrow(ax, (tail, start[1] + 0.1), (head, start[1] + 0.1), colours.forward, scale)
+    _arrow(ax, (head, start[1] - 0.1), (tail, start[1] - 0.1), colours.backward, scale)
     middle = (tail + head) / 2
-    _label(ax, (middle, start[1] + 0.15), forward, BLUE, "center", "bottom", scale)
-    _label(ax, (middle, start[1] - 0.15), backward, VERMILION, "center", "top", scale)
+    _label(ax, (middle, start[1] + 0.15), forward, colours.forward, "center", "bottom", scale)
+    _label(ax, (middle, start[1] - 0.15), backward, colours.backward, "center", "top", scale)
 
 
 def _arrow(ax: Axes, tail: tuple[float, float], head: tuple[float, float], colour: str, scale: float) -> None:
@@ -225,8 +289,8 @@ def _label(ax: Axes, place: tuple[float, float], text: str, colour: str, ha: str
     ax.text(*place, text, color=colour, ha=ha, va=va, fontsize=scale * POINTS)
 
 
-def _draw_legend(ax: Axes, width: float, scale: float) -> None:
+def _draw_legend(ax: Axes, width: float, colours: Look, scale: float) -> None:
     size = scale * (POINTS - 0.5)
     middle = width / 2
-    ax.text(middle - 0.1, 0.28, "→ forward: values", color=BLUE, ha="right", va="center", fontsize=size)
-    ax.text(middle + 0.1, 0.28, "← backward: gradients", color=VERMILION, ha="left", va="center", fontsize=size)
+    ax.text(middle - 0.1, 0.28, "→ forward: values", color=colours.forward, ha="right", va="center", fontsize=size)
+    ax.text(middle + 0.1, 0.28, "← backward: gradients", color=colours.backward, ha="left", va="center", fontsize=size)

@@ -3,8 +3,15 @@
 Source: M. Okabe and K. Ito, *Color Universal Design* (2008).
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BLACK = "#000000"
 ORANGE = "#E69F00"
@@ -54,3 +61,55 @@ def use() -> AbstractContextManager[None]:
 
     settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=list(COLOURS))}
     return matplotlib.rc_context(settings)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The colours of a diagram: of texts, arrows and frames, and of each kind of box its face and its edge."""
+
+    text: str
+    note: str
+    frame: str
+    forward: str
+    backward: str
+    boxes: Mapping[str, tuple[str, str]]
+
+
+LIGHT = Look(
+    text="#1A1A1A",
+    note="#555555",
+    frame="#8A8A8A",
+    forward=BLUE,
+    backward=VERMILION,
+    boxes={
+        "input": ("#F4F4F4", GREY),
+        "output": ("#F4F4F4", GREY),
+        "link": ("#EEF5FA", BLUE),
+        "joint": ("#E9F6F1", GREEN),
+        "loss": ("#FCF1EA", VERMILION),
+    },
+)
+DARK = Look(
+    text="#F2F2F2",
+    note="#BDBDBD",
+    frame="#8A8A8A",
+    forward=SKY,
+    backward=ORANGE,
+    boxes={
+        "input": ("#333333", "#A5A5A5"),
+        "output": ("#333333", "#A5A5A5"),
+        "link": ("#12303F", SKY),
+        "joint": ("#0C332A", GREEN),
+        "loss": ("#3F2413", ORANGE),
+    },
+)
+_HALF = 0.5
+
+
+def look(ax: Axes) -> Look:
+    """The colours that are seen on this figure, light or dark."""
+    from matplotlib.colors import to_rgba
+
+    red, green, blue, opacity = to_rgba(ax.figure.get_facecolor())
+    brightness = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return DARK if opacity * brightness + (1 - opacity) < _HALF else LIGHT
