@@ -1,4 +1,4 @@
-"""The command line: `maillon report`, `maillon data`, `maillon --version`.
+"""The command line: `maillon report`, `maillon data`, `maillon show`, `maillon convert`, `maillon --version`.
 
 What a user can get wrong ends in one line on stderr and exit code 2; Ctrl-C ends in one line and 130.
 """
@@ -9,7 +9,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 OF_THE_REPORT = frozenset({"matplotlib", "jinja2", "pooch", "mlxtend", "sklearn", "threadpoolctl"})
 
@@ -180,6 +180,111 @@ def fetch(arguments: Sequence[str]) -> None:
         raise UsageError(" ".join(failures))
 
 
+def shape(text: str) -> tuple[int | None, ...]:
+    """One sample's shape: "3,32,32"; None where "none" stands, a length that is open."""
+    words = [word.strip().lower() for word in text.split(",")]
+    if not all(word == "none" or (word.isdecimal() and int(word) > 0) for word in words):
+        raise argparse.ArgumentTypeError(f"expected a shape such as 3,32,32, got {text!r}")
+    return tuple(None if word == "none" else int(word) for word in words)
+
+
+def show(arguments: Sequence[str]) -> None:
+    """Says what a saved file holds."""
+    parser = Parser(
+        "maillon show",
+        "Say what a file holds: a network with its links, a whole Optim, a checkpoint of fit, plain tensors, or the\n"
+        "network of an ONNX file.",
+        "examples:\n"
+        "  maillon show network.safetensors\n"
+        "  maillon show network.safetensors --input 3,32,32    with all shapes, FLOPs and memory\n"
+        "  maillon show model.onnx",
+    )
+    parser.add_argument("file", metavar="FILE", help="a safetensors file of maillon or of others, or an ONNX file")
+    parser.add_argument("--input", type=shape, metavar="SHAPE", help="one sample's shape, without the batch: 3,32,32")
+    options = parser.read(arguments)
+    thing = opened(options.file)
+
+    from maillon import summary
+    from maillon.nn import Module
+    from maillon.optim import Optim
+
+    if isinstance(thing, Optim):
+        print(f"loss: {thing.loss!r}\nrule: {thing.rule!r}")
+        thing = thing.network
+    if isinstance(thing, Module):
+        print(told(lambda: summary(thing, options.input and (1, *options.input))))
+        return
+    lines = [(name, str(array.dtype), str(array.shape), f"{array.size}") for name, array in thing.items()]
+    table = [("tensor", "dtype", "shape", "numbers"), *lines]
+    widths = [max(len(row[place]) for row in table) for place in range(3)]
+    for row in table:
+        print("  ".join([cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)] + [row[3]]))
+    print(f"{len(lines)} tensors, {sum(array.nbytes for array in thing.values())} bytes")
+
+
+def convert(arguments: Sequence[str]) -> None:
+    """Writes a saved network in another format."""
+    parser = Parser(
+        "maillon convert",
+        "Write the network of one file to another. The endings say the formats: .safetensors, .onnx, and .h (a C\n"
+        "header, which is only written).",
+        "examples:\n"
+        "  maillon convert network.safetensors network.onnx --input 3,32,32\n"
+        "  maillon convert model.onnx network.safetensors\n"
+        "  maillon convert policy.safetensors policy.h --input 8",
+    )
+    parser.add_argument("source", metavar="FROM", help="a .safetensors or .onnx file")
+    parser.add_argument("target", metavar="TO", help="a .safetensors, .onnx or .h file")
+    parser.add_argument("--input", type=shape, metavar="SHAPE", help="one sample's shape, which .onnx and .h need")
+    options = parser.read(arguments)
+    ending = Path(options.target).suffix.lower()
+    if ending not in (".safetensors", ".onnx", ".h"):
+        raise UsageError(f"Expected TO to end in .safetensors, .onnx or .h, got {options.target!r}.")
+    if ending != ".safetensors" and options.input is None:
+        raise UsageError(f"A {ending} file needs one sample's shape. Give it: --input 3,32,32, for instance.")
+    thing = opened(options.source)
+
+    from maillon import save
+    from maillon.nn import Module
+    from maillon.optim import Optim
+
+    network = thing.network if isinstance(thing, Optim) else thing
+    if not isinstance(network, Module):
+        raise UsageError(f"{options.source!r} holds plain tensors, and no network to write.")
+    if ending == ".safetensors":
+        told(lambda: save(network, options.target))
+    elif ending == ".onnx":
+        from maillon.interop.onnx import to_onnx
+
+        told(lambda: to_onnx(network, options.target, options.input))
+    else:
+        from maillon.interop.c import to_c
+
+        told(lambda: to_c(network, options.target, options.input))
+    print(options.target)
+
+
+def opened(file: str) -> Any:
+    """What a file holds, by its ending."""
+    if Path(file).suffix.lower() == ".onnx":
+        from maillon.interop.onnx import from_onnx
+
+        return told(lambda: from_onnx(file))
+    from maillon import load
+
+    return told(lambda: load(file))
+
+
+def told(what: Callable[[], Any]) -> Any:
+    """Its result; an error of the library is the user's, and its first line is what is said."""
+    try:
+        return what()
+    except ModuleNotFoundError:
+        raise
+    except (ImportError, OSError, ValueError, TypeError, RuntimeError) as error:
+        raise UsageError(one_line(error)) from error
+
+
 def version() -> str:
     """One line: maillon, Python, NumPy and the engine that runs the steps, with its instruction set and threads."""
     import numpy as np
@@ -196,7 +301,12 @@ def version() -> str:
     )
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"report": report, "data": data}
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
+    "report": report,
+    "data": data,
+    "show": show,
+    "convert": convert,
+}
 
 
 def top(arguments: Sequence[str]) -> None:
@@ -206,8 +316,14 @@ def top(arguments: Sequence[str]) -> None:
         "Neural networks one link at a time.\n\n"
         "commands:\n"
         "  report    run the experiments of the report and write the page\n"
-        "  data      say which data sets are here, and fetch those that are not",
-        "examples:\n  maillon report --quick\n  maillon data fetch mnist\n  maillon report -h",
+        "  data      say which data sets are here, and fetch those that are not\n"
+        "  show      say what a saved file holds\n"
+        "  convert   write a saved network as safetensors, ONNX or C",
+        "examples:\n"
+        "  maillon report --quick\n"
+        "  maillon data fetch mnist\n"
+        "  maillon show network.safetensors\n"
+        "  maillon report -h",
     )
     parser.usage = "maillon [-h] [--version] COMMAND …"
     parser.add_argument("--version", action="store_true", help="show the versions of maillon and what it stands on")
