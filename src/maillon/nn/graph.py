@@ -147,6 +147,11 @@ class Graph(Module):
 
     # What it is made of
 
+    @property
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """What each node takes, in the order in which they are evaluated: inputs, nodes, or places such as 'lstm.0'."""
+        return {name: tuple(map(_shown, sources)) for name, sources in self._sources.items()}
+
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The links by their nodes' names, in the order in which they are evaluated."""
         yield from self._nodes.items()
