@@ -97,9 +97,7 @@ def _network(model: Any, open_batch: bool) -> Module:
     for value in model.graph.output:
         found = reader.values.get(value.name)
         if not isinstance(found, Live):
-            raise OnnxError(
-                f"from_onnx: the output {value.name!r} does not depend on the data: there is nothing to learn."
-            )
+            raise OnnxError(f"from_onnx: the output {value.name!r} does not depend on the data. What is it for?")
         outputs.append(found.source)
     return _built(reader, inputs, outputs)
 

@@ -25,6 +25,7 @@ def opened(path: str | os.PathLike[str]) -> Any:
         raise OnnxError(f"from_onnx: {_shown(file)} is no ONNX file, or is cut off: {_line(error)}") from None
     if not model.HasField("graph") or not model.opset_import:
         raise OnnxError(f"from_onnx: {_shown(file)} is no ONNX file, or is cut off: it holds no graph.")
+    _check_texts(model.graph, file)
     if model.functions:
         model = _inlined(onnx, model, file)
     _check_versions(onnx, model)
@@ -57,6 +58,16 @@ def _line(error: Exception) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
+def _check_texts(graph: Any, file: Path) -> None:
+    """Protobuf gives bytes where a name is no UTF-8."""
+    held = (*graph.initializer, *graph.input, *graph.output)
+    names = [thing.name for thing in (*held, *graph.node)]
+    for node in graph.node:
+        names += [node.op_type, node.domain, *node.input, *node.output, *(entry.name for entry in node.attribute)]
+    if any(isinstance(name, bytes) for name in names):
+        raise OnnxError(f"from_onnx: {_shown(file)} is no ONNX file, or is damaged: it has names that are no UTF-8.")
+
+
 def _inlined(onnx: Any, model: Any, file: Path) -> Any:
     try:
         from onnx import inliner
@@ -73,14 +84,14 @@ def title(node: Any) -> str:
 
 
 def _check_versions(onnx: Any, model: Any) -> None:
-    """Known operators, of opset 13 or later."""
-    newest = onnx.defs.onnx_opset_version()
+    """Operators of ONNX itself, of opset 13 or later."""
     for node in model.graph.node:
         if node.domain not in DOMAINS:
             raise OnnxError(
                 f"from_onnx: {title(node)}: expected an operator of ONNX itself, got one of the domain "
                 f"{node.domain!r}. Export the network without operators of its own."
             )
+    newest = onnx.defs.onnx_opset_version()
     versions = [entry.version for entry in model.opset_import if entry.domain in DOMAINS]
     if len(versions) != 1 or not OLDEST <= versions[0] <= newest:
         got = versions[0] if len(versions) == 1 else versions or "none"
@@ -88,6 +99,17 @@ def _check_versions(onnx: Any, model: Any) -> None:
             f"from_onnx: expected operators of opset {OLDEST} to {newest}, got {got}. "
             "onnx.version_converter changes the version; a newer package onnx knows newer ones."
         )
+    for node in model.graph.node:
+        if not onnx.defs.has(node.op_type, "") or not _is_in(onnx, node.op_type, versions[0]):
+            raise OnnxError(f"from_onnx: {title(node)}: opset {versions[0]} of ONNX has no such operator.")
+
+
+def _is_in(onnx: Any, operator: str, version: int) -> bool:
+    try:
+        schema = onnx.defs.get_schema(operator, version, "")
+    except onnx.defs.SchemaError:
+        return False
+    return not schema.deprecated
 
 
 def opset(model: Any) -> int:
@@ -146,7 +168,7 @@ def _check_names(graph: Any) -> None:
             if name and name not in known:
                 if name in made:
                     raise OnnxError(
-                        f"from_onnx: {title(node)}: its input {name!r} is made after it: nodes come in order."
+                        f"from_onnx: {title(node)}: its input {name!r} is made after it. Put them in order."
                     )
                 raise OnnxError(
                     f"from_onnx: {title(node)}: its input {name!r} is no input of the network, no initializer, and no "

@@ -15,6 +15,7 @@ from maillon.nn.module import Module, no_grad
 from maillon.nn.parameter import Parameter
 from maillon.nn.support.errors import LinkError
 
+NO_LINK = "maillon has no link for it"
 Pair = tuple[Any, Any]
 """Of each of two batches, as in `trace`: what differs is what the batch decides."""
 
@@ -167,7 +168,7 @@ class Reader:
         else:
             converter = self.converters.get(proto.op_type)
             if converter is None:
-                raise node.refusal(self.refused.get(proto.op_type, "maillon has no link for it"))
+                raise node.refusal(self.refused.get(proto.op_type, NO_LINK))
             found = self._converted(converter, node)
         found = found if isinstance(found, tuple) else (found,)
         for place, name in enumerate(node.outputs):
@@ -194,12 +195,7 @@ class Reader:
             if entry.type == self.onnx.AttributeProto.STRING:
                 value = value.decode(errors="replace")
             attributes[entry.name] = [part.decode() for part in value] if _texts(value) else value
-        try:
-            version = self.onnx.defs.get_schema(proto.op_type, self.opset, "").since_version
-        except Exception:
-            raise OnnxError(
-                f"from_onnx: {title(proto)}: opset {self.opset} has no such operator. Is the file meant for another?"
-            ) from None
+        version = self.onnx.defs.get_schema(proto.op_type, self.opset, "").since_version
         inputs = [self.values[name] if name else None for name in proto.input]
         return Node(proto, attributes, inputs, version, list(proto.output))
 
@@ -217,6 +213,13 @@ class Reader:
         for link in links:
             x = self.link(node, link, x)
         return x
+
+    def pointwise(self, node: Node, link: Module, x: Live) -> Live:
+        """A link that looks at each value alone: before the dimensions are turned it does the same."""
+        if x.permuted is None:
+            return self.link(node, link, x)
+        root, order = x.permuted
+        return self.permuted(node, self.link(node, link, root), order)
 
     def computed(self, node: Node, link: Module, *lives: Live) -> Pair:
         """What the link makes of both batches."""

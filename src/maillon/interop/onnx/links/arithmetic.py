@@ -151,8 +151,7 @@ class _OfTwo(Module):
         held = self.weight.data if self.weight is not None else self.constant
         if held is None:
             return []
-        shown = repr(held.item()) if held.size == 1 else f"array of shape {held.shape}"
-        return [shown, *(name for name in ("first=True", "learnt=True") if getattr(self, name.split("=")[0]))]
+        return [*_shown(held), *(name for name in ("first=True", "learnt=True") if getattr(self, name.split("=")[0]))]
 
 
 class Arithmetic(_OfTwo):
@@ -206,29 +205,92 @@ class MatMul(_OfTwo):
         return da.reshape(a.shape), db.reshape(b.shape)
 
 
-class Where(Module):
-    """y = a where the condition, a constant, holds, else b; da is dy there and 0 elsewhere, db the other way round.
+COMPARISONS: dict[str, Callable[..., Any]] = {
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
+    "IsNaN": np.isnan,
+    "Less": np.less,
+    "LessOrEqual": np.less_equal,
+}
+
+
+class Compare(Module):
+    """Whether a > b, say, for each value: a condition for Where, which has no derivative.
 
     Parameters
     ----------
-    condition : array
-        Of booleans; all three broadcast.
+    operator : str
+        ONNX's name of the comparison.
+    constant : array, optional
+        The second input; None takes two, or the one of IsNaN.
+    first : bool
+        Whether the constant is the first input instead.
     """
 
-    def __init__(self, condition: Any) -> None:
-        self.condition: Array
-        self.register_buffer("condition", np.asarray(condition, bool))
+    def __init__(self, operator: str, constant: Any = None, first: bool = False) -> None:
+        self.operator, self.first = operator, first
+        self.constant: Array | None
+        self.register_buffer("constant", None if constant is None else np.asarray(constant))
 
-    def forward(self, a: Array, b: Array) -> Array:
-        errors.require_floating(self, "a", a)
-        errors.require_dtype(self, "b", b, a.dtype)
-        return self.keep(np.where(self.condition, a, b), a.shape, b.shape)
+    def forward(self, *inputs: Array) -> Array:
+        if self.constant is not None:
+            inputs = (self.constant, *inputs) if self.first else (*inputs, self.constant)
+        return self.keep(np.asarray(COMPARISONS[self.operator](*inputs)), len(inputs) - (self.constant is not None))
 
-    def backward(self, grad_output: Array) -> tuple[Array, Array]:
-        shape_a, shape_b = self.release(grad_output)
-        zero = np.zeros_like(grad_output)
-        da, db = np.where(self.condition, grad_output, zero), np.where(self.condition, zero, grad_output)
-        return summed_to(shape_a, da), summed_to(shape_b, db)
+    def backward(self, grad_output: Any) -> Any:
+        (count,) = self.release(grad_output)
+        return None if count == 1 else (None,) * count
 
     def _arguments(self) -> list[str]:
-        return [f"array of shape {self.condition.shape}"]
+        return [repr(self.operator), *([] if self.constant is None else _shown(self.constant))]
+
+
+class Where(Module):
+    """y = a where the condition holds, else b; da is dy there and 0 elsewhere, db the other way round.
+
+    Each of the three may be a constant; those that are not are the inputs, in this order. All broadcast.
+
+    Parameters
+    ----------
+    condition : array, optional
+        Of booleans.
+    a : array, optional
+        What is taken where it holds.
+    b : array, optional
+        What is taken elsewhere.
+    """
+
+    takes_integers = True
+
+    def __init__(self, condition: Any = None, a: Any = None, b: Any = None) -> None:
+        self.condition: Array | None
+        self.a: Array | None
+        self.b: Array | None
+        for name, value in (("condition", condition), ("a", a), ("b", b)):
+            self.register_buffer(name, None if value is None else np.asarray(value))
+
+    def forward(self, *inputs: Array) -> Array:
+        given = iter(inputs)
+        condition, a, b = (next(given) if held is None else held for held in (self.condition, self.a, self.b))
+        if condition.dtype != bool:
+            raise errors.wrong_input(self, "condition", condition, np.dtype(bool))
+        errors.require_floating(self, "a", a)
+        errors.require_dtype(self, "b", b, a.dtype)
+        return self.keep(np.where(condition, a, b), condition, a.shape, b.shape)
+
+    def backward(self, grad_output: Array) -> Any:
+        condition, shape_a, shape_b = self.release(grad_output)
+        zero = np.zeros_like(grad_output)
+        da = summed_to(shape_a, np.where(condition, grad_output, zero))
+        db = summed_to(shape_b, np.where(condition, zero, grad_output))
+        held = zip((self.condition, self.a, self.b), (None, da, db), strict=True)
+        grads = tuple(grad for value, grad in held if value is None)
+        return grads if len(grads) > 1 else grads[0]
+
+    def _arguments(self) -> list[str]:
+        held = {"condition": self.condition, "a": self.a, "b": self.b}
+        return [f"{name}={_shown(value)[0]}" for name, value in held.items() if value is not None]
+
+
+def _shown(value: Array) -> list[str]:
+    return [repr(value.item()) if value.size == 1 else f"array of shape {value.shape}"]

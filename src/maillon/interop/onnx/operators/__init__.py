@@ -1,7 +1,7 @@
 """What each operator of ONNX becomes, by family; and those that are refused, with the reason."""
 
 from maillon.interop.onnx.operators import activations, linear, norms, sequence, shapes, spatial
-from maillon.interop.onnx.reader import Converter
+from maillon.interop.onnx.reader import NO_LINK, Converter
 
 CONVERTERS: dict[str, Converter] = {
     **activations.CONVERTERS,
@@ -25,8 +25,7 @@ REASONS = {
         "DynamicQuantizeLinear MatMulInteger QLinearConv QLinearMatMul QuantizeLinear"
     ),
     "its output has no derivative: no link before it could learn": (
-        "And ArgMax ArgMin Compress Equal Greater GreaterOrEqual Hardmax IsInf IsNaN Less LessOrEqual "
-        "NonMaxSuppression NonZero Not OneHot Or TopK Unique Xor"
+        "And ArgMax ArgMin Compress Equal Hardmax IsInf NonMaxSuppression NonZero Not OneHot Or TopK Unique Xor"
     ),
     "it is a loss: train the network with one of maillon's": "NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss",
     "it draws numbers, where a network's mode and generator should": (
@@ -34,3 +33,5 @@ REASONS = {
     ),
 }
 REFUSED: dict[str, str] = {name: reason for reason, names in REASONS.items() for name in names.split()}
+
+__all__ = ["CONVERTERS", "NO_LINK", "REFUSED"]

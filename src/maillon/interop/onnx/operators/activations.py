@@ -13,7 +13,7 @@ from maillon.nn.module import Module
 
 def plain(make: Callable[[], Module]) -> Converter:
     """A link without options."""
-    return lambda reader, node: reader.link(node, make(), node.live())
+    return lambda reader, node: reader.pointwise(node, make(), node.live())
 
 
 def scaled(make: Callable[[float], Module], name: str, default: float) -> Converter:
@@ -124,7 +124,7 @@ CONVERTERS: dict[str, Converter] = {
     "Tanh": plain(basic.Tanh),
     "ThresholdedRelu": scaled(lambda alpha: piecewise.Threshold(alpha, 0.0), "alpha", 1.0),
     **{
-        name: (lambda reader, node, name=name: reader.link(node, Unary(name), node.live()))  # type: ignore[misc]
+        name: (lambda reader, node, name=name: reader.pointwise(node, Unary(name), node.live()))  # type: ignore[misc]
         for name in (
             *("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Erf", "Exp", "Floor"),
             *("Log", "Neg", "Reciprocal", "Round", "Sign", "Sin", "Sinh", "Sqrt", "Tan"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from maillon.interop.onnx.links.arithmetic import Arithmetic, MatMul
+from maillon.interop.onnx.links.arithmetic import COMPARISONS, Arithmetic, Compare, MatMul, Where
 from maillon.interop.onnx.links.shapes import Permute, Reduce
 from maillon.interop.onnx.reader import Converter, Known, Live, Node, Reader
 from maillon.nn.joints import Add, Multiply
@@ -142,6 +142,20 @@ def several(operator: str) -> Converter:
     return convert
 
 
+def compared(reader: Reader, node: Node) -> Any:
+    """A condition for Where."""
+    held = [place for place, value in enumerate(node.inputs) if isinstance(value, Known)]
+    constant = node.constant(held[0]) if held else None
+    lives = [node.live(place) for place in range(len(node.inputs)) if place not in held]
+    return reader.link(node, Compare(node.operator, constant, first=held == [0]), *lives)
+
+
+def where(reader: Reader, node: Node) -> Any:
+    parts = [node.constant(place) if isinstance(node.input(place), Known) else None for place in range(3)]
+    lives = [value for value in node.inputs if isinstance(value, Live)]
+    return reader.link(node, Where(*parts), *lives)
+
+
 def reduced(reader: Reader, node: Node) -> Any:
     x, axes = node.live(), node.integers(1, "axes")
     if not axes and node.get("noop_with_empty_axes", 0):
@@ -158,6 +172,8 @@ REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "
 CONVERTERS: dict[str, Converter] = {
     "Gemm": gemm,
     "MatMul": matmul,
+    "Where": where,
+    **dict.fromkeys(COMPARISONS, compared),
     **{name: arithmetic(name) for name in ("Add", "Sub", "Mul", "Div", "Pow")},
     **{name: several(operator) for name, operator in (("Sum", "Add"), ("Mean", "Add"), ("Max", "Max"), ("Min", "Min"))},
     **{f"Reduce{name}": reduced for name in REDUCTIONS},

@@ -121,7 +121,7 @@ def dropout(reader: Reader, node: Node) -> Any:
     """Whether it drops is the network's mode to say."""
     ratio = node.input(1)
     p = 0.5 if ratio is None else float(np.reshape(node.constant(1), -1)[0])
-    return reader.link(node, drop.Dropout(float(str(np.float32(p)))), node.live())
+    return reader.pointwise(node, drop.Dropout(float(str(np.float32(p)))), node.live())
 
 
 CONVERTERS: dict[str, Converter] = {

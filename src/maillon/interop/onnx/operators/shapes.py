@@ -233,13 +233,6 @@ def tile(reader: Reader, node: Node) -> Any:
     return reader.link(node, links.Tile(repeats), x)
 
 
-def where(reader: Reader, node: Node) -> Any:
-    from maillon.interop.onnx.links.arithmetic import Where
-
-    condition = node.constant(0)
-    return reader.link(node, Where(condition), node.live(1), node.live(2))
-
-
 CONVERTERS: dict[str, Converter] = {
     "Cast": cast,
     "Concat": concat,
@@ -254,5 +247,4 @@ CONVERTERS: dict[str, Converter] = {
     "Tile": tile,
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,
-    "Where": where,
 }
