@@ -126,7 +126,7 @@ def _sizes(value: Any) -> list[Any]:
     if not value.type.tensor_type.HasField("shape"):
         return []
     dims = value.type.tensor_type.shape.dim
-    return [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or f"?{i}" for i, dim in enumerate(dims)]
+    return [dim.dim_value if dim.HasField("dim_value") else f"{dim.dim_param or i}" for i, dim in enumerate(dims)]
 
 
 def _read_inputs(reader: Reader, model: Any, open_batch: bool) -> list[str]:
