@@ -29,6 +29,7 @@ HEAVY = (
     "pooch",
     "mlxtend",
     "jinja2",
+    "onnx",
     "scipy.stats",
     "maillon.report",
 )

@@ -396,3 +396,13 @@ def test_graphs_stand_in_chains_and_in_graphs() -> None:
     chained = Sequential(Parallel(Tanh(), Sigmoid()), inner.share(), Concat())
     assert chained(X).shape == (4, 6)
     maillon.check.check_module(chained, X)
+
+
+def test_a_graph_tells_what_each_node_takes() -> None:
+    nodes = {
+        "y": (maillon.Add(), "ways.0.1", "x"),
+        "ways": (maillon.Parallel(maillon.Parallel(maillon.Tanh(), maillon.ReLU())), "x"),
+    }
+    graph = maillon.Graph("x", nodes, "y")
+    assert graph.sources == {"ways": ("x",), "y": ("ways.0.1", "x")}
+    assert list(graph.sources) == [name for name, _ in graph.named_children()]

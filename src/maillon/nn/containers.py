@@ -64,11 +64,11 @@ def refuse_twice_among(owner: str, links: Mapping[str, Module]) -> None:
 
 def handed(link: Module, x: Any) -> Any:
     """The link's output for what another one gave: a tuple becomes several inputs where the link takes several."""
-    return link(*x) if type(x) is tuple and len(x) > 1 and _takes_several(type(link).forward) else link(x)
+    return link(*x) if type(x) is tuple and len(x) > 1 and takes_several(type(link).forward) else link(x)
 
 
 @cache
-def _takes_several(forward: Callable[..., Any]) -> bool:
+def takes_several(forward: Callable[..., Any]) -> bool:
     """Whether a link's forward needs two arguments or more, or takes any number."""
     given = list(inspect.signature(forward).parameters.values())[1:]
     needed = [p for p in given if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

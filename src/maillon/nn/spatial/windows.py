@@ -9,8 +9,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from maillon.typing import Array
 
-LETTERS = {1: ("L",), 2: ("H", "W")}
-"""What the errors call one and two dimensions of space."""
+LETTERS = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+"""What the errors call the dimensions of space."""
 
 
 @dataclass(frozen=True)
