@@ -1,4 +1,4 @@
-"""Headers compiled and run: many functions in one program, which reads what they are given and writes what they give."""
+"""Headers compiled and run: many functions in one program, which reads their inputs and writes their outputs."""
 
 import shutil
 import subprocess

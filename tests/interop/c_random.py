@@ -51,22 +51,20 @@ def vector_norm(r: random.Random, size: int) -> Module:
 
 def vector_link(r: random.Random, size: int, most: int = 40) -> tuple[Module, int]:
     """A link for (N, size), and the size that it gives."""
-    wanted = r.randint(1, most)
-    kind = r.randrange(8)
-    if kind == 0:
-        return vector_norm(r, size), size
-    if kind == 1:
-        return m.Residual(m.Sequential(m.Linear(size, wanted), activation(r), m.Linear(wanted, size))), size
-    if kind == 2:
-        return m.Residual(m.Linear(size, wanted, bias=False), m.Linear(size, wanted)), wanted
-    if kind == 3 and size % 2 == 0:
-        return m.GLU(), size // 2
-    if kind == 4:
-        other = r.randint(1, 6)
-        return m.Sequential(m.Parallel(m.Linear(size, wanted), m.Linear(size, other)), m.Concat(1)), wanted + other
-    if kind == 5:
-        return activation(r), size
-    return m.Linear(size, wanted, bias=r.random() < 0.8), wanted
+    wanted, other = r.randint(1, most), r.randint(1, 6)
+    kinds: list[Callable[[], tuple[Module, int]]] = [
+        lambda: (vector_norm(r, size), size),
+        lambda: (m.Residual(m.Sequential(m.Linear(size, wanted), activation(r), m.Linear(wanted, size))), size),
+        lambda: (m.Residual(m.Linear(size, wanted, bias=False), m.Linear(size, wanted)), wanted),
+        lambda: (m.Sequential(m.Linear(size, 2 * other), m.GLU()), other),
+        lambda: (
+            m.Sequential(m.Parallel(m.Linear(size, wanted), m.Linear(size, other)), m.Concat(1)),
+            wanted + other,
+        ),
+        lambda: (activation(r), size),
+        *[lambda: (m.Linear(size, wanted, bias=r.random() < 0.8), wanted)] * 2,
+    ]
+    return r.choice(kinds)()
 
 
 def ending(r: random.Random) -> list[Module]:
@@ -92,79 +90,90 @@ def chain(r: random.Random) -> tuple[Module, Any]:
     return m.Sequential(*links[:cut], m.Sequential(*links[cut:]), *ending(r)), size if r.random() < 0.5 else (size,)
 
 
-def space_link(r: random.Random, rank: int, channels: int) -> tuple[Module, int]:
-    """A link for signals or images, and the channels that it gives."""
-    d = f"{rank}d"
+class Space:
+    """Links for signals (rank 1) or images (rank 2); each method gives one, and the channels that come of it."""
 
-    def sizes(least: int, most: int) -> Any:
-        return tuple(r.randint(least, most) for _ in range(rank)) if r.random() < 0.7 else r.randint(least, most)
+    def __init__(self, r: random.Random, rank: int) -> None:
+        self.r, self.rank = r, rank
 
-    made = {name: getattr(m, name + d, None) for name in (
-        "Conv", "ConvTranspose", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "BatchNorm", "InstanceNorm",
-        "ZeroPad", "ConstantPad", "ReflectionPad", "ReplicationPad", "CircularPad",
-    )}  # fmt: skip
-    kind = r.choice(
-        ["conv"] * 4
-        + ["same", "transpose", "pool", "pool", "adaptive", "norm", "norm", "pad", "up", "act", "act", "rare"]
-    )
-    if kind in ("conv", "same", "transpose"):
-        groups = r.choice([n for n in range(1, channels + 1) if channels % n == 0])
+    def make(self, name: str, *args: Any, **options: Any) -> Any:
+        return getattr(m, f"{name}{self.rank}d")(*args, **options)
+
+    def sizes(self, least: int, most: int) -> Any:
+        each = tuple(self.r.randint(least, most) for _ in range(self.rank))
+        return each if self.r.random() < 0.7 else self.r.randint(least, most)
+
+    def divisor(self, channels: int) -> int:
+        return self.r.choice([n for n in range(1, channels + 1) if channels % n == 0])
+
+    def conv(self, channels: int) -> tuple[Module, int]:
+        r, groups = self.r, self.divisor(channels)
         outputs = groups * r.randint(1, 3)
-        options = {"groups": groups, "bias": r.random() < 0.7, "dilation": sizes(1, 2)}
-        mode = r.choice(["zeros", "zeros", "reflect", "replicate", "circular"])
-        if kind == "same":
-            return made["Conv"](channels, outputs, sizes(1, 4), padding="same", padding_mode=mode, **options), outputs
-        if kind == "transpose":
-            return made["ConvTranspose"](channels, outputs, sizes(1, 3), sizes(1, 3), sizes(0, 1), **options), outputs
-        padding = r.choice([0, sizes(0, 2), "valid"])
-        return made["Conv"](channels, outputs, sizes(1, 3), sizes(1, 3), padding, padding_mode=mode, **options), outputs
-    if kind == "pool":
-        kernel, ceil = sizes(2, 3), r.random() < 0.5
-        padding, stride = r.choice([0, 1]), r.choice([None, sizes(1, 3)])
-        if r.random() < 0.5:
-            return made["MaxPool"](kernel, stride, padding, sizes(1, 2), ceil_mode=ceil), channels
-        return made["AvgPool"](kernel, stride, padding, ceil, r.random() < 0.5), channels
-    if kind == "adaptive":
-        return made[r.choice(["AdaptiveAvgPool", "AdaptiveMaxPool"])](sizes(1, 5)), channels
-    if kind == "norm":
-        if r.random() < 0.3:
-            return m.GroupNorm(
-                r.choice([n for n in range(1, channels + 1) if channels % n == 0]), channels, 1e-2
-            ), channels
+        options = {"groups": groups, "bias": r.random() < 0.7, "dilation": self.sizes(1, 2)}
         if r.random() < 0.2:
-            return m.LocalResponseNorm(r.randint(1, 4), alpha=0.1), channels
+            sizes = self.sizes(1, 3), self.sizes(1, 3), self.sizes(0, 1)
+            return self.make("ConvTranspose", channels, outputs, *sizes, **options), outputs
+        options["padding_mode"] = r.choice(["zeros", "zeros", "reflect", "replicate", "circular"])
+        if r.random() < 0.2:
+            return self.make("Conv", channels, outputs, self.sizes(1, 4), padding="same", **options), outputs
+        padding = r.choice([0, self.sizes(0, 2), "valid"])
+        return self.make("Conv", channels, outputs, self.sizes(1, 3), self.sizes(1, 3), padding, **options), outputs
+
+    def pool(self, channels: int) -> tuple[Module, int]:
+        r = self.r
+        if r.random() < 0.4:
+            return self.make(r.choice(["AdaptiveAvgPool", "AdaptiveMaxPool"]), self.sizes(1, 5)), channels
+        sizes = self.sizes(2, 3), r.choice([None, self.sizes(1, 3)]), r.choice([0, 1])
         if r.random() < 0.5:
-            return made["InstanceNorm"](
-                channels, 1e-2, affine=r.random() < 0.5, track_running_stats=r.random() < 0.3
-            ), channels
-        return made["BatchNorm"](channels, affine=r.random() < 0.7), channels
-    if kind == "pad":
-        name = r.choice(["ZeroPad", "ConstantPad", "ReflectionPad", "ReplicationPad", "CircularPad"])
-        sides = tuple(r.randint(-1, 2) for _ in range(2 * rank))
-        return (made[name](sides, 0.7) if name == "ConstantPad" else made[name](sides)), channels
-    if kind == "up":
-        mode = r.choice(
-            ["nearest", "nearest-exact", "area", "linear" if rank == 1 else r.choice(["bilinear", "bicubic"])]
-        )
+            return self.make("MaxPool", *sizes, self.sizes(1, 2), ceil_mode=r.random() < 0.5), channels
+        return self.make("AvgPool", *sizes, r.random() < 0.5, r.random() < 0.5), channels
+
+    def norm(self, channels: int) -> tuple[Module, int]:
+        r = self.r
+        affine, tracked = r.random() < 0.6, r.random() < 0.3
+        return r.choice([
+            lambda: m.GroupNorm(self.divisor(channels), channels, 1e-2),
+            lambda: m.LocalResponseNorm(r.randint(1, 4), alpha=0.1),
+            lambda: self.make("InstanceNorm", channels, 1e-2, affine=affine, track_running_stats=tracked),
+            lambda: self.make("BatchNorm", channels, affine=affine),
+        ])(), channels  # fmt: skip
+
+    def border(self, channels: int) -> tuple[Module, int]:
+        name = self.r.choice(["ZeroPad", "ConstantPad", "ReflectionPad", "ReplicationPad", "CircularPad"])
+        sides = tuple(self.r.randint(-1, 2) for _ in range(2 * self.rank))
+        return self.make(name, sides, *[0.7] * (name == "ConstantPad")), channels
+
+    def wider(self, channels: int) -> tuple[Module, int]:
+        r = self.r
+        mode = r.choice(["nearest", "nearest-exact", "area", *[["linear"], ["bilinear", "bicubic"]][self.rank - 1]])
         corners = r.random() < 0.5 if "linear" in mode or mode == "bicubic" else None
-        given = {"size": sizes(2, 9)} if r.random() < 0.5 else {"scale_factor": r.choice([2, 1.5, 0.7])}
+        given = {"size": self.sizes(2, 9)} if r.random() < 0.5 else {"scale_factor": r.choice([2, 1.5, 0.7])}
         return m.Upsample(mode=mode, align_corners=corners, **given), channels
-    if kind == "rare" and rank == 2:
-        if channels % 4 == 0:
-            return m.PixelShuffle(2), channels // 4
-        return r.choice([(m.PixelUnshuffle(2), channels * 4), (m.Softmax2d(), channels), (m.PReLU(channels), channels)])
-    if kind == "rare":
-        return r.choice([m.PReLU(channels), m.Softmax(1), m.Softmax(2), m.LogSoftmax(1)]), channels
-    return activation(r), channels
+
+    def rare(self, channels: int) -> tuple[Module, int]:
+        links: list[tuple[Module, int]] = [(m.PReLU(channels), channels), (m.Softmax(1), channels)]
+        links += [(m.Softmax(2), channels), (m.LogSoftmax(1), channels)]
+        if self.rank == 2:
+            links += [(m.PixelUnshuffle(2), channels * 4), (m.Softmax2d(), channels)]
+            links += [(m.PixelShuffle(2), channels // 4)] * 4 * (channels % 4 == 0)
+        return self.r.choice(links)
+
+    def pointwise(self, channels: int) -> tuple[Module, int]:
+        return activation(self.r), channels
+
+    def any(self, channels: int) -> tuple[Module, int]:
+        kinds = [*[self.conv] * 6, *[self.pool] * 3, *[self.norm] * 2, *[self.pointwise] * 2]
+        return self.r.choice([*kinds, self.border, self.wider, self.rare])(channels)
 
 
 def image(r: random.Random) -> tuple[Module, Any]:
     rank = r.choice([1, 2])
     shape = (r.randint(1, 4), *(r.randint(4, 12) for _ in range(rank)))
     links: list[Module] = []
+    space = Space(r, rank)
     x, channels = np.ones((1, *shape), np.float32), shape[0]
     while len(links) < r.randint(2, 6):
-        link, after = space_link(r, rank, channels)
+        link, after = space.any(channels)
         try:
             with m.no_grad():
                 y = link.eval()(x)

@@ -20,7 +20,7 @@ STEPS = (
     "what it gives at a step is not made of that step and of a recurrent link's state, and the function has one step."
 )
 NEAR = 1e-9
-Call = tuple[str, Module, Any]
+Call = tuple[str, Any]
 
 
 def observed(network: Module, inputs: list[Array], states: dict[str, Any] | None = None) -> list[Call]:
@@ -33,7 +33,7 @@ def observed(network: Module, inputs: list[Array], states: dict[str, Any] | None
             states[path] = output[1] if type(link) in LAYERS else output
         else:
             output = forward(link, *given, **named)
-        calls.append((path, link, output))
+        calls.append((path, output))
         return output
 
     with hooked(network, hook):
@@ -41,22 +41,22 @@ def observed(network: Module, inputs: list[Array], states: dict[str, Any] | None
     return calls
 
 
-def check_samples(network: Module, batches: list[tuple[Array, int]]) -> None:
+def check_samples(network: Module, shown: dict[str, str], batches: list[tuple[Array, int]]) -> None:
     """Refuse what mixes samples. batches: each input for two samples, and the dimension that counts them."""
     whole = _tried(network, [x for x, _ in batches], SAMPLES)
     for place in range(2):
         alone = observed(network, [x.take([place], axis) for x, axis in batches])
-        _compare(whole, alone, place, SAMPLES)
+        _compare(whole, alone, place, SAMPLES, shown)
 
 
-def check_steps(network: Module, sequences: list[tuple[Array, int | None]]) -> None:
+def check_steps(network: Module, shown: dict[str, str], sequences: list[tuple[Array, int | None]]) -> None:
     """Refuse what mixes steps. sequences: each input, and the dimension that counts its steps, if one does."""
     states: dict[str, Any] = {}
     count = max(x.shape[axis] for x, axis in sequences if axis is not None)
     for place in range(count):
         so_far = [x if axis is None else x.take(range(place + 1), axis) for x, axis in sequences]
         step = [x if axis is None else x.take([place], axis) for x, axis in sequences]
-        _compare(_tried(network, so_far, STEPS), observed(network, step, states), place, STEPS)
+        _compare(_tried(network, so_far, STEPS), observed(network, step, states), place, STEPS, shown)
 
 
 def _tried(network: Module, inputs: list[Array], why: str) -> list[Call]:
@@ -67,10 +67,12 @@ def _tried(network: Module, inputs: list[Array], why: str) -> list[Call]:
         raise NotImplementedError(f"to_c: the network cannot be written in C: {why} It says: {error}") from error
 
 
-def _compare(whole: list[Call], alone: list[Call], place: int, why: str) -> None:
-    for (path, link, one), (_, _, other) in zip(whole, alone, strict=True):
+def _compare(whole: list[Call], alone: list[Call], place: int, why: str, shown: dict[str, str]) -> None:
+    if [path for path, _ in whole] != [path for path, _ in alone]:
+        raise refusal(shown, "", "it calls other links for other values.")
+    for (path, one), (_, other) in zip(whole, alone, strict=True):
         if not all(_agree(*pair, place) for pair in zip(leaves(one), leaves(other), strict=True)):
-            raise refusal(link, path, why)
+            raise refusal(shown, path, why)
 
 
 def _agree(whole: Array, alone: Array, place: int) -> bool:
@@ -81,5 +83,5 @@ def _agree(whole: Array, alone: Array, place: int) -> bool:
     if len(differing) > 1 or any(alone.shape[axis] != 1 or place >= whole.shape[axis] for axis in differing):
         return False
     part = whole.take([place], differing[0]) if differing else whole
-    largest = max(float(np.max(np.abs(alone), initial=0)), 1e-300)
-    return bool(np.max(np.abs(part - alone), initial=0) <= NEAR * largest)
+    largest = float(np.max(np.abs(alone), initial=0, where=np.isfinite(alone)))
+    return np.allclose(part, alone, rtol=0, atol=NEAR * largest, equal_nan=True)

@@ -112,7 +112,7 @@ def to_c(
         raise TypeError(f"to_c: expected network to be a Module, {got(network)}")
     called = names.function(file, name)
     copied = copy.deepcopy(network).to("float64").eval()
-    program = Program(called, network.dtype if dtype is None else floating_dtype(dtype), notes=_notes(network))
+    program = Program(called, network.dtype if dtype is None else floating_dtype(dtype), shown=_shown(network))
     inputs = inputs_of(copied, input_shape)
     program, outputs = written(copied, program, inputs)
     memory.give_outputs(program, outputs, _output_names(network, len(outputs)))
@@ -141,15 +141,14 @@ def written(network: Module, program: Program, inputs: list[Input]) -> tuple[Pro
         except IndicesWantedError as wanted:
             inputs[wanted.place].integer = True
     held = list(zip(inputs, examples, strict=True))
-    checks.check_samples(network, [(each.part(x, SAMPLES, 1), each.batch) for each, x in held])
+    checks.check_samples(network, begun.shown, [(each.part(x, SAMPLES, 1), each.batch) for each, x in held])
     if program.stepwise:
-        checks.check_steps(network, [(each.part(x, 1, STEPS), each.steps) for each, x in held])
+        checks.check_steps(network, begun.shown, [(each.part(x, 1, STEPS), each.steps) for each, x in held])
     return begun, outputs
 
 
-def _notes(network: Module) -> dict[str, str]:
-    modules = list(network.named_modules())
-    return {path: f"{path}: {errors.shown(link)}" if path else errors.shown(link) for path, link in modules}
+def _shown(network: Module) -> dict[str, str]:
+    return {path: errors.shown(link) for path, link in network.named_modules()}
 
 
 def _output_names(network: Module, count: int) -> list[str]:

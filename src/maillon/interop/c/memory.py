@@ -66,7 +66,9 @@ def _in_place(program: Program) -> dict[Buffer, Buffer]:
     last = {buffer: time for time, step in enumerate(program.steps) for buffer in step.reads}
     home = {buffer: buffer for buffer in program.buffers}
     for time, step in reversed(list(enumerate(program.steps))):
-        x, y = (step.reads[:1] or [None])[0], step.writes[0]
-        if step.inplace and x is not None and x.kind == "work" and last[x] == time and x.size == y.size:
+        if not step.inplace:
+            continue
+        x, y = step.reads[0], step.writes[0]
+        if x.kind == "work" and last[x] == time and x.size == y.size:
             home[x] = home[y]
     return home

@@ -8,10 +8,10 @@ from maillon.interop.c.program import identifier
 
 KEYWORDS = """
 alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl const constexpr continue
-decltype default delete do double else enum explicit export extern false float for friend goto if inline int long main mutable
-namespace new noexcept not not_eq nullptr operator or or_eq private protected public register restrict return short
-signed sizeof static struct switch template this throw true try typedef typeid typename union unsigned using virtual
-void volatile wchar_t while xor xor_eq NULL
+decltype default delete do double else enum explicit export extern false float for friend goto if inline int long main
+mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register restrict
+return short signed sizeof static struct switch template this throw true try typedef typeid typename union unsigned
+using virtual void volatile wchar_t while xor xor_eq NULL
 """
 MATH = """
 acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs fdim floor fma fmax fmin

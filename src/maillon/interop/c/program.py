@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from maillon.nn import Module
-from maillon.nn.support import errors
 from maillon.typing import Array, DType
 
 TOKEN = re.compile(r"@(\d+)@")
@@ -86,13 +84,18 @@ class Program:
     helpers: dict[str, str] = field(default_factory=dict)
     stepwise: bool = False
     """Whether one dimension of the input counts steps, of which each call is one."""
-    notes: dict[str, str] = field(default_factory=dict)
-    """What to call each link in a comment, by its path."""
+    shown: dict[str, str] = field(default_factory=dict)
+    """What to call each link, by its path."""
     note: str = ""
     """The link that is being written, for the comment of its steps."""
     path: str = ""
     made: Any = None
     """What the link gave for the example: its shape is the output's."""
+
+    def begin(self, path: str, made: Any) -> None:
+        """The link at this path is written now."""
+        self.path, self.made = path, made
+        self.note = f"{path}: {self.shown[path]}" if path else self.shown[path]
 
     # Numbers
 
@@ -211,6 +214,6 @@ def identifier(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", text)
 
 
-def refusal(link: Module, path: str, why: str) -> NotImplementedError:
+def refusal(shown: dict[str, str], path: str, why: str) -> NotImplementedError:
     where = f"{path!r}, " if path else ""
-    return NotImplementedError(f"to_c: {where}{errors.shown(link)} cannot be written in C: {why}")
+    return NotImplementedError(f"to_c: {where}{shown[path]} cannot be written in C: {why}")

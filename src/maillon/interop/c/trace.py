@@ -20,8 +20,8 @@ OUTSIDE = "Let links such as Add, Multiply and Concat make it, in a Graph."
 
 @contextmanager
 def hooked(network: Module, hook: Hook) -> Iterator[None]:
-    """Within the block every link's forward is `hook(path, link, *inputs, **named)`."""
-    modules = list(network.named_modules())
+    """Within the block the forward of each of the `followed` links is `hook(path, link, *inputs, **named)`."""
+    modules = list(followed(network))
     for path, module in modules:
         vars(module)["forward"] = functools.partial(hook, path, module)
     try:
@@ -30,6 +30,14 @@ def hooked(network: Module, hook: Hook) -> Iterator[None]:
     finally:
         for _, module in modules:
             vars(module).pop("forward", None)
+
+
+def followed(network: Module, path: str = "") -> Iterator[tuple[str, Module]]:
+    """The links with their paths; what is inside of a link that is known as a whole is not looked at."""
+    yield path, network
+    if type(network) not in KNOWN or isinstance(network, Residual):
+        for name, child in network.named_children():
+            yield from followed(child, f"{path}.{name}" if path else name)
 
 
 def forward(module: Module, *inputs: Any, **named: Any) -> Any:
@@ -58,19 +66,19 @@ class Tracer:
     def __call__(self, path: str, link: Module, *inputs: Any, **named: Any) -> Any:
         kind = type(link)
         if kind in REFUSED:
-            raise refusal(link, path, REFUSED[kind])
+            raise refusal(self.program.shown, path, REFUSED[kind])
         if kind not in KNOWN and next(link.children(), None) is None:
-            raise refusal(link, path, "to_c knows no such link. Put one that it knows in its place.")
+            raise refusal(self.program.shown, path, "to_c knows no such link. Put one that it knows in its place.")
         try:
             given = self._arguments(link, inputs, named) if kind in KNOWN else None
             output = forward(link, *inputs, **named)
             if given is None:
                 result = mapped(functools.partial(self._value, verb="makes"), output)
             else:
-                self.program.path, self.program.note, self.program.made = path, self.program.notes[path], output
+                self.program.begin(path, output)
                 result = self._written(link, path, given, output)
         except RefusedError as error:
-            raise refusal(link, path, str(error)) from None
+            raise refusal(self.program.shown, path, str(error)) from None
         self.of_link[id(link)] = result
         return output
 

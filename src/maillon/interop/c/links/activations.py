@@ -32,7 +32,7 @@ def tanh(p: Program, v: str) -> str:
         sums.append(text)
     name = p.helper(
         "tanh",
-        "static REAL NAME(REAL x) {\n"
+        "static inline REAL NAME(REAL x) {\n"
         f"const REAL low = x < {least} ? {least} : x;\n"
         f"const REAL v = low > {most} ? {most} : low;\n"
         "const REAL z = v * v;\n"

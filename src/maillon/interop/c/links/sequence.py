@@ -8,7 +8,7 @@ import numpy as np
 from maillon import nn
 from maillon.interop.c.links.activations import sigmoid, tanh
 from maillon.interop.c.links.linear import biased, data, product
-from maillon.interop.c.program import Program, RefusedError, Value, loop
+from maillon.interop.c.program import Program, RefusedError, Value, loop, nested
 from maillon.typing import Array
 
 LAYERS: tuple[type[nn.Module], ...] = (nn.RNN, nn.LSTM, nn.GRU)
@@ -155,9 +155,19 @@ def _every_step(_p: Program, _link: nn.EveryStep, x: Any) -> Value:
     return x[0]
 
 
+def _positions(p: Program, link: Any, x: Value) -> Value:
+    """What it adds is the same for every sequence of this length."""
+    added = type(link).forward(link, np.zeros(x.shape))
+    y, name = p.value(x.shape), p.constant("positions", added)
+    p.step(nested([("i", x.size)], [f"{y.at('i')} = {x.at('i')} + {name}[i];"]), [x], [y], inplace=True)
+    return y
+
+
 KNOWN: dict[type[nn.Module], Callable[..., Any]] = {
     **dict.fromkeys(LAYERS, _layers),
     **dict.fromkeys(CELLS, _cell),
     nn.LastStep: _last_step,
     nn.EveryStep: _every_step,
+    nn.LearnedPositionalEncoding: _positions,
+    nn.SinusoidalPositionalEncoding: _positions,
 }

@@ -104,12 +104,13 @@ def _conv(p: Program, link: Any, x: Value) -> Value:
     weight, bias = p.constant("weight", link.weight.data), data(link.bias)
     row = y.at(times("o", math.prod(windows)), times("i", windows[1]) if windows[0] > 1 else 0, "j")
     channel = _grouped(inputs, outputs // link.groups, link.groups)
+    source = x.at(times(channel, math.prod(size)), f"r * {size[1]}" if size[0] > 1 else 0, across.place("j", "v"))
     before, first, end = across.range("v")
     body = [
         f"const {p.real} w = {weight}[{_weight_place('o', inputs, down.kernel, across.kernel)}];",
         *before,
         loop("j", end, first),
-        f"{row} += w * {x.at(times(channel, math.prod(size)), f'r * {size[1]}' if size[0] > 1 else 0, across.place('j', 'v'))};",
+        f"{row} += w * {source};",
         "}",
     ]
     rows = [f"const int r = {down.place('i', 'u')};", *down.skip("r")] if size[0] > 1 or not down.inside else []
