@@ -209,6 +209,20 @@ def plus(*terms: object) -> str:
     return text or "0"
 
 
+def flat(*indices: tuple[str, int]) -> str:
+    """The place in an array of these (index, size), the last of them side by side; an index of size 1 is 0."""
+    text = ""
+    for index, size in indices:
+        if size > 1:
+            text = plus(row(text, size), index) if text else index
+    return text or "0"
+
+
+def row(index: str, size: int) -> str:
+    """Where row `index` of rows of this size begins."""
+    return times(f"({index})" if " " in index else index, size)
+
+
 def identifier(text: str) -> str:
     """The text with one underscore for everything that an identifier cannot have."""
     return re.sub(r"[^A-Za-z0-9]+", "_", text)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from maillon import nn
-from maillon.interop.c.links.linear import data
-from maillon.interop.c.program import Program, Value, loop, nested, plus, times
+from maillon.interop.c.links.linear import FEW, data
+from maillon.interop.c.program import Program, Value, flat, loop, nested, plus, row, times
 from maillon.nn.spatial.padding import SOURCES, Widths
 from maillon.typing import Array
 
@@ -94,73 +94,114 @@ def _widths(link: Any) -> list[tuple[int, int]]:
 
 
 def _conv(p: Program, link: Any, x: Value) -> Value:
-    """y = b + Σ w x; the innermost loop goes along a row, whose values lie side by side."""
+    """y = b + Σ w x."""
     rank, widths, y = rank_of(link), _widths(link), p.value(p.made.shape)
     if link.padding_mode != "zeros":
         x, widths = padded(p, x, widths[-rank:], link.padding_mode, 0.0), [(0, 0), (0, 0)]
-    size, windows = plane(x.shape, rank), plane(y.shape, rank)
-    down, across = _axes(link, size, windows, [before for before, _ in widths])
-    outputs, inputs = link.weight.shape[:2]
-    weight, bias = p.constant("weight", link.weight.data), data(link.bias)
-    row = y.at(times("o", math.prod(windows)), times("i", windows[1]) if windows[0] > 1 else 0, "j")
-    channel = _grouped(inputs, outputs // link.groups, link.groups)
-    source = x.at(times(channel, math.prod(size)), f"r * {size[1]}" if size[0] > 1 else 0, across.place("j", "v"))
-    before, first, end = across.range("v")
-    body = [
-        f"const {p.real} w = {weight}[{_weight_place('o', inputs, down.kernel, across.kernel)}];",
-        *before,
-        loop("j", end, first),
-        f"{row} += w * {source};",
-        "}",
-    ]
-    rows = [f"const int r = {down.place('i', 'u')};", *down.skip("r")] if size[0] > 1 or not down.inside else []
-    start = p.number(0) if bias is None else f"{p.constant('bias', bias)}[o]"
-    lines = [loop("j", windows[1]), f"{row} = {start};", "}"]
-    lines += nested([("c", inputs), ("u", down.kernel)], [*rows, *nested([("v", across.kernel)], body)])
-    p.step(nested([("o", outputs), ("i", windows[0])], lines), [x], [y])
+    down, across = _axes(link, plane(x.shape, rank), plane(y.shape, rank), [before for before, _ in widths])
+    write = _by_places if len(link.weight.data) // link.groups > FEW else _by_rows
+    write(p, link, x, y, down, across)
     return y
 
 
-def _grouped(channels: int, others: int, groups: int) -> str:
-    """The channel c of the group that channel o of the other side is in."""
-    if groups == 1:
-        return "c"
-    first = times("o" if others == 1 else f"o / {others}", channels)
-    return f"({plus(first, 'c')})" if channels > 1 else f"({first})"
-
-
-def _weight_place(first: str, channels: int, height: int, width: int) -> str:
-    place = plus(times(first, channels), "c") if channels > 1 else first
-    for name, size in (("u", height), ("v", width)):
-        if size > 1:
-            place = plus(times(place if place.isalpha() else f"({place})", size), name)
-    return place
-
-
-def _conv_transpose(p: Program, link: Any, x: Value, _output_size: Any = None) -> Value:
-    """Each value of x, times the kernel, is added to its window of y."""
-    rank, y = rank_of(link), p.value(p.made.shape)
-    size, windows = plane(y.shape, rank), plane(x.shape, rank)
-    down, across = _axes(link, size, windows, pair(link.padding, rank, 0))
-    inputs, outputs = link.weight.shape[:2]
-    weight, bias = p.constant("weight", link.weight.data), data(link.bias)
-    group = _grouped(outputs, inputs // link.groups, link.groups)
-    target = y.at(times(group, math.prod(size)), f"r * {size[1]}" if size[0] > 1 else 0, across.place("j", "v"))
-    source = x.at(times("o", math.prod(windows)), times("i", windows[1]) if windows[0] > 1 else 0, "j")
-    before, first, end = across.range("v")
+def _by_places(p: Program, link: Any, x: Value, y: Value, down: Axis, across: Axis) -> None:
+    """All outputs of a place together: the innermost loop goes over them, and their weights lie side by side."""
+    outputs, inputs = link.weight.shape[:2]
+    groups, each = link.groups, outputs // link.groups
+    sums, kernel = p.value((each,)), link.weight.data.reshape(groups, each, inputs, down.kernel, across.kernel)
+    weight = p.constant("weight", kernel.transpose(0, 2, 3, 4, 1))
+    place = flat(("g", groups), ("c", inputs), ("u", down.kernel), ("v", across.kernel), ("o", each))
+    output = flat(("g", groups), ("o", each))
+    channel = flat(("g", groups), ("c", inputs))
+    source = x.at(flat((channel, groups * inputs), ("r", down.size), ("k", across.size)))
     body = [
-        f"const {p.real} w = {weight}[{_weight_place('o', outputs, down.kernel, across.kernel)}];",
+        *_bounded("k", across, "j", "v"),
+        f"const {p.real} value = {source};",
+        loop("o", each),
+        f"{sums.at('o')} += {weight}[{place}] * value;",
+        "}",
+    ]
+    lines = [loop("o", each), f"{sums.at('o')} = {_start(p, link, output)};", "}"]
+    inner = nested([("v", across.kernel)], body)
+    lines += nested([("c", inputs), ("u", down.kernel)], [*_bounded("r", down, "i", "u"), *inner])
+    target = y.at(flat((output, outputs), ("i", down.windows), ("j", across.windows)))
+    lines += [loop("o", each), f"{target} = {sums.at('o')};", "}"]
+    p.step(nested([("g", groups), ("i", down.windows), ("j", across.windows)], lines), [x, sums], [y, sums])
+
+
+def _by_rows(p: Program, link: Any, x: Value, y: Value, down: Axis, across: Axis) -> None:
+    """One output after the other: the innermost loop goes along a row."""
+    outputs, inputs = link.weight.shape[:2]
+    weight = p.constant("weight", link.weight.data)
+    target = y.at(flat(("o", outputs), ("i", down.windows), ("j", across.windows)))
+    channel = _grouped(inputs, outputs // link.groups, link.groups)
+    source = x.at(_place((channel, inputs * link.groups), down, across))
+    before, first, end = across.range("v")
+    kernel = ("u", down.kernel), ("v", across.kernel)
+    body = [
+        f"const {p.real} w = {weight}[{flat(('o', outputs), ('c', inputs), *kernel)}];",
         *before,
         loop("j", end, first),
         f"{target} += w * {source};",
         "}",
     ]
-    rows = [f"const int r = {down.place('i', 'u')};", *down.skip("r")] if size[0] > 1 or not down.inside else []
-    lines = nested([("c", outputs), ("u", down.kernel)], [*rows, *nested([("v", across.kernel)], body)])
-    start = p.number(0) if bias is None else f"{p.constant('bias', bias)}[o]"
-    places = math.prod(size)
-    begin = nested([("o", outputs * link.groups), ("i", places)], [f"{y.at(times('o', places), 'i')} = {start};"])
-    p.step([*begin, *nested([("o", inputs), ("i", windows[0])], lines)], [x], [y])
+    lines = [loop("j", across.windows), f"{target} = {_start(p, link, 'o')};", "}"]
+    inner = nested([("v", across.kernel)], body)
+    lines += nested([("c", inputs), ("u", down.kernel)], [*_bounded("r", down, "i", "u"), *inner])
+    p.step(nested([("o", outputs), ("i", down.windows)], lines), [x], [y])
+
+
+def _place(channel: tuple[str, int], down: Axis, across: Axis) -> str:
+    """The place of row r and of the step v of window j."""
+    return plus(row(flat(channel, ("r", down.size)), across.size), across.place("j", "v"))
+
+
+def _start(p: Program, link: Any, output: str) -> str:
+    bias = data(link.bias)
+    return p.number(0) if bias is None else f"{p.constant('bias', bias)}[{output}]"
+
+
+def _bounded(name: str, axis: Axis, window: str, step: str) -> list[str]:
+    """C for the place of a window's step along an axis; outside there is nothing to add."""
+    return (
+        [f"const int {name} = {axis.place(window, step)};", *axis.skip(name)]
+        if axis.size > 1 or not axis.inside
+        else []
+    )
+
+
+def _grouped(channels: int, others: int, groups: int) -> str:
+    """The channel c of the group that channel o of the other side is in."""
+    if groups == 1:
+        return "c" if channels > 1 else "0"
+    return flat((f"o / {others}" if others > 1 else "o", groups), ("c", channels))
+
+
+def _conv_transpose(p: Program, link: Any, x: Value, _output_size: Any = None) -> Value:
+    """Each value of x, times the kernel, is added to its window of y."""
+    rank, y = rank_of(link), p.value(p.made.shape)
+    down, across = _axes(link, plane(y.shape, rank), plane(x.shape, rank), pair(link.padding, rank, 0))
+    inputs, outputs = link.weight.shape[:2]
+    weight = p.constant("weight", link.weight.data)
+    group = _grouped(outputs, inputs // link.groups, link.groups)
+    target = y.at(_place((group, outputs * link.groups), down, across))
+    source = x.at(flat(("o", inputs), ("i", down.windows), ("j", across.windows)))
+    before, first, end = across.range("v")
+    kernel = ("u", down.kernel), ("v", across.kernel)
+    body = [
+        f"const {p.real} w = {weight}[{flat(('o', inputs), ('c', outputs), *kernel)}];",
+        *before,
+        loop("j", end, first),
+        f"{target} += w * {source};",
+        "}",
+    ]
+    inner = nested([("v", across.kernel)], body)
+    lines = nested([("c", outputs), ("u", down.kernel)], [*_bounded("r", down, "i", "u"), *inner])
+    channels, places = outputs * link.groups, down.size * across.size
+    begin = nested(
+        [("o", channels), ("i", places)], [f"{y.at(flat(('o', channels), ('i', places)))} = {_start(p, link, 'o')};"]
+    )
+    p.step([*begin, *nested([("o", inputs), ("i", down.windows)], lines)], [x], [y])
     return y
 
 
