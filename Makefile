@@ -16,7 +16,7 @@ PYTEST = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MAILLON_SAMPLE=$(or $(SAMPLE),$(
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test mutants parity lint bench native sanitize fuzz clean FORCE
+.PHONY: help report test mutants parity headers lint bench native sanitize fuzz clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,9 @@ mutants: $(VENV)/.test ## see every mutant caught by the checkers (SAMPLE=4: eve
 
 parity: $(VENV)/.test $(VENV)/.torch ## compare with PyTorch, number by number (SAMPLE=8: every eighth case)
 	MAILLON_REQUIRE_TORCH=1 $(call PYTEST,1) tests/parity $(PYTEST_ARGS)
+
+headers: $(VENV)/.test ## compile 300 random networks, written as C, with gcc and clang
+	MAILLON_REQUIRE_C=1 $(call PYTEST,1) tests/interop/test_c.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.test $(VENV)/.lint ## ruff, mypy, the arrows between the rooms, and docstrings
 	$(PY) -m ruff check .

@@ -31,12 +31,12 @@ ONE_THREAD = (("OMP_NUM_THREADS", "1"), ("OPENBLAS_NUM_THREADS", "1"), ("NPROC",
 TARGET = 0.1  # seconds of calls in each round
 
 
-def measure(repeats: int) -> dict[str, Any]:
+def measure(repeats: int, sides: dict[str, tuple[str, dict[str, Any]]] = SIDES) -> dict[str, Any]:
     """µs per call of each side, or why it is missing; and the versions."""
     found: dict[str, Any] = {}
     versions: dict[str, str] = {}
     processes, counts, answers = {}, {}, {}
-    for name, (module, options) in SIDES.items():
+    for name, (module, options) in sides.items():
         process = Process(module, ONE_THREAD)
         try:
             answers[name] = process.ask("policy", options)
@@ -61,7 +61,7 @@ def measure(repeats: int) -> dict[str, Any]:
     for name, values in times.items():
         np.testing.assert_allclose(answers[name], expected, rtol=1e-4, atol=1e-6, err_msg=name)
         found[name] = {"us": quartiles(values), "calls_per_repeat": counts[name]}
-    return {"sides": {name: found[name] for name in SIDES}, "versions": versions}
+    return {"sides": {name: found[name] for name in sides}, "versions": versions}
 
 
 def misses(sides: dict[str, Any]) -> list[str]:
@@ -70,6 +70,19 @@ def misses(sides: dict[str, Any]) -> list[str]:
         return [f"no limit can be held, {OURS} is missing"]
     median = ours["us"]["median"]
     return [] if median <= LIMIT else [f"{OURS}: {short(median)} µs, limit {LIMIT} µs"]
+
+
+def rows_of(sides: dict[str, Any]) -> tuple[list[list[str]], list[str]]:
+    """The rows of the table, and who is missing."""
+    rows, absent = [], []
+    for name, side in sides.items():
+        if "missing" in side:
+            rows.append([name, "—", "—"])
+            absent.append(f"{name}: {side['missing']}")
+        else:
+            us = side["us"]
+            rows.append([name, short(us["median"]), f"{short(us['q1'])}–{short(us['q3'])}"])
+    return rows, absent
 
 
 def main() -> None:
@@ -81,14 +94,7 @@ def main() -> None:
         parser.error(f"expected --repeats ≥ 2, for quartiles, got {arguments.repeats}")
     result = {"machine": machine(), "repeats": arguments.repeats, **measure(arguments.repeats)}
     result["misses"] = misses(result["sides"])
-    rows, absent = [], []
-    for name, side in result["sides"].items():
-        if "missing" in side:
-            rows.append([name, "—", "—"])
-            absent.append(f"{name}: {side['missing']}")
-        else:
-            us = side["us"]
-            rows.append([name, short(us["median"]), f"{short(us['q1'])}–{short(us['q3'])}"])
+    rows, absent = rows_of(result["sides"])
     lines = heading("One sample through 8–64–64–2", result) + table(["", "µs per call", "quartiles"], rows)
     lines += listed("Missing", absent) + listed("Limits missed", result["misses"])
     write(arguments.out, result, lines)
