@@ -21,6 +21,7 @@ ROOMS = (
     "maillon.data",
     "maillon.check",
     "maillon.plot",
+    "maillon.interop.pytorch",
 )
 RULES = {
     "GL06": "an unknown section",

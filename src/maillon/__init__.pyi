@@ -4,6 +4,7 @@ from maillon import (
     check as check,
     data as data,
     engine as engine,
+    interop as interop,
     nn as nn,
     optim as optim,
     plot as plot,

@@ -1,0 +1,3 @@
+"""The neighbours, each once."""
+
+from maillon.interop import pytorch as pytorch
