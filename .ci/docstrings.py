@@ -22,6 +22,7 @@ ROOMS = (
     "maillon.check",
     "maillon.plot",
     "maillon.interop.pytorch",
+    "maillon.interop.sklearn",
 )
 RULES = {
     "GL06": "an unknown section",

@@ -1,3 +1,3 @@
 """The neighbours, each once."""
 
-from maillon.interop import pytorch as pytorch
+from maillon.interop import pytorch as pytorch, sklearn as sklearn
