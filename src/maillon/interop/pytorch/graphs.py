@@ -11,6 +11,7 @@ from maillon.interop.pytorch import functions
 from maillon.interop.pytorch.layers import Structure, structure
 from maillon.interop.pytorch.reading import NotReadError, Reader, is_of_torch
 from maillon.interop.pytorch.tracing import function_name, names_before
+from maillon.interop.wiring import Wiring
 from maillon.nn import Module
 
 
@@ -48,9 +49,7 @@ class Nodes:
     ) -> None:
         self._reader, self._module, self._where = reader, module, where
         self._graph, self._lines, self._dims = graph, lines, dims
-        self._taken = names_before(str(node.target) for node in graph.nodes if node.op == "call_module")
-        self._inputs: dict[str, str] = {}
-        self._nodes: dict[str, tuple[Any, ...]] = {}
+        self._wiring = Wiring(names_before(str(node.target) for node in graph.nodes if node.op == "call_module"))
         self._values: dict[fx.Node, Any] = {}
         self._absent: set[str] = set()
         self._by_row: set[fx.Node] = set()
@@ -71,43 +70,12 @@ class Nodes:
         given = output.args[0]
         several = isinstance(given, tuple | list)
         names = [self._source(output, one) for one in (given if several else [given])]
-        used = [name for name in self._inputs.values() if self._is_used(name, names)]
-        if len(used) < len(self._inputs):
-            idle = [name for name in self._inputs if self._inputs[name] not in used]
+        if idle := self._wiring.unused_inputs(names):
             raise NotReadError(f"from_torch: {self._where}: its forward does not use the input {', '.join(idle)}.")
-        nodes = self._used_nodes(names)
-        if not several and self._is_chain(nodes, names[0]):
-            return nn.Sequential({name: link for name, (link, *_) in nodes.items()})
-        outputs = names if several else names[0]
         try:
-            return nn.Graph(used if len(used) != 1 else used[0], nodes, outputs)
+            return self._wiring.network(names, several)
         except ValueError as error:
             raise NotReadError(f"from_torch: {self._where}: {error}") from error
-
-    def _is_used(self, name: str, outputs: list[str]) -> bool:
-        sources = [source for _, *taken in self._used_nodes(outputs).values() for source in taken]
-        return name in (*sources, *outputs)
-
-    def _used_nodes(self, outputs: list[str]) -> dict[str, tuple[Any, ...]]:
-        """Without those that were made for a value that is not used in the end."""
-        waiting, used = [*outputs], set()
-        while waiting:
-            name = self._node_of(waiting.pop())
-            if name and name not in used:
-                used.add(name)
-                waiting += self._nodes[name][1:]
-        return {name: node for name, node in self._nodes.items() if name in used}
-
-    def _node_of(self, address: str) -> str:
-        parts = address.split(".")
-        return next((n for end in range(len(parts), 0, -1) if (n := ".".join(parts[:end])) in self._nodes), "")
-
-    def _is_chain(self, nodes: dict[str, tuple[Any, ...]], output: str) -> bool:
-        """Whether each node takes the one before alone, and could stand in a Sequential."""
-        before = [*self._inputs.values(), *nodes]
-        chained = all(sources == [one] for one, (_, *sources) in zip(before, nodes.values(), strict=False))
-        plain = len(self._inputs) == 1 and before[-1] == output and not any("." in name for name in nodes)
-        return bool(nodes) and plain and chained
 
     # What a call becomes
 
@@ -116,8 +84,7 @@ class Nodes:
         return kinds.get(node.op, self._called)(node)
 
     def _input(self, node: fx.Node) -> Address:
-        name = self._inputs[str(node.target)] = self._free(str(node.target))
-        return Address(name)
+        return Address(self._wiring.input(str(node.target)))
 
     def _held(self, node: fx.Node) -> Any:
         raise self._refusal(node, f"self.{node.target} is used outside a layer", "Move it into a layer.")
@@ -153,11 +120,7 @@ class Nodes:
         module = self._module.get_submodule(path)
         link = self._reader.read(module, f"{self._where}.{path}")
         sources = [self._source(node, one) for one in self._arguments(node, module, link)]
-        name, call = path, 0  # the first call has the layer's name
-        while name in self._nodes or (call and name in self._taken):
-            name, call = f"{path}_{call + 1}", call + 1
-        self._taken.add(name)
-        self._nodes[name] = (link, *sources)
+        name = self._wiring.place(path, link, *sources)
         if type(module).__name__ == "MultiheadAttention" and node.kwargs.get("need_weights") is False:
             self._absent.add(f"{name}.1")
         recurrent = name if isinstance(link, nn.RNN | nn.LSTM | nn.GRU) else ""
@@ -295,7 +258,7 @@ class Nodes:
 
     def _last(self, node: fx.Node, value: Address, index: Any) -> Any:
         """The last step, or the final state of a layer: what LastStep gives."""
-        link: Any = self._nodes[value.of][0]
+        link: Any = self._wiring.nodes[value.of][0]
         index = tuple(index) if isinstance(index, tuple | list) else (index,)
         while len(index) > 1 and index[-1] == slice(None):
             index = index[:-1]
@@ -314,7 +277,7 @@ class Nodes:
     def _squeeze(self, node: fx.Node) -> Any:
         value = self._values[_node(node.args[0])]
         if isinstance(value, Address) and value.of and node.args[1:] == (0,):
-            link: Any = self._nodes[value.of][0]
+            link: Any = self._wiring.nodes[value.of][0]
             found = self._last(node, value, -1) if link.num_layers == 1 and not link.bidirectional else None
             if isinstance(found, Address) and not value.name.endswith(f"{value.of}.0"):
                 return found
@@ -323,15 +286,8 @@ class Nodes:
     # Names and words
 
     def _added(self, name: str, link: Module, *sources: str) -> Address:
-        name = self._free(name)
-        self._nodes[name] = (link.train(self._reader.mode(self._module)), *sources)
+        name = self._wiring.add(name, link.train(self._reader.mode(self._module)), *sources)
         return Address(name, output_structure(link))
-
-    def _free(self, name: str) -> str:
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
 
     def _source(self, node: fx.Node, value: Any) -> str:
         """The address of a value that a node takes; a tuple of several is one that Parallel makes."""
@@ -339,7 +295,7 @@ class Nodes:
             names = [self._source(node, part) for part in value]
             whole = names[0].rpartition(".")[0]
             places = [f"{whole}.{place}" for place in range(len(names))]
-            if names == places and self._node_of(whole) and len(names) == self._length(whole):
+            if names == places and self._wiring.node_of(whole) and len(names) == self._length(whole):
                 return whole
             return self._added("pair", nn.Parallel(*(nn.Identity() for _ in names)), *names).name
         found = self._values.get(value) if isinstance(value, fx.Node) else value
