@@ -22,6 +22,8 @@ ROOMS = (
     "maillon.check",
     "maillon.plot",
     "maillon.interop.onnx",
+    "maillon.interop.pytorch",
+    "maillon.interop.sklearn",
 )
 RULES = {
     "GL06": "an unknown section",

@@ -58,9 +58,26 @@ WRONG: list[tuple[Any, Any, Any, str]] = [
         "y",
         "Graph: no node takes the input 'z' and 'w'. Leave out what is not used.",
     ),
-    (["x", "x"], unary("x y"), "y", "Graph: the name 'x' is taken, empty, not a string or has a dot."),
-    (["x"], {"x": (Tanh(), "x")}, "x", "Graph: the name 'x' is taken, empty, not a string or has a dot."),
-    ("x", {"a.b": (Tanh(), "x")}, "a.b", "Graph: the name 'a.b' is taken, empty, not a string or has a dot."),
+    (["x", "x"], unary("x y"), "y", "Graph: the name 'x' is taken, empty or not a string, as a whole or between dots."),
+    (
+        ["x"],
+        {"x": (Tanh(), "x")},
+        "x",
+        "Graph: the name 'x' is taken, empty or not a string, as a whole or between dots.",
+    ),
+    (
+        "x",
+        {"a.": (Tanh(), "x")},
+        "a.",
+        "Graph: the name 'a.' is taken, empty or not a string, as a whole or between dots.",
+    ),
+    ("x.0", unary("x.0 y"), "y", "Graph: the input 'x.0' has a dot, and could not be given by name."),
+    (
+        "x",
+        unary("x a", "a a.0"),
+        "a.0",
+        "Graph: the name 'a.0' begins with that of 'a', of which it would be a part. Call one of them otherwise.",
+    ),
     ([], unary("x y"), "y", "Graph: expected at least one input, got none."),
     ("x", unary("x y"), [], "Graph: expected at least one output, got none."),
     (
@@ -406,3 +423,18 @@ def test_a_graph_tells_what_each_node_takes() -> None:
     graph = maillon.Graph("x", nodes, "y")
     assert graph.sources == {"ways": ("x",), "y": ("ways.0.1", "x")}
     assert list(graph.sources) == [name for name, _ in graph.named_children()]
+def test_names_with_dots_are_the_children_s_and_places_follow_them() -> None:
+    ways = Parallel(Linear(3, 3), Tanh())
+    network = Graph("x", {"blocks.0": (ways, "x"), "blocks.1": (Add(), "blocks.0.1", "blocks.0.0")}, "blocks.1")
+    network.to("float64")
+    assert list(network.state_dict()) == ["blocks.0.0.weight", "blocks.0.0.bias"]
+    np.testing.assert_array_equal(network(X), ways[0](X) + np.tanh(X))
+    assert network["blocks.0"] is network.get_submodule("blocks.0") is ways
+
+
+def test_nodes_are_what_the_constructor_took() -> None:
+    ways, add = Parallel(Tanh(), Sigmoid()), Add()
+    network = Graph("x", {"y": (add, "ways.1", "x"), "ways": (ways, "x")}, "y")
+    assert network.nodes == {"ways": (ways, "x"), "y": (add, "ways.1", "x")}
+    assert list(network.nodes) == ["ways", "y"]
+    assert Graph(network.inputs, network.nodes, network.outputs).nodes == network.nodes

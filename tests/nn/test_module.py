@@ -462,3 +462,14 @@ class TestShared:
         losses = maillon.ModuleList([loss := maillon.NLLLoss(np.ones(2)), loss.share()]).to("float32")
         assert losses[0].weight is losses[1].weight  # type: ignore[union-attr]
         assert losses[0].weight.dtype == np.float32  # type: ignore[union-attr]
+
+
+def test_a_shared_array_comes_under_any_of_its_names() -> None:
+    first = maillon.Linear(3, 3)
+    network = maillon.Sequential(first, maillon.Tanh(), first.share())
+    weight, bias = np.ones((3, 3)), np.full(3, 2.0)
+    assert network.load_state_dict({"0.weight": weight, "2.bias": bias}) == ([], [])
+    np.testing.assert_array_equal(first.weight.data, weight)
+    np.testing.assert_array_equal(first.bias.data, bias)
+    with pytest.raises(StateDictError, match=r"missing \['0.bias', '2.bias'\]"):
+        network.load_state_dict({"0.weight": weight})

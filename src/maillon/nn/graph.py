@@ -28,7 +28,8 @@ class Graph(Module):
         {name: (link, source, …)}: a source is the name of an input or of another node, and stands for one
         argument of the link's forward. Where a link returns a tuple, "lstm.0" is its first part, and "lstm.1.0"
         the first of its second. The order of the nodes does not matter, but of two that could both be next the
-        first given is evaluated first. The children are called like their nodes: state_dict has "a.weight".
+        first given is evaluated first. The children are called like their nodes: state_dict has "a.weight". A
+        node's name may have dots, "blocks.0" and "blocks.1", unless what stands before one is a name as well.
     outputs : str or list of str
         The name (or "lstm.0") of the output; several names make the output a tuple.
 
@@ -66,11 +67,12 @@ class Graph(Module):
         self.inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
         self.outputs = outputs if isinstance(outputs, str) else tuple(outputs)
         _check_names(self.inputs, nodes)
-        sources = {name: _sources(name, node) for name, node in nodes.items()}
-        wanted = list(map(_address, (outputs,) if isinstance(outputs, str) else self.outputs))
+        known = [*self.inputs, *nodes]
+        sources = {name: _sources(name, node, known) for name, node in nodes.items()}
+        wanted = [_address(name, known) for name in ((outputs,) if isinstance(outputs, str) else self.outputs)]
         if not wanted:
             raise ValueError("Graph: expected at least one output, got none.")
-        _check_known([*self.inputs, *nodes], sources, wanted)
+        _check_known(known, sources, wanted)
         order = _in_order(sources)
         _check_used(self.inputs, order, sources, wanted)
         self._nodes: dict[str, Module] = {name: nodes[name][0] for name in order}
@@ -234,8 +236,11 @@ def _listed(names: Iterable[str]) -> str:
 # What is wrong with a graph is told before it runs
 
 
-def _address(text: Any) -> _Source:
-    name, *places = text.split(".") if isinstance(text, str) else ("", "")
+def _address(text: Any, known: Sequence[str]) -> _Source:
+    """The longest name that it begins with, and the places that follow."""
+    parts = text.split(".") if isinstance(text, str) else ["", ""]
+    named = next((end for end in range(len(parts), 1, -1) if ".".join(parts[:end]) in known), 1)
+    name, places = ".".join(parts[:named]), parts[named:]
     if not name or not all(place.isdecimal() for place in places):
         raise ValueError(
             f"Graph: expected the name of an input or a node, or a place in its output such as 'lstm.0', got {text!r}."
@@ -248,20 +253,29 @@ def _check_names(inputs: Sequence[str], nodes: Any) -> None:
         raise TypeError(f"Graph: expected nodes to be {{name: (link, source, …)}}, got {type(nodes).__name__}.")
     seen: set[str] = set()
     for name in (*inputs, *nodes):
-        if not isinstance(name, str) or not name or "." in name or name in seen:
-            raise ValueError(f"Graph: the name {name!r} is taken, empty, not a string or has a dot.")
+        if not isinstance(name, str) or not all(name.split(".")) or name in seen:
+            raise ValueError(f"Graph: the name {name!r} is taken, empty or not a string, as a whole or between dots.")
+        if name in inputs and "." in name:
+            raise ValueError(f"Graph: the input {name!r} has a dot, and could not be given by name.")
         seen.add(name)
+    for name in seen:
+        parts = name.split(".")
+        if before := [".".join(parts[:end]) for end in range(1, len(parts)) if ".".join(parts[:end]) in seen]:
+            raise ValueError(
+                f"Graph: the name {name!r} begins with that of {before[0]!r}, of which it would be a part. "
+                "Call one of them otherwise."
+            )
     if not inputs:
         raise ValueError("Graph: expected at least one input, got none.")
 
 
-def _sources(name: str, node: Any) -> tuple[_Source, ...]:
+def _sources(name: str, node: Any, known: Sequence[str]) -> tuple[_Source, ...]:
     if not isinstance(node, tuple | list) or len(node) < 2:
         raise TypeError(f"Graph[{name}]: expected (link, source, …) with at least one source, got {node!r}.")
     link, *sources = node
     if not isinstance(link, Module):
         raise TypeError(f"Graph[{name}]: expected a Module first, {got(link)}")
-    return tuple(map(_address, sources))
+    return tuple(_address(source, known) for source in sources)
 
 
 def _check_known(names: Sequence[str], sources: Mapping[str, Sequence[_Source]], wanted: Iterable[_Source]) -> None:

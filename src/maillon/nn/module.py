@@ -281,11 +281,13 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy the values into the existing arrays, which keep their dtype and identity.
 
-        StateDictError, with nothing changed, lists what is mis-shaped and, when strict, missing or unexpected.
+        An array that is shared has several names, and may come under any of them. StateDictError, with nothing changed,
+        lists what is mis-shaped and, when strict, missing or unexpected.
         """
         own = self.state_arrays()
         given = {name: as_array(value) for name, value in state.items()}
-        missing = [name for name in own if name not in given]
+        there = {id(own[name]) for name in given if name in own}
+        missing = [name for name, array in own.items() if id(array) not in there]
         unexpected = [name for name in given if name not in own]
         misfit = [
             f"{name}: expected shape {own[name].shape}, got {value.shape}"
