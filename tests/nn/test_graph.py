@@ -423,6 +423,8 @@ def test_a_graph_tells_what_each_node_takes() -> None:
     graph = maillon.Graph("x", nodes, "y")
     assert graph.sources == {"ways": ("x",), "y": ("ways.0.1", "x")}
     assert list(graph.sources) == [name for name, _ in graph.named_children()]
+
+
 def test_names_with_dots_are_the_children_s_and_places_follow_them() -> None:
     ways = Parallel(Linear(3, 3), Tanh())
     network = Graph("x", {"blocks.0": (ways, "x"), "blocks.1": (Add(), "blocks.0.1", "blocks.0.0")}, "blocks.1")
