@@ -182,11 +182,21 @@ class Gradients:
     """One array for all gradients that a rule uses, each at a cache line of its own, zeros between them.
 
     others: parameters that no rule moves. Nobody sets their gradients to zero, so that they add up over the steps.
+    gathers: the gradients of several mini-batches are added up before they move the parameters. `divisor` is what
+    those of means are to be divided by then; NaN, where there was no mean.
     """
 
     def __init__(
-        self, parameters: list[tuple[str, Parameter]], dtype: DType, others: list[tuple[str, Parameter]] | None = None
+        self,
+        parameters: list[tuple[str, Parameter]],
+        dtype: DType,
+        others: list[tuple[str, Parameter]] | None = None,
+        *,
+        gathers: bool = False,
     ) -> None:
+        self.gathers = gathers
+        self.divisor = Buffer("divisor", aligned(1, np.dtype(np.float64)), (1,))
+        self.divisor.array[0] = np.nan
         step = _ALIGNMENT // dtype.itemsize
         starts, size = [], 0
         for _, parameter in parameters:
@@ -206,7 +216,7 @@ class Gradients:
 
     def adds(self, parameter: Parameter) -> bool:
         """Whether this gradient is one that adds up over the steps."""
-        return id(parameter) in self._adding
+        return self.gathers or id(parameter) in self._adding
 
     def buffer(self, parameter: Parameter) -> Buffer | None:
         return self._buffers.get(id(parameter))

@@ -13,7 +13,8 @@ from maillon.engine import processor
 from maillon.engine.operations import ACTIVATIONS, ELEMENT_LOSSES, NUMBER_OF, OPERATIONS, REDUCTIONS
 from maillon.typing import Array, DType
 
-PARTS = ("forward", "loss", "backward", "clip", "update")
+PARTS = ("forward", "loss", "clear", "backward", "divide", "clip", "update")
+_WHEN = {"clear": ", at the first mini-batch gathered", "divide": ", at the last one, as all below"}
 _CHOICES = {"activation": ACTIVATIONS, "loss": ELEMENT_LOSSES, "reduction": REDUCTIONS}
 
 
@@ -163,7 +164,7 @@ class Plan:
         width = max((len(operation.kind) for operation in self.operations), default=0)
         for part in PARTS:
             there = [operation for operation in self.operations if operation.part == part]
-            lines += [part] * bool(there)
+            lines += [part + _WHEN.get(part, "")] * bool(there)
             for operation in there:
                 cost = f"{_metric(operation.flops)}FLOP {_metric(operation.bytes)}B"
                 lines.append(f"  {operation.kind:<{width}}  {cost:>18}  {operation}")

@@ -19,6 +19,7 @@ Span = tuple[int, int]
 
 _LABEL = "ignore_index"  # the one size that is any number of 64 bits
 _MOST = 2**40  # that a size may be
+_LOSSES = ("element_loss", "class_loss")
 
 
 def _bounds(spec: Kind) -> tuple[tuple[int, int], ...]:
@@ -41,6 +42,9 @@ def verify(plan: Plan) -> None:
         raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}")
     if plan.result is not None and (plan.result.array.dtype != np.float64 or plan.result.array.size < 2):
         raise PlanError("the result must be the loss and what its mean was divided by")
+    _gathering(plan)
+    if sum(operation.kind in _LOSSES for operation in plan.operations) > 1:  # threads read the result as they go on
+        raise PlanError("expected one loss, got several")
     spans = {id(buffer): _span(buffer) for buffer in buffers}
     kept = [buffer for buffer in buffers if buffer.read_only]
     for place, operation in enumerate(plan.operations):
@@ -64,6 +68,8 @@ def verify_training(
         raise PlanError(f"plans of {whole.rows} and {short} rows do not make up {rows}")
     if whole.result is None or (rest is not None and _place(rest.result) != _place(whole.result)):
         raise PlanError("the plans of one training must leave their loss at one place")
+    if rest is not None and _gathering(rest) != _gathering(whole):
+        raise PlanError("the plans of one training must gather their gradients at one place, or not at all")
     plans = [whole] if rest is None else [whole, rest]
     for plan in plans:
         if len(plan.inputs) != len(data):
@@ -89,6 +95,17 @@ def verify_record(whole: Plan, room: Array, steps: int) -> None:
     _verify_written("the record", room, whole.dtype, steps * whole.output.array.size)
     if whole.output.array.size % whole.rows:
         raise PlanError(f"the output is no row for each of {whole.rows} rows")
+
+
+def _gathering(plan: Plan) -> int | None:
+    """Where a plan has the divisor of gathered gradients: then it clears them once, and later divides them once."""
+    found = [place for place, operation in enumerate(plan.operations) if operation.kind in ("clear", "divide")]
+    if not found:
+        return None
+    operations = [plan.operations[place] for place in found]
+    if not found[0] or [operation.kind for operation in operations] != ["clear", "divide"]:
+        raise PlanError("expected one clear after the loss and one divide after that, or neither")
+    return _place(operations[1].operands.get("divisor"))
 
 
 def _verify_buffer(buffer: Buffer) -> None:

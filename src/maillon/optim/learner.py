@@ -169,6 +169,15 @@ class Optim:
         """Whether gradients are gathered that have not moved the parameters yet."""
         return self._gathered > 0
 
+    @property
+    def gathered(self) -> tuple[int, float | None]:
+        """How many mini-batches' gradients wait, and what they are to be divided by: None, where all are of sums."""
+        return self._gathered, self._divisor
+
+    @gathered.setter
+    def gathered(self, waiting: tuple[int, float | None]) -> None:
+        self._gathered, self._divisor = waiting
+
     def zero_grad(self) -> None:
         """Forget all gradients, those that wait for an update too."""
         self._gathered, self._divisor = 0, None
