@@ -30,8 +30,6 @@ namespace maillon {
 
 namespace {
 
-using Table = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Numbers = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Addresses = nb::ndarray<const uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 template <class T> T* at(uint64_t address) { return reinterpret_cast<T*>(address); }
@@ -124,32 +122,23 @@ struct Stream : WordStream {
 thread_local std::vector<Stream*> Stream::held_here;
 thread_local std::exception_ptr Stream::raised;
 
-// One row of `table` an operation: its kind, its buffers (places in `addresses`, -1 for none), its sizes, its stream.
+// One tuple an operation: its kind, its buffers' addresses (0 for none), its sizes, its numbers, its stream (-1: none).
 struct Operations {
-    static constexpr size_t columns = 1 + max_buffers + max_sizes + 1;
-
-    Operations(const std::string& set, bool wide, int64_t rows, Table table, Numbers numbers, Addresses addresses,
-               const std::vector<Stream*>& streams)
+    Operations(const std::string& set, bool wide, int64_t rows, nb::list table, const std::vector<Stream*>& streams)
         : core(core_named(set)) {
-        if (table.shape(1) != columns || numbers.shape(1) != size_t(max_numbers) ||
-            numbers.shape(0) != table.shape(0))
-            throw std::invalid_argument("a table of operations has other columns");
-        operations.resize(table.shape(0));
+        operations.resize(table.size());
         for (size_t i = 0; i < operations.size(); ++i) {
-            const int64_t* row = table.data() + i * columns;
+            const nb::tuple row = nb::cast<nb::tuple>(table[i]);
+            if (row.size() != 5) throw std::invalid_argument("a table of operations has other columns");
             Operation& op = operations[i];
-            if (row[0] < 0 || row[0] >= int64_t(Kind::count_)) throw std::invalid_argument("no such operation");
-            op.kind = Kind(row[0]);
-            for (int b = 0; b < max_buffers; ++b) {
-                const int64_t place = row[1 + b];
-                if (place >= int64_t(addresses.shape(0))) throw std::invalid_argument("no such buffer");
-                op.buffers[b] = place < 0 ? nullptr : at<void>(addresses.data()[place]);
-            }
-            for (int s = 0; s < max_sizes; ++s) op.sizes[s] = row[1 + max_buffers + s];
-            for (int n = 0; n < max_numbers; ++n) op.numbers[n] = numbers.data()[i * max_numbers + n];
-            const int64_t stream = row[columns - 1];
+            const int64_t kind = integer(row[0]), stream = integer(row[4]);
+            if (kind < 0 || kind >= int64_t(Kind::count_)) throw std::invalid_argument("no such operation");
             if (stream >= int64_t(streams.size())) throw std::invalid_argument("no such stream");
-            op.words = stream < 0 ? nullptr : streams[stream];
+            op.kind = Kind(kind);
+            op.words = stream < 0 ? nullptr : streams[size_t(stream)];
+            fill(op.buffers, row[1], [](nb::handle it) { return at<void>(uint64_t(integer(it))); });
+            fill(op.sizes, row[2], integer);
+            fill(op.numbers, row[3], [](nb::handle it) { return nb::cast<double>(it); });
         }
         program = {operations.data(), int64_t(operations.size()), rows, 0, wide};
         core.prepare(program);
@@ -158,6 +147,21 @@ struct Operations {
     const Core& core;
     std::vector<Operation> operations;
     Program program;
+
+  private:
+    static int64_t integer(nb::handle it) {
+        const long long value = PyLong_AsLongLong(it.ptr());
+        if (value == -1 && PyErr_Occurred()) throw nb::python_error();
+        return value;
+    }
+
+    template <class T, size_t most, class From> static void fill(T (&to)[most], nb::handle values, From from) {
+        size_t place = 0;
+        for (nb::handle value : nb::cast<nb::list>(values)) {
+            if (place == most) throw std::invalid_argument("a table of operations is too wide");
+            to[place++] = from(value);
+        }
+    }
 };
 
 struct Once {
@@ -234,9 +238,9 @@ struct Trainer {
         return {slice.steps, slice.epochs, int(slice.ending)};
     }
 
-    void flush(int threads) {
+    void flush() {
         if (!training.whole->gathers()) throw std::invalid_argument("nothing is gathered");
-        core.flush(training, threads);
+        core.flush(training);
     }
 
     const Core& core;
@@ -253,6 +257,15 @@ template <class T> struct Factors {
     int64_t m, n, k;
     bool transposed;
 };
+
+// Where an array's values lie. NumPy says it too, in its __array_interface__, but takes ten times as long.
+uint64_t address(nb::handle array) {
+    Py_buffer values;
+    if (PyObject_GetBuffer(array.ptr(), &values, PyBUF_STRIDES) != 0) throw nb::python_error();
+    const uint64_t begin = reinterpret_cast<uint64_t>(values.buf);
+    PyBuffer_Release(&values);
+    return begin;
+}
 
 // For tests and benchmarks: the shapes are checked in engine/native.py.
 template <class T>
@@ -299,13 +312,14 @@ NB_MODULE(_core, m) {
     m.attr("SIZES") = max_sizes;
     m.attr("NUMBERS") = max_numbers;
     m.def("instruction_sets", instruction_sets);
+    m.def("address", address, "array"_a);
     nb::class_<Stream>(m, "Stream")
         .def(nb::init<nb::capsule, nb::object, uint64_t>(), "capsule"_a, "lock"_a, "wanted"_a)
         .def_prop_rw(
             "drawn", [](const Stream& s) { return s.drawn; }, [](Stream& s, uint64_t n) { s.drawn = n; });
     nb::class_<Operations>(m, "Program")
-        .def(nb::init<const std::string&, bool, int64_t, Table, Numbers, Addresses, const std::vector<Stream*>&>(),
-             nb::keep_alive<1, 8>())
+        .def(nb::init<const std::string&, bool, int64_t, nb::list, const std::vector<Stream*>&>(),
+             nb::keep_alive<1, 6>())
         .def_prop_ro("flops", [](const Operations& it) { return it.program.flops; })
         .def("run", run_program, "threads"_a, nb::call_guard<nb::gil_scoped_release>());
     nb::class_<Trainer>(m, "Training")
@@ -315,7 +329,7 @@ NB_MODULE(_core, m) {
         .def("record", &Trainer::record)
         .def("run", &Trainer::run, "threads"_a, "paced"_a, "max_steps"_a, "max_epochs"_a, "seconds"_a,
              "epoch_totals"_a, nb::call_guard<nb::gil_scoped_release>())
-        .def("flush", &Trainer::flush, "threads"_a, nb::call_guard<nb::gil_scoped_release>())
+        .def("flush", &Trainer::flush, nb::call_guard<nb::gil_scoped_release>())
         .def_prop_rw(
             "accumulate", [](const Trainer& t) { return t.training.accumulate; },
             [](Trainer& t, int64_t accumulate) { t.training.accumulate = accumulate; })
@@ -334,7 +348,8 @@ NB_MODULE(_core, m) {
     nb::class_<TriedPace>(m, "Pace")
         .def(nb::init<>())
         .def("another", &TriedPace::another)
-        .def("together", [](TriedPace& it, double now) { return it.pace.together(now); }, "now"_a)
+        .def("together", [](TriedPace& it, double now, bool light) { return it.pace.together(now, light); }, "now"_a,
+             "light"_a)
         .def("note", [](TriedPace& it, double now, double seconds, double waited) { it.pace.note(now, seconds, waited); },
              "now"_a, "seconds"_a, "waited"_a);
     // A copy made on the way in would take what is written to it along.

@@ -33,11 +33,15 @@ bool Pace::Recent::enough() const {
     return (seconds >= least_seconds && steps >= least_steps) || seconds >= one_step_seconds;
 }
 
+// Whether even a short while is enough to tell that one thread alone is faster.
+bool Pace::Recent::hopeless(double alone_s) const { return late() && seconds - steps * alone_s > least_seconds; }
+
 bool Pace::Recent::late() const { return waited > late_share * seconds; }
 
-bool Pace::together(double now) {
+bool Pace::together(double now, bool light) {
     if (fresh_) {
         fresh_ = false;
+        together_ = !light; // rest_ is 0: until it is known what a step takes alone
         const double crowded = crowded_until_->load(std::memory_order_relaxed) - now;
         if (crowded > 0) {
             together_ = false;
@@ -51,7 +55,8 @@ void Pace::note(double now, double seconds, double waited) {
     recent_.add(seconds, waited);
     stretch_ += seconds;
     steps_ += together_;
-    if (!recent_.enough()) return;
+    const bool unproved = together_ && together_s_ == 0 && alone_s_ > 0;
+    if (!recent_.enough() && !(unproved && recent_.hopeless(alone_s_))) return;
     if (together_) {
         together_s_ = recent_.mean();
         const bool slower = alone_s_ > 0 && together_s_ > alone_s_;

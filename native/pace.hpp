@@ -11,8 +11,9 @@ class Pace {
   public:
     // crowded_until: when all threads are worth trying again, which the trainings of a process tell one another.
     explicit Pace(std::atomic<double>& crowded_until = everywhere) : crowded_until_(&crowded_until) {}
-    // Whether the next step is for all threads. now: the clock's seconds.
-    bool together(double now);
+    // Whether the next step is for all threads. now: the clock's seconds. light: a step takes a millisecond or less, so
+    // that a training may begin with one thread to see what that takes, and lose nothing.
+    bool together(double now, bool light);
     // What that step took, and how long of it the caller waited for threads that were not running.
     void note(double now, double seconds, double waited);
 
@@ -22,6 +23,7 @@ class Pace {
         void add(double seconds, double waited);
         double mean() const { return seconds / steps; }
         bool enough() const;
+        bool hopeless(double alone_s) const;
         bool late() const;
     };
 

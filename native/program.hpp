@@ -143,7 +143,7 @@ struct Core { // the same functions, compiled for one instruction set
     void (*prepare)(Program&);
     bool (*run)(const Program&, const Team&);
     void (*train)(Training&, Slice&);
-    void (*flush)(Training&, int threads);
+    void (*flush)(Training&);
     void (*matmul_float)(const float* a, const float* b, float* c, float* workspace, int64_t m, int64_t n, int64_t k,
                          bool transposed, const Team&);
     void (*matmul_double)(const double* a, const double* b, double* c, double* workspace, int64_t m, int64_t n,

@@ -64,15 +64,10 @@ __attribute__((noinline)) inline bool run_gathering(const Program& program, cons
     return !turn.due || run_part(divide, begin + program.count, team);
 }
 
-// What is gathered moves the parameters.
-__attribute__((noinline)) inline void flush(Training& t, int threads) {
-    run_team(
-        threads,
-        [](void* given, const Team& team) {
-            const auto& it = *static_cast<Program*>(given);
-            run_part(it.operations + it.divide, it.operations + it.count, team);
-        },
-        t.whole);
+// What is gathered moves the parameters: once an epoch, so that one thread will do.
+__attribute__((noinline)) inline void flush(Training& t) {
+    const Operation* begin = t.whole->operations;
+    run_alone(begin + t.whole->divide, begin + t.whole->count, Team{});
     t.gathered = 0;
 }
 
@@ -162,11 +157,13 @@ inline void carry_step(void* given, const Team& team) {
     if (team.rank == 0) step.fine = fine;
 }
 
+inline constexpr double light_flops = 1e8; // a millisecond or two of one thread's
+
 // The same with as many threads as pay.
 __attribute__((noinline)) inline bool paced_step(Training& t, const Slice& slice, Step& step) {
     const double begun = slice.clock();
     double waited = 0;
-    if (!slice.paced || t.pace.together(begun)) waited = run_team(slice.threads, carry_step, &step);
+    if (!slice.paced || t.pace.together(begun, t.whole->flops < light_flops)) waited = run_team(slice.threads, carry_step, &step);
     else carry_step(&step, Team{});
     const double ended = slice.clock();
     if (slice.paced) t.pace.note(ended, ended - begun, waited);
@@ -210,7 +207,7 @@ inline void train(Training& t, Slice& slice) {
         if (position == t.rows) position = 0;
         const bool enough_epochs = slice.epochs == slice.max_epochs, enough_steps = step + 1 == slice.max_steps;
         if (!(enough_epochs || enough_steps || time_up)) {
-            if (position == 0 && t.gathered != 0) flush(t, threads);
+            if (position == 0 && t.gathered != 0) flush(t);
             continue;
         }
         slice.ending = enough_epochs ? Ending::epochs : enough_steps ? Ending::steps : Ending::time;

@@ -317,3 +317,13 @@ WRONG_CALLS = {
 @pytest.mark.parametrize(("call", "kind", "message"), WRONG_CALLS.values(), ids=WRONG_CALLS)
 def test_wrong_calls_say_what_is_wrong_and_draw_nothing(call, kind, message):
     says(call, kind, message)
+
+
+@pytest.mark.parametrize("drawn", [0, 1, 623, 624, 625, 2000])
+def test_a_state_is_what_numpy_tells(drawn: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = Generator(3)
+    generator.random_raw(drawn)
+    state, told = generator.get_state(), generator.bit_generator.state["state"]
+    assert (state.words, state.position) == (told["key"].tobytes(), told["pos"])
+    monkeypatch.setattr("maillon.random._is_readable", lambda: False)
+    assert generator.get_state() == state

@@ -6,9 +6,12 @@ its 32-bit words follows PyTorch, so that `manual_seed(s)` gives the same weight
 
 import contextlib
 import contextvars
+import ctypes
+import functools
 import math
 import operator
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -132,9 +135,12 @@ class Generator:
 
     def get_state(self) -> GeneratorState:
         """What decides all further draws; `set_state` takes it back."""
-        with self._locked():
-            twister = self._twister.state["state"]
-            return GeneratorState(self._seed, twister["key"].tobytes(), twister["pos"], self._next_normal)
+        self._lock()
+        try:
+            words, position = (_read if _is_readable() else _told)(self._twister)
+            return GeneratorState(self._seed, words, position, self._next_normal)
+        finally:
+            self._twister.lock.release()
 
     def set_state(self, state: GeneratorState) -> Self:
         """Go back (or on) to the place where `state` was taken; returns the generator."""
@@ -282,6 +288,27 @@ def _initial_words(seed: int) -> Array:
         word = (1812433253 * (word ^ (word >> 30)) + i) & MASK_32
         words.append(word)
     return np.array(words, dtype=np.uint32)
+
+
+def _told(twister: "np.random.MT19937") -> tuple[bytes, int]:
+    """The twister's words and how many of them are used up, as NumPy tells them: word by word, which takes a while."""
+    state = twister.state["state"]
+    return state["key"].tobytes(), int(state["pos"])
+
+
+def _read(twister: "np.random.MT19937") -> tuple[bytes, int]:
+    """The same from where NumPy keeps them, one after the other."""
+    kept = ctypes.string_at(twister.ctypes.state_address, 4 * TWISTER_WORDS + 4)
+    return kept[:-4], int.from_bytes(kept[-4:], sys.byteorder)
+
+
+@functools.cache
+def _is_readable() -> bool:
+    """Whether this NumPy keeps them so."""
+    twister = np.random.MT19937(0)
+    fresh = _read(twister) == _told(twister)
+    twister.random_raw(3)
+    return fresh and _read(twister) == _told(twister)
 
 
 def _twister_state(words: Array, position: int) -> Any:

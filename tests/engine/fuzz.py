@@ -24,7 +24,7 @@ import maillon
 from maillon.engine import processor
 from maillon.engine.lowering import NotLoweredError
 from maillon.engine.native import Batches, stream_of
-from maillon.engine.plan import Plan, PlanError, tables
+from maillon.engine.plan import Plan, PlanError, table
 from maillon.engine.verify import verify
 from maillon.random import Generator
 
@@ -38,7 +38,7 @@ def carry_out(arena: Arena, plan: Plan, generators: list[Generator], threads: in
     core = processor.core()
     before = arena.bytes.copy()
     streams = [stream_of(generator) for generator in generators]
-    program = core.Program(isa, plan.dtype == np.float64, plan.rows, *tables(plan), streams)
+    program = core.Program(isa, plan.dtype == np.float64, plan.rows, table(plan), streams)
     arena.poison(True)
     try:
         fine: bool = program.run(threads)

@@ -15,15 +15,16 @@ Together = Callable[[float], tuple[float, float]]
 class Clock:
     """Carries out steps: `alone` seconds each, or with all threads what `together` says at the time it begins."""
 
-    def __init__(self, pace: Any) -> None:
+    def __init__(self, pace: Any, light: bool = False) -> None:
         self.pace = pace
+        self.light = light
         self.now = 1000.0
 
     def run(self, seconds: float, together: Together, alone: float) -> tuple[float, float]:
         """Seconds a step, and the share of the steps that all threads did."""
         begun, steps, shared = self.now, 0, 0
         while self.now < begun + seconds:
-            both = self.pace.together(self.now)
+            both = self.pace.together(self.now, self.light)
             spent, waited = together(self.now) if both else (alone, 0.0)
             self.now += spent
             self.pace.note(self.now, spent, waited)
@@ -107,3 +108,24 @@ def test_threads_that_do_not_pay_in_one_training_are_tried_in_the_next(clock: Cl
     following = Clock(clock.pace.another())
     following.now = clock.now
     assert following.run(0.03, quiet, alone=500e-6) == (pytest.approx(300e-6), 1.0)
+
+
+@pytest.fixture
+def light(core: None) -> Clock:
+    return Clock(processor.core().Pace(), light=True)
+
+
+def test_light_steps_begin_with_one_thread_and_lose_little(light: Clock) -> None:
+    mean, shared = light.run(0.05, quiet, alone=500e-6)
+    assert mean < 1.05 * 300e-6
+    assert 0.9 < shared < 1
+    assert light.run(3.0, quiet, alone=500e-6)[0] < 1.01 * 300e-6
+
+
+def test_light_steps_lose_one_wait_beside_other_programs(light: Clock) -> None:
+    """Threads that run in turn, 4 ms each: the first step of all threads tells."""
+    begun = light.now
+    mean, shared = light.run(0.05, lambda now: (4.3e-3, 4e-3), alone=500e-6)
+    assert (light.now - begun) - 0.05 < 5e-3
+    assert mean < 1.1 * 500e-6
+    assert round(shared * 0.05 / mean) == 1

@@ -97,6 +97,35 @@ def test_both_sides_have_the_same_table() -> None:
     assert max(len(kind.numbers) for kind in OPERATIONS.values()) <= core.NUMBERS
 
 
+@pytest.mark.usefixtures("core")
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ((0, [], [], []), "a table of operations has other columns"),
+        ((len(OPERATIONS), [], [], [], -1), "no such operation"),
+        ((-1, [], [], [], -1), "no such operation"),
+        ((0, [], [], [], 0), "no such stream"),
+        ((0, [0] * 99, [], [], -1), "a table of operations is too wide"),
+        ((0, [], [0] * 99, [], -1), "a table of operations is too wide"),
+        ((0, [], [], [0.0] * 99, -1), "a table of operations is too wide"),
+    ],
+)
+def test_the_core_refuses_what_is_no_table(row: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        engine.processor.core().Program(engine.instruction_set(), False, 1, [row], [])
+
+
+@pytest.mark.usefixtures("core")
+def test_the_core_sees_arrays_where_numpy_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = np.arange(12.0).reshape(3, 4)
+    frozen = array.view()
+    frozen.flags.writeable = False
+    arrays = [array, array[1:, 2:], array[::-1], array[:0], array.T, frozen, array.astype(">f4"), np.array(1)]
+    seen = [address(each) for each in arrays]
+    monkeypatch.setattr(engine.processor, "core", lambda: None)
+    assert seen == [address(each) for each in arrays]
+
+
 # Memory
 
 

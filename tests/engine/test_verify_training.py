@@ -236,3 +236,13 @@ def test_a_training_passes_all_of_it(what: str, monkeypatch: pytest.MonkeyPatch)
     batches = native.Batches.of(np.ones((11, 3), "f"), np.ones((11, 2), "f"), None, 4, shuffle=True)
     with pytest.raises(PlanError, match="planted"):
         native.Runner(optim, batches).run(3, 1, record=True)
+
+
+def test_both_plans_share_the_updates_and_what_they_move() -> None:
+    it = given()
+    assert it.rest is not None
+    updates = [operation for operation in it.whole.operations if operation.part == "update"]
+    assert len(updates) == 2
+    assert all(one is other for one, other in zip(it.rest.operations[-2:], updates, strict=True))
+    weight = it.whole.operations[0].operands["weight"]
+    assert weight is it.rest.operations[0].operands["weight"] is updates[0].operands["parameter"]

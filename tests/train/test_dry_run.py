@@ -287,3 +287,22 @@ def test_pools_without_a_convolution_take_images_as_they_are() -> None:
     assert m.predict(network, IMAGES).shape == (33, 1)
     pooled = m.Sequential(m.Flatten(), m.Unflatten(1, (1, 8, 8)), m.Conv2d(1, 1, 3))
     assert m.predict(pooled, IMAGES).shape == (33, 1, 6, 6)
+
+
+def test_the_core_tells_the_shape_without_computing(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy's threads, which spin on after a product, are not woken before a training in the core."""
+    computed: list[int] = []
+    forward = m.Linear.forward
+
+    def counted(self: m.Linear, input: Array) -> Array:
+        computed.append(len(input))
+        return forward(self, input)
+
+    monkeypatch.setattr(m.Linear, "forward", counted)
+    network = m.Sequential(m.Linear(4, 5), m.ReLU(), m.Linear(5, 3))
+    m.fit(network, m.CrossEntropyLoss(), X, LABELS, batch_size=8, validation_split=0.25)
+    assert bool(computed) == (engine == "numpy")
+    with pytest.raises(m.nn.LinkValueError, match=r"fit: the loss does not take y of shape \(33,\)"):
+        m.fit(network, m.CrossEntropyLoss(), X, LABELS + 1, batch_size=8)
+    with pytest.raises(m.nn.LinkShapeError, match="fit: the network does not take x"):
+        m.fit(network, m.CrossEntropyLoss(), X[:, :3], LABELS, batch_size=8)

@@ -6,17 +6,19 @@ its backward. What the table lacks raises NotLoweredError, and NumPy does the wo
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
 from maillon import random
-from maillon.engine.operations import ACTIVATIONS, OPERATIONS
+from maillon.engine.operations import ACTIVATIONS, OPERATIONS, Extent
 from maillon.engine.plan import (
     Buffer,
     NotLoweredError as NotLoweredError,  # noqa: PLC0414 - whoever lowers raises it
     Operation,
+    address,
 )
 from maillon.nn import (
     Dropout,
@@ -45,9 +47,11 @@ class Memory:
     """Arrays by name. The plans of one training, on full and on shorter mini-batches, share them.
 
     Small arrays stand in blocks, each at a cache line of its own: to make many is slow.
+    parameters: the buffers of the Parameters' own arrays, by their id.
     """
 
     def __init__(self) -> None:
+        self.parameters: dict[int, Buffer] = {}
         self._arrays: dict[str, Array] = {}
         self._block = aligned(0, _BYTE)
         self._used = 0
@@ -76,11 +80,11 @@ class Memory:
 def aligned(size: int, dtype: DType) -> Array:
     """Zeros, beginning at a cache line."""
     raw = np.zeros(size * dtype.itemsize + _ALIGNMENT, np.uint8)
-    start = -raw.__array_interface__["data"][0] % _ALIGNMENT
+    start = -address(raw) % _ALIGNMENT
     return raw[start : start + size * dtype.itemsize].view(dtype)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Value:
     """What flows along the chain: a buffer, read as an array of this shape."""
 
@@ -90,6 +94,12 @@ class Value:
 
 Backward = Callable[[Buffer, bool], Buffer | None]
 """From ∂loss/∂output, and whether ∂loss/∂input is wanted, to the latter."""
+
+
+_WORKSPACES: dict[str, Extent | None] = {
+    kind: next((operand.extent for operand in spec.operands if operand.name == "workspace"), None)
+    for kind, spec in OPERATIONS.items()
+}
 
 
 class Builder:
@@ -102,7 +112,7 @@ class Builder:
         self.operations: list[Operation] = []
         self.streams: list[random.Generator] = []
         self.sparse: set[Buffer] = set()  # data that are mostly zeros: products leave them out
-        self._parameters: dict[int, Buffer] = {}
+        self._workspaces: dict[int, Buffer] = {}  # by their size
         self._written: set[int] = set()  # gradients that a first operation has set, and others add to
 
     @property
@@ -126,14 +136,17 @@ class Builder:
 
     def parameter(self, name: str, parameter: Parameter) -> Buffer:
         """The parameter's own array, updated in place."""
+        known = self.memory.parameters.get(id(parameter))
+        if known is not None:
+            return known
         if type(parameter) is not Parameter:
             raise NotLoweredError(f"{name} is a {type(parameter).__name__}, not a Parameter")
         if parameter.data.dtype != self.dtype:
             raise NotLoweredError(f"{name} is {parameter.data.dtype}, not {self.dtype}")
-        flags = parameter.data.flags
-        if type(parameter.data) is not np.ndarray or not (flags.c_contiguous and flags.aligned and flags.writeable):
+        if type(parameter.data) is not np.ndarray or not parameter.data.flags.carray:
             raise NotLoweredError(f"{name} is not an aligned, writable array in C order")
-        return self._parameters.setdefault(id(parameter), Buffer(name, parameter.data, parameter.shape))
+        made = self.memory.parameters[id(parameter)] = Buffer(name, parameter.data, parameter.data.shape)
+        return made
 
     def gradient(self, parameter: Parameter) -> tuple[Buffer | None, bool]:
         """Where ∂loss/∂parameter goes, None where nobody wants it, and whether to add to what is there."""
@@ -143,18 +156,28 @@ class Builder:
         return buffer, keep
 
     def add(
-        self, kind: str, part: str, operands: Mapping[str, Buffer | None], sizes: tuple[int, ...], **numbers: Any
+        self,
+        kind: str,
+        part: str,
+        operands: Mapping[str, Buffer | None],
+        sizes: tuple[int, ...],
+        stream: int | None = None,
+        **numbers: float,
     ) -> None:
         """An operation; operands that are None are absent, sizes are in the order of the table."""
         spec = OPERATIONS[kind]
-        stream = numbers.pop("stream", None)
         present = {name: buffer for name, buffer in operands.items() if buffer is not None}
         named = dict(zip(spec.sizes, sizes, strict=True))
-        for operand in spec.operands:
-            if operand.name == "workspace":
-                present["workspace"] = self.buffer("workspace", (operand.extent(named),))
+        if (space := _WORKSPACES[kind]) is not None:
+            present["workspace"] = self._workspace(space(named))
         values = {name: float(numbers.get(name, 0.0)) for name in spec.numbers}
         self.operations.append(Operation(kind, part, present, named, values, stream))
+
+    def _workspace(self, size: int) -> Buffer:
+        known = self._workspaces.get(size)
+        if known is None:
+            known = self._workspaces[size] = self.buffer("workspace", (size,))
+        return known
 
     def stream(self, generator: random.Generator) -> int:
         """The number of a generator among those the plan draws from."""
@@ -173,8 +196,8 @@ class Builder:
         """Let the last operation apply an activation, or its derivative, to what it writes."""
         last = self.operations[-1]
         sizes = {**last.sizes, "activation": ACTIVATIONS.index(activation)}
-        self.operations[-1] = replace(
-            last, operands={**last.operands, **operands}, sizes=sizes, numbers={"slope": slope}
+        self.operations[-1] = Operation(
+            last.kind, last.part, {**last.operands, **operands}, sizes, {"slope": slope}, last.stream
         )
 
 
@@ -195,8 +218,6 @@ class Gradients:
         gathers: bool = False,
     ) -> None:
         self.gathers = gathers
-        self.divisor = Buffer("divisor", aligned(1, np.dtype(np.float64)), (1,))
-        self.divisor.array[0] = np.nan
         step = _ALIGNMENT // dtype.itemsize
         starts, size = [], 0
         for _, parameter in parameters:
@@ -213,6 +234,10 @@ class Gradients:
         ]
         self._buffers |= {id(parameter): buffer for parameter, buffer in self.others}
         self._adding = {id(parameter) for parameter, _ in self.others}
+
+    @cached_property
+    def divisor(self) -> Buffer:
+        return Buffer("divisor", np.full(1, np.nan), (1,))
 
     def adds(self, parameter: Parameter) -> bool:
         """Whether this gradient is one that adds up over the steps."""
@@ -246,8 +271,17 @@ def _at(name: str) -> str:
 
 def own_method(owner: object) -> str | None:
     """The method of its class that something has replaced on the instance itself, if there is one."""
-    kind = type(owner)
-    return next((attribute for attribute in vars(owner) if callable(getattr(kind, attribute, None))), None)
+    kind: Any = type(owner)  # as one that can be hashed, which mypy doubts
+    methods = _methods(kind)
+    for attribute in vars(owner):
+        if attribute in methods:
+            return attribute
+    return None
+
+
+@lru_cache(128)
+def _methods(kind: type) -> frozenset[str]:
+    return frozenset(name for name in dir(kind) if callable(getattr(kind, name, None)))
 
 
 def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, list[tuple[Module, Backward]]]:
@@ -263,13 +297,20 @@ def lower_forward(builder: Builder, network: Module, x: Value) -> tuple[Value, l
     return x, walked
 
 
+def output_shape(network: Module, x: Array) -> tuple[int, ...]:
+    """The shape of a chain's output for x, found by lowering it, without computing; NotLoweredError where it fails."""
+    if x.dtype != network.dtype:
+        raise NotLoweredError(f"x is {x.dtype}, not {network.dtype}")
+    builder = Builder(network.dtype, Memory())
+    given = Value(builder.buffer("x", x.shape), x.shape)
+    return lower_forward(builder, network, given)[0].shape
+
+
 def lower_backward(walked: list[tuple[Module, Backward]], grad: Buffer) -> None:
     """Down to the first link that trains, and without that link's input gradient."""
-    trains = [link.trains() for link, _ in walked]
-    for place in range(len(walked) - 1, -1, -1):
-        if not any(trains[: place + 1]):
-            return
-        dx = walked[place][1](grad, any(trains[:place]))
+    first = next((place for place, (link, _) in enumerate(walked) if link.trains()), len(walked))
+    for place in range(len(walked) - 1, first - 1, -1):
+        dx = walked[place][1](grad, place > first)
         if dx is None:
             return
         grad = dx
@@ -324,11 +365,7 @@ def _flatten(builder: Builder, link: Flatten, name: str, x: Value) -> tuple[Valu
 
 def _activation(kind: str) -> Callable[..., tuple[Value, Backward]]:
     def lower(builder: Builder, link: Any, name: str, x: Value) -> tuple[Value, Backward]:
-        given = getattr(link, "negative_slope", 0.0)
-        slope = float(given)
-        with np.errstate(over="ignore"):
-            if isinstance(given, np.generic) or not np.isfinite(builder.dtype.type(slope)):
-                raise NotLoweredError(f"{link!r} has a slope that is no finite {builder.dtype}")
+        slope = _slope(link, builder.dtype) if kind == "leaky_relu" else 0.0
         number, size = ACTIVATIONS.index(kind), math.prod(x.shape)
         label = f"{name}.y" if name else "y"
         by_output = kind != "leaky_relu" or slope >= 0  # whether y tells the derivative
@@ -351,6 +388,14 @@ def _activation(kind: str) -> Callable[..., tuple[Value, Backward]]:
         return Value(y, x.shape), backward
 
     return lower
+
+
+def _slope(link: Any, dtype: DType) -> float:
+    slope = float(link.negative_slope)
+    with np.errstate(over="ignore"):
+        if isinstance(link.negative_slope, np.generic) or not np.isfinite(dtype.type(slope)):
+            raise NotLoweredError(f"{link!r} has a slope that is no finite {dtype}")
+    return slope
 
 
 def _softmax(log: int) -> Callable[..., tuple[Value, Backward]]:

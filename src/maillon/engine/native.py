@@ -23,7 +23,7 @@ from maillon.engine.lowering import (
 )
 from maillon.engine.operations import product_workspace
 from maillon.engine.origins import Origins, gathers, require_plain
-from maillon.engine.plan import Buffer, Plan, address, tables
+from maillon.engine.plan import Buffer, Plan, address, table
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Slice
 from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
@@ -93,8 +93,7 @@ def lower_training(
     optim: Optim, batches: Batches, rows: int, state: RuleState, gradients: Gradients, memory: Memory
 ) -> Plan:
     """The plan of one step on so many rows; NotLoweredError with the reason where the core cannot do it."""
-    require_plain(optim)
-    dtype = optim.network.dtype
+    dtype = gradients.whole.array.dtype
     if batches.x.dtype != dtype:
         raise NotLoweredError(f"x is {batches.x.dtype}, not {dtype}")
     builder = Builder(dtype, memory, gradients)
@@ -108,7 +107,7 @@ def lower_training(
         builder.add("clear", "clear", {"gradients": gradients.whole}, (gradients.whole.array.size,))
     if grad is not None:
         lower_backward(walked, grad)
-    state.lower(builder, gradients)
+    state.lower_once(builder, gradients)
     shown = Buffer("output", output.buffer.array, output.shape)
     plan = Plan(
         (optim.network, optim.loss, optim.rule),
@@ -131,17 +130,14 @@ def plan_of(optim: Optim, batches: Batches) -> Plan:
 
 
 def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
-    """What the plans of one training share beside the parameters."""
-    names = {id(parameter): name for name, parameter in optim.network.named_parameters()}
-    state = RuleState(optim, names)
-    trained = {id(parameter): name for name, parameter, _, _ in state.trained}
-    others = [
-        (name, parameter)
-        for name, parameter in optim.network.named_parameters()
-        if parameter.requires_grad and id(parameter) not in trained
-    ]
-    moved = [(name, parameter) for name, parameter, _, _ in state.trained]
-    return state, Gradients(moved, optim.network.dtype, others, gathers=gathers(optim))
+    """What the plans of one training share beside the parameters; NotLoweredError as `require_plain` has it."""
+    named = list(optim.network.named_parameters())
+    state = RuleState(optim, {id(parameter): name for name, parameter in named})
+    require_plain(optim)
+    trained = {id(parameter) for _, parameter, _, _ in state.trained}
+    others = [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in trained]
+    learnt = [(name, parameter) for name, parameter, _, _ in state.trained]
+    return state, Gradients(learnt, optim.network.dtype, others, gathers=gathers(optim))
 
 
 class Runner:
@@ -218,7 +214,7 @@ class Runner:
         """The plan as the core holds it."""
         wide = plan.dtype == np.float64
         streams = [self._streams[generator] for generator in plan.streams]
-        return processor.core().Program(self._set, wide, plan.rows, *tables(plan), streams)
+        return processor.core().Program(self._set, wide, plan.rows, table(plan), streams)
 
     @property
     def between_epochs(self) -> bool:
@@ -284,7 +280,6 @@ class Runner:
     def _load_gradients(self) -> None:
         """Those that add up over the steps, or over those of a gathering: as Python has them now."""
         optim, gradients, training = self.optim, self.gradients, self._training
-        training.accumulate = min(max(optim.accumulate, 1), 2**62)
         if not self._shown:  # Python has not seen them since the last step
             return
         adding = list(gradients.others)
@@ -303,8 +298,10 @@ class Runner:
             if not isinstance(grad, np.ndarray) or (grad.shape, grad.dtype) != (parameter.shape, parameter.dtype):
                 raise NotLoweredError(f"the gradient of {buffer.name[1:]} is not like it")
             buffer.array.reshape(grad.shape)[...] = grad
-        training.gathered, divisor = optim.gathered
-        gradients.divisor.array[0] = np.nan if divisor is None else divisor
+        if gradients.gathers:
+            training.accumulate = min(max(optim.accumulate, 1), 2**62)
+            training.gathered, divisor = optim.gathered
+            gradients.divisor.array[0] = np.nan if divisor is None else divisor
 
     def _hand_out(self, steps: int) -> None:
         """What the last step has left, but for the gradients, which no further step spoils without replacing them."""
@@ -341,7 +338,7 @@ class Runner:
         """What is gathered moves the parameters: in NumPy where the core cannot, or where an error is to be raised."""
         waiting = self.optim.waiting
         if waiting and self._flushes():
-            self._training.flush(processor.threads_for(self._flops))
+            self._training.flush()
             self.state.store()
             self._hand_out_gathered()
             self._shown = False

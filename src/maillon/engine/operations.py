@@ -4,10 +4,10 @@ A row of OPERATIONS is the contract between both sides: the kind's number is its
 and the order of operands, sizes and numbers is the one native/operations.hpp takes apart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-Sizes = dict[str, int]
+Sizes = Mapping[str, int]
 Extent = Callable[[Sizes], int]
 
 ACTIVATIONS = ("none", "tanh", "sigmoid", "relu", "leaky_relu")

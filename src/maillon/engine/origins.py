@@ -25,9 +25,9 @@ class Origins:
         """generators: those that the plans draw from."""
         self._optim = optim
         self._parts = _parts(optim)
-        optim.network.forget()
-        self._modules = [(vars(module), dict(vars(module))) for module in optim.network.modules()]
-        self._chains = [(module, tuple(module)) for module in optim.network.modules() if type(module) is Sequential]
+        modules = list(optim.network.modules())
+        self._modules = [(vars(module), _without_kept(vars(module)).copy()) for module in modules]
+        self._chains = [(module, tuple(module)) for module in modules if type(module) is Sequential]
         self._parameters = [
             (parameter, parameter.data, parameter.requires_grad, parameter.data.flags.writeable)
             for parameter in optim.network.parameters()
@@ -109,10 +109,11 @@ def _equal(live: Any, before: Any) -> bool:
 
 def require_plain(optim: Optim) -> None:
     """NotLoweredError where Python would do something of its own that the core does not see."""
-    for owner, exact in ((optim, Optim), *((generator, Generator) for generator in _generators(optim))):
+    generators = list(_generators(optim))
+    for owner, exact in ((optim, Optim), *((generator, Generator) for generator in generators)):
         if type(owner) is not exact:
             raise NotLoweredError(f"it does not know what {type(owner).__name__}, a subclass of {exact.__name__}, does")
-    for owner in (optim, *_generators(optim), optim.loss, optim.rule):
+    for owner in (optim, *generators, optim.loss, optim.rule):
         if method := own_method(owner):
             name = repr(owner) if owner is optim.loss else type(owner).__name__
             raise NotLoweredError(f"{name} has a {method} of its own")

@@ -3,11 +3,10 @@
 `print(plan)` shows it. What the core is given passes engine/verify.py before.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
-
-import numpy as np
 
 from maillon.engine import processor
 from maillon.engine.operations import ACTIVATIONS, ELEMENT_LOSSES, NUMBER_OF, OPERATIONS, REDUCTIONS
@@ -26,28 +25,27 @@ class PlanError(NotLoweredError, ValueError):
     """A plan that the core must not be given, and why: NumPy does the work, as for whatever cannot be lowered."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # not frozen: that takes five times as long to make, and plans are made for every training
 class Buffer:
-    """A named piece of memory: `array` in C order, shown with `shape`. read_only: the plan must not write it."""
+    """A named piece of memory: `array` in C order, shown with `shape`. read_only: the plan must not write it.
+
+    address: where the values lie.
+    """
 
     name: str
     array: Array
     shape: tuple[int, ...]
     read_only: bool = False
+    address: int = field(init=False)
 
-    @property
-    def address(self) -> int:
-        """Where the values lie: looked up once, for it takes a while."""
-        known: int | None = self.__dict__.get("_address")
-        if known is None:
-            known = self.__dict__["_address"] = address(self.array)
-        return known
+    def __post_init__(self) -> None:
+        self.address = address(self.array)
 
     def __repr__(self) -> str:
         return f"{self.name} ({'×'.join(map(str, self.shape)) or '1'})"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Operation:
     """One operation: operands by name (absent ones left out), sizes and numbers by name."""
 
@@ -60,17 +58,16 @@ class Operation:
 
     @property
     def flops(self) -> int:
-        return OPERATIONS[self.kind].flops(dict(self.sizes))
+        return OPERATIONS[self.kind].flops(self.sizes)
 
     @property
     def bytes(self) -> int:
         """What it reads and writes, without its workspace."""
-        sizes = dict(self.sizes)
         touched = 0
         for operand in OPERATIONS[self.kind].operands:
             buffer = self.operands.get(operand.name)
             if buffer is not None and operand.name != "workspace":
-                touched += operand.extent(sizes) * buffer.array.itemsize * len(operand.access)
+                touched += operand.extent(self.sizes) * buffer.array.itemsize * len(operand.access)
         return touched
 
     def __str__(self) -> str:
@@ -142,13 +139,10 @@ class Plan:
         """What the operations of a step read and write."""
         return sum(operation.bytes for operation in self.operations)
 
-    def buffers(self) -> Iterator[Buffer]:
+    def buffers(self) -> list[Buffer]:
         """Every buffer once, in order of first use."""
-        seen: dict[int, Buffer] = {id(buffer): buffer for buffer in self.inputs}
-        for operation in self.operations:
-            for buffer in operation.operands.values():
-                seen.setdefault(id(buffer), buffer)
-        return iter(seen.values())
+        used = chain.from_iterable(operation.operands.values() for operation in self.operations)
+        return list(dict.fromkeys(chain(self.inputs, used)))
 
     def words_drawn(self, stream: int) -> int:
         """The words that a step draws from a stream."""
@@ -179,35 +173,26 @@ def _metric(number: float) -> str:
     return f"{number:.3g} "
 
 
-def tables(plan: Plan) -> tuple[Array, Array, Array]:
-    """The operations as the core reads them: int64 rows, their numbers, and the buffers' addresses."""
-    core = processor.core()
-    widths: tuple[int, int, int] = (core.BUFFERS, core.SIZES, core.NUMBERS)
-    buffers = list(plan.buffers())
-    places = {id(buffer): place for place, buffer in enumerate(buffers)}
-    rows, numbers = [], []
+_OPERANDS = {kind: tuple(operand.name for operand in spec.operands) for kind, spec in OPERATIONS.items()}
+
+
+Row = tuple[int, list[int], list[int], list[float], int]
+
+
+def table(plan: Plan) -> list[Row]:
+    """The operations as the core reads them: kind, buffers' addresses (0: none), sizes, numbers, stream (-1: none)."""
+    rows: list[Row] = []
     for operation in plan.operations:
-        operands = operation.operands
-        held = [
-            places[id(operands[operand.name])] if operand.name in operands else -1
-            for operand in OPERATIONS[operation.kind].operands
-        ]
+        buffers = map(operation.operands.get, _OPERANDS[operation.kind])
+        addresses = [0 if buffer is None else buffer.address for buffer in buffers]
+        sizes, numbers = list(operation.sizes.values()), list(operation.numbers.values())
         stream = -1 if operation.stream is None else operation.stream
-        row = [NUMBER_OF[operation.kind], *_filled(held, widths[0], -1)]
-        rows.append([*row, *_filled(operation.sizes.values(), widths[1], -1), stream])
-        numbers.append(_filled(operation.numbers.values(), widths[2], 0.0))
-    return (
-        np.array(rows, np.int64).reshape(len(rows), 2 + widths[0] + widths[1]),
-        np.array(numbers, np.float64).reshape(len(rows), widths[2]),
-        np.array([buffer.address for buffer in buffers], np.uint64),
-    )
-
-
-def _filled(values: Iterable[Any], width: int, rest: Any) -> list[Any]:
-    there = list(values)
-    return there + [rest] * (width - len(there))
+        rows.append((NUMBER_OF[operation.kind], addresses, sizes, numbers, stream))
+    return rows
 
 
 def address(array: Array) -> int:
     """Where an array's values lie."""
-    return int(array.__array_interface__["data"][0])
+    core = processor.core()
+    begin: int = array.__array_interface__["data"][0] if core is None else core.address(array)
+    return begin

@@ -9,7 +9,7 @@ import numpy as np
 
 from maillon.engine import processor
 from maillon.engine.lowering import LINKS, Builder, Memory, NotLoweredError, Value, lower_forward, require_known
-from maillon.engine.plan import Buffer, Plan, address, tables
+from maillon.engine.plan import Buffer, Plan, address, table
 from maillon.engine.verify import verify
 from maillon.engine.watch import watch
 from maillon.nn import Module, Sequential, no_grad
@@ -50,7 +50,7 @@ class Prepared:
         self.watch = watch(core, network, root=held)  # first: what another thread changes meanwhile is seen
         plan = lower_prediction(network, shape, memory)
         self.plan = plan if held else replace(plan, subject=())
-        self.program = core.Program(chosen, plan.dtype == np.float64, plan.rows, *tables(plan), [])
+        self.program = core.Program(chosen, plan.dtype == np.float64, plan.rows, table(plan), [])
         self.threads = processor.threads_for(self.program.flops)
         self.bytes = memory.bytes
         self._x = plan.inputs[0].array.reshape(shape)

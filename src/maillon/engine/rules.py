@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine.lowering import Builder, Gradients, NotLoweredError, aligned
-from maillon.engine.plan import Buffer
+from maillon.engine.plan import Buffer, Operation
 from maillon.nn import Parameter
 from maillon.optim import SGD, Adam, Optim, Rule
 from maillon.typing import Array
@@ -50,6 +50,7 @@ class RuleState:
         ]
         self._found = [self._of(parameter).get(key) for parameter, key, _ in self._kept]
         self.limit = self._buffer("limit of the gradients", 1, np.float64)
+        self._lowered: list[Operation] | None = None
         self.refresh()
 
     @staticmethod
@@ -110,6 +111,15 @@ class RuleState:
         for parameter, key, array in self._kept:
             state[parameter][key] = array
         self._found = [array for _, _, array in self._kept]
+
+    def lower_once(self, builder: Builder, gradients: Gradients) -> None:
+        """As `lower`: for any number of rows the operations are the same, so that several plans share them."""
+        if self._lowered is None:
+            begun = len(builder.operations)
+            self.lower(builder, gradients)
+            self._lowered = builder.operations[begun:]
+        else:
+            builder.operations += self._lowered
 
     def lower(self, builder: Builder, gradients: Gradients) -> None:
         """Add the division of gathered gradients, the clipping and the updates."""

@@ -6,51 +6,62 @@ beside. PlanError says what is wrong.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from maillon.engine.operations import OPERATIONS, Kind
 from maillon.engine.plan import PARTS, Buffer, Operation, Plan, PlanError, address
-from maillon.typing import Array
+from maillon.typing import Array, DType
 
 Span = tuple[int, int]
 """The addresses where memory begins and ends; (0, 0) where there is none."""
 
 _LABEL = "ignore_index"  # the one size that is any number of 64 bits
 _MOST = 2**40  # that a size may be
-_LOSSES = ("element_loss", "class_loss")
+_ONCE = ("element_loss", "class_loss", "clear", "divide")
 
 
-def _bounds(spec: Kind) -> tuple[tuple[int, int], ...]:
+def _bounds(spec: Kind) -> list[tuple[str, tuple[int, int]]]:
     """The least value of each size, and the first that is too large."""
     limits = dict(spec.limits)
-    return tuple((-(2**63), 2**63) if name == _LABEL else (0, limits.get(name, _MOST)) for name in spec.sizes)
+    return [(name, (-(2**63), 2**63) if name == _LABEL else (0, limits.get(name, _MOST))) for name in spec.sizes]
 
 
-_BOUNDS = {name: _bounds(spec) for name, spec in OPERATIONS.items()}
+# Of each kind of operation, what the checks go through: every plan of every training passes here.
+_BOUNDS = {kind: _bounds(spec) for kind, spec in OPERATIONS.items()}
+_OPERANDS = {
+    kind: [(o.name, o.optional, None if o.kind == "real" else np.dtype(o.kind), o.extent) for o in spec.operands]
+    for kind, spec in OPERATIONS.items()
+}
+_WRITTEN = {kind: [(o.name, o.within) for o in spec.operands if "w" in o.access] for kind, spec in OPERATIONS.items()}
+_NOT_ZERO = {
+    kind: [name for name in ("inputs", "outputs", "size", "classes") if name in spec.sizes]
+    for kind, spec in OPERATIONS.items()
+}
 
 
 def verify(plan: Plan) -> None:
     """PlanError unless every operation stays within its buffers and writes only what it may."""
     if plan.dtype not in (np.float32, np.float64):
         raise PlanError(f"expected float32 or float64, got {plan.dtype}")
-    buffers = list(plan.buffers())
-    for buffer in (*buffers, plan.output):
+    buffers = plan.buffers()
+    for buffer in buffers:
         _verify_buffer(buffer)
+    _verify_buffer(plan.output)
     if plan.output.array.size != math.prod(plan.output.shape) or plan.output.array.dtype != plan.dtype:
         raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}")
     if plan.result is not None and (plan.result.array.dtype != np.float64 or plan.result.array.size < 2):
         raise PlanError("the result must be the loss and what its mean was divided by")
     _gathering(plan)
-    if sum(operation.kind in _LOSSES for operation in plan.operations) > 1:  # threads read the result as they go on
-        raise PlanError("expected one loss, got several")
-    spans = {id(buffer): _span(buffer) for buffer in buffers}
+    spans = {buffer: _span(buffer) for buffer in buffers}
     kept = [buffer for buffer in buffers if buffer.read_only]
+    apart = _apart(spans.values())
     for place, operation in enumerate(plan.operations):
         try:
             _verify_operation(operation, plan)
-            _verify_aliases(operation, spans, kept)
+            if not apart or kept or len(set(operation.operands.values())) < len(operation.operands):
+                _verify_aliases(operation, spans, kept)
         except PlanError as error:
             raise PlanError(f"operation {place}, {operation.kind}: {error}") from None
 
@@ -98,18 +109,21 @@ def verify_record(whole: Plan, room: Array, steps: int) -> None:
 
 
 def _gathering(plan: Plan) -> int | None:
-    """Where a plan has the divisor of gathered gradients: then it clears them once, and later divides them once."""
-    found = [place for place, operation in enumerate(plan.operations) if operation.kind in ("clear", "divide")]
-    if not found:
-        return None
-    operations = [plan.operations[place] for place in found]
-    if not found[0] or [operation.kind for operation in operations] != ["clear", "divide"]:
-        raise PlanError("expected one clear after the loss and one divide after that, or neither")
-    return _place(operations[1].operands.get("divisor"))
+    """Where a plan has the divisor of gathered gradients, which it then clears once and later divides once.
+
+    The core goes by these places, and its threads read the loss while the first of them goes on.
+    """
+    found = [operation for operation in plan.operations if operation.kind in _ONCE]
+    first, *others = [operation.kind for operation in found] or ["element_loss"]
+    if first not in _ONCE[:2] or others not in ([], ["clear", "divide"]):
+        raise PlanError("expected one loss, and after it one clear and one divide, or neither")
+    return _place(found[2].operands.get("divisor")) if others else None
 
 
 def _verify_buffer(buffer: Buffer) -> None:
     array = buffer.array
+    if type(array) is np.ndarray and array.flags.carray and array.dtype.isnative:  # all of what follows, for most
+        return
     if type(array) is not np.ndarray or not array.flags.c_contiguous or not array.flags.aligned:
         raise PlanError(f"buffer {buffer.name}: expected an aligned array in C order")
     if not array.dtype.isnative:
@@ -140,11 +154,11 @@ def _verify_order(order: Array, plans: Sequence[Plan], data: Sequence[tuple[str,
     _verify_written("the order", order, np.dtype(np.int64), rows)
     if any(len(array) < order.size for _, array in data):
         raise PlanError(f"the order of {order.size} rows leads beyond the data")
-    drawn = _memory(address(order), order.nbytes)
-    others = [(name, _memory(address(array), array.nbytes)) for name, array in data]
-    others += [(buffer.name, _span(buffer)) for plan in plans for buffer in plan.buffers()]
-    for name, other in others:
-        if _overlap(drawn, other):
+    begin, end = _memory(address(order), order.nbytes)
+    others = [(name, address(array), array.nbytes) for name, array in data]
+    others += [(buffer.name, buffer.address, buffer.array.nbytes) for plan in plans for buffer in plan.buffers()]
+    for name, other, nbytes in others:
+        if other < end and begin < other + nbytes and nbytes:
             raise PlanError(f"the order overlaps {name}")
 
 
@@ -160,70 +174,79 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
     spec = OPERATIONS.get(operation.kind)
     if spec is None or operation.part not in PARTS:
         raise PlanError("there is no such operation")
-    sizes, numbers = dict(operation.sizes), operation.numbers
+    sizes, numbers = operation.sizes, operation.numbers
     if tuple(sizes) != spec.sizes or tuple(numbers) != spec.numbers:
         raise PlanError(f"expected sizes {spec.sizes} and numbers {spec.numbers}")
-    for (name, value), (least, end) in zip(sizes.items(), _BOUNDS[operation.kind], strict=True):
-        if not isinstance(value, int) or not least <= value < end:
+    for name, (least, end) in _BOUNDS[operation.kind]:
+        if not isinstance(value := sizes[name], int) or not least <= value < end:
             raise PlanError(f"size {name} is {value!r}")
     for number in numbers.values():
         if not isinstance(number, float) or not math.isfinite(number):
             raise PlanError(f"numbers are {dict(numbers)}")
     if operation.stream not in (range(len(plan.streams)) if spec.stream else (None,)):
         raise PlanError(f"stream {operation.stream} is not there")
-    _verify_operands(operation, plan, sizes)
+    _verify_operands(operation, plan.dtype)
     _verify_choices(operation)
 
 
-def _verify_operands(operation: Operation, plan: Plan, sizes: dict[str, int]) -> None:
-    spec, operands, there = OPERATIONS[operation.kind], operation.operands, 0
-    for operand in spec.operands:
-        buffer = operands.get(operand.name)
+def _verify_operands(operation: Operation, real: DType) -> None:
+    operands, sizes, there = operation.operands, operation.sizes, 0
+    for name, optional, own, extent in _OPERANDS[operation.kind]:
+        buffer = operands.get(name)
         if buffer is None:
-            if not operand.optional:
-                raise PlanError(f"operand {operand.name} is missing")
+            if not optional:
+                raise PlanError(f"operand {name} is missing")
             continue
         there += 1
-        dtype = plan.dtype if operand.kind == "real" else operand.kind
-        if buffer.array.dtype != dtype:
-            raise PlanError(f"operand {operand.name} is {buffer.array.dtype}, not {dtype}")
-        if buffer.array.size < (needed := operand.extent(sizes)):
-            raise PlanError(f"operand {operand.name} needs {needed} elements, {buffer.name} has {buffer.array.size}")
+        array, dtype = buffer.array, real if own is None else own
+        if array.dtype != dtype:
+            raise PlanError(f"operand {name} is {array.dtype}, not {dtype}")
+        if array.size < (needed := extent(sizes)):
+            raise PlanError(f"operand {name} needs {needed} elements, {buffer.name} has {array.size}")
     if there != len(operands):
-        unknown = operands.keys() - {operand.name for operand in spec.operands}
+        unknown = operands.keys() - {name for name, _, _, _ in _OPERANDS[operation.kind]}
         raise PlanError(f"there are no operands {sorted(unknown)}")
 
 
 def _verify_choices(operation: Operation) -> None:
     """What the kernels take for granted beyond sizes."""
-    there, sizes = operation.operands, operation.sizes
-    for name in ("inputs", "outputs", "size", "classes"):
-        if not sizes.get(name, 1):
+    kind, there, sizes = operation.kind, operation.operands, operation.sizes
+    for name in _NOT_ZERO[kind]:
+        if not sizes[name]:
             raise PlanError(f"{name} is 0")
-    if operation.kind == "linear_grad_input" and sizes["activation"] and "reference" not in there:
+    if kind == "linear_grad_input" and sizes["activation"] and "reference" not in there:
         raise PlanError("an activation's derivative needs its reference")
-    if operation.kind == "class_loss" and ("labels" in there) == ("distribution" in there):
+    if kind == "class_loss" and ("labels" in there) == ("distribution" in there):
         raise PlanError("expected either labels or a distribution")
-    if operation.kind == "class_loss" and sizes["flags"] & 2 and "labels" not in there:
+    if kind == "class_loss" and sizes["flags"] & 2 and "labels" not in there:
         raise PlanError("a likelihood needs labels")
 
 
-def _verify_aliases(operation: Operation, spans: dict[int, Span], kept: list[Buffer]) -> None:
+def _verify_aliases(operation: Operation, spans: dict[Buffer, Span], kept: list[Buffer]) -> None:
     """What is written overlaps nothing else the operation touches, unless it is the very buffer it may be, and nothing
     that must stay as it is, under another name either."""
     operands = operation.operands
-    touched = [(name, spans[id(buffer)]) for name, buffer in operands.items()]
-    for operand in OPERATIONS[operation.kind].operands:
-        if "w" not in operand.access or operand.name not in operands:
+    touched = [(name, *spans[buffer]) for name, buffer in operands.items()]
+    for written, within in _WRITTEN[operation.kind]:
+        if written not in operands:
             continue
-        span = begin, end = spans[id(operands[operand.name])]
-        for name, other in touched:
-            may = name == operand.name or (name == operand.within and begin == other[0])
-            if begin < other[1] and other[0] < end and not may:
-                raise PlanError(f"{operand.name} overlaps {name}")
+        begin, end = spans[operands[written]]
+        for name, first, last in touched:
+            if begin < last and first < end and name != written and not (name == within and begin == first):
+                raise PlanError(f"{written} overlaps {name}")
         for buffer in kept:
-            if _overlap(span, spans[id(buffer)]):
-                raise PlanError(f"operand {operand.name} would overwrite {buffer.name}")
+            if _overlap((begin, end), spans[buffer]):
+                raise PlanError(f"operand {written} would overwrite {buffer.name}")
+
+
+def _apart(spans: Iterable[Span]) -> bool:
+    """Whether no two of them overlap: then operands do so only where one buffer stands for both."""
+    last = 0
+    for begin, end in sorted(spans):
+        if begin < last:
+            return False
+        last = end
+    return True
 
 
 def _memory(begin: int, nbytes: int) -> Span:

@@ -14,6 +14,9 @@ from maillon.nn.support.dtypes import as_array, floating_dtype, get_default_dtyp
 from maillon.tracebacks import shorten
 from maillon.typing import Array, DType, DTypeLike
 
+_HOLDING = (list, tuple, dict)  # what may hold modules
+_HOLDING_NONE = frozenset({Parameter, np.ndarray, bool, int, float, str, type(None)})  # most of a link's attributes
+
 _keeping: ContextVar[bool] = ContextVar("keeping", default=True)
 
 
@@ -150,9 +153,11 @@ class Module:
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """The modules directly inside this one, with the names that state_dict gives them."""
         for name, value in vars(self).items():
+            if type(value) in _HOLDING_NONE:
+                continue
             if isinstance(value, Module):
                 yield name, value
-            elif isinstance(value, list | tuple | dict) and name != "_kept":
+            elif isinstance(value, _HOLDING) and name != "_kept":
                 for key, item in value.items() if isinstance(value, dict) else enumerate(value):
                     if isinstance(item, Module):
                         yield f"{name}.{key}", item
@@ -167,7 +172,10 @@ class Module:
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
     def modules(self) -> Iterator["Module"]:
-        return (module for _, module in self.named_modules())
+        """As `named_modules`, without the names."""
+        yield self
+        for _, child in self.named_children():
+            yield from child.modules()
 
     def apply(self, change: Callable[["Module"], Any]) -> Self:
         """Call `change` on every module inside, then on this one: to draw weights by a law of your own, say."""
@@ -205,7 +213,12 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every Parameter once: a shared one counts once."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+        seen: set[int] = set()
+        for module in self.modules() if recurse else (self,):
+            for value in vars(module).values():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield value
 
     def trains(self) -> bool:
         """Whether anything in this module learns."""
@@ -308,7 +321,8 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Training mode, or with mode=False evaluation mode, for this module and all inside it."""
         for module in self.modules():
-            module.training = mode
+            if module.training is not mode:
+                module.training = mode
         return self
 
     def eval(self) -> Self:

@@ -318,12 +318,14 @@ def dry_run(
     *,
     training: bool = True,
     drop_last: bool = False,
+    output_shape: tuple[int, ...] | None = None,
 ) -> Any:
     """Try the first mini-batch, so that what does not fit together shows before any step; returns its prediction.
 
     The network computes the rows of the first mini-batch, and where the last one has a single row that as well; the
     loss checks all targets against the shape of its output. Nothing is kept, drawn or learnt. In training the links
     that normalise by the mini-batch do so; all others are in evaluation mode.
+    output_shape: of the first mini-batch, where it is known that the network takes the data; it need not compute then.
     """
     first = min(batch_size, data.rows)
     if drop_last and first < batch_size:
@@ -331,6 +333,10 @@ def dry_run(
             f"{where}: drop_last=True leaves nothing to learn from: a mini-batch of {batch_size} rows needs more than "
             f"the {data.rows} there are. Take a smaller batch_size."
         )
+    if output_shape is not None:
+        prediction = np.broadcast_to(network.dtype.type(0), output_shape)
+        _check_targets(where, loss, data, prediction)
+        return prediction
     prediction = _tried(where, network, data, first, training=training)
     if isinstance(prediction, np.ndarray) and prediction.shape[:1] == (first,):
         _check_targets(where, loss, data, prediction)

@@ -111,13 +111,17 @@ class Rule:
             raise ValueError(f"{name}: unknown options {sorted(unknown)} in a group; there are {known}.")
         own = {key: _plain(value) for key, value in param_group.items() if key != "params"}
         options = {**self.defaults, **own}
-        self._check(options)
-        first = {id(parameter): place for place, parameter in reversed(list(enumerate(listed)))}
-        places = sorted(first.values())
-        if len(places) < len(listed):
+        if own or self.param_groups:  # those of the first group may be the rule's, which are checked
+            self._check(options)
+        first: dict[Parameter, int] = {}
+        for place, parameter in enumerate(listed):
+            first.setdefault(parameter, place)
+        if len(first) < len(listed):
             warnings.warn(f"{name}: a parameter group with duplicate parameters; each moves once.", stacklevel=3)
-        group = {"params": [listed[place] for place in places], **options}
-        self.param_groups.append(group | {"param_names": [names[place] for place in places]} if names else group)
+        group = {"params": list(first), **options}
+        self.param_groups.append(
+            group | {"param_names": [names[place] for place in first.values()]} if names else group
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """State and options as plain values: parameters are numbered in the order of the groups, as in PyTorch."""

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from maillon import engine as engines
+from maillon.engine import NotLoweredError
+from maillon.engine.lowering import output_shape
 from maillon.messages import shown
 from maillon.nn import Loss, Module
 from maillon.nn.support import arguments
@@ -148,7 +151,8 @@ def fit(
     )
     chosen = named_metrics("fit", metrics, optim.loss)
     given = (x, y, sample_weight, class_weight, validation_data, validation_split)
-    batches, validation = _batches(optim, *given, epochs, batch_size, shuffle=shuffle, drop_last=drop_last)
+    options = {"shuffle": shuffle, "drop_last": drop_last}
+    batches, validation = _batches(optim, *given, epochs, batch_size, engine, **options)
     training = Training(
         optim,
         batches,
@@ -174,17 +178,16 @@ def _batches(
     split: float,
     epochs: int,
     batch_size: int,
-    *,
-    shuffle: bool,
-    drop_last: bool,
+    engine: str,
+    **options: bool,
 ) -> tuple[ArrayBatches | GivenBatches, Data | None]:
     """What to learn from, in mini-batches, and what to validate with."""
     by_class = None if class_weight is None else ClassWeights("fit", class_weight, optim.loss)
     if y is None and optim.loss.targets:
-        return _given_batches(optim, x, epochs, sample_weight, by_class, given, split)
+        return _given_batches(optim, x, epochs, sample_weight, by_class, given, split, engine)
     data = check("fit", optim.network, optim.loss, x, y, sample_weight)
-    data, validation = _held_out(optim, data, given, split)
-    return _array_batches(optim, data, by_class, batch_size, shuffle=shuffle, drop_last=drop_last), validation
+    data, validation = _held_out(optim, data, given, split, engine)
+    return _array_batches(optim, data, by_class, batch_size, engine, **options), validation
 
 
 def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **options: Any) -> tuple[Optim, Any, Any]:
@@ -229,20 +232,40 @@ def _array_batches(
     data: Data,
     by_class: ClassWeights | None,
     batch_size: int,
+    engine: str,
     *,
     shuffle: bool,
     drop_last: bool,
 ) -> ArrayBatches:
     """The mini-batches of arrays, after a dry run."""
-    prediction = dry_run("fit", optim.network, optim.loss, data, batch_size, drop_last=drop_last)
+    shape = _output_shape(optim, data, batch_size, engine)
+    prediction = dry_run("fit", optim.network, optim.loss, data, batch_size, drop_last=drop_last, output_shape=shape)
     if by_class is not None:
         classes = prediction.shape[1] if np.ndim(prediction) > 1 else None
         data = replace(data, weight=by_class.times(data, optim.network.dtype, classes))
     return ArrayBatches(data, batch_size, shuffle, drop_last)
 
 
+def _output_shape(optim: Optim, data: Data, batch_size: int, engine: str) -> tuple[int, ...] | None:
+    """The network's output for a mini-batch, where the core knows it: its computing would only keep NumPy's threads
+    busy, which spin on for a while after a product."""
+    if engines.choose(engine) == "numpy" or not isinstance(data.x, np.ndarray):
+        return None
+    try:
+        return output_shape(optim.network, data.x[:batch_size])
+    except NotLoweredError:
+        return None
+
+
 def _given_batches(
-    optim: Optim, x: Any, epochs: int, sample_weight: Any, by_class: ClassWeights | None, held_out: Any, split: float
+    optim: Optim,
+    x: Any,
+    epochs: int,
+    sample_weight: Any,
+    by_class: ClassWeights | None,
+    held_out: Any,
+    split: float,
+    engine: str,
 ) -> tuple[GivenBatches, Data | None]:
     """Mini-batches that an iterable gives, and what to validate with."""
     if hasattr(x, "__array__") or isinstance(x, dict) or not isinstance(x, Iterable):
@@ -259,32 +282,33 @@ def _given_batches(
         )
     if split:
         raise ValueError("fit: mini-batches given cannot be split. Pass validation_data=(x, y).")
-    return GivenBatches("fit", x, optim.loss, optim.network, epochs, by_class), _validation(optim, held_out)
+    return GivenBatches("fit", x, optim.loss, optim.network, epochs, by_class), _validation(optim, held_out, engine)
 
 
-def _held_out(optim: Optim, data: Data, given: Any, split: float) -> tuple[Data, Data | None]:
+def _held_out(optim: Optim, data: Data, given: Any, split: float, engine: str) -> tuple[Data, Data | None]:
     """What to learn from and what to validate with."""
     if not isinstance(split, int | float) or not 0 <= split < 1:
         raise ValueError(f"fit: expected validation_split in [0, 1), got {split!r}.")
     if not split:
-        return data, _validation(optim, given)
+        return data, _validation(optim, given, engine)
     if given is not None:
         raise ValueError("fit: expected validation_data or validation_split, got both. Leave one out.")
     learnt, validation = data.split("fit", split)
     validation = replace(validation, prefix="validation_split ")
-    return learnt, _tried(optim, validation)
+    return learnt, _tried(optim, validation, engine)
 
 
-def _validation(optim: Optim, given: Any) -> Data | None:
+def _validation(optim: Optim, given: Any, engine: str) -> Data | None:
     if given is None:
         return None
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         got = f"{len(given)} parts" if isinstance(given, tuple | list) else type(given).__name__
         raise TypeError(f"fit: expected validation_data to be (x, y) or (x, y, sample_weight), got {got}.")
     x, y, weight = (*given, None)[:3]
-    return _tried(optim, check("fit", optim.network, optim.loss, x, y, weight, "validation_data "))
+    return _tried(optim, check("fit", optim.network, optim.loss, x, y, weight, "validation_data "), engine)
 
 
-def _tried(optim: Optim, validation: Data) -> Data:
-    dry_run("fit", optim.network, optim.loss, validation, VALIDATION_BATCH, training=False)
+def _tried(optim: Optim, validation: Data, engine: str) -> Data:
+    shape = _output_shape(optim, validation, VALIDATION_BATCH, engine)
+    dry_run("fit", optim.network, optim.loss, validation, VALIDATION_BATCH, training=False, output_shape=shape)
     return validation

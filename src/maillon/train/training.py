@@ -9,6 +9,7 @@ import numpy as np
 from maillon.engine import NotLoweredError
 from maillon.engine.native import Runner
 from maillon.engine.stepper import Slice, Stepper
+from maillon.nn import Module
 from maillon.optim import NonFiniteLossError, Optim
 from maillon.optim.door import Data
 from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
@@ -16,7 +17,7 @@ from maillon.train.callbacks import Hook, Hooks, State
 from maillon.train.history import History
 from maillon.train.interrupt import Interrupt, deferred_interrupt, tell
 from maillon.train.modes import learning
-from maillon.train.predict import evaluated, outputs_of
+from maillon.train.predict import OutputOf, evaluated, outputs_of
 from maillon.train.progress import Bar
 from maillon.train.scheduling import Scheduling
 from maillon.train.scores import Metric, RunningMetrics
@@ -57,7 +58,8 @@ class Training:
             hooks.step_end.append(scheduling.after_step)
         self.progress = progress
         self.engine = engine
-        self._evaluates, self._outputs = optim.network, outputs_of(optim.network, engine)
+        self._evaluates: Module | None = None  # the network whose outputs these are
+        self._outputs: OutputOf
         names = ["loss", *metrics]
         validated = [f"val_{name}" for name in names] if validation is not None else []
         scheduling.watch([*names, *validated])
@@ -177,10 +179,10 @@ class Training:
     def _end_epochs(self, done: Slice, slice_begun: float) -> None:
         """The rows of whole epochs in the history, and what follows an epoch."""
         state, count = self.state, len(done.epochs)
-        ended = slice_begun + done.epochs[:, 2]
-        totals, sizes = done.epochs[:, 0], done.epochs[:, 1]
+        totals, sizes, seconds = done.epochs.T
+        ended = slice_begun + seconds
         if self.optim.loss.averages:
-            totals = np.divide(totals, sizes, out=np.full(count, np.nan), where=sizes != 0)
+            totals = totals / sizes  # the mean of nothing is not a number
         losses = totals.tolist()
         state.loss = losses[-1]
         row = {"loss": losses[-1]} | self.running.values()
@@ -192,7 +194,7 @@ class Training:
             **{name: [value] for name, value in row.items()} | {"loss": losses},
             epoch=list(range(self._whole + 1, self._whole + count + 1)),
             lr=[self._lr] * count,
-            seconds=np.diff(ended, prepend=self._begun).tolist(),
+            seconds=(ended - np.concatenate(([self._begun], ended[:-1]))).tolist(),
         )
         self._whole += count
         self._begun = float(ended[-1])

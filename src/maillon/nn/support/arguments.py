@@ -11,6 +11,10 @@ from maillon import random
 from maillon.messages import got
 from maillon.nn.support.dtypes import get_default_dtype
 
+_INTEGERS = (int, np.integer)
+_NUMBERS = (int, float, np.integer, np.floating)
+_BOOLEANS = (bool, np.bool_)
+
 
 def integer(owner: str, name: str, value: Any, least: int | None = 1) -> int:
     """The value as an int; ValueError unless it is an integer ≥ least (None: any integer)."""
@@ -22,7 +26,7 @@ def integer(owner: str, name: str, value: Any, least: int | None = 1) -> int:
 
 def is_integer(value: Any) -> bool:
     """Whether it is an integer, Python's or NumPy's; True and False are none."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return isinstance(value, _INTEGERS) and not isinstance(value, bool)
 
 
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
@@ -67,12 +71,12 @@ def number(
 
 def is_number(value: Any) -> bool:
     """Whether it is a real number, Python's or NumPy's; True and False are none."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
 
 
 def flag(owner: str, name: str, value: Any) -> bool:
     """The value; TypeError unless it is True or False."""
-    if not isinstance(value, bool | np.bool_):
+    if not isinstance(value, _BOOLEANS):
         raise TypeError(f"{owner}: expected {name} to be True or False, got {value!r}.")
     return bool(value)
 

@@ -15,4 +15,5 @@ def mode(network: Module, training: bool) -> Iterator[None]:
         yield
     finally:
         for module, was_training in before:
-            module.training = was_training
+            if module.training is not was_training:
+                module.training = was_training
