@@ -172,20 +172,23 @@ __attribute__((noinline)) inline bool paced_step(Training& t, const Slice& slice
 
 // Until a limit of the slice. What an epoch leaves over moves the parameters before the next one; after the last epoch
 // of a slice it waits for `flush`. Time is up one step after the clock said so: it is not looked at in each step.
-inline void train(Training& t, Slice& slice) {
+template <bool gathers> void train_slice(Training& t, Slice& slice) {
     const double costs = t.whole->flops; // looking at the clock costs some 25 ns
     const int64_t interval = costs > 1e6 ? 1 : costs < 1e3 ? 256 : int64_t(1e6 / costs) / 4 + 1;
     const Team one{};
     const int threads = slice.threads;
-    const bool gathers = t.whole->gathers();
     int64_t position = t.position;
     for (int64_t step = 0;; ++step) {
         const int64_t rows = t.rows - position < t.batch_size ? t.rows - position : t.batch_size;
         const Program& program = rows == t.batch_size ? *t.whole : *t.rest;
         if (position == 0 && t.shuffle) permute(t.order, t.rows, *t.words);
         const bool time_up = step % interval == 0 && slice.clock() - slice.begun > slice.seconds;
-        const Turn turn{t.gathered == 0, t.gathered + 1 >= t.accumulate, position + rows == t.rows};
-        const double divisor = gathers ? *divisor_of(program) : 0;
+        Turn turn{};
+        double divisor = 0;
+        if constexpr (gathers) {
+            turn = {t.gathered == 0, t.gathered + 1 >= t.accumulate, position + rows == t.rows};
+            divisor = *divisor_of(program);
+        }
         bool fine;
         if (threads == 1) {
             if (rows == 1) gather_row(t, position);
@@ -197,22 +200,28 @@ inline void train(Training& t, Slice& slice) {
             fine = paced_step(t, slice, shared);
         }
         if (!fine) {
-            if (gathers) *divisor_of(program) = divisor;
+            if constexpr (gathers) *divisor_of(program) = divisor;
             slice.ending = Ending::trouble;
             return;
         }
-        if (gathers) t.gathered = turn.due ? 0 : t.gathered + 1;
+        if constexpr (gathers) t.gathered = turn.due ? 0 : t.gathered + 1;
         position += rows;
         record_step(t, slice, position, rows);
         if (position == t.rows) position = 0;
         const bool enough_epochs = slice.epochs == slice.max_epochs, enough_steps = step + 1 == slice.max_steps;
         if (!(enough_epochs || enough_steps || time_up)) {
-            if (position == 0 && t.gathered != 0) flush(t);
+            if constexpr (gathers)
+                if (position == 0 && t.gathered != 0) flush(t);
             continue;
         }
         slice.ending = enough_epochs ? Ending::epochs : enough_steps ? Ending::steps : Ending::time;
         return;
     }
+}
+
+inline void train(Training& t, Slice& slice) {
+    if (t.whole->gathers()) train_slice<true>(t, slice);
+    else train_slice<false>(t, slice);
 }
 
 } // namespace maillon::MAILLON_ISA

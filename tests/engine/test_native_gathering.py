@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cores import TOLERANCE, agree, outcome, same_for_both, trained
+from cores import TOLERANCE, agree, outcome, same_for_both, threads, trained
 
 import maillon as m
 from maillon.engine import PlanError, lower, native, verify
@@ -286,7 +286,8 @@ def test_a_loss_that_is_not_finite_in_the_middle(accumulate: int, spoilt: int, w
     assert (error.epoch, error.batch) == (1, spoilt // 2 + 1)
 
 
-def test_all_of_a_gathering_ignored() -> None:
+@pytest.mark.parametrize("team", [1, 2])
+def test_all_of_a_gathering_ignored(team: int) -> None:
     """Somewhere in a long training, by itself or as what an epoch leaves over."""
     labels = np.where(np.arange(10) < 6, 9, LABELS[:10])
     places = set()
@@ -296,7 +297,8 @@ def test_all_of_a_gathering_ignored() -> None:
             loss = m.CrossEntropyLoss(CLASS_WEIGHT, ignore_index=9)
             return m.Optim(network(), loss, m.SGD(lr=0.01, momentum=0.9), accumulate=2)
 
-        error = same_failure(make, X[:10], labels, epochs=200, seed=seed)
+        with threads(team, worth=0):
+            error = same_failure(make, X[:10], labels, epochs=200, seed=seed)
         places.add((error.epoch == 1, error.batch == 6))
     assert places == {(True, True), (True, False), (False, True), (False, False)}
 

@@ -280,8 +280,8 @@ class Runner:
     def _load_gradients(self) -> None:
         """Those that add up over the steps, or over those of a gathering: as Python has them now."""
         optim, gradients, training = self.optim, self.gradients, self._training
-        if not self._shown:  # Python has not seen them since the last step
-            return
+        if not self._shown or not (gradients.gathers or gradients.others):
+            return  # Python has not seen them since the last step, or none add up
         adding = list(gradients.others)
         if optim.waiting:
             for parameter in (parameter for group in optim.rule.param_groups for parameter in group["params"]):
@@ -311,17 +311,19 @@ class Runner:
         self.loss = float(self._result[0])
         if optim.loss.averages:
             optim.loss.denominator = float(self._result[1])
-        if not self.gradients.gathers or int(self._training.gathered) != optim.gathered[0] + steps:
-            self.state.store()  # the rule has moved the parameters
-        self._hand_out_gathered()
+        if not self.gradients.gathers:
+            self.state.store()
+        else:
+            if self._training.gathered != optim.gathered[0] + steps:  # the rule has moved the parameters
+                self.state.store()
+            self._hand_out_gathered()
         last = self.whole if position or self.rest is None else self.rest
         optim.prediction = last.output.array.reshape(last.output.shape).copy()
         self._shown, self._stepped = False, True
 
     def _hand_out_gathered(self) -> None:
-        if self.gradients.gathers:
-            divisor = float(self.gradients.divisor.array[0])
-            self.optim.gathered = int(self._training.gathered), None if math.isnan(divisor) else divisor
+        divisor = float(self.gradients.divisor.array[0])
+        self.optim.gathered = int(self._training.gathered), None if math.isnan(divisor) else divisor
 
     def show(self) -> None:
         """Let Python see the gradients too."""
