@@ -144,10 +144,6 @@ class Plan:
         used = chain.from_iterable(operation.operands.values() for operation in self.operations)
         return list(dict.fromkeys(chain(self.inputs, used)))
 
-    def words_drawn(self, stream: int) -> int:
-        """The words that a step draws from a stream."""
-        return sum(operation.sizes["n"] for operation in self.operations if operation.stream == stream)
-
     def __str__(self) -> str:
         memory = sum(buffer.array.nbytes for buffer in self.buffers())
         lines = [
