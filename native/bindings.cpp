@@ -199,6 +199,8 @@ struct Trainer {
         training.whole = &whole.program;
         if (!rest.is_none()) training.rest = &nb::cast<Operations&>(rest).program;
         training.feed_count = int(feeds.shape(0) / 3);
+        if (training.rest != nullptr && training.rest->gathers() != whole.program.gathers())
+            throw std::invalid_argument("one program gathers gradients and the other does not");
         if (training.feed_count > max_feeds) throw std::invalid_argument("too many feeds");
         for (int i = 0; i < training.feed_count; ++i) {
             const uint64_t* feed = feeds.data() + 3 * i;
@@ -234,6 +236,11 @@ struct Trainer {
         core.train(training, slice);
         Stream::leave();
         return {slice.steps, slice.epochs, int(slice.ending)};
+    }
+
+    void flush() {
+        if (!training.whole->gathers()) throw std::invalid_argument("nothing is gathered");
+        core.flush(training);
     }
 
     const Core& core;
@@ -322,6 +329,13 @@ NB_MODULE(_core, m) {
         .def("record", &Trainer::record)
         .def("run", &Trainer::run, "threads"_a, "paced"_a, "max_steps"_a, "max_epochs"_a, "seconds"_a,
              "epoch_totals"_a, nb::call_guard<nb::gil_scoped_release>())
+        .def("flush", &Trainer::flush, nb::call_guard<nb::gil_scoped_release>())
+        .def_prop_rw(
+            "accumulate", [](const Trainer& t) { return t.training.accumulate; },
+            [](Trainer& t, int64_t accumulate) { t.training.accumulate = accumulate; })
+        .def_prop_rw(
+            "gathered", [](const Trainer& t) { return t.training.gathered; },
+            [](Trainer& t, int64_t gathered) { t.training.gathered = gathered; })
         .def_prop_rw(
             "position", [](const Trainer& t) { return t.training.position; },
             [](Trainer& t, int64_t position) { t.training.position = position; })

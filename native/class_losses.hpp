@@ -155,7 +155,7 @@ template <class T> MAILLON_INLINE double probabilities_row(const Row<T>& row, Bi
         if (row.grad == nullptr) return;
         store_up_to(row.grad + c, -q / at_least(least_probability<T>, p) * scale, n);
     });
-    return -sum.total();
+    return row.ignored() ? 0 : -sum.total();
 }
 
 // −w z and −w · scale at the class that is right.
@@ -255,7 +255,7 @@ template <class T> Vec<T> probabilities_block(const Strided<T>& b, Bits<T>& outs
         sum = fma(q, at_least(T(lowest_log), log(p)), sum);
         if (b.grad != nullptr) b.put(c, -q / at_least(least_probability<T>, p) * b.scale);
     }
-    return -sum;
+    return b.of_counted(-sum);
 }
 
 template <class T> Vec<T> likelihood_block(const Strided<T>& b) {

@@ -33,7 +33,7 @@ template <class T> Carry tiny_function_of(const Operation& op) {
     case Kind::linear: return linear_tiny<T>;
     case Kind::linear_grad_input: return linear_grad_input_tiny<T>;
     case Kind::linear_grad_weight: return linear_grad_weight_tiny<T>;
-    case Kind::element_loss: return squared_error_tiny<T>;
+    case Kind::element_loss: return op.buffers[8] ? squared_error_tiny<T, true> : squared_error_tiny<T, false>;
     default: return sgd_tiny<T>;
     }
 }
@@ -69,6 +69,8 @@ template <class T> Carry function_of(const Operation& op) {
     case Kind::adam: return adam_update<T>;
     case Kind::clip_norm: return clip_norm<T>;
     case Kind::clip_value: return clip_value<T>;
+    case Kind::clear: return clear_gradients<T>;
+    case Kind::divide: return divide_gradients<T>;
     case Kind::count_: break;
     }
     return nullptr;
@@ -85,6 +87,13 @@ void prepare(Program& program) {
         op.carry = program.wide ? function_of<double>(op) : function_of<float>(op);
         op.alone = !shared(op);
         program.flops += cost(op);
+    }
+    program.clear = program.divide = 0;
+    for (int64_t i = 0, clear = 0; i < program.count; ++i) {
+        if (program.operations[i].kind == Kind::clear) clear = i;
+        if (program.operations[i].kind != Kind::divide || clear == 0) continue;
+        program.clear = clear;
+        program.divide = i;
     }
     for (int64_t i = program.count - 1; i > 0; --i) { // small updates in a row are one call
         Operation &op = program.operations[i], &before = program.operations[i - 1];
@@ -138,7 +147,7 @@ template <class T> bool elementary(const char* name, const T* x, T* y, int64_t n
 #define MAILLON_TEXT(x) MAILLON_TEXT_(x)
 
 extern const Core core;
-const Core core{MAILLON_TEXT(MAILLON_ISA), prepare,       run_once,          train,
+const Core core{MAILLON_TEXT(MAILLON_ISA), prepare,        run_once,          train,             flush,
                 matmul<float>,             matmul<double>, elementary<float>, elementary<double>};
 
 } // namespace maillon::MAILLON_ISA

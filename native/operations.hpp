@@ -119,35 +119,49 @@ inline double sum_of_totals(const double* row_totals, int64_t rows) {
     return total;
 }
 
+// A divisor of NaN is none: no mean has been added up.
+MAILLON_INLINE void add_denominator(double* divisor, double denominator) {
+    *divisor = *divisor == *divisor ? *divisor + denominator : denominator;
+}
+
+// Where gradients are gathered, a mini-batch without anything to average counts as none, with a loss of 0.
 template <class T> bool loss_result(const Operation& op, int64_t rows, double denominator, const Team& team) {
     team.wait();
     double value = sum_of_totals(doubles(op, 6), rows);
     const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
-    if (mean) value /= denominator;
+    double* divisor = doubles(op, 8);
+    const bool nothing = divisor != nullptr && denominator == 0 && __builtin_isfinite(value);
+    if (mean) value = nothing ? 0 : value / denominator;
     if (team.rank == 0) {
         doubles(op, 7)[0] = double(T(value));
         doubles(op, 7)[1] = mean ? denominator : 1;
+        if (divisor != nullptr) add_denominator(divisor, denominator);
     }
     return __builtin_isfinite(T(value));
 }
 
-// buffers: prediction, target, weight?, pos_weight?, sample_weight?, grad?, row_totals, result
+// ∂value/∂sum: a mean's gradient stays undivided where those of several mini-batches are added up.
+template <class T> T loss_scale(const Operation& op, double denominator) {
+    const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
+    return mean && op.buffers[8] == nullptr ? T(1) / T(denominator) : T(1);
+}
+
+// buffers: prediction, target, weight?, pos_weight?, sample_weight?, grad?, row_totals, result, divisor?
 // sizes: rows, columns, kind, reduction
 template <class T> bool element_loss_value(const Operation& op, const Team& team) {
     const int64_t rows = op.sizes[0], columns = op.sizes[1];
-    const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
     const double denominator = double(rows * columns);
     const Span own = share(rows, 8, team);
     const bool valid = element_loss<T>(ElementLoss(op.sizes[2]), real<T>(op, 0), real<T>(op, 1), real<T>(op, 2),
-                                       real<T>(op, 3), real<T>(op, 4), mean ? T(1) / T(denominator) : T(1),
-                                       real<T>(op, 5), doubles(op, 6), columns, own);
+                                       real<T>(op, 3), real<T>(op, 4), loss_scale<T>(op, denominator), real<T>(op, 5), doubles(op, 6),
+                                       columns, own);
     if (!valid) doubles(op, 6)[own.begin] = __builtin_nan(""); // so that the sum is NaN for every thread
     return loss_result<T>(op, rows, denominator, team);
 }
 
 inline constexpr int64_t from_logits_flag = 1, likelihood_flag = 2;
 
-// buffers: scores, labels?, distribution?, class_weight?, sample_weight?, grad?, row_totals, result
+// buffers: scores, labels?, distribution?, class_weight?, sample_weight?, grad?, row_totals, result, divisor?
 // sizes: outer, classes, inner, reduction, flags, ignore_index; numbers: smoothing
 template <class T> bool class_loss_value(const Operation& op, const Team& team) {
     const int64_t samples = op.sizes[0] * op.sizes[2], flags = op.sizes[4];
@@ -159,7 +173,7 @@ template <class T> bool class_loss_value(const Operation& op, const Team& team) 
     const double denominator = mean ? class_count<T>(classes, Span{0, samples}) : 1;
     const Span own = share(samples, 8, team);
     const bool valid =
-        class_loss<T>(classes, mean ? T(1) / T(denominator) : T(1), real<T>(op, 5), doubles(op, 6), own);
+        class_loss<T>(classes, loss_scale<T>(op, denominator), real<T>(op, 5), doubles(op, 6), own);
     if (!valid) doubles(op, 6)[own.begin] = __builtin_nan("");
     return loss_result<T>(op, samples, denominator, team);
 }
@@ -211,6 +225,24 @@ template <class T> bool clip_norm(const Operation& op, const Team&) {
 // buffers: gradients, options (limit); sizes: n
 template <class T> bool clip_value(const Operation& op, const Team&) {
     clip<T>(real<T>(op, 0), T(*doubles(op, 1)), op.sizes[0]);
+    return true;
+}
+
+// buffers: gradients; sizes: n
+template <class T> bool clear_gradients(const Operation& op, const Team& team) {
+    const Span part = share(op.sizes[0], grain, team);
+    std::memset(real<T>(op, 0) + part.begin, 0, size_t(part.end - part.begin) * sizeof(T));
+    return true;
+}
+
+// The divisor is used once: the next mini-batches begin a sum of their own.
+// buffers: gradients, divisor; sizes: n
+template <class T> bool divide_gradients(const Operation& op, const Team& team) {
+    const Span part = share(op.sizes[0], grain, team);
+    double* divisor = doubles(op, 1);
+    if (*divisor == *divisor) divide<T>(real<T>(op, 0) + part.begin, T(*divisor), part.end - part.begin);
+    team.wait();
+    if (team.rank == 0) *divisor = __builtin_nan("");
     return true;
 }
 

@@ -25,6 +25,8 @@ enum class Kind : int64_t {
     adam,
     clip_norm,
     clip_value,
+    clear,
+    divide,
     count_
 };
 
@@ -85,6 +87,11 @@ struct Program { // the operations of one step on so many rows
     int64_t rows = 0;
     double flops = 0; // what a step costs, roughly: whether threads and clocks pay
     bool wide = false; // float64
+    // Where its gradients are those of several mini-batches: the place of its one `clear`, which the first of them
+    // alone carries out, and of its `divide`, from which on the last one alone goes. Otherwise both are 0.
+    int64_t clear = 0, divide = 0;
+
+    bool gathers() const { return divide != 0; }
 };
 
 struct Feed { // rows of data, copied to where the program reads its batch
@@ -113,6 +120,8 @@ struct Training {
 
     int64_t position = 0; // rows of this epoch already seen
     double total = 0, size = 0; // of the epoch: Σ loss · its denominator, Σ denominators
+    int64_t accumulate = 1; // how many mini-batches move the parameters once, where the programs gather
+    int64_t gathered = 0;   // mini-batches whose gradients have not moved the parameters yet
 
     Pace pace;
 };
@@ -134,6 +143,7 @@ struct Core { // the same functions, compiled for one instruction set
     void (*prepare)(Program&);
     bool (*run)(const Program&, const Team&);
     void (*train)(Training&, Slice&);
+    void (*flush)(Training&);
     void (*matmul_float)(const float* a, const float* b, float* c, float* workspace, int64_t m, int64_t n, int64_t k,
                          bool transposed, const Team&);
     void (*matmul_double)(const double* a, const double* b, double* c, double* workspace, int64_t m, int64_t n,

@@ -120,6 +120,12 @@ template <class T> void scale(T* g, T factor, int64_t n) {
     });
 }
 
+template <class T> void divide(T* g, T divisor, int64_t n) {
+    each_register<T>(n, [=](int64_t i, int count) __attribute__((always_inline)) {
+        store_up_to(g + i, load_up_to(g + i, count) / broadcast(divisor), count);
+    });
+}
+
 // Into [-limit, limit]; NaN stays NaN.
 template <class T> void clip(T* g, T limit, int64_t n) {
     const Vec<T> high = broadcast(limit), low = -high;

@@ -78,13 +78,13 @@ template <class T> bool linear_grad_weight_tiny(const Operation& op, const Team&
     return true;
 }
 
-// Squared errors without weights, of a few numbers.
-template <class T> bool squared_error_tiny(const Operation& op, const Team&) {
+// Squared errors without weights, of a few numbers. gathers: of one mini-batch among several.
+template <class T, bool gathers> bool squared_error_tiny(const Operation& op, const Team&) {
     const int64_t n = op.sizes[0] * op.sizes[1];
     const T half = ElementLoss(op.sizes[2]) == ElementLoss::half_mse ? T(0.5) : T(1);
     const bool mean = Reduction(op.sizes[3]) == Reduction::mean;
     const T *prediction = real<T>(op, 0), *target = real<T>(op, 1);
-    const T slope = 2 * half * (mean ? T(1) / T(n) : T(1));
+    const T slope = 2 * half * (mean && !gathers ? T(1) / T(n) : T(1));
     T* grad = real<T>(op, 5);
     double total = 0;
 #pragma GCC unroll 1
@@ -96,6 +96,7 @@ template <class T> bool squared_error_tiny(const Operation& op, const Team&) {
     const T value = T(mean ? total / double(n) : total);
     doubles(op, 7)[0] = double(value);
     doubles(op, 7)[1] = mean ? double(n) : 1;
+    if constexpr (gathers) add_denominator(doubles(op, 8), double(n));
     return __builtin_isfinite(value);
 }
 

@@ -7,17 +7,16 @@
 
 namespace maillon::MAILLON_ISA {
 
-// The operations of one step: whether it was carried out whole.
-MAILLON_INLINE bool run_alone(const Program& program, const Team& one) {
-    for (const Operation *op = program.operations, *end = op + program.count; op != end; op += 1 + op->followers)
+// The operations from `op` to `end`: whether all were carried out.
+MAILLON_INLINE bool run_alone(const Operation* op, const Operation* end, const Team& one) {
+    for (; op != end; op += 1 + op->followers)
         if (!op->carry(*op, one)) return false;
     return true;
 }
 
 // The same by a team, all threads of which get the same answer.
-inline bool run_once(const Program& program, const Team& team) {
-    if (team.size == 1) return run_alone(program, team);
-    const Operation *op = program.operations, *end = op + program.count;
+inline bool run_part(const Operation* op, const Operation* end, const Team& team) {
+    if (team.size == 1) return run_alone(op, end, team);
     const Team one{};
     for (; op != end; op += 1 + op->followers) {
         bool fine = true;
@@ -33,6 +32,43 @@ inline bool run_once(const Program& program, const Team& team) {
         if (!fine) return false;
     }
     return true;
+}
+
+// All of a program.
+inline bool run_once(const Program& program, const Team& team) {
+    return run_part(program.operations, program.operations + program.count, team);
+}
+
+struct Turn { // a mini-batch's among those gathered
+    bool first; // nothing is gathered yet
+    bool due;   // with it the gradients move the parameters
+    bool ends;  // it is the last one of its epoch, so that they do soon
+};
+
+inline double* divisor_of(const Program& program) {
+    return static_cast<double*>(program.operations[program.divide].buffers[1]);
+}
+
+// One mini-batch's gradients added to those gathered. False, with the parameters and what is gathered as they were but
+// for the divisor, when the loss went wrong, or when there would be nothing to divide by.
+__attribute__((noinline)) inline bool run_gathering(const Program& program, const Turn& turn, const Team& team) {
+    const Operation *begin = program.operations, *clear = begin + program.clear, *divide = begin + program.divide;
+    if (!run_part(begin, clear, team)) return false;
+    if (turn.due || turn.ends) {
+        team.wait(); // for the thread that adds the denominator
+        const bool nothing = *divisor_of(program) == 0;
+        team.wait(); // before that thread goes on and forgets it
+        if (nothing) return false;
+    }
+    if (!run_part(turn.first ? clear : clear + 1, divide, team)) return false;
+    return !turn.due || run_part(divide, begin + program.count, team);
+}
+
+// What is gathered moves the parameters: once an epoch, so that one thread will do.
+__attribute__((noinline)) inline void flush(Training& t) {
+    const Operation* begin = t.whole->operations;
+    run_alone(begin + t.whole->divide, begin + t.whole->count, Team{});
+    t.gathered = 0;
 }
 
 // 0, 1, … in random order: Fisher and Yates' shuffle with PyTorch's words, as Generator.randperm.
@@ -109,6 +145,7 @@ struct Step { // one mini-batch's, as the threads of a team carry it out
     const Training& training;
     const Program& program;
     int64_t position, rows;
+    const Turn* turn; // null where nothing is gathered
     bool fine = true;
 };
 
@@ -116,7 +153,7 @@ inline void carry_step(void* given, const Team& team) {
     auto& step = *static_cast<Step*>(given);
     gather(step.training, step.position, step.rows, team);
     team.wait();
-    const bool fine = run_once(step.program, team);
+    const bool fine = step.turn ? run_gathering(step.program, *step.turn, team) : run_once(step.program, team);
     if (team.rank == 0) step.fine = fine;
 }
 
@@ -133,8 +170,9 @@ __attribute__((noinline)) inline bool paced_step(Training& t, const Slice& slice
     return step.fine;
 }
 
-// Until a limit of the slice. Time is up one step after the clock said so: it is not looked at in each step.
-inline void train(Training& t, Slice& slice) {
+// Until a limit of the slice. What an epoch leaves over moves the parameters before the next one; after the last epoch
+// of a slice it waits for `flush`. Time is up one step after the clock said so: it is not looked at in each step.
+template <bool gathers> void train_slice(Training& t, Slice& slice) {
     const double costs = t.whole->flops; // looking at the clock costs some 25 ns
     const int64_t interval = costs > 1e6 ? 1 : costs < 1e3 ? 256 : int64_t(1e6 / costs) / 4 + 1;
     const Team one{};
@@ -145,27 +183,45 @@ inline void train(Training& t, Slice& slice) {
         const Program& program = rows == t.batch_size ? *t.whole : *t.rest;
         if (position == 0 && t.shuffle) permute(t.order, t.rows, *t.words);
         const bool time_up = step % interval == 0 && slice.clock() - slice.begun > slice.seconds;
+        Turn turn{};
+        double divisor = 0;
+        if constexpr (gathers) {
+            turn = {t.gathered == 0, t.gathered + 1 >= t.accumulate, position + rows == t.rows};
+            divisor = *divisor_of(program);
+        }
         bool fine;
         if (threads == 1) {
             if (rows == 1) gather_row(t, position);
             else gather(t, position, rows, one);
-            fine = run_alone(program, one);
+            fine = gathers ? run_gathering(program, turn, one)
+                           : run_alone(program.operations, program.operations + program.count, one);
         } else {
-            Step shared{t, program, position, rows};
+            Step shared{t, program, position, rows, gathers ? &turn : nullptr};
             fine = paced_step(t, slice, shared);
         }
         if (!fine) {
+            if constexpr (gathers) *divisor_of(program) = divisor;
             slice.ending = Ending::trouble;
             return;
         }
+        if constexpr (gathers) t.gathered = turn.due ? 0 : t.gathered + 1;
         position += rows;
         record_step(t, slice, position, rows);
         if (position == t.rows) position = 0;
         const bool enough_epochs = slice.epochs == slice.max_epochs, enough_steps = step + 1 == slice.max_steps;
-        if (!(enough_epochs || enough_steps || time_up)) continue;
+        if (!(enough_epochs || enough_steps || time_up)) {
+            if constexpr (gathers)
+                if (position == 0 && t.gathered != 0) flush(t);
+            continue;
+        }
         slice.ending = enough_epochs ? Ending::epochs : enough_steps ? Ending::steps : Ending::time;
         return;
     }
+}
+
+inline void train(Training& t, Slice& slice) {
+    if (t.whole->gathers()) train_slice<true>(t, slice);
+    else train_slice<false>(t, slice);
 }
 
 } // namespace maillon::MAILLON_ISA

@@ -94,6 +94,9 @@ def compare(arena: Arena, sample: fuzz_trainings.Sample, fine: bool) -> str:
     with np.errstate(all="ignore"):
         try:
             loss = optim.learn(data.x, data.y, data.weight)
+            if optim.gathered[1] == 0:
+                return "not compared"  # a training divides by nothing
+            optim.flush()  # the whole of a plan is a gathering of one mini-batch
         except (FloatingPointError, ValueError) as error:
             if fine and ill_conditioned(sample):
                 return "not compared"

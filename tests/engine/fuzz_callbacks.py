@@ -88,7 +88,8 @@ def loss_for(rng: Rng, classes: bool) -> m.Loss:
         weight = pick(rng, (None, np.array([1.0, 2.0, 0.5])))
         if rng.random() < 0.3:
             return m.NLLLoss(weight=weight, reduction=reduction)
-        return m.CrossEntropyLoss(weight=weight, reduction=reduction, label_smoothing=pick(rng, (0.0, 0.1)))
+        smoothing, ignored = pick(rng, (0.0, 0.1)), pick(rng, (-100, 2))
+        return m.CrossEntropyLoss(weight=weight, reduction=reduction, label_smoothing=smoothing, ignore_index=ignored)
     weight = pick(rng, (None, np.array([0.5])))
     losses: list[Callable[[], m.Loss]] = [
         lambda: m.MSELoss(reduction=reduction),
@@ -123,7 +124,7 @@ def case(seed: int) -> Case:
     chain = network(rng, int(np.prod(shape[1:])), outputs, *(end() for end in ends))
     clip = pick(rng, ({}, {}, {"clip_grad_norm": 0.5}, {"clip_grad_value": 0.05}))
     rule = rule_for(rng, chain.parameters() if rng.random() < 0.7 else groups(chain))
-    optim = m.Optim(chain, loss, rule, accumulate=pick(rng, (1,) * 9 + (2,)), **clip)
+    optim = m.Optim(chain, loss, rule, accumulate=pick(rng, (1, 1, 1, 2, 3, 5)), **clip)
     size = int(rng.integers(1, rows + 2))
     options: dict[str, Any] = {
         "batch_size": size,
@@ -201,12 +202,26 @@ def count_anew(case: Case, state: State) -> None:
 
 def manual_step(case: Case, state: State) -> None:
     rows = int(case.rng.integers(1, len(case.x) + 1))
-    case.events.append(("manual step", case.optim.accumulate))
+    case.events.append(("manual step", case.optim.accumulate, case.optim.gathered[0]))
     case.numbers.append(np.array(case.optim.step(case.x[:rows], case.y[:rows])))
 
 
 def manual_flush(case: Case, state: State) -> None:
     case.optim.flush()
+
+
+def zero_gradients(case: Case, state: State) -> None:
+    pick(case.rng, (case.optim, case.optim.rule)).zero_grad()
+
+
+def double_in_place(case: Case, state: State) -> None:
+    for each in case.optim.network.parameters():
+        if each.grad is not None:
+            np.multiply(each.grad, 2, out=each.grad)
+
+
+def drop_gradient(case: Case, state: State) -> None:
+    parameter(case).grad = None
 
 
 def load_weights(case: Case, state: State) -> None:
@@ -240,7 +255,7 @@ def weigh_classes(case: Case, state: State) -> None:
 
 
 def accumulate(case: Case, state: State) -> None:
-    case.optim.accumulate = pick(case.rng, (1, 1, 2, 3))
+    case.optim.accumulate = pick(case.rng, (1, 1, 2, 3, 100))
 
 
 def clip(case: Case, state: State) -> None:
@@ -434,11 +449,11 @@ CHANGES: list[Callable[[Case, State], None]] = [
     *(load_weights, another_rule, subclass_rule, another_loss, another_reduction, weigh_classes, accumulate, clip),
     *(move_between_groups, leave_out, another_group, copy_group, amsgrad, decouple, options, climb, append_link),
     *(append_activation, take_out, fortran, another_array, nudge, freeze, another_parameter, gradients, probability),
+    *(zero_gradients, double_in_place, drop_gradient),
     *(generator, seed, evaluate, patch_link, patch_loss, patch_rule, patch_optim, explode, stop, fail),
 ]
 RARE = (
     subclass_rule,
-    accumulate,
     decouple,
     fortran,
     patch_link,
@@ -479,6 +494,8 @@ def look(case: Case, state: State) -> list[Any]:
         own = optim.rule.state.get(each, {})
         arrays |= {f"{key} of {name}": np.asarray(value) for key, value in own.items()}
     arrays["prediction"] = optim.prediction
+    arrays["divisor"] = None if optim.gathered[1] is None else np.array(optim.gathered[1])
+    seen.append(("gathered", optim.gathered[0]))
     for name, array in arrays.items():
         seen.append((name, None if array is None else array.shape))
         if array is not None:

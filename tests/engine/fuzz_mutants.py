@@ -177,7 +177,7 @@ class Mutation:
         if array.dtype != np.int64:
             strange = [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, 0.0, -0.0, 1.0, 2.0]
         if name == "count":
-            strange.remove(2**63 - 1)  # steps that no training takes
+            strange = [value for value in strange if value != 2**63 - 1]  # steps that no training takes
         known = array.dtype in (np.int64, np.float32, np.float64) and array.flags.writeable and array.size
         for _ in range(int(self.rng.integers(1, 5)) if known else 0):
             array[int(self.rng.integers(array.size))] = self.pick(strange)
@@ -194,7 +194,7 @@ def mutate(arena: Arena, rng: np.random.Generator) -> tuple[Plan, str]:
     plan = replace(arena.plan, operations=list(arena.plan.operations))
     told = []
     for _ in range(int(rng.integers(1, 4))):
-        if plan.operations:
+        if plan.operations and all(operation.operands for operation in plan.operations):
             mutation = Mutation(arena, plan, rng)
             getattr(mutation, mutation.pick(WAYS))()
             told.append(mutation.what)

@@ -185,7 +185,7 @@ def training(rng: np.random.Generator) -> Sample:
         try:
             loss, target = (_class_loss if classes else _element_loss)(rng, output)
             clip = {_pick(rng, ("clip_grad_norm", "clip_grad_value")): 0.1} if rng.random() < 0.3 else {}
-            optim = maillon.Optim(network, loss, _rule(rng, network), **clip)
+            optim = maillon.Optim(network, loss, _rule(rng, network), **clip, accumulate=int(_pick(rng, (1, 1, 2))))
         except ValueError:
             continue
         x = _data(rng, shape, dtype)

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,12 @@ def large(dtype: str = "float32", **options: Any) -> m.Sequential:
     return network
 
 
-TRAININGS: dict[str, Callable[..., m.Sequential]] = {"small": small, "large": large}
+TRAININGS: dict[str, Callable[..., m.Sequential]] = {
+    "small": small,
+    "large": large,
+    "small, gathered": partial(small, accumulate=5),
+    "large, gathered": partial(large, accumulate=2, clip_grad_norm=1.0),
+}
 every_training = pytest.mark.parametrize("name", TRAININGS)
 both_dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -107,7 +113,7 @@ def test_where_slices_are_cut_does_not_matter(name: str, monkeypatch: pytest.Mon
         {"metrics": ["accuracy"]},
         {"progress": True},
         {"schedule": lambda epoch: 1.0},
-        {"validation_data": images(5, 64 if name == "small" else 196, "float32")},
+        {"validation_data": images(5, 64 if name.startswith("small") else 196, "float32")},
     ]
     for options in ways:
         assert digest(TRAININGS[name](**options)) == expected, options

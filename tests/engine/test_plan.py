@@ -13,7 +13,6 @@ from maillon import engine
 from maillon.engine.operations import OPERATIONS
 from maillon.engine.plan import Buffer, Operation, Plan, PlanError, address
 from maillon.engine.verify import verify
-from maillon.random import Generator
 from maillon.typing import Array
 
 LISTING = """\
@@ -386,11 +385,3 @@ def test_buffers_begin_at_cache_lines() -> None:
     own = [buffer for buffer in made.buffers() if id(buffer.array) not in parameters and buffer.array.size]
     assert len(own) > 20
     assert {address(buffer.array) % 64 for buffer in own} == {0}
-
-
-def test_words_drawn_are_those_of_the_dropouts() -> None:
-    generator = Generator(1)
-    links = [m.Linear(6, 4), m.Dropout(0.5, generator=generator), m.Dropout(0.1), m.Linear(4, 3), m.Dropout(0.2)]
-    made = engine.lower(m.Optim(m.Sequential(*links), m.MSELoss(), 0.1), np.zeros((5, 6)), np.zeros((5, 3)))
-    assert made.streams == [generator, m.random.default_generator()]
-    assert [made.words_drawn(0), made.words_drawn(1)] == [20, 35]

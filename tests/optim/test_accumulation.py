@@ -1,9 +1,11 @@
 """Gradients gathered over several mini-batches, rules that look twice, and running averages of the weights."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from cores import require_core
 
 import maillon
 from maillon import optim
@@ -215,9 +217,12 @@ def test_a_step_that_fails_drops_what_was_gathered() -> None:
     np.testing.assert_array_equal(weights(learner.network), before)
 
 
-def test_the_core_leaves_accumulation_to_numpy() -> None:
-    history = maillon.fit(network(), maillon.MSELoss(), X, Y, rule=0.1, accumulate=2, epochs=1)
-    assert history.engine == "numpy"
+def test_the_core_gathers_too() -> None:
+    require_core()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history = maillon.fit(network(), maillon.MSELoss(), X, Y, rule=0.1, accumulate=2, epochs=1)
+    assert history.engine == "native"
 
 
 @pytest.mark.parametrize(

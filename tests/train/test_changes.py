@@ -163,6 +163,38 @@ def another_parameter(optim: m.Optim) -> None:
     optim.network[3].weight = Parameter(optim.network[3].weight.data * 0.5)
 
 
+def accumulate(optim: m.Optim) -> None:
+    optim.accumulate = 2
+
+
+def accumulate_no_more(optim: m.Optim) -> None:
+    optim.accumulate = 1
+
+
+def gathered(optim: m.Optim) -> None:
+    optim.accumulate = 2
+    optim.step(X[:3], Y[:3])
+    optim.accumulate = 1
+
+
+def forget(optim: m.Optim) -> None:
+    optim.zero_grad()
+
+
+def move_now(optim: m.Optim) -> None:
+    optim.flush()
+
+
+def double(optim: m.Optim) -> None:
+    for parameter in optim.network.parameters():
+        if parameter.grad is not None:
+            parameter.grad *= 2
+
+
+def no_gradient(optim: m.Optim) -> None:
+    optim.network[0].weight.grad = None
+
+
 def amsgrad(optim: m.Optim) -> None:
     for group in optim.rule.param_groups:
         group["amsgrad"] = not group.get("amsgrad")
@@ -200,8 +232,11 @@ def clip(optim: m.Optim) -> None:
 HELD: list[Change] = [
     *(load_rule, clear, another_state, manual_step, load_weights, another_rule, another_loss, move, leave_out, append),
     *(append_alone, take_out, freeze, another_array, another_parameter, options, no_momentum, climb, probability),
-    *(no_dropout, another_generator, clip, amsgrad),
+    *(no_dropout, another_generator, clip, amsgrad, accumulate, accumulate_no_more, gathered, forget, move_now, double),
+    no_gradient,
 ]
+UNTIL_MOVED: list[Change] = [freeze, another_parameter]
+"""Changes that NumPy goes on from while gradients are gathered: one is there of what the core no longer learns."""
 PLACES = [0, 4, 6]  # before the first step, in the middle of an epoch, at its end
 
 
@@ -212,6 +247,17 @@ def test_the_change_holds_from_the_next_step_on(change: Change, rule: Any, at: i
     found, history = fitted(optim := learner(rule), At(change, at))
     agree(found, by_hand(learner(rule), change, at), 1e-10)
     assert history.engine == engine
+    assert (history.steps, optim.waiting) == (EPOCHS * STEPS, False)
+
+
+@pytest.mark.parametrize("at", [1, 2, 4, 5, 6])
+@pytest.mark.parametrize("rule", [sgd, adam])
+@pytest.mark.parametrize("change", HELD)
+def test_the_change_holds_in_the_middle_of_a_gathering_too(change: Change, rule: Any, at: int, engine: str) -> None:
+    found, history = fitted(optim := learner(rule, accumulate=2), At(change, at))
+    agree(found, by_hand(learner(rule, accumulate=2), change, at), 1e-10)
+    middle = at in {1, 4} and change in UNTIL_MOVED
+    assert history.engine == ("native, numpy" if middle and engine == "native" else engine)
     assert (history.steps, optim.waiting) == (EPOCHS * STEPS, False)
 
 
@@ -232,14 +278,20 @@ class Still(m.SGD):
         parameter.data -= 0.001 * np.sign(grad)
 
 
-def accumulate(optim: m.Optim) -> None:
-    optim.accumulate = 2
+def one_and_a_half(optim: m.Optim) -> None:
+    optim.accumulate = 1.5  # type: ignore[assignment]
 
 
-def gathered(optim: m.Optim) -> None:
-    optim.accumulate = 2
+def gradient_of_another_shape(optim: m.Optim) -> None:
+    optim.accumulate = 9
     optim.step(X[:3], Y[:3])
-    optim.accumulate = 1
+    optim.network[0].weight.grad = np.ones((1, 1))
+
+
+def gradient_of_a_stranger(optim: m.Optim) -> None:
+    optim.accumulate = 9
+    optim.step(X[:3], Y[:3])
+    optim.rule.add_param_group({"params": [Parameter(np.ones(2), grad=np.ones(2))]})
 
 
 def fortran(optim: m.Optim) -> None:
@@ -301,8 +353,9 @@ def decouple(optim: m.Optim) -> None:
 
 
 LEFT: dict[Change, str] = {
-    accumulate: "it does not accumulate gradients",
-    gathered: "gradients are gathered that have not moved the parameters yet",
+    one_and_a_half: "accumulate is 1.5, no int",
+    gradient_of_another_shape: "the gradient of 0.weight is not like it",
+    gradient_of_a_stranger: "a parameter that does not learn has a gradient among those gathered",
     fortran: "0.weight is not an aligned, writable array in C order",
     forward_of_a_link: "[3] Linear(5, 3, dtype='float64') has a forward of its own",
     forward_of_the_network: "Sequential(…) has a forward of its own",
@@ -317,16 +370,23 @@ LEFT: dict[Change, str] = {
 }
 
 
+@pytest.mark.parametrize("accumulate", [1, 3])
 @pytest.mark.parametrize("at", PLACES)
 @pytest.mark.parametrize("change", LEFT)
-def test_numpy_goes_on_where_the_core_cannot_and_fit_says_so(change: Change, at: int, engine: str) -> None:
-    optim = learner()
+def test_numpy_goes_on_where_the_core_cannot_and_fit_says_so(
+    change: Change, at: int, accumulate: int, engine: str
+) -> None:
+    optim = learner(accumulate=accumulate)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         history = m.fit(
             optim, X, Y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, callbacks=[At(change, at)], progress=False
         )
-    agree(outcome(optim, [float(value) for value in history["loss"]]), by_hand(learner(), change, at), 1e-10)
+    agree(
+        outcome(optim, [float(value) for value in history["loss"]]),
+        by_hand(learner(accumulate=accumulate), change, at),
+        1e-10,
+    )
     assert history.steps == EPOCHS * STEPS
     if engine == "numpy":
         assert (history.engine, told) == ("numpy", [])

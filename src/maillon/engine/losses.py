@@ -24,7 +24,10 @@ def lower_loss(
     if builder.training:
         grad = builder.derivative(prediction.buffer, prediction.shape)
     result = builder.buffer("loss", (2,), np.float64)
-    row(builder, loss, prediction, {"target": target, "sample_weight": weight, "grad": grad, "result": result})
+    around = {"target": target, "sample_weight": weight, "grad": grad, "result": result}
+    if builder.gradients is not None and builder.gradients.gathers and loss.averages:
+        around["divisor"] = builder.gradients.divisor
+    row(builder, loss, prediction, around)
     return result, grad
 
 

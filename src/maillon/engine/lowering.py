@@ -7,7 +7,7 @@ its backward. What the table lacks raises NotLoweredError, and NumPy does the wo
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -205,11 +205,19 @@ class Gradients:
     """One array for all gradients that a rule uses, each at a cache line of its own, zeros between them.
 
     others: parameters that no rule moves. Nobody sets their gradients to zero, so that they add up over the steps.
+    gathers: the gradients of several mini-batches are added up before they move the parameters. `divisor` is what
+    those of means are to be divided by then; NaN, where there was no mean.
     """
 
     def __init__(
-        self, parameters: list[tuple[str, Parameter]], dtype: DType, others: list[tuple[str, Parameter]] | None = None
+        self,
+        parameters: list[tuple[str, Parameter]],
+        dtype: DType,
+        others: list[tuple[str, Parameter]] | None = None,
+        *,
+        gathers: bool = False,
     ) -> None:
+        self.gathers = gathers
         step = _ALIGNMENT // dtype.itemsize
         starts, size = [], 0
         for _, parameter in parameters:
@@ -227,9 +235,13 @@ class Gradients:
         self._buffers |= {id(parameter): buffer for parameter, buffer in self.others}
         self._adding = {id(parameter) for parameter, _ in self.others}
 
+    @cached_property
+    def divisor(self) -> Buffer:
+        return Buffer("divisor", np.full(1, np.nan), (1,))
+
     def adds(self, parameter: Parameter) -> bool:
         """Whether this gradient is one that adds up over the steps."""
-        return id(parameter) in self._adding
+        return self.gathers or id(parameter) in self._adding
 
     def buffer(self, parameter: Parameter) -> Buffer | None:
         return self._buffers.get(id(parameter))

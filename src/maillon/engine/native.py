@@ -22,7 +22,7 @@ from maillon.engine.lowering import (
     lower_forward,
 )
 from maillon.engine.operations import product_workspace
-from maillon.engine.origins import Origins, require_plain
+from maillon.engine.origins import Origins, gathers, require_plain
 from maillon.engine.plan import Buffer, Plan, address, table
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Slice
@@ -103,6 +103,8 @@ def lower_training(
     output, walked = lower_forward(builder, optim.network, Value(x, x.shape))
     target = inputs.get("target", x)
     result, grad = lower_loss(builder, optim.loss, output, target, inputs.get("sample weight"))
+    if gradients.gathers:
+        builder.add("clear", "clear", {"gradients": gradients.whole}, (gradients.whole.array.size,))
     if grad is not None:
         lower_backward(walked, grad)
     state.lower_once(builder, gradients)
@@ -135,7 +137,7 @@ def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
     trained = {id(parameter) for _, parameter, _, _ in state.trained}
     others = [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in trained]
     learnt = [(name, parameter) for name, parameter, _, _ in state.trained]
-    return state, Gradients(learnt, optim.network.dtype, others)
+    return state, Gradients(learnt, optim.network.dtype, others, gathers=gathers(optim))
 
 
 class Runner:
@@ -154,6 +156,7 @@ class Runner:
         self.steps = 0
         self.batch = 0
         self._shown = True  # Python sees the gradients of the last step
+        self._stepped = False  # a step has added to those outside of the rule since then
         self._refused = False  # the next step is NumPy's to do
         self._order = np.empty(len(batches.x), np.int64)
         # The core shuffles all that it goes through: where rows are left out, each epoch's order is drawn here.
@@ -161,6 +164,7 @@ class Runner:
         self._ends = np.empty((_MOST_EPOCHS, 3))
         self._set = processor.instruction_set()
         self._lower()
+        self._load_gradients()
 
     def _lower(self) -> None:
         """Make the plans anew; where that is not possible everything stays as it is."""
@@ -174,10 +178,10 @@ class Runner:
         self._generator, self.state, self.gradients, self.whole, self.rest = generator, state, gradients, whole, rest
         self._prepare(full)
         self._origins = Origins(optim, list(self._streams))
-        self._found: list[Array | None] = [None] * len(gradients.others)
-        self._load_gradients()
         self._changing = [parameter.data for _, parameter, _, _ in state.trained] + state.arrays
         self._changing += [buffer.array for _, buffer in gradients.others]
+        if gradients.gathers:
+            self._changing += [gradients.whole.array, gradients.divisor.array]
         self._heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
 
     def _prepare(self, full: int) -> None:
@@ -246,7 +250,8 @@ class Runner:
                 self._order[:] = self._generator.randperm(len(self._order))
         if self._refused:
             return self._in_numpy(record)
-        most, epochs = 1 if self._heavy else max_steps, 1 if self._draws else min(max_epochs, _MOST_EPOCHS)
+        alone = self._heavy or (self.gradients.gathers and self.optim.accumulate <= 1)  # then one more step gathers
+        most, epochs = 1 if alone else max_steps, 1 if self._draws else min(max_epochs, _MOST_EPOCHS)
         room = self._recorded(most) if record else None
         most = most if room is None else len(room) // self.whole.rows
         verify_sums(self._ends, epochs)
@@ -273,24 +278,38 @@ class Runner:
         """What may have changed since the last slice: options and counts, or what the plans were made from."""
         if self._origins.hold() and self.state.holds:
             self.state.refresh()
-            self._load_gradients()
-            return
-        self.show()
-        old = self._training
-        self._lower()
-        self._training.position, self._training.total, self._training.size = old.position, old.total, old.size
+        else:
+            self.show()
+            old = self._training
+            self._lower()
+            self._training.position, self._training.total, self._training.size = old.position, old.total, old.size
+        self._load_gradients()
 
     def _load_gradients(self) -> None:
-        """Those that add up over the steps: as Python has them now."""
-        for place, (parameter, buffer) in enumerate(self.gradients.others):
+        """Those that add up over the steps, or over those of a gathering: as Python has them now."""
+        optim, gradients, training = self.optim, self.gradients, self._training
+        if not self._shown or not (gradients.gathers or gradients.others):
+            return  # Python has not seen them since the last step, or none add up
+        adding = list(gradients.others)
+        if optim.waiting:
+            for parameter in (parameter for group in optim.rule.param_groups for parameter in group["params"]):
+                buffer = gradients.buffer(parameter)
+                if buffer is not None:
+                    adding.append((parameter, buffer))
+                elif parameter.grad is not None:
+                    raise NotLoweredError("a parameter that does not learn has a gradient among those gathered")
+        for parameter, buffer in adding:
             grad = parameter.grad
             if grad is None:
                 buffer.array[...] = 0
-            elif grad is not self._found[place]:
-                if grad.shape != parameter.shape or grad.dtype != parameter.dtype:
-                    raise NotLoweredError(f"the gradient of {parameter!r} is not like it")
-                buffer.array.reshape(grad.shape)[...] = grad
-            self._found[place] = grad
+                continue
+            if not isinstance(grad, np.ndarray) or (grad.shape, grad.dtype) != (parameter.shape, parameter.dtype):
+                raise NotLoweredError(f"the gradient of {buffer.name[1:]} is not like it")
+            buffer.array.reshape(grad.shape)[...] = grad
+        if gradients.gathers:
+            training.accumulate = min(max(optim.accumulate, 1), 2**62)
+            training.gathered, divisor = optim.gathered
+            gradients.divisor.array[0] = np.nan if divisor is None else divisor
 
     def _hand_out(self, steps: int) -> None:
         """What the last step has left, but for the gradients, which no further step spoils without replacing them."""
@@ -300,10 +319,19 @@ class Runner:
         self.loss = float(self._result[0])
         if optim.loss.averages:
             optim.loss.denominator = float(self._result[1])
-        self.state.store()
+        if not self.gradients.gathers:
+            self.state.store()
+        else:
+            if self._training.gathered != optim.gathered[0] + steps:  # the rule has moved the parameters
+                self.state.store()
+            self._hand_out_gathered()
         last = self.whole if position or self.rest is None else self.rest
         optim.prediction = last.output.array.reshape(last.output.shape).copy()
-        self._shown = False
+        self._shown, self._stepped = False, True
+
+    def _hand_out_gathered(self) -> None:
+        divisor = float(self.gradients.divisor.array[0])
+        self.optim.gathered = int(self._training.gathered), None if math.isnan(divisor) else divisor
 
     def show(self) -> None:
         """Let Python see the gradients too."""
@@ -312,13 +340,33 @@ class Runner:
         for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
             buffer = self.gradients.buffer(parameter)
             parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
-        for place, (parameter, buffer) in enumerate(self.gradients.others):
-            parameter.grad = self._found[place] = buffer.array.reshape(parameter.shape).copy()
-        self._shown = True
+        for parameter, buffer in self.gradients.others if self._stepped else ():
+            parameter.grad = buffer.array.reshape(parameter.shape).copy()
+        self._shown, self._stepped = True, False
 
     def flush(self) -> bool:
-        """Nothing is gathered: the core does not accumulate."""
-        return False
+        """What is gathered moves the parameters: in NumPy where the core cannot, or where an error is to be raised."""
+        waiting = self.optim.waiting
+        if waiting and self._flushes():
+            self._training.flush()
+            self.state.store()
+            self._hand_out_gathered()
+            self._shown = False
+        elif waiting:
+            self.show()
+            self.optim.flush()
+        return waiting
+
+    def _flushes(self) -> bool:
+        """Whether the core has all that is gathered, and something to divide it by."""
+        if self._shown:
+            try:
+                self._take_in()
+            except NotLoweredError:
+                return False
+            if any(parameter.grad is None for _, parameter, _, _ in self.state.trained):
+                return False
+        return self.gradients.divisor.array[0] != 0
 
     def _core_steps(self, most: int, epochs: int, seconds: float) -> tuple[int, int, int]:
         """Let the core run: the steps done, the epochs ended, and why it stopped."""
@@ -335,7 +383,7 @@ class Runner:
         return _Checkpoint(
             {generator: generator.get_state() for generator in drawn},
             self._order.copy() if self.batches.shuffle and (training.position or self._draws) else None,
-            (training.position, training.total, training.size),
+            (training.position, training.total, training.size, training.gathered),
             [array.copy() for array in self._changing] if whole else [],
         )
 
@@ -357,7 +405,7 @@ class Runner:
             array[...] = values
         if before.order is not None:
             self._order[:] = before.order
-        training.position, training.total, training.size = before.sums
+        training.position, training.total, training.size, training.gathered = before.sums
         return self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
 
     def _drawn_alone(self, generator: Generator, before: GeneratorState) -> bool:
@@ -418,7 +466,7 @@ class _Checkpoint:
 
     streams: dict[Generator, GeneratorState]
     order: Array | None
-    sums: tuple[int, float, float]
+    sums: tuple[int, float, float, int]
     arrays: list[Array]
 
 

@@ -203,6 +203,7 @@ OPERATIONS: dict[str, Kind] = {
             Operand("grad", "w", _table, optional=True),
             Operand("row_totals", "w", lambda s: max(1, s["rows"]), "float64"),
             Operand("result", "w", _count(2), "float64"),
+            Operand("divisor", "rw", _count(1), "float64", optional=True),
         ),
         ("rows", "columns", "loss", "reduction"),
         lambda s: 5 * _table(s),
@@ -218,6 +219,7 @@ OPERATIONS: dict[str, Kind] = {
             Operand("grad", "w", _scores, optional=True),
             Operand("row_totals", "w", lambda s: max(1, _samples(s)), "float64"),
             Operand("result", "w", _count(2), "float64"),
+            Operand("divisor", "rw", _count(1), "float64", optional=True),
         ),
         ("outer", "classes", "inner", "reduction", "flags", "ignore_index"),
         lambda s: 15 * _scores(s),
@@ -259,6 +261,12 @@ OPERATIONS: dict[str, Kind] = {
         (Operand("gradients", "rw", _elements), Operand("options", "r", _count(1), "float64")),
         ("n",),
         lambda s: 2 * s["n"],
+    ),
+    "clear": Kind((Operand("gradients", "w", _elements),), ("n",), lambda s: 0),
+    "divide": Kind(
+        (Operand("gradients", "rw", _elements), Operand("divisor", "rw", _count(1), "float64")),
+        ("n",),
+        lambda s: s["n"],
     ),
 }
 NUMBER_OF = {name: number for number, name in enumerate(OPERATIONS)}

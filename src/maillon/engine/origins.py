@@ -73,13 +73,18 @@ def _parts(optim: Optim) -> tuple[Any, ...]:
         optim.network,
         optim.loss,
         optim.rule,
-        optim.accumulate,
-        optim.waiting,
+        type(optim.accumulate),
+        gathers(optim),
         optim.clip_grad_norm is None,
         optim.clip_grad_value is None,
         tuple(vars(optim)),
         tuple(vars(optim.rule)),
     )
+
+
+def gathers(optim: Optim) -> bool:
+    """Whether the next step adds its gradients to those of others."""
+    return optim.waiting or (type(optim.accumulate) is int and optim.accumulate > 1)
 
 
 def _constants(loss: Loss) -> dict[str, Any]:
@@ -112,8 +117,8 @@ def require_plain(optim: Optim) -> None:
         if method := own_method(owner):
             name = repr(owner) if owner is optim.loss else type(owner).__name__
             raise NotLoweredError(f"{name} has a {method} of its own")
-    if optim.waiting:
-        raise NotLoweredError("gradients are gathered that have not moved the parameters yet")
+    if type(optim.accumulate) is not int:
+        raise NotLoweredError(f"accumulate is {optim.accumulate!r}, no int")
 
 
 def _generators(optim: Optim) -> Iterator[Generator]:

@@ -13,7 +13,8 @@ from maillon.engine.operations import ACTIVATIONS, ELEMENT_LOSSES, NUMBER_OF, OP
 from maillon.messages import metric
 from maillon.typing import Array, DType
 
-PARTS = ("forward", "loss", "backward", "clip", "update")
+PARTS = ("forward", "loss", "clear", "backward", "divide", "clip", "update")
+_WHEN = {"clear": ", at the first mini-batch gathered", "divide": ", at the last one, as all below"}
 _CHOICES = {"activation": ACTIVATIONS, "loss": ELEMENT_LOSSES, "reduction": REDUCTIONS}
 
 
@@ -144,10 +145,6 @@ class Plan:
         used = chain.from_iterable(operation.operands.values() for operation in self.operations)
         return list(dict.fromkeys(chain(self.inputs, used)))
 
-    def words_drawn(self, stream: int) -> int:
-        """The words that a step draws from a stream."""
-        return sum(operation.sizes["n"] for operation in self.operations if operation.stream == stream)
-
     def __str__(self) -> str:
         memory = sum(buffer.array.nbytes for buffer in self.buffers())
         lines = [
@@ -158,7 +155,7 @@ class Plan:
         width = max((len(operation.kind) for operation in self.operations), default=0)
         for part in PARTS:
             there = [operation for operation in self.operations if operation.part == part]
-            lines += [part] * bool(there)
+            lines += [part + _WHEN.get(part, "")] * bool(there)
             for operation in there:
                 cost = f"{metric(operation.flops)}FLOP {metric(operation.bytes)}B"
                 lines.append(f"  {operation.kind:<{width}}  {cost:>18}  {operation}")

@@ -24,8 +24,6 @@ class RuleState:
     def __init__(self, optim: Optim, names: dict[int, str]) -> None:
         self.optim = optim
         self.rule = optim.rule
-        if optim.accumulate > 1:
-            raise NotLoweredError("it does not accumulate gradients")
         known = RULES.get(type(self.rule))
         if known is None:
             raise NotLoweredError(f"{self.rule!r} is not among the rules it knows")
@@ -124,10 +122,13 @@ class RuleState:
             builder.operations += self._lowered
 
     def lower(self, builder: Builder, gradients: Gradients) -> None:
-        """Add the clipping and the updates."""
+        """Add the division of gathered gradients, the clipping and the updates."""
+        whole = gradients.whole
+        if gradients.gathers:
+            operands: dict[str, Buffer | None] = {"gradients": whole, "divisor": gradients.divisor}
+            builder.add("divide", "divide", operands, (whole.array.size,))
         if not self.trained:
             return
-        whole = gradients.whole
         if self.optim.clip_grad_norm or self.optim.clip_grad_value:
             kind = "clip_norm" if self.optim.clip_grad_norm else "clip_value"
             builder.add(kind, "clip", {"gradients": whole, "options": self.limit}, (whole.array.size,))

@@ -70,7 +70,10 @@ class Stepper(Protocol):
         """Go on until one of the limits is reached, or SLICE_S is over. record: give what the steps have predicted."""
 
     def flush(self) -> bool:
-        """Move the parameters by gradients gathered for a larger mini-batch; whether there were any."""
+        """Move the parameters by gradients gathered for a larger mini-batch; whether there were any.
+
+        To be called at the end of an epoch, for its last mini-batches; `run` does so between those of one slice.
+        """
 
     def show(self) -> None:
         """Let Python see everything that the last step has left."""

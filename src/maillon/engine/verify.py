@@ -19,6 +19,7 @@ Span = tuple[int, int]
 
 _LABEL = "ignore_index"  # the one size that is any number of 64 bits
 _MOST = 2**40  # that a size may be
+_ONCE = ("element_loss", "class_loss", "clear", "divide")
 
 
 def _bounds(spec: Kind) -> list[tuple[str, tuple[int, int]]]:
@@ -52,6 +53,7 @@ def verify(plan: Plan) -> None:
         raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}")
     if plan.result is not None and (plan.result.array.dtype != np.float64 or plan.result.array.size < 2):
         raise PlanError("the result must be the loss and what its mean was divided by")
+    _gathering(plan)
     spans = {buffer: _span(buffer) for buffer in buffers}
     kept = [buffer for buffer in buffers if buffer.read_only]
     apart = _apart(spans.values())
@@ -77,6 +79,8 @@ def verify_training(
         raise PlanError(f"plans of {whole.rows} and {short} rows do not make up {rows}")
     if whole.result is None or (rest is not None and _place(rest.result) != _place(whole.result)):
         raise PlanError("the plans of one training must leave their loss at one place")
+    if rest is not None and _gathering(rest) != _gathering(whole):
+        raise PlanError("the plans of one training must gather their gradients at one place, or not at all")
     plans = [whole] if rest is None else [whole, rest]
     for plan in plans:
         if len(plan.inputs) != len(data):
@@ -102,6 +106,18 @@ def verify_record(whole: Plan, room: Array, steps: int) -> None:
     _verify_written("the record", room, whole.dtype, steps * whole.output.array.size)
     if whole.output.array.size % whole.rows:
         raise PlanError(f"the output is no row for each of {whole.rows} rows")
+
+
+def _gathering(plan: Plan) -> int | None:
+    """Where a plan has the divisor of gathered gradients, which it then clears once and later divides once.
+
+    The core goes by these places, and its threads read the loss while the first of them goes on.
+    """
+    found = [operation for operation in plan.operations if operation.kind in _ONCE]
+    first, *others = [operation.kind for operation in found] or ["element_loss"]
+    if first not in _ONCE[:2] or others not in ([], ["clear", "divide"]):
+        raise PlanError("expected one loss, and after it one clear and one divide, or neither")
+    return _place(found[2].operands.get("divisor")) if others else None
 
 
 def _verify_buffer(buffer: Buffer) -> None:

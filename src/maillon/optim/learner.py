@@ -171,12 +171,12 @@ class Optim:
 
     @property
     def gathered(self) -> tuple[int, float | None]:
-        """How many mini-batches' gradients wait for the update, and what these are to be divided by, where they are."""
+        """How many mini-batches' gradients wait, and what they are to be divided by: None, where all are of sums."""
         return self._gathered, self._divisor
 
     @gathered.setter
-    def gathered(self, value: tuple[int, float | None]) -> None:
-        self._gathered, self._divisor = value
+    def gathered(self, waiting: tuple[int, float | None]) -> None:
+        self._gathered, self._divisor = waiting
 
     def zero_grad(self) -> None:
         """Forget all gradients, those that wait for an update too."""

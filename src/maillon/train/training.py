@@ -158,15 +158,19 @@ class Training:
                 self.running.add(*seen)
             if done.steps and each:
                 self._call(self.hooks.step_end)
-            if self.interrupt.requested and not len(done.epochs):
-                self._keeper.write(self.state.step)  # before what is gathered is applied, as without Ctrl-C
-            if len(done.epochs) or self.ending:
+            between = self.stepper.between_epochs
+            if between:
                 self._flush()
             if len(done.epochs):
                 self._end_epochs(done, begun)
             elif self.bar is not None and self.bar.due:
                 self.bar.show(self.state.epoch, self.state.step, {"loss": self.state.loss} | self.running.so_far())
-            self._keeper.after(self.state.step, len(done.epochs))
+            if self.interrupt.requested and not between:
+                self._keeper.write(self.state.step)  # before what is gathered is applied, as without Ctrl-C
+            else:
+                self._keeper.after(self.state.step, len(done.epochs))
+            if self.ending and not between:
+                self._flush()
 
     @property
     def _unwatched(self) -> bool:
