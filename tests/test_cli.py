@@ -93,7 +93,7 @@ MISTYPED = [
     ("data fetch --from debain", "maillon data: There is no source 'debain'. Did you mean 'debian'?"),
     ("data fetch --form debian", "maillon data: There is no option '--form'. Did you mean '--from'?"),
     ("reprot", "maillon: There is no command 'reprot'. Did you mean 'report'?"),
-    ("frobnicate", "maillon: There is no command 'frobnicate'. There are: report, data."),
+    ("frobnicate", "maillon: There is no command 'frobnicate'. There are: report, data, show, convert."),
     ("--verison", "maillon: There is no option '--verison'. Did you mean '--version'?"),
     ("report mnits", "maillon report: There is no chapter 'mnits'. Did you mean 'mnist'?"),
     ("report MNIST", "maillon report: There is no chapter 'MNIST'. Did you mean 'mnist'?"),

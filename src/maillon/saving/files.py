@@ -123,7 +123,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], Any]:
         ) from None
     description = _description(shown, content)
     del content
-    return {name: _array(shown, name, info) for name, info in listed}, description
+    return {name: _array(shown, name, info) for name, info in sorted(listed, key=lambda one: one[0])}, description
 
 
 def _content(path: str | os.PathLike[str]) -> bytes:
