@@ -53,11 +53,11 @@ def test_show_plain_tensors(command: Run, network: m.Sequential) -> None:
     assert command("show", "weights.safetensors") == (
         0,
         "tensor    dtype    shape   numbers\n"
-        "count     int64    ()      1\n"
         "0.bias    float32  (4,)    4\n"
         "0.weight  float32  (4, 3)  12\n"
         "2.bias    float32  (2,)    2\n"
         "2.weight  float32  (2, 4)  8\n"
+        "count     int64    ()      1\n"
         "5 tensors, 112 bytes\n",
         "",
     )
