@@ -157,6 +157,22 @@ class Module:
                     if isinstance(item, Module):
                         yield f"{name}.{key}", item
 
+    def replace_child(self, name: str, child: "Module | None") -> None:
+        """Let a module stand where `named_children` calls it so; None takes it away. ValueError where none may be."""
+        attribute, _, key = name.partition(".")
+        held = None if attribute == "_kept" else vars(self).get(attribute)
+        if isinstance(held, list | tuple | dict):
+            keys = {str(known): known for known in (held if isinstance(held, dict) else range(len(held)))}
+            if key in keys:
+                inside: Any = held.copy() if isinstance(held, dict) else list(held)
+                inside[keys[key]] = child
+                object.__setattr__(self, attribute, tuple(inside) if isinstance(held, tuple) else inside)
+                return
+        elif isinstance(held, Module | None) and getattr(type(self), attribute, None) is None and name.isidentifier():
+            object.__setattr__(self, attribute, child)
+            return
+        raise ValueError(f"{type(self).__name__} has no place {name!r} for a module.")
+
     def children(self) -> Iterator["Module"]:
         return (child for _, child in self.named_children())
 
