@@ -160,8 +160,10 @@ class Module:
     def replace_child(self, name: str, child: "Module | None") -> None:
         """Let a module stand where `named_children` calls it so; None takes it away. ValueError where none may be."""
         attribute, _, key = name.partition(".")
-        held = None if attribute == "_kept" else vars(self).get(attribute)
-        if isinstance(held, list | tuple | dict):
+        held = vars(self).get(attribute)
+        if attribute == "_kept":
+            pass  # what forward leaves there
+        elif isinstance(held, list | tuple | dict):
             keys = {str(known): known for known in (held if isinstance(held, dict) else range(len(held)))}
             if key in keys:
                 inside: Any = held.copy() if isinstance(held, dict) else list(held)
