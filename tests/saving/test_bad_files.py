@@ -326,6 +326,15 @@ def test_state_that_is_not_the_rules_own(path: Path) -> None:
         assert refused(path, edits.described(content, edits.changed(known, ("optim", "rule", "groups"), other))) == said
 
 
+def test_a_link_where_none_belongs(path: Path) -> None:
+    m.save(edits.optim(), path)
+    content = path.read_bytes()
+    large = {"link": {"class": "LSTM", "config": {"input_size": 1, "hidden_size": 1, "num_layers": 10**9}}}
+    for place in (("optim", "rule", "config", "lr"), ("optim", "options", "accumulate"), ("optim", "gathered")):
+        text = edits.changed(edits.description(content), place, large)
+        assert refused(path, edits.described(content, text)) == "a link stands where none belongs."
+
+
 class Swish(m.Module):
     def __init__(self, width: int) -> None:
         self.width = width

@@ -12,7 +12,7 @@ import numpy as np
 from maillon import nn, optim
 from maillon.engine.lowering import own_method
 from maillon.nn import Module, Parameter
-from maillon.nn.support.outline import outline, real
+from maillon.nn.support.outline import outline, outlined, real
 from maillon.optim import lr_scheduler
 from maillon.random import Generator, using
 from maillon.saving.files import FileError
@@ -147,7 +147,9 @@ class Builder:
         return {key: self.decode(value) for key, value in part(description, name, dict).items()}
 
     def module(self, description: Any) -> Module:
-        """The module, its initial values those of the constructor."""
+        """The module, an outline: in a network, where its arrays will be given to it, and nowhere else."""
+        if not outlined():
+            raise FileError("a link stands where none belongs")
         found, config = cast(type[Module], self.class_of(description, Module)), self.arguments(description)
         made = self.make(description, lambda: found.from_config(config))
         if not isinstance(made, Module):
