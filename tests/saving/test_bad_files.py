@@ -90,7 +90,7 @@ def test_a_tensor_of_one_name_twice(path: Path) -> None:
 def test_tensors_that_numpy_has_not(path: Path) -> None:
     header = {"a": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}}
     assert refused(path, edits.joined(header, b"1")) == (
-        "load: 'a' in … is of dtype F8_E4M3, which NumPy has not. Convert the file."
+        "load: 'a' in … is of dtype F8_E4M3, which is not read here. Convert the file."
     )
     many = {"a": {"dtype": "U8", "shape": [1] * 70, "data_offsets": [0, 1]}}
     assert refused(path, edits.joined(many, b"1")).startswith("load: 'a' in … has a shape that NumPy has not (")

@@ -243,7 +243,7 @@ def _array(shown: str, name: str, info: dict[str, Any]) -> Array:
     """A tensor with memory of its own; bfloat16, which NumPy has not, as float32."""
     dtype, shape, data = info["dtype"], tuple(info["shape"]), info.pop("data")
     if dtype != "BF16" and dtype not in _DTYPES:
-        raise FileError(f"load: {name!r} in {shown!r} is of dtype {dtype}, which NumPy has not. Convert the file.")
+        raise FileError(f"load: {name!r} in {shown!r} is of dtype {dtype}, which is not read here. Convert the file.")
     array = np.frombuffer(data, np.dtype(_DTYPES.get(dtype, "u2")).newbyteorder("<"))
     if dtype == "BF16":
         wide = array.astype(np.uint32)
