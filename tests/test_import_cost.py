@@ -35,6 +35,8 @@ LATER = (
     "maillon.data",
     "maillon.plot",
     "maillon.report",
+    "maillon.saving",
+    "safetensors",
 )
 
 

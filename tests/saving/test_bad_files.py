@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -353,6 +354,21 @@ def test_a_link_of_ones_own_takes_no_more_memory_than_the_file_bears_out(path: P
         assert refused(path, edits.described(content, text), links={"Swish": Swish}) == (
             "a Swish cannot be made of its arguments (its parameters and buffers take more memory than expected)."
         )
+
+
+@pytest.mark.parametrize(("dtype", "times"), [("F32", 2), ("I8", 2), ("BOOL", 2), ("BF16", 3)])
+def test_the_memory_that_reading_takes(dtype: str, times: int, path: Path) -> None:
+    size = 2**23
+    width = {"F32": 4, "BF16": 2}.get(dtype, 1)
+    entry = {"dtype": dtype, "shape": [size // width], "data_offsets": [0, size]}
+    path.write_bytes(edits.joined({"a": entry}, bytes(size)))
+    m.load(path)
+    tracemalloc.start()
+    try:
+        assert m.load(path)["a"].size == size // width
+        assert tracemalloc.get_traced_memory()[1] < times * size + 2**18
+    finally:
+        tracemalloc.stop()
 
 
 # Places that cannot be read or written

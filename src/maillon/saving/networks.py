@@ -59,21 +59,22 @@ class Describer:
                     f"save: {type(module).__name__} has a {method} of its own, set on the instance, which a file "
                     "cannot hold. Define a class."
                 )
-            description = self._plain(module)
-            if replaced := self._replaced(module, description):
+            config = module.get_config()
+            description = self._plain(module, config)
+            if replaced := self._replaced(module, config, description):
                 description["replaced"] = replaced
             self._known[id(module)] = module, description
         return self._known[id(module)][1]
 
-    def _plain(self, module: Module) -> dict[str, Any]:
-        name, config = type(module).__name__, module.get_config()
+    def _plain(self, module: Module, config: dict[str, Any]) -> dict[str, Any]:
+        name = type(module).__name__
         return self.class_of(module) | {
             "config": {key: self.encode(value, f"{name}.{key}") for key, value in config.items()}
         }
 
-    def _replaced(self, module: Module, description: Any) -> dict[str, Any]:
+    def _replaced(self, module: Module, config: dict[str, Any], description: Any) -> dict[str, Any]:
         children = dict(module.named_children())
-        given = {id(link) for value in module.get_config().values() for link in _modules(value)}
+        given = {id(link) for value in config.values() for link in _modules(value)}
         if all(id(child) in given for child in children.values()):
             return {}
         made = dict(self._rebuilt(module, description).named_children())
@@ -85,7 +86,7 @@ class Describer:
         changed = {
             name: self.module(child)
             for name, child in children.items()
-            if name not in made or self.module(child) != self._plain(made[name])
+            if name not in made or self.module(child) != self._plain(made[name], made[name].get_config())
         }
         return changed | {name: None for name in made if name not in children}
 

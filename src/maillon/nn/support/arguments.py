@@ -2,7 +2,8 @@
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -104,6 +105,11 @@ def _range(least: float, most: float, above: bool) -> str:
     return f" {sign} {least:g}" if math.isinf(most) else f" in {'(' if above else '['}{least:g}, {most:g}]"
 
 
+@lru_cache(1024)
+def _parameters(constructor: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(constructor).parameters
+
+
 def config(module: Any) -> dict[str, Any]:
     """The constructor's arguments, by name: the attributes of the parameters' names.
 
@@ -111,7 +117,7 @@ def config(module: Any) -> dict[str, Any]:
     one without a default.
     """
     values: dict[str, Any] = {}
-    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
+    for name, parameter in _parameters(type(module).__init__).items():
         if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if name == "dtype":
@@ -142,7 +148,7 @@ def _argument(module: Any, name: str, parameter: inspect.Parameter) -> Any:
 def shown(module: Any) -> list[str]:
     """The arguments that make such a module: those without a default, then by name those that differ from it."""
     parts = []
-    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
+    for name, parameter in _parameters(type(module).__init__).items():
         if name == "dtype":
             if next(module.parameters(), None) is not None and module.dtype != get_default_dtype():
                 parts.append(f"dtype={str(module.dtype)!r}")
