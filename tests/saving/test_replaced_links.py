@@ -122,6 +122,40 @@ def test_arrays_of_several_links_in_an_optim(tmp_path: Path) -> None:
     assert loaded.step(x, y) == optim.step(x, y)
 
 
+class Passing(m.Dropout):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+
+class Forgetful(m.Module):
+    def __init__(self, scale: float = 3.0, generator: m.Generator | None = None) -> None:
+        self._scale = scale
+
+
+class Renamed(Passing):
+    def get_config(self) -> dict[str, Any]:
+        return {"p": self.p, "generator": self.generator}
+
+
+def test_arguments_that_would_come_back_as_their_defaults_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError) as caught:
+        m.save(Passing(0.7), tmp_path / "a")
+    assert str(caught.value) == (
+        "Passing: its constructor takes *args, which have no attributes. Let Passing.get_config() return all arguments "
+        "by name, and from_config() take them."
+    )
+    with pytest.raises(TypeError) as caught:
+        m.save(Forgetful(5.0), tmp_path / "a")
+    assert str(caught.value) == (
+        "Forgetful: expected an attribute 'scale', the constructor's parameter. Keep what the constructor is given "
+        "under its parameters' names, or let Forgetful.get_config() return the arguments."
+    )
+    assert again(Renamed(0.7), tmp_path, Renamed=Renamed).p == 0.7
+    with pytest.raises(TypeError) as caught:
+        m.load(tmp_path / "a", links="Renamed")  # type: ignore[arg-type]
+    assert str(caught.value) == "load: expected links to be {name: class}, got 'Renamed'."
+
+
 class Wide(m.Module):
     """Of its own accord it makes more than it holds in the end."""
 

@@ -375,7 +375,8 @@ class Module:
         """The constructor's arguments that make such a module, by name: what `maillon.save` writes down of it.
 
         Numbers, texts, None, tuples, lists, dicts, arrays, Generators and modules. Each is the attribute of the
-        parameter's name. A link of your own that calls its attributes otherwise overrides this.
+        parameter's name; TypeError where there is none. A link of your own that calls its attributes otherwise
+        overrides this.
         """
         return arguments.config(self)
 

@@ -131,6 +131,8 @@ def load(path: str | os.PathLike[str], links: Mapping[str, type] | None = None) 
 
 def own_classes(links: Mapping[str, type] | None) -> dict[str, type]:
     """The user's classes, checked."""
+    if links is not None and not isinstance(links, Mapping):
+        raise TypeError(f"load: expected links to be {{name: class}}, {messages.got(links)}")
     given = dict(links or {})
     for name, kind in given.items():
         if not isinstance(name, str) or not isinstance(kind, type):

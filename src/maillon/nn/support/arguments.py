@@ -113,20 +113,27 @@ def _parameters(constructor: Callable[..., Any]) -> Mapping[str, inspect.Paramet
 def config(module: Any) -> dict[str, Any]:
     """The constructor's arguments, by name: the attributes of the parameters' names.
 
-    What has no attribute and a default is left out: it was for the making alone (device, generator). TypeError for
-    one without a default.
+    What is for the making alone (device, generator) is left out where it has no attribute. TypeError for any other one
+    without, for it would come back as its default.
     """
     values: dict[str, Any] = {}
-    for name, parameter in _parameters(type(module).__init__).items():
-        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+    constructor, owner = type(module).__init__, type(module).__name__
+    ours = constructor is object.__init__ or constructor.__module__.startswith("maillon.")
+    for name, parameter in _parameters(constructor).items():
+        if name == "self":
             continue
-        if name == "dtype":
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            if not ours:
+                raise TypeError(
+                    f"{owner}: its constructor takes {str(parameter).partition(':')[0]}, which have no attributes. Let "
+                    f"{owner}.get_config() return all arguments by name, and from_config() take them."
+                )
+        elif name == "dtype":
             floating = next((array.dtype for array in module.state_arrays().values() if array.dtype.kind == "f"), None)
             values |= {} if floating is None else {"dtype": str(floating)}
         elif (value := _argument(module, name, parameter)) is not parameter.empty:
             values[name] = value
-        elif parameter.default is parameter.empty:
-            owner = type(module).__name__
+        elif parameter.default is parameter.empty or not (ours or name in ("device", "generator")):
             raise TypeError(
                 f"{owner}: expected an attribute {name!r}, the constructor's parameter. Keep what the constructor is "
                 f"given under its parameters' names, or let {owner}.get_config() return the arguments."
