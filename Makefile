@@ -60,8 +60,9 @@ sanitize: $(VENV)/.test $(VENV)/.tools ## the tests of the engine under the addr
 	$(PY) .ci/sanitize.py address,undefined $(ARGS)
 	$(PY) .ci/sanitize.py thread $(ARGS)
 
-fuzz: $(VENV)/.test ## random and mutated plans through the verifier and the core
+fuzz: $(VENV)/.test ## random and mutated plans through the verifier and the core, mutated files through load
 	$(PY) tests/engine/fuzz.py $(ARGS)
+	$(PY) tests/saving/fuzz_files.py
 
 clean: ## remove the environment, the caches and what was built (report/ stays)
 	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

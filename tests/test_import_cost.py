@@ -36,6 +36,8 @@ LATER = (
     "maillon.data",
     "maillon.plot",
     "maillon.report",
+    "maillon.saving",
+    "safetensors",
 )
 
 

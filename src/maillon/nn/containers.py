@@ -106,6 +106,10 @@ class Held(Module):
     def named_children(self) -> Iterator[tuple[str, Module]]:
         yield from self._links.items()
 
+    def replace_child(self, name: str, child: Module | None) -> None:
+        links = self._links | ({} if child is None else {name: child})
+        self._rebuild([(key, link) for key, link in links.items() if key != name or child is not None])
+
     def get_config(self) -> dict[str, Any]:
         """{"links": the links by name}; of a class with another constructor, that one's arguments."""
         return {"links": dict(self._links)} if _takes_links(type(self)) else super().get_config()

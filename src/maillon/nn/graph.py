@@ -1,5 +1,6 @@
 """Graph: links joined in any way that has no circle, walked backwards by the chain rule."""
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -163,6 +164,13 @@ class Graph(Module):
         """What each node takes, as it was given: the names of inputs and nodes, "lstm.0" for a part of an output."""
         return {name: tuple(map(_shown, own)) for name, own in self._sources.items()}
 
+    def replace_child(self, name: str, child: Module | None) -> None:
+        if name not in self._nodes or child is None:
+            raise ValueError(f"Graph: expected a node and a link for it, got {name!r} and {child!r}.")
+        nodes = self._nodes | {name: child}
+        refuse_twice_among("Graph", nodes)
+        self._nodes = nodes
+
     def output_link(self) -> Module:
         name, path = self._wanted[0]
         alone = isinstance(self.outputs, str) and not path and name in self._nodes
@@ -279,25 +287,36 @@ def _sources(name: str, node: Any, known: Sequence[str]) -> tuple[_Source, ...]:
 
 
 def _check_known(names: Sequence[str], sources: Mapping[str, Sequence[_Source]], wanted: Iterable[_Source]) -> None:
+    known = set(names)
     users = [*((f"Graph[{name}]", "take", own) for name, own in sources.items()), ("Graph", "return", wanted)]
     for user, verb, addresses in users:
         for source, _ in addresses:
-            if source not in names:
+            if source not in known:
                 raise ValueError(f"{user}: no input or node {source!r} to {verb}; there are {_listed(names)}.")
 
 
 def _in_order(sources: Mapping[str, Sequence[_Source]]) -> list[str]:
     """The nodes, each after all it takes, otherwise as given."""
-    waiting, order = dict(sources), []
-    while waiting:
-        ready = [name for name, own in waiting.items() if not any(source in waiting for source, _ in own)]
-        if not ready:
-            raise ValueError(
-                f"Graph: the nodes form a circle, {_circle(waiting)}: none of them can be evaluated first. A value "
-                "that comes back needs a recurrent link."
-            )
-        order.append(ready[0])
-        del waiting[ready[0]]
+    places = {name: place for place, name in enumerate(sources)}
+    missing = {name: {source for source, _ in own} & places.keys() for name, own in sources.items()}
+    users: dict[str, list[str]] = {name: [] for name in sources}
+    for name, wanted in missing.items():
+        for source in wanted:
+            users[source].append(name)
+    ready = [(place, name) for name, place in places.items() if not missing[name]]
+    order: list[str] = []
+    while ready:
+        name = heapq.heappop(ready)[1]
+        order.append(name)
+        for user in users[name]:
+            missing[user].remove(name)
+            if not missing[user]:
+                heapq.heappush(ready, (places[user], user))
+    if waiting := {name: own for name, own in sources.items() if missing[name]}:
+        raise ValueError(
+            f"Graph: the nodes form a circle, {_circle(waiting)}: none of them can be evaluated first. A value "
+            "that comes back needs a recurrent link."
+        )
     return order
 
 

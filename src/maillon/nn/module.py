@@ -162,6 +162,24 @@ class Module:
                     if isinstance(item, Module):
                         yield f"{name}.{key}", item
 
+    def replace_child(self, name: str, child: "Module | None") -> None:
+        """Let a module stand where `named_children` calls it so; None takes it away. ValueError where none may be."""
+        attribute, _, key = name.partition(".")
+        held = vars(self).get(attribute)
+        if attribute == "_kept":
+            pass  # what forward leaves there
+        elif isinstance(held, list | tuple | dict):
+            keys = {str(known): known for known in (held if isinstance(held, dict) else range(len(held)))}
+            if key in keys:
+                inside: Any = held.copy() if isinstance(held, dict) else list(held)
+                inside[keys[key]] = child
+                object.__setattr__(self, attribute, tuple(inside) if isinstance(held, tuple) else inside)
+                return
+        elif isinstance(held, Module | None) and getattr(type(self), attribute, None) is None and name.isidentifier():
+            object.__setattr__(self, attribute, child)
+            return
+        raise ValueError(f"{type(self).__name__} has no place {name!r} for a module.")
+
     def children(self) -> Iterator["Module"]:
         return (child for _, child in self.named_children())
 
@@ -373,7 +391,8 @@ class Module:
         """The constructor's arguments that make such a module, by name: what `maillon.save` writes down of it.
 
         Numbers, texts, None, tuples, lists, dicts, arrays, Generators and modules. Each is the attribute of the
-        parameter's name. A link of your own that calls its attributes otherwise overrides this.
+        parameter's name; TypeError where there is none. A link of your own that calls its attributes otherwise
+        overrides this.
         """
         return arguments.config(self)
 

@@ -5,7 +5,9 @@ Format: https://github.com/huggingface/safetensors#format. No code is ever run b
 
 import contextlib
 import json
+import math
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from maillon.typing import Array
 
 KEY = "maillon"
 """The one key of the file's metadata that is ours: the order of several keys would not be the same in each file."""
+
+_METADATA = "__metadata__"
 
 _DTYPES = {
     "F64": "f8", "F32": "f4", "F16": "f2", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1",
@@ -39,6 +43,8 @@ def tensor_bytes(tensors: Mapping[str, Array], description: Any = None) -> bytes
     """
     from safetensors.numpy import save
 
+    if _METADATA in tensors:
+        raise ValueError(f"save: the name {_METADATA!r} is the format's own. Call that array otherwise.")
     metadata = None
     if description is not None:
         text = json.dumps(description, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
@@ -56,47 +62,88 @@ def _plain(name: str, array: Any) -> Array:
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
     """Write beside, flush to the disk, then rename: at any moment there is the old file or the new one, whole."""
-    import tempfile
-
-    target = Path(path).resolve()  # a link stays one
-    if target.is_dir():
-        raise IsADirectoryError(f"save: expected the name of a file, got the folder {os.fspath(path)!r}.")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"save: there is no folder {os.fspath(Path(path).parent)!r}. Make it first.")
+    target = _target(path)
     try:
-        handle, beside = tempfile.mkstemp(".tmp", f".{target.name[:100]}.", target.parent)
+        handle, beside = _beside(target)
     except OSError as error:
         raise _unwritten(path, error) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).chmod(_permissions(target))
-        Path(beside).replace(target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            Path(beside).unlink()
-        if isinstance(error, OSError):
-            raise _unwritten(path, error) from None
-        raise
+    with os.fdopen(handle, "wb", buffering=0) as file:
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(handle)
+            if target.exists():
+                beside.chmod(stat.S_IMODE(target.stat().st_mode))
+            if os.name == "posix":  # while it is locked; elsewhere an open file cannot be renamed
+                beside.replace(target)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            if isinstance(error, OSError):
+                raise _unwritten(path, error) from None
+            raise
+    if os.name != "posix":
+        beside.replace(target)
     with contextlib.suppress(OSError), _folder(target.parent) as folder:  # some file systems have no flush of folders
         os.fsync(folder)
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """The file itself where the path is a symbolic link, which stays one; OSError for what no file can replace."""
+    shown = os.fspath(path)
+    try:
+        target = Path(path).resolve()
+    except RuntimeError:  # before Python 3.13
+        raise OSError(f"save: {shown!r} is a symbolic link in a circle.") from None
+    if target.is_dir():
+        raise IsADirectoryError(f"save: expected the name of a file, got the folder {shown!r}.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"save: there is no folder {os.fspath(Path(path).parent)!r}. Make it first.")
+    if target.is_symlink() or (target.exists() and not target.is_file()):
+        raise OSError(f"save: expected the name of a file, and {shown!r} is something else.")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(f"save: {shown!r} may not be written. It is unchanged.")
+    return target
+
+
+def _beside(target: Path) -> tuple[int, Path]:
+    """A new file in the same folder. What a process that was killed has left there is used again.
+
+    While it is written it is locked: a second writer takes a name of its own.
+    """
+    usual = target.with_name(f".{target.name[:40]}.tmp")  # a name has at most 255 bytes, a letter at most 4
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    with contextlib.suppress(OSError):
+        handle = os.open(usual, flags, 0o666)
+        if _taken(handle, usual):
+            return handle, usual
+        os.close(handle)
+    own = target.with_name(f".{target.name[:40]}.{os.urandom(6).hex()}.tmp")
+    return os.open(own, flags | os.O_EXCL, 0o666), own
+
+
+def _taken(handle: int, path: Path) -> bool:
+    """Whether the file is ours alone now, and empty."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        opened, there = os.fstat(handle), path.lstat()
+        plain = stat.S_ISREG(opened.st_mode) and opened.st_nlink == 1 and opened.st_uid == os.geteuid()
+        if not plain or (opened.st_dev, opened.st_ino) != (there.st_dev, there.st_ino):
+            return False  # of somebody else, or renamed by another writer meanwhile
+        os.ftruncate(handle, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _unwritten(path: str | os.PathLike[str], error: OSError) -> OSError:
     text = f"save: {os.fspath(path)!r} could not be written: {error.strerror}. What was there before is unchanged."
     return type(error)(error.errno, text)
-
-
-def _permissions(target: Path) -> int:
-    """Those of the file that is replaced, else what a new file gets here."""
-    try:
-        return target.stat().st_mode & 0o7777
-    except OSError:
-        mask = os.umask(0o022)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 @contextlib.contextmanager
@@ -117,41 +164,72 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], Any]:
     try:
         listed = deserialize(content)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
-        raise FileError(
-            f"load: {shown!r} is not a whole safetensors file ({error}). It was cut short, changed, or is of another "
-            "kind."
-        ) from None
+        raise _damaged(shown, str(error)) from None
     description = _description(shown, content)
     del content
     return {name: _array(shown, name, info) for name, info in sorted(listed, key=lambda one: one[0])}, description
 
 
+def _damaged(shown: str, why: str) -> FileError:
+    return FileError(
+        f"load: {shown!r} is not a whole safetensors file ({why}). It was cut short, changed, or is of another kind."
+    )
+
+
 def _content(path: str | os.PathLike[str]) -> bytes:
+    """All bytes; of what begins like no safetensors file, however large, only the first eight are read."""
     file, shown = Path(path), os.fspath(path)
     try:
-        return file.read_bytes()
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "the folder" if stat.S_ISDIR(mode) else "what is none:"
+            kind = IsADirectoryError if stat.S_ISDIR(mode) else OSError
+            raise kind(f"load: expected a file, got {what} {shown!r}.")
+        with file.open("rb") as opened:
+            size = os.fstat(opened.fileno()).st_size
+            first = opened.read(8)
+            header = int.from_bytes(first, "little")
+            if len(first) < 8:
+                raise _damaged(shown, f"it has {len(first)} bytes")
+            if 8 + header > size:
+                raise _damaged(shown, f"its header of {header} bytes is longer than the file of {size}")
+            opened.seek(0)
+            return opened.read()
     except FileNotFoundError:
         raise FileNotFoundError(f"load: there is no file {shown!r}.") from None
-    except IsADirectoryError:
-        raise IsADirectoryError(f"load: expected a file, got the folder {shown!r}.") from None
     except OSError as error:
+        if error.errno is None:
+            raise
         raise type(error)(error.errno, f"load: {shown!r} could not be read: {error.strerror}.") from None
 
 
 def _description(shown: str, content: bytes) -> Any:
-    """The header has been checked by then, but for what its metadata say."""
+    """The header has been checked by then, but for names that stand twice and what its metadata say."""
     size = int.from_bytes(content[:8], "little")
-    text = json.loads(content[8 : 8 + size]).get("__metadata__", {}).get(KEY)
+    try:
+        header = json.loads(content[8 : 8 + size], object_pairs_hook=_no_key_twice)
+    except ValueError as error:
+        raise _damaged(shown, str(error)) from None
+    text = (header.get(_METADATA) or {}).get(KEY)
     if text is None:
         return None
     try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
-    except (ValueError, RecursionError) as error:
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_key_twice)
+    except RecursionError:
+        raise FileError(f"load: the description in {shown!r} is nested too deeply.") from None
+    except ValueError as error:
         raise FileError(f"load: the description in {shown!r} is no JSON of ours ({error}). It was changed.") from None
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -161,14 +239,17 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _array(shown: str, name: str, info: Mapping[str, Any]) -> Array:
+def _array(shown: str, name: str, info: dict[str, Any]) -> Array:
     """A tensor with memory of its own; bfloat16, which NumPy has not, as float32."""
-    dtype, shape = info["dtype"], tuple(info["shape"])
+    dtype, shape, data = info["dtype"], tuple(info["shape"]), info.pop("data")
+    if dtype != "BF16" and dtype not in _DTYPES:
+        raise FileError(f"load: {name!r} in {shown!r} is of dtype {dtype}, which is not read here. Convert the file.")
+    array = np.frombuffer(data, np.dtype(_DTYPES.get(dtype, "u2")).newbyteorder("<"))
     if dtype == "BF16":
-        return (np.frombuffer(info["data"], "<u2").astype(np.uint32) << 16).view(np.float32).reshape(shape)
-    if dtype not in _DTYPES:
-        raise FileError(f"load: {name!r} in {shown!r} is of dtype {dtype}, which NumPy has not. Convert the file.")
-    array = np.frombuffer(info["data"], np.dtype(_DTYPES[dtype]).newbyteorder("<"))
+        wide = array.astype(np.uint32)
+        array = np.left_shift(wide, 16, out=wide).view(np.float32)
+    elif dtype == "BOOL":
+        array = array.view(np.uint8) != 0  # a byte may be neither 0 nor 1
     try:
         return array.astype(array.dtype.newbyteorder("="), copy=not array.flags.writeable).reshape(shape)
     except ValueError as error:

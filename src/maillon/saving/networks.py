@@ -1,8 +1,10 @@
 """A network as a description and tensors, and back: what each link is made of, and what the whole shares."""
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -10,14 +12,15 @@ import numpy as np
 from maillon import nn, optim
 from maillon.engine.lowering import own_method
 from maillon.nn import Module, Parameter
-from maillon.nn.support.outline import outline, real
+from maillon.nn.support.outline import outline, outlined, real
 from maillon.optim import lr_scheduler
 from maillon.random import Generator, using
 from maillon.saving.files import FileError
-from maillon.saving.values import Decoder, Encoder, Tensors, part, state_of
-from maillon.typing import Array
+from maillon.saving.values import Decoder, Encoder, Tensors, checked_names, listed_names, part, state_of
 
-_SOME = 64  # arrays that constructors may make beyond those of the file
+_SOME, _SOME_BYTES = 64, 2**23
+"""How many arrays constructors may make beyond twice those of the file, and how many bytes those of the user's own
+classes may take beyond the file's: for what is replaced afterwards by what is smaller."""
 
 
 def library_class(name: str) -> type | None:
@@ -56,21 +59,22 @@ class Describer:
                     f"save: {type(module).__name__} has a {method} of its own, set on the instance, which a file "
                     "cannot hold. Define a class."
                 )
-            description = self._plain(module)
-            if replaced := self._replaced(module, description):
+            config = module.get_config()
+            description = self._plain(module, config)
+            if replaced := self._replaced(module, config, description):
                 description["replaced"] = replaced
             self._known[id(module)] = module, description
         return self._known[id(module)][1]
 
-    def _plain(self, module: Module) -> dict[str, Any]:
-        name, config = type(module).__name__, module.get_config()
+    def _plain(self, module: Module, config: dict[str, Any]) -> dict[str, Any]:
+        name = type(module).__name__
         return self.class_of(module) | {
             "config": {key: self.encode(value, f"{name}.{key}") for key, value in config.items()}
         }
 
-    def _replaced(self, module: Module, description: Any) -> dict[str, Any]:
+    def _replaced(self, module: Module, config: dict[str, Any], description: Any) -> dict[str, Any]:
         children = dict(module.named_children())
-        given = {id(link) for value in module.get_config().values() for link in _modules(value)}
+        given = {id(link) for value in config.values() for link in _modules(value)}
         if all(id(child) in given for child in children.values()):
             return {}
         made = dict(self._rebuilt(module, description).named_children())
@@ -82,22 +86,23 @@ class Describer:
         changed = {
             name: self.module(child)
             for name, child in children.items()
-            if name not in made or self.module(child) != self._plain(made[name])
+            if name not in made or self.module(child) != self._plain(made[name], made[name].get_config())
         }
         return changed | {name: None for name in made if name not in children}
 
-    def _rebuilt(self, module: Module, description: Any) -> Module:
-        """What a reader would make of the description."""
-        with sketched(2**31, self.encode.generators):
+    def _rebuilt(self, module: Module, description: Any, tensors: Tensors | None = None) -> Module:
+        """What a reader would make of the description, in the room that these tensors give it."""
+        with sketched(tensors, self.encode.generators):
             try:
                 return Builder(self.own, {}, self.encode.generators).module(description)
             except FileError as error:
-                raise TypeError(f"save: {error}. Let get_config() return what the constructor takes.") from error
+                reason = str(error).removesuffix(".")
+                raise TypeError(f"save: {reason}. Let get_config() return what the constructor takes.") from error
 
     def network(self, network: Module) -> dict[str, Any]:
         """The module, and what its links share, what is frozen, and which links are in evaluation mode."""
         record = {"link": self.module(network)}
-        _require_same(network, self._rebuilt(network, record["link"]))
+        _require_same(network, self._rebuilt(network, record["link"], network.state_arrays()))
         places: dict[int, list[str]] = {}
         for name, owner, attribute in _places(network):
             held = getattr(owner, attribute)
@@ -128,6 +133,8 @@ class Builder:
         """The class that a description names."""
         name = part(description, "class", str)
         own = description.get("own", False)
+        if type(own) is not bool:
+            raise FileError(f"its description of a {name!r} has no 'own' as it should")
         found = self._classes.get(name) if own else library_class(name)
         if found is None:
             known = f"Give it to load(…, links={{{name!r}: {name}}})" if own else "It may be of a newer version"
@@ -141,13 +148,17 @@ class Builder:
         return {key: self.decode(value) for key, value in part(description, name, dict).items()}
 
     def module(self, description: Any) -> Module:
-        """The module, its initial values those of the constructor."""
+        """The module, an outline: in a network, where its arrays will be given to it, and nowhere else."""
+        if not outlined():
+            raise FileError("a link stands where none belongs")
         found, config = cast(type[Module], self.class_of(description, Module)), self.arguments(description)
         made = self.make(description, lambda: found.from_config(config))
         if not isinstance(made, Module):
             raise FileError(f"{found.__name__}.from_config gave no module, but a {type(made).__name__}")
-        for name, child in (description.get("replaced") or {}).items():
-            _put(made, name, None if child is None else self.module(child))
+        replaced = part(description, "replaced", dict) if "replaced" in description else {}
+        for name, child in replaced.items():
+            link = None if child is None else self.module(child)
+            self.make(description, partial(made.replace_child, name, link))
         return made
 
     def make(self, description: Any, how: Any) -> Any:
@@ -157,63 +168,89 @@ class Builder:
                 return how()
             with real():
                 return how()
-        except FileError:
+        except (FileError, RecursionError):
             raise
         except (Exception, MemoryError) as error:
-            raise FileError(f"a {description['class']} cannot be made of its arguments ({error})") from error
+            reason = str(error).removesuffix(".")
+            raise FileError(f"a {description['class']} cannot be made of its arguments ({reason})") from error
 
-    def network(self, record: Any, tensors: Mapping[str, Array]) -> Module:
+    def network(self, record: Any, tensors: Tensors) -> Module:
         """The network of a record, holding these tensors."""
-        with sketched(2 * len(tensors) + _SOME, []):
+        with sketched(tensors, []):
             network = self.module(part(record, "link", dict))
-        self._fill(network, tensors)
-        self._share(network, part(record, "shared", list))
-        for name in part(record, "frozen", list):
-            owner, attribute = _place(network, name)
-            getattr(owner, attribute).requires_grad = False
-        evaluating = set(part(record, "evaluating", list))
-        for name, module in network.named_modules():
-            module.training = name not in evaluating
+        places = {name: (owner, attribute) for name, owner, attribute in _places(network)}
+        _fill(network, places, tensors)
+        _share(places, part(record, "shared", list))
+        for name in listed_names(record, "frozen"):
+            held = getattr(*places[name]) if name in places else None
+            if not isinstance(held, Parameter):
+                raise FileError(f"{name!r}, which is frozen, is no parameter of the network")
+            held.requires_grad = False
+        modules = dict(network.named_modules())
+        for module in modules.values():
+            module.training = True
+        for name in listed_names(record, "evaluating"):
+            if name not in modules:
+                raise FileError(f"{name!r}, which is in evaluation mode, is no link of the network")
+            modules[name].training = False
         return network
 
-    def _fill(self, network: Module, tensors: Mapping[str, Array]) -> None:
-        """Give each parameter and buffer its tensor, after all have been found to fit."""
-        own = network.state_arrays()
-        problems = [f"{name} is missing" for name in own if name not in tensors]
-        problems += [f"{name} has no place in it" for name in tensors if name not in own]
-        for name, array in own.items():
-            given = tensors.get(name, array)
-            if given.shape != array.shape or given.dtype.kind != array.dtype.kind or given.dtype == np.float16:
-                problems.append(f"{name} should be {array.dtype} {array.shape}, and is {given.dtype} {given.shape}")
-        if problems:
-            more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
-            raise FileError(f"the network and its tensors do not fit: {'; '.join(problems[:3])}{more}")
-        for name, owner, attribute in _places(network):
-            held = getattr(owner, attribute)
-            if isinstance(held, Parameter):
-                held.data = tensors[name]
-            elif name in own:
-                setattr(owner, attribute, tensors[name])
 
-    def _share(self, network: Module, groups: Sequence[Any]) -> None:
-        for group in groups:
-            if not isinstance(group, list) or not group:
-                raise FileError("what is shared is no list of names")
-            first, *others = (_place(network, name) for name in group)
-            one = getattr(*first)
-            for owner, attribute in others:
-                other = getattr(owner, attribute)
-                a, b = (held.data if isinstance(held, Parameter) else held for held in (one, other))
-                if type(one) is not type(other) or a.dtype != b.dtype or a.tobytes() != b.tobytes():
-                    raise FileError(f"{' and '.join(map(str, group))} are one array, and their values differ")
-                setattr(owner, attribute, one)
+Places = dict[str, tuple[Module, str]]
+
+
+def _fill(network: Module, places: Places, tensors: Tensors) -> None:
+    """Give each parameter and buffer its tensor, after all have been found to fit."""
+    own = network.state_arrays()
+    problems = [f"{name} is missing" for name in own if name not in tensors]
+    problems += [f"{name} has no place in it" for name in tensors if name not in own]
+    for name, array in own.items():
+        given = tensors.get(name, array)
+        if given.shape != array.shape or given.dtype.kind != array.dtype.kind or given.dtype == np.float16:
+            problems.append(f"{name} should be {array.dtype} {array.shape}, and is {given.dtype} {given.shape}")
+    if problems:
+        more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise FileError(f"the network and its tensors do not fit: {'; '.join(problems[:3])}{more}")
+    for name, (owner, attribute) in places.items():
+        held = getattr(owner, attribute)
+        if isinstance(held, Parameter):
+            held.data = tensors[name]
+        else:
+            setattr(owner, attribute, tensors[name])
+
+
+def _share(places: Places, groups: Sequence[Any]) -> None:
+    """Let one Parameter or buffer stand at all places of a group."""
+    seen: set[str] = set()
+    for listed in groups:
+        group = checked_names("shared", listed)
+        if unknown := [name for name in group if name not in places or name in seen]:
+            raise FileError(f"{unknown[0]!r}, which is shared, is no array of the network, or stands twice")
+        seen.update(group)
+        one = getattr(*places[group[0]]) if group else None
+        for name in group[1:]:
+            other = getattr(*places[name])
+            if type(one) is not type(other) or not _same_bits(one, other):
+                raise FileError(f"{' and '.join(group)} are one array, and their values differ")
+            setattr(*places[name], one)
+
+
+def _same_bits(one: Any, other: Any) -> bool:
+    a, b = (np.atleast_1d(held.data if isinstance(held, Parameter) else held) for held in (one, other))
+    return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a.view(np.uint8), b.view(np.uint8))
 
 
 @contextmanager
-def sketched(most: int, generators: list[Generator]) -> Iterator[None]:
-    """Constructors neither take memory nor draw; what a class of the user's own draws moves no generator."""
+def sketched(tensors: Tensors | None, generators: list[Generator]) -> Iterator[None]:
+    """Constructors neither take memory nor draw; what a class of the user's own draws moves no generator.
+
+    tensors: what the network will hold, which bounds what constructors make.
+    """
     before = [generator.get_state() for generator in generators]
-    with outline(most), using(Generator(0)), warnings.catch_warnings():
+    arrays, size = math.inf, math.inf
+    if tensors is not None:
+        arrays, size = 2 * len(tensors) + _SOME, sum(array.nbytes for array in tensors.values()) + _SOME_BYTES
+    with outline(arrays, size), using(Generator(0)), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             yield
@@ -248,27 +285,3 @@ def _places(network: Module) -> Iterator[tuple[str, Module, str]]:
         for attribute in [*names, *module.buffer_names]:
             if getattr(module, attribute) is not None:
                 yield f"{path}.{attribute}" if path else attribute, module, attribute
-
-
-def _place(network: Module, name: Any) -> tuple[Module, str]:
-    for known, owner, attribute in _places(network):
-        if known == name:
-            return owner, attribute
-    raise FileError(f"{name!r} is no parameter or buffer of the network")
-
-
-def _put(owner: Module, name: str, child: Module | None) -> None:
-    """Let a child stand where `named_children` calls it so."""
-    attribute, _, key = name.partition(".")
-    if not key:
-        object.__setattr__(owner, attribute, child)
-        return
-    held = vars(owner).get(attribute)
-    keys = list(held) if isinstance(held, dict) else list(range(len(held))) if isinstance(held, list | tuple) else []
-    at = next((known for known in keys if str(known) == key), None)
-    if at is None:
-        raise FileError(f"{type(owner).__name__} has no place {name!r}")
-    if isinstance(held, tuple):
-        object.__setattr__(owner, attribute, (*held[:at], child, *held[at + 1 :]))
-    else:
-        held[at] = child  # type: ignore[index]

@@ -8,7 +8,7 @@ from maillon.nn import Loss, Parameter
 from maillon.optim import Optim, Rule
 from maillon.saving.files import FileError
 from maillon.saving.networks import Builder, Describer
-from maillon.saving.values import Tensors, part
+from maillon.saving.values import Tensors, listed_names, part
 
 LOSS, STATE, GRAD = "maillon/loss/", "maillon/state", "maillon/grad/"
 """Where tensors stand that are not the network's."""
@@ -89,7 +89,7 @@ def made_optim(record: Any, builder: Builder, tensors: Tensors) -> Optim:
     rule = _made_rule(part(record, "rule", dict), named, builder)
     found, options = builder.class_of(record, Optim), builder.arguments(record, "options")
     optim = builder.make(record, lambda: found(network, loss, rule, **options))
-    optim.gathered = builder.decode(record.get("gathered"))
+    optim.gathered = _gathered(record, builder)
     _give_gradients(named, tensors)
     return optim
 
@@ -114,8 +114,16 @@ def restore_optim(optim: Optim, record: Any, builder: Builder, tensors: Tensors)
     for name, value in builder.arguments(record, "options").items():
         setattr(optim, name, None)
         setattr(optim, name, value)
-    optim.gathered = builder.decode(record.get("gathered"))
+    optim.gathered = _gathered(record, builder)
     _give_gradients(named, tensors)
+
+
+def _gathered(record: Any, builder: Builder) -> tuple[int, float | None]:
+    """How many mini-batches' gradients wait, and their divisor."""
+    value = builder.decode(record.get("gathered"))
+    if not isinstance(value, tuple) or list(map(type, value)) not in ([int, float], [int, type(None)]) or value[0] < 0:
+        raise FileError("its description has no 'gathered' as it should")
+    return value
 
 
 def _give_gradients(named: dict[str, Parameter], tensors: Tensors) -> None:
@@ -131,11 +139,15 @@ def _made_rule(record: Any, named: dict[str, Parameter], builder: Builder) -> Ru
     found, defaults = builder.class_of(record, Rule), builder.arguments(record)
     groups = []
     for group in part(record, "groups", list):
-        listed = part(group, "params", list)
-        if not all(isinstance(name, str) and name in named for name in listed):
+        listed, options = listed_names(group, "params"), builder.arguments(group, "options")
+        if not all(name in named for name in listed) or "params" in options:
             raise FileError("the rule moves parameters that the network has not")
-        groups.append(([named[name] for name in listed], builder.arguments(group, "options")))
-    rule = builder.make(record, lambda: found([{"params": params} for params, _ in groups], **defaults))
+        groups.append(([named[name] for name in listed], options))
+    checked = [
+        {"params": params} | {key: value for key, value in options.items() if key in defaults}
+        for params, options in groups
+    ]
+    rule = builder.make(record, lambda: found(checked, **defaults))
     for own, (_, options) in zip(rule.param_groups, groups, strict=True):
         own.update(options)
     _give_state(rule, record, named, builder)

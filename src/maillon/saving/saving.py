@@ -10,7 +10,7 @@ from maillon.optim import Optim
 from maillon.saving.files import FileError, read_tensors, write_tensors
 from maillon.saving.networks import Builder, Describer
 from maillon.saving.optims import describe_optim, made_optim
-from maillon.saving.values import generators_made, part
+from maillon.saving.values import Tensors, generators_made, part
 
 FORMAT = 1
 """The version of our description; docs/format.md says what stands in it."""
@@ -57,22 +57,30 @@ def save(thing: Module | Optim | Mapping[str, Any], path: str | os.PathLike[str]
       Tanh(),
     )
     """
+    if isinstance(thing, Module | Optim):
+        try:
+            write_tensors(path, *_described(thing))
+        except RecursionError:
+            raise ValueError("save: its links, or what they hold, are nested too deeply for a file.") from None
+    elif not isinstance(thing, Mapping):
+        raise TypeError(f"save: expected a network, an Optim or a dict of arrays, {messages.got(thing)}")
+    elif not all(isinstance(name, str) for name in thing):
+        raise TypeError("save: expected names that are texts in a dict of arrays.")
+    else:
+        write_tensors(path, thing)
+
+
+def _described(thing: Module | Optim) -> tuple[Tensors, dict[str, Any]]:
+    """The tensors and the description."""
     if isinstance(thing, Module):
         describer = Describer()
         record = {"kind": "network", "network": describer.network(thing)}
         tensors = thing.state_arrays()
-    elif isinstance(thing, Optim):
+    else:
         tensors = {}
         describer = Describer(tensors)
         record = {"kind": "optim", "optim": describe_optim(thing, describer, tensors)}
-    elif isinstance(thing, Mapping):
-        if not all(isinstance(name, str) for name in thing):
-            raise TypeError("save: expected names that are texts in a dict of arrays.")
-        write_tensors(path, thing)
-        return
-    else:
-        raise TypeError(f"save: expected a network, an Optim or a dict of arrays, {messages.got(thing)}")
-    write_tensors(path, tensors, headed(record | {"generators": describer.generators}))
+    return tensors, headed(record | {"generators": describer.generators})
 
 
 def headed(record: dict[str, Any]) -> dict[str, Any]:
@@ -123,6 +131,8 @@ def load(path: str | os.PathLike[str], links: Mapping[str, type] | None = None) 
 
 def own_classes(links: Mapping[str, type] | None) -> dict[str, type]:
     """The user's classes, checked."""
+    if links is not None and not isinstance(links, Mapping):
+        raise TypeError(f"load: expected links to be {{name: class}}, {messages.got(links)}")
     given = dict(links or {})
     for name, kind in given.items():
         if not isinstance(name, str) or not isinstance(kind, type):
@@ -141,6 +151,8 @@ def _made(description: Any, tensors: dict[str, Any], classes: dict[str, type]) -
 def checked_kind(description: Any) -> str:
     """What the file holds; FileError for a newer format."""
     version = part(description, "format", int)
+    if version < 1:
+        raise FileError(f"it has format {version}, and the first is 1")
     if version > FORMAT:
         newer = description.get("version")
         raise FileError(

@@ -165,9 +165,10 @@ def _activation(owner: str, activation: Any) -> Module:
     raise ValueError(f"{owner}: expected activation to be 'relu', 'gelu' or a link, got {activation!r}.")
 
 
-def _require_link(owner: str, name: str, link: Any) -> None:
+def _required_link(owner: str, name: str, link: Any) -> Module:
     if not isinstance(link, Module):
         raise TypeError(f"{owner}: expected {name} to be a Module, {got(link)}")
+    return link
 
 
 class _Stack(TakesMasks):
@@ -178,9 +179,9 @@ class _Stack(TakesMasks):
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
         owner = type(self).__name__
-        _require_link(owner, self.layer_name, layer)
+        _required_link(owner, self.layer_name, layer)
         if norm is not None:
-            _require_link(owner, "norm", norm)
+            _required_link(owner, "norm", norm)
         count = arguments.integer(owner, "num_layers", num_layers)
         drawn = [value for module in layer.modules() for value in vars(module).values()]
         shared = {id(value): value for value in drawn if isinstance(value, random.Generator)}
@@ -218,7 +219,8 @@ class _Stack(TakesMasks):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         made = cls(Identity(), 1, **{name: value for name, value in config.items() if name != "layers"})
-        made.layers, made.num_layers = list(config["layers"]), len(config["layers"])
+        made.layers = [_required_link(cls.__name__, "layers", layer) for layer in config["layers"]]
+        made.num_layers = arguments.integer(cls.__name__, "num_layers", len(made.layers))
         return made
 
     def _arguments(self) -> list[str]:
@@ -607,7 +609,7 @@ class Transformer(TakesMasks):
             arguments.integer("Transformer", name, count)
         for name, custom in (("custom_encoder", custom_encoder), ("custom_decoder", custom_decoder)):
             if custom is not None:
-                _require_link("Transformer", name, custom)
+                _required_link("Transformer", name, custom)
         layer = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
 
         def norm() -> LayerNorm:
@@ -673,9 +675,10 @@ class Transformer(TakesMasks):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        stacks = {f"custom_{name}": config[name] for name in ("encoder", "decoder")}
+        names = ("encoder", "decoder")
+        stacks: Any = {f"custom_{name}": _required_link("Transformer", name, config[name]) for name in names}
         made = cls(config["d_model"], config["nhead"], batch_first=config["batch_first"], **stacks)
-        made._custom = tuple(config["custom"])
+        made._custom = tuple(arguments.one_of(cls.__name__, "custom", one, made._custom) for one in config["custom"])
         return made
 
     def _arguments(self) -> list[str]:

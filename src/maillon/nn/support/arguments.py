@@ -2,7 +2,8 @@
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -108,23 +109,35 @@ def _range(least: float, most: float, above: bool) -> str:
     return f" {sign} {least:g}" if math.isinf(most) else f" in {'(' if above else '['}{least:g}, {most:g}]"
 
 
+@lru_cache(1024)
+def _parameters(constructor: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(constructor).parameters
+
+
 def config(module: Any) -> dict[str, Any]:
     """The constructor's arguments, by name: the attributes of the parameters' names.
 
-    What has no attribute and a default is left out: it was for the making alone (device, generator). TypeError for
-    one without a default.
+    What is for the making alone (device, generator) is left out where it has no attribute. TypeError for any other one
+    without, for it would come back as its default.
     """
     values: dict[str, Any] = {}
-    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
-        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+    constructor, owner = type(module).__init__, type(module).__name__
+    ours = constructor is object.__init__ or constructor.__module__.startswith("maillon.")
+    for name, parameter in _parameters(constructor).items():
+        if name == "self":
             continue
-        if name == "dtype":
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            if not ours:
+                raise TypeError(
+                    f"{owner}: its constructor takes {str(parameter).partition(':')[0]}, which have no attributes. Let "
+                    f"{owner}.get_config() return all arguments by name, and from_config() take them."
+                )
+        elif name == "dtype":
             floating = next((array.dtype for array in module.state_arrays().values() if array.dtype.kind == "f"), None)
             values |= {} if floating is None else {"dtype": str(floating)}
         elif (value := _argument(module, name, parameter)) is not parameter.empty:
             values[name] = value
-        elif parameter.default is parameter.empty:
-            owner = type(module).__name__
+        elif parameter.default is parameter.empty or not (ours or name in ("device", "generator")):
             raise TypeError(
                 f"{owner}: expected an attribute {name!r}, the constructor's parameter. Keep what the constructor is "
                 f"given under its parameters' names, or let {owner}.get_config() return the arguments."
@@ -146,7 +159,7 @@ def _argument(module: Any, name: str, parameter: inspect.Parameter) -> Any:
 def shown(module: Any) -> list[str]:
     """The arguments that make such a module: those without a default, then by name those that differ from it."""
     parts = []
-    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
+    for name, parameter in _parameters(type(module).__init__).items():
         if name == "dtype":
             if next(module.parameters(), None) is not None and module.dtype != get_default_dtype():
                 parts.append(f"dtype={str(module.dtype)!r}")
