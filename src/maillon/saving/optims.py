@@ -108,14 +108,30 @@ def restore_optim(optim: Optim, record: Any, builder: Builder, tensors: Tensors)
         module.training = name not in evaluating
     named = dict(optim.network.named_parameters())
     rule = part(record, "rule", dict)
-    for group, described_group in zip(optim.rule.param_groups, part(rule, "groups", list), strict=True):
-        group.update(builder.arguments(described_group, "options"))
+    _give_groups(optim.rule, part(rule, "groups", list), named, builder)
     _give_state(optim.rule, rule, named, builder)
-    for name, value in builder.arguments(record, "options").items():
-        setattr(optim, name, None)
+    options = builder.arguments(record, "options")
+    optim.clip_grad_norm = optim.clip_grad_value = None  # only one may be set
+    for name, value in options.items():
         setattr(optim, name, value)
     optim.gathered = builder.decode(record.get("gathered"))
     _give_gradients(named, tensors)
+
+
+def _give_groups(rule: Rule, described: list[Any], named: dict[str, Parameter], builder: Builder) -> None:
+    """The groups of a record, in the dicts that there are: a callback may have added some."""
+    given = []
+    for group in described:
+        listed = part(group, "params", list)
+        if not all(isinstance(name, str) and name in named for name in listed):
+            raise FileError("the rule moves parameters that the network has not")
+        given.append({"params": [named[name] for name in listed]} | builder.arguments(group, "options"))
+    groups = rule.param_groups
+    groups.extend({} for _ in given[len(groups) :])
+    del groups[len(given) :]
+    for own, other in zip(groups, given, strict=True):
+        own.clear()
+        own.update(other)
 
 
 def _give_gradients(named: dict[str, Parameter], tensors: Tensors) -> None:
