@@ -285,6 +285,8 @@ class Runner:
 
     def _load_gradients(self) -> None:
         """Those that add up over the steps: as Python has them now."""
+        if not self._shown:
+            return  # nobody has seen those of the last slice, which go on adding up
         for place, (parameter, buffer) in enumerate(self.gradients.others):
             grad = parameter.grad
             if grad is None:

@@ -259,17 +259,26 @@ def _place(known: dict[str, Any], tensors: Tensors) -> Place:
 
 def _give_options(optim: Optim, record: Mapping[str, Any], builder: Builder) -> None:
     """Options of links and of the loss that a callback has changed in the course of the training."""
-    if type(optim.rule).__name__ != record["rule"]["class"]:
-        raise FileError(f"a callback has made {record['rule']['class']} the rule, which is not put back")
+    kind, made = type(optim.rule).__name__, record["rule"]["class"]
+    if kind != made:
+        raise FileError(f"a callback has put {made} in the place of {kind}, which is not done again")
     for module, described in ((optim.network, record["network"]["link"]), (optim.loss, record["loss"]["link"])):
         if Describer().module(module) == described:
             continue
-        with sketched(2**31, []):
-            wanted = builder.module(described)
-        pairs = list(zip(module.named_modules(), wanted.named_modules(), strict=True))
-        for (_, own), (_, other) in pairs:
-            for name, value in other.get_config().items():
-                if isinstance(value, str | int | float | tuple | None) and getattr(own, name, value) != value:
-                    setattr(own, name, value)
+        with suppress(FileError, ValueError):  # other links, or others in number
+            _give_options_of(module, described, builder)
         if Describer().module(module) != described:
-            raise FileError(f"callbacks have changed the links of {type(module).__name__}, which are not put back")
+            raise FileError(
+                f"a callback has replaced links of {type(module).__name__}, which is not done again. load() gives the "
+                "Optim as it was"
+            )
+
+
+def _give_options_of(module: Module, described: Any, builder: Builder) -> None:
+    with sketched(2**31, []):
+        wanted = builder.module(described)
+    for (_, own), (_, other) in zip(module.named_modules(), wanted.named_modules(), strict=True):
+        present = own.get_config()
+        for name, value in other.get_config().items():
+            if isinstance(value, str | int | float | tuple | None) and present.get(name, value) != value:
+                setattr(own, name, value)
