@@ -107,9 +107,7 @@ def restore_optim(optim: Optim, record: Any, builder: Builder, tensors: Tensors)
     for name, module in optim.network.named_modules():
         module.training = name not in evaluating
     named = dict(optim.network.named_parameters())
-    rule = part(record, "rule", dict)
-    _give_groups(optim.rule, part(rule, "groups", list), named, builder)
-    _give_state(optim.rule, rule, named, builder)
+    _copy_rule(_made_rule(part(record, "rule", dict), named, builder), optim.rule)
     options = builder.arguments(record, "options")
     optim.clip_grad_norm = optim.clip_grad_value = None  # only one may be set
     for name, value in options.items():
@@ -118,20 +116,16 @@ def restore_optim(optim: Optim, record: Any, builder: Builder, tensors: Tensors)
     _give_gradients(named, tensors)
 
 
-def _give_groups(rule: Rule, described: list[Any], named: dict[str, Parameter], builder: Builder) -> None:
-    """The groups of a record, in the dicts that there are: a callback may have added some."""
-    given = []
-    for group in described:
-        listed = part(group, "params", list)
-        if not all(isinstance(name, str) and name in named for name in listed):
-            raise FileError("the rule moves parameters that the network has not")
-        given.append({"params": [named[name] for name in listed]} | builder.arguments(group, "options"))
-    groups = rule.param_groups
+def _copy_rule(source: Rule, rule: Rule) -> None:
+    """Give a rule groups and state of another one, in the dicts that it has: a callback may have added groups."""
+    groups, given = rule.param_groups, source.param_groups
     groups.extend({} for _ in given[len(groups) :])
     del groups[len(given) :]
     for own, other in zip(groups, given, strict=True):
         own.clear()
         own.update(other)
+    rule.state.clear()
+    rule.state.update(source.state)
 
 
 def _give_gradients(named: dict[str, Parameter], tensors: Tensors) -> None:
@@ -151,7 +145,11 @@ def _made_rule(record: Any, named: dict[str, Parameter], builder: Builder) -> Ru
         if not all(isinstance(name, str) and name in named for name in listed):
             raise FileError("the rule moves parameters that the network has not")
         groups.append(([named[name] for name in listed], builder.arguments(group, "options")))
-    rule = builder.make(record, lambda: found([{"params": params} for params, _ in groups], **defaults))
+    checked = [
+        {"params": params} | {key: value for key, value in options.items() if key in defaults}
+        for params, options in groups
+    ]
+    rule = builder.make(record, lambda: found(checked, **defaults))
     for own, (_, options) in zip(rule.param_groups, groups, strict=True):
         own.update(options)
     _give_state(rule, record, named, builder)

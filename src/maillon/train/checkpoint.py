@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -239,7 +239,7 @@ def hash_of(data: Any) -> str:
 def data_hashes(data: Data | None, kind: str = "") -> dict[str, str | None]:
     """Those of inputs, targets and weights."""
     parts = (None, None, None) if data is None else (data.x, data.y, data.weight)
-    names = (f"{kind}x", f"{kind}y", f"{kind}weights")
+    names = tuple(kind + name for name in _HASHED)
     return {name: None if given is None else hash_of(given) for name, given in zip(names, parts, strict=True)}
 
 
@@ -263,30 +263,59 @@ def require_same(
     else:
         way_out = "Call fit as that training was called, or begin anew in another file."
         different = different if exact else [name for name in different if name not in loose]
-    told = "; ".join(_difference(name, ours[name], theirs[name]) for name in different)
-    raise ValueError(f"resume: {shown!r} is of another training: {told}. {way_out}")
+    told = [words for name in different for words in _differences(name, theirs[name], ours[name])]
+    more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    raise ValueError(f"resume: {shown!r} is of another training: {'; '.join(told[:_MOST_TOLD])}{more}. {way_out}")
 
 
-_HASHED = ("x", "y", "weights")
+_HASHED = ("x", "y", "sample or class weight")
+_MOST_TOLD = 8
+_LONGEST = 80  # characters of a value that is shown
 
 
-def _difference(name: str, ours: Any, theirs: Any) -> str:
-    """What differs, with both values where they are short."""
-    if name.removeprefix("validation ") in _HASHED:
-        return _missing(name, ours, theirs) or f"{name} is other data"
+def _differences(name: str, theirs: Any, ours: Any) -> Iterator[str]:
+    """What differs, in words, at the innermost places of two descriptions."""
+    parts = [_parts(value) for value in (theirs, ours)]
+    classes = [value.get("class") if isinstance(value, Mapping) else None for value in (theirs, ours)]
+    alike = classes[0] == classes[1]
+    if alike and parts[0] is not None and parts[1] is not None and parts[0].keys() == parts[1].keys():
+        for key, inner in parts[0].items():
+            yield from _differences(f"{name}.{key}" if key else name, inner, parts[1][key])
+    elif theirs != ours:
+        yield _difference(name, theirs, ours)
+
+
+def _parts(value: Any) -> dict[str, Any] | None:
+    """The named parts of a description; None for a single value."""
+    if isinstance(value, list) and value and all(isinstance(inner, Mapping) for inner in value):
+        return {str(place): inner for place, inner in enumerate(value)}
+    if not isinstance(value, Mapping):
+        return None
+    if "class" in value:
+        config, replaced = value.get("config"), value.get("replaced")
+        named = config if isinstance(config, Mapping) else _parts(config) or {}
+        return dict(named) | (dict(replaced) if isinstance(replaced, Mapping) else {})
+    if list(value) == ["dict"]:
+        return {str(key): inner for key, inner in value["dict"]}
+    return {"": next(iter(value.values()))} if len(value) == 1 else dict(value)
+
+
+def _difference(name: str, theirs: Any, ours: Any) -> str:
+    if any(name.endswith(data) for data in _HASHED):
+        no = "there was" if theirs is None else "there is"
+        return f"{no} no {name}" if None in (theirs, ours) else f"{name} is other data"
     shown = [_shown(value) for value in (theirs, ours)]
-    if shown[0] == shown[1] or max(map(len, shown)) > 60:
-        return f"the {name} is another"
+    if shown[0] == shown[1] or max(map(len, shown)) > _LONGEST:
+        return f"{name} is not the same"
     return f"{name} was {shown[0]}, and is {shown[1]}"
-
-
-def _missing(name: str, ours: Any, theirs: Any) -> str:
-    return f"there was no {name}" if theirs is None else f"there is no {name}" if ours is None else ""
 
 
 def _shown(value: Any) -> str:
     """A description in the words of a call, where that is short."""
     if isinstance(value, Mapping) and "class" in value:
-        config = value.get("config") or {}
-        return f"{value['class']}({', '.join(f'{key}={_shown(inner)}' for key, inner in config.items())})"
+        config = _parts(value) or {}
+        inner = ", ".join(f"{key}={_shown(given)}" for key, given in config.items())
+        return f"{value['class']}({inner if len(inner) < _LONGEST // 2 else '…'})"
+    if isinstance(value, Mapping) and len(value) == 1:
+        return _shown(next(iter(value.values())))
     return repr(value)

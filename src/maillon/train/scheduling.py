@@ -79,8 +79,8 @@ class Scheduling:
         """What it is, to be compared."""
         if self._given is None:
             return None
-        name = repr(self._given) if isinstance(self._given, LRScheduler) else getattr(self._given, "__qualname__", "")
-        return [type(self._given).__name__, re.sub(" at 0x[0-9a-f]+", "", name), "step" if self.by_step else "epoch"]
+        named = getattr(self._given, "__qualname__", type(self._given).__name__)
+        return re.sub(" at 0x[0-9a-f]+", "", repr(self._given) if isinstance(self._given, LRScheduler) else named)
 
     def before_epoch(self) -> None:
         """Set the first rates; those of a function of the epoch before every epoch."""

@@ -36,9 +36,9 @@ def identity(training: "Training") -> dict[str, Any]:
     optim, batches = training.optim, training.batches
     describer = Describer()
     described = describe_optim(optim, describer, {})
-    rule = described["rule"]
+    rule, groups = described["rule"], [group["options"] for group in described["rule"]["groups"]]
     arrays = batches if isinstance(batches, ArrayBatches) else None
-    record = {
+    return {
         "version": __version__,
         "engine": training.stepper.engine,
         "network": described["network"]["link"],
@@ -46,8 +46,8 @@ def identity(training: "Training") -> dict[str, Any]:
         "frozen parameters": described["network"]["frozen"],
         "shared parameters": described["network"]["shared"],
         "loss": described["loss"]["link"],
-        "rule": rule["class"],
-        "groups of the rule": rule["groups"],
+        "rule": {"class": rule["class"], "config": groups[0] if len(groups) == 1 else groups},
+        "parameters of the rule": [group["params"] for group in rule["groups"]],
         **described["options"],
         "way of giving data": "arrays" if arrays else "mini-batches",
         "batch_size": arrays.batch_size if arrays else None,
@@ -58,19 +58,20 @@ def identity(training: "Training") -> dict[str, Any]:
         "metrics": list(training.metrics),
         "callbacks": [_callback(callback, describer) for callback in training.hooks.given],
         "schedule": training.scheduling.describe(),
+        "schedule_by": "step" if training.scheduling.by_step else "epoch",
     }
-    return record
 
 
-def _callback(callback: Any, describer: Describer) -> list[Any]:
+def _callback(callback: Any, describer: Describer) -> dict[str, Any]:
     """Its class, and the options of one of the library's."""
     if not isinstance(callback, Callback):
-        return [getattr(callback, "__qualname__", type(callback).__name__)]
+        return {"class": getattr(callback, "__qualname__", type(callback).__name__), "config": {}}
     ours = type(callback).__module__.startswith("maillon.")
     names = list(inspect.signature(type(callback)).parameters) if ours else []
     options = {name: getattr(callback, name, None) for name in names}
     plain = {key: value for key, value in options.items() if isinstance(value, str | int | float | None)}
-    return [type(callback).__name__, {key: describer.encode(value, key) for key, value in plain.items()}]
+    encoded = {key: describer.encode(value, key) for key, value in plain.items()}
+    return {"class": type(callback).__name__, "config": encoded}
 
 
 def captured(training: "Training", older: list[str]) -> tuple[Tensors, dict[str, Any]]:
@@ -95,7 +96,7 @@ def captured(training: "Training", older: list[str]) -> tuple[Tensors, dict[str,
         "history": training.history.state_dict(),
         "running": training.running.state_dict(),
         "schedule": training.scheduling.state_dict(),
-        "callbacks": [callback.state_dict() for callback in training.hooks.listeners],
+        "callbacks": [dict(callback.state_dict()) for callback in training.hooks.listeners],
         "batches": None if isinstance(batches, ArrayBatches) else batches.state_dict(place.batch),
     }
     encode = Encoder(_no_module, tensors)
@@ -152,9 +153,10 @@ class _Restoring:
             builder = Builder(describer.own, self.tensors, generators)
             known = _known(description, builder)
             record = part(description, "optim", dict)
+            listeners = list(zip(training.hooks.listeners, known["callbacks"], strict=True))
         if not self.undo:
             self._require_begun(known)
-        self._give_callbacks(known["callbacks"])
+        self._give_callbacks(listeners)
         with _as_file_errors():
             _give_options(training.optim, record, builder)
             training.scheduling.load_state_dict(known["schedule"])
@@ -176,11 +178,13 @@ class _Restoring:
                 "least."
             )
 
-    def _give_callbacks(self, states: list[Any]) -> None:
-        for callback, state in zip(self.training.hooks.listeners, states, strict=True):
-            with suppress(Exception) if self.undo else nullcontext():
-                if state:
-                    callback.load_state_dict(state)
+    def _give_callbacks(self, listeners: list[tuple[Callback, dict[str, Any]]]) -> None:
+        for callback, state in listeners:
+            if not state:
+                continue
+            ours = type(callback).__module__.startswith("maillon.")
+            with suppress(Exception) if self.undo else _as_file_errors() if ours else nullcontext():
+                callback.load_state_dict(state)
 
     def _give_batches(self, known: dict[str, Any]) -> None:
         batches = self.training.batches
@@ -214,7 +218,7 @@ def _as_file_errors() -> Iterator[None]:
         yield
     except FileError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except Exception as error:
         raise FileError(f"its description of the training does not fit ({error})") from error
 
 
@@ -238,8 +242,8 @@ def _known(description: Mapping[str, Any], builder: Builder) -> dict[str, Any]:
     encoded = part(description, "training", dict)
     known = {name: builder.decode(encoded.get(name)) for name in _KNOWN}
     wrong = [name for name, kind in _KNOWN.items() if name not in encoded or not isinstance(known[name], kind)]
-    if wrong:
-        raise FileError(f"its description of the training has no {wrong[0]!r} as it should")
+    if wrong or not all(isinstance(state, dict) for state in known["callbacks"]):
+        raise FileError(f"its description of the training has no {[*wrong, 'callbacks'][0]!r} as it should")
     loss, steps, batch, row, total, size = known["place"]
     epoch, in_epoch, step, _, stopping = known["state"]
     counts = all(type(n) is int and n >= 0 for n in (steps, batch, row, known["whole"], epoch, in_epoch, step))
