@@ -107,12 +107,10 @@ def restore_optim(optim: Optim, record: Any, builder: Builder, tensors: Tensors)
     for name, module in optim.network.named_modules():
         module.training = name not in evaluating
     named = dict(optim.network.named_parameters())
-    rule = part(record, "rule", dict)
-    for group, described_group in zip(optim.rule.param_groups, part(rule, "groups", list), strict=True):
-        group.update(builder.arguments(described_group, "options"))
-    _give_state(optim.rule, rule, named, builder)
-    for name, value in builder.arguments(record, "options").items():
-        setattr(optim, name, None)
+    _copy_rule(_made_rule(part(record, "rule", dict), named, builder), optim.rule)
+    options = builder.arguments(record, "options")
+    optim.clip_grad_norm = optim.clip_grad_value = None  # only one may be set
+    for name, value in options.items():
         setattr(optim, name, value)
     optim.gathered = _gathered(record, builder)
     _give_gradients(named, tensors)
@@ -124,6 +122,18 @@ def _gathered(record: Any, builder: Builder) -> tuple[int, float | None]:
     if not isinstance(value, tuple) or list(map(type, value)) not in ([int, float], [int, type(None)]) or value[0] < 0:
         raise FileError("its description has no 'gathered' as it should")
     return value
+
+
+def _copy_rule(source: Rule, rule: Rule) -> None:
+    """Give a rule groups and state of another one, in the dicts that it has: a callback may have added groups."""
+    groups, given = rule.param_groups, source.param_groups
+    groups.extend({} for _ in given[len(groups) :])
+    del groups[len(given) :]
+    for own, other in zip(groups, given, strict=True):
+        own.clear()
+        own.update(other)
+    rule.state.clear()
+    rule.state.update(source.state)
 
 
 def _give_gradients(named: dict[str, Parameter], tensors: Tensors) -> None:

@@ -1,12 +1,15 @@
 """The mini-batches of a training: cut from arrays, or given one by one."""
 
+import itertools
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any
 
 from maillon.nn import Loss, Module
 from maillon.optim.door import Data, check
-from maillon.random import default_generator
+from maillon.random import Generator, GeneratorState, default_generator
+from maillon.saving.values import set_state, state_of
 from maillon.train.checkpoint import hash_of
 from maillon.train.class_weights import ClassWeights
 from maillon.typing import Array
@@ -78,26 +81,25 @@ class GivenBatches:
         self.network = network
         self.class_weights = class_weights
         self.steps: int | None = len(given) if isinstance(given, Sized) else None
-        self.watched = False  # whether checkpoints are written
-        self._last: str | None = None
+        self._epochs = 0  # begun
+        self._begun: GeneratorState | None = None  # the state of the generator when the last epoch began
+        self._recent: deque[tuple[int, Batch]] = deque(maxlen=2)  # an end is looked for one mini-batch ahead
+        self._resumed: Iterator[Any] | None = None
 
     def order(self) -> None:
         """They come as they are given."""
+        self._epochs += 1
+        self._begun = default_generator().get_state()
 
     def after(self, _order: None, done: int) -> Iterator[Batch]:
-        """Those of an epoch after so many, which an iterable that cannot go to a place gives again, to be skipped."""
-        batch, skipped = 0, 0 if self.keeps_place else done
-        for batch, item in enumerate(self.given, 1 + done - skipped):
-            if batch < skipped:
-                continue
+        """Those of an epoch after so many."""
+        items, self._resumed = iter(self.given) if self._resumed is None else self._resumed, None
+        batch = done
+        for batch, item in enumerate(items, done + 1):
             given = self._checked(batch, item)
-            if batch == skipped:
-                self._require_last(batch, given)
-                continue
-            if self.watched:
-                self._last = hash_of(given)
+            self._recent.append((batch, given))
             yield given
-        if not (batch or done):
+        if not batch:
             raise ValueError(f"{self.where}: expected at least one batch, got none. Pass an iterable that has some.")
 
     def _checked(self, batch: int, item: Any) -> Batch:
@@ -119,25 +121,49 @@ class GivenBatches:
     @property
     def keeps_place(self) -> bool:
         """Whether the iterable can be told to go on from a place."""
-        return hasattr(self.given, "load_state_dict")
+        return hasattr(self.given, "state_dict") and hasattr(self.given, "load_state_dict")
 
     def row_after(self, batch: int) -> int:
         """What `after` is told to go on after this mini-batch."""
         return batch
 
-    def state_dict(self) -> dict[str, Any]:
-        """The iterable's own state, where it has one, and the last mini-batch's bytes, hashed."""
-        return {"last": self._last, "given": self.given.state_dict() if self.keeps_place else None}  # type: ignore[attr-defined]
+    def state_dict(self, batch: int) -> dict[str, Any]:
+        """The iterable's own state; without one the hash of the last mini-batch, and what it takes to come there."""
+        if self.keeps_place:
+            return {"given": self.given.state_dict()}  # type: ignore[attr-defined]
+        last = [hash_of(given) for number, given in self._recent if number == batch]
+        return {
+            "epochs": self._epochs,
+            "begun": None if self._begun is None else state_of(Generator(0).set_state(self._begun)),
+            "last": last[-1] if last else None,
+        }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._last = state["last"]
+    def load_state_dict(self, state: Mapping[str, Any], batch: int, *, between: bool) -> None:
+        """Go to the place after this mini-batch, between two epochs or within one.
+
+        An iterable without a state of its own is gone through again, from the first epoch on: what it draws from a
+        generator of its own comes as it came.
+        """
         if self.keeps_place:
             self.given.load_state_dict(state["given"])  # type: ignore[attr-defined]
-
-    def _require_last(self, batch: int, given: Batch) -> None:
-        if hash_of(given) != self._last:
+            return
+        self._epochs = state["epochs"]
+        if not self._epochs:
+            return
+        for _ in range(self._epochs - 1):
+            for _item in self.given:
+                pass
+        set_state(default_generator(), state["begun"])
+        self._begun = default_generator().get_state()
+        items, done, last = iter(self.given), 0, None
+        for done, last in enumerate(itertools.islice(items, None if between else batch), 1):  # noqa: B007
+            pass
+        given = self._checked(batch, last) if done == batch else None
+        if given is None or hash_of(given) != state["last"]:
             raise ValueError(
                 f"resume: batch {batch} is not the one after which the checkpoint was written, so the mini-batches do "
                 "not come again as they did. Give them in the same order, or by an object with state_dict() and "
                 "load_state_dict()."
             )
+        self._recent.append((batch, given))
+        self._resumed = None if between else items

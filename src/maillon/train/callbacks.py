@@ -57,7 +57,8 @@ class Callback:
     A callback sees parameters, gradients, the rule's state and the last prediction as the last step left them. What it
     changes (weights, links, the loss, the rule, its options and state …) holds from the next step on, in either engine.
     The history has the epoch's row when `on_epoch_end` is called. `on_train_end` is called after the last epoch,
-    after `stop()` and after Ctrl-C, but not when an error ends the training.
+    after `stop()` and after Ctrl-C, but not when an error ends the training. Of the callback itself a checkpoint keeps
+    what `state_dict` gives; right after a training has gone on there are no gradients and no prediction.
 
     >>> class Patience(Callback):
     ...     def on_step_end(self, state):
@@ -81,7 +82,7 @@ class Callback:
         """After the last epoch."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it: numbers, texts, tuples, lists, dicts and arrays."""
+        """What a checkpoint keeps of it: numbers, texts, tuples, lists, dicts, arrays and Generators."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -190,6 +191,19 @@ class Hooks:
         self.epoch_end = _overridden(listeners, "on_epoch_end")
         self.train_end = _overridden(listeners, "on_train_end")
 
+    def without_state(self) -> list[str]:
+        """The names of those of the user's that say nothing of their state; TypeError for half of what it takes."""
+        names = []
+        for given, listener in zip(self.given, self.listeners, strict=True):
+            name = getattr(given, "__qualname__", type(given).__name__)
+            gives, takes = (_own(listener, method) for method in ("state_dict", "load_state_dict"))
+            if gives != takes:
+                has, lacks = ("state_dict", "load_state_dict")[:: 1 if gives else -1]
+                raise TypeError(f"fit: the callback {name} has {has}() and no {lacks}(). Give it both.")
+            if not gives and not type(given).__module__.startswith("maillon."):
+                names.append(name)
+        return list(dict.fromkeys(names))
+
 
 def _listener(callback: Any) -> Callback:
     if isinstance(callback, Callback):
@@ -202,9 +216,17 @@ def _listener(callback: Any) -> Callback:
         )
     listener = Callback()
     listener.on_epoch_end = callback  # type: ignore[method-assign]
+    if hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict"):
+        listener.state_dict = callback.state_dict  # type: ignore[method-assign]
+        listener.load_state_dict = callback.load_state_dict  # type: ignore[method-assign]
     return listener
 
 
 def _overridden(listeners: list[Callback], name: str) -> list[Hook]:
-    hooks = [getattr(listener, name) for listener in listeners]
-    return [hook for hook in hooks if getattr(hook, "__func__", hook) is not getattr(Callback, name)]
+    return [getattr(listener, name) for listener in listeners if _own(listener, name)]
+
+
+def _own(listener: Callback, name: str) -> bool:
+    """Whether the listener has a method of its own, and not Callback's."""
+    method = getattr(listener, name)
+    return getattr(method, "__func__", method) is not getattr(Callback, name)

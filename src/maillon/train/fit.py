@@ -177,11 +177,18 @@ def fit(
         progress=wanted(progress),
         engine=engine,
         checkpoint=_checkpoint(checkpoint),
-        resume=resume,
+        resume=_resumed(resume),
         resume_exact=arguments.flag("fit", "resume_exact", resume_exact),
     )
     with using(resolve(generator)):
         return training.run()
+
+
+def _resumed(given: Any) -> Any:
+    if given is not None and not isinstance(given, str | os.PathLike):
+        hint = " Give its path." if isinstance(given, Checkpoint) else ""
+        raise TypeError(f"fit: expected resume to be a file's name, {got(given)}{hint}")
+    return given
 
 
 def _checkpoint(given: Any) -> Checkpoint | None:

@@ -47,12 +47,14 @@ class Bar:
         How many there are to be.
     steps : int or None
         The steps of one epoch; None while nobody knows.
+    begun : int
+        The steps that were done before: the time left is judged by those that follow.
     """
 
-    def __init__(self, epochs: int, steps: int | None) -> None:
+    def __init__(self, epochs: int, steps: int | None, begun: int = 0) -> None:
         self.epochs = epochs
         self._total = None if steps is None else steps * epochs
-        self._drawn: _Drawn = _Notebook() if _in_notebook() else _Terminal(self._total)
+        self._drawn: _Drawn = _Notebook(begun) if _in_notebook() else _Terminal(self._total, begun)
         self._next = 0.0
         self._numbers: dict[str, Number] = {}
 
@@ -71,7 +73,7 @@ class Bar:
     def epoch_end(self, epoch: int, done: int, row: Mapping[str, Number]) -> None:
         """As `show`, and the steps of a whole epoch are known from now on."""
         if self._total is None:
-            self._total = done * self.epochs
+            self._total = done * self.epochs // max(1, epoch)
         self.show(epoch, done, row)
 
     def close(self) -> None:
@@ -82,10 +84,10 @@ class Bar:
 class _Terminal:
     """A line of text that is written over."""
 
-    def __init__(self, total: int | None) -> None:
+    def __init__(self, total: int | None, begun: int) -> None:
         from tqdm import tqdm
 
-        self._tqdm: Any = tqdm(total=total, unit="step", dynamic_ncols=True, mininterval=0)
+        self._tqdm: Any = tqdm(total=total, initial=begun, unit="step", dynamic_ncols=True, mininterval=0)
 
     def draw(self, done: int, total: int | None, title: str, numbers: Mapping[str, str]) -> None:
         self._tqdm.total = total
@@ -100,15 +102,15 @@ class _Terminal:
 class _Notebook:
     """A `<progress>` element in the output of the cell, put there anew each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: int) -> None:
         from IPython.display import display
 
-        self._begun = time.monotonic()
-        self._bundle = _bundle(0, None, "", {}, 0.0)
+        self._begun, self._before = time.monotonic(), before
+        self._bundle = _bundle(before, None, "", {}, 0.0, before)
         self._handle: Any = display(self._bundle, raw=True, display_id=True)
 
     def draw(self, done: int, total: int | None, title: str, numbers: Mapping[str, str]) -> None:
-        bundle = _bundle(done, total, title, numbers, time.monotonic() - self._begun)
+        bundle = _bundle(done, total, title, numbers, time.monotonic() - self._begun, self._before)
         if self._handle is not None:
             self._handle.update(bundle, raw=True)
 
@@ -116,10 +118,12 @@ class _Notebook:
         """Nothing is left to do: the last state stays."""
 
 
-def _bundle(done: int, total: int | None, title: str, numbers: Mapping[str, str], seconds: float) -> dict[str, str]:
-    """The bar as HTML, and as a line of text where no page shows it."""
+def _bundle(
+    done: int, total: int | None, title: str, numbers: Mapping[str, str], seconds: float, before: int = 0
+) -> dict[str, str]:
+    """The bar as HTML, and as a line of text where no page shows it. before: the steps done before these seconds."""
     share = "" if not total else f"{done / total:.0%}"
-    left = f"{_time(seconds * (total - done) / done)} left" if total and 0 < done < total else ""
+    left = f"{_time(seconds * (total - done) / (done - before))} left" if total and before < done < total else ""
     said = [title, share, f"{done} of {total} steps" if total else f"{done} steps", _time(seconds), left]
     text = ", ".join(part for part in [*said, *(f"{name} {value}" for name, value in numbers.items())] if part)
     state = f' value="{done}" max="{total}"' if total else ""

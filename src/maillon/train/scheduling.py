@@ -59,7 +59,7 @@ class Scheduling:
 
     def state_dict(self) -> dict[str, Any] | None:
         """Where the schedule stands, None before it has begun."""
-        return None if self._schedule is None else self._schedule.state_dict()
+        return None if self._schedule is None else _plain(self._schedule.state_dict())
 
     def load_state_dict(self, state: Mapping[str, Any] | None) -> None:
         """Go on from there. The rule's rates are then to be loaded too: to begin has set the first ones."""
@@ -79,8 +79,8 @@ class Scheduling:
         """What it is, to be compared."""
         if self._given is None:
             return None
-        name = repr(self._given) if isinstance(self._given, LRScheduler) else getattr(self._given, "__qualname__", "")
-        return [type(self._given).__name__, re.sub(" at 0x[0-9a-f]+", "", name), "step" if self.by_step else "epoch"]
+        named = getattr(self._given, "__qualname__", type(self._given).__name__)
+        return re.sub(" at 0x[0-9a-f]+", "", repr(self._given) if isinstance(self._given, LRScheduler) else named)
 
     def before_epoch(self) -> None:
         """Set the first rates; those of a function of the epoch before every epoch."""
@@ -109,3 +109,10 @@ class Scheduling:
             self._schedule.step(history[self._monitor or "loss"][-1])
         else:
             self._schedule.step()
+
+
+def _plain(value: Any) -> Any:
+    """With dicts in the place of Counters and other kinds of dict."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value

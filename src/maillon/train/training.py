@@ -16,10 +16,11 @@ from maillon.optim import NonFiniteLossError, Optim
 from maillon.optim.door import Data
 from maillon.random import default_generator
 from maillon.saving.files import FileError
-from maillon.saving.values import part
+from maillon.saving.values import Tensors
+from maillon.tracebacks import warn
 from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Hook, Hooks, State
-from maillon.train.checkpoint import Checkpoint, Keeper, read_checkpoint
+from maillon.train.checkpoint import Checkpoint, Keeper, NoStateWarning, read_checkpoint, require_same
 from maillon.train.history import History
 from maillon.train.interrupt import Interrupt, deferred_interrupt, tell
 from maillon.train.modes import learning
@@ -31,6 +32,8 @@ from maillon.train.snapshot import captured, identity, restore
 from maillon.train.stepping import NumpyStepper, fall_back, first_stepper
 
 _ALL = sys.maxsize
+
+_told: set[str] = set()  # callbacks without a state
 
 
 class Training:
@@ -83,6 +86,8 @@ class Training:
         self.stepper: Stepper
         self.running = RunningMetrics(self.metrics)
         self.whole = 0  # epochs
+        self.entered = False  # whether the one after these has begun
+        self._written = False  # a last checkpoint that another one would spoil
         self.lr = 0.0  # of the epoch under way
         self.epoch_begun = 0.0  # when the epoch under way did
 
@@ -95,17 +100,18 @@ class Training:
                     self.optim.zero_grad()  # what an earlier training has left in the middle
                 self.stepper = first_stepper(self.engine, self.optim, self.batches, self.interrupt)
                 self.history.engine = self.stepper.engine
-                self._know_itself()
+                found = self._found()
                 self._call(self.hooks.train_begin)
-                self._go_on()
+                self._go_on(found)
+                self._keeper.begin()
                 try:
                     self._train()
                 finally:
                     self.stepper.show()
                 self.history.interrupted = self.interrupt.requested
                 self.history.stopped_early = self.state.stopping
-                if not (self.interrupt.requested and not self.stepper.between_epochs):
-                    self._keeper.write(self.state.step)
+                if not self._written:
+                    self._write()
                 self._call(self.hooks.train_end)
         finally:
             self.history.steps = self.state.step
@@ -116,39 +122,55 @@ class Training:
             tell(self.history, self.epochs)
         return self.history
 
-    def _know_itself(self) -> None:
-        if self._keeper.active or self._resume is not None:
-            self.generator = default_generator()
-            self.identity = identity(self)
-        if not isinstance(self.batches, ArrayBatches):
-            self.batches.watched = self._keeper.active
-
-    def _go_on(self) -> None:
-        """Where a checkpoint has been written before, if there is one."""
+    def _found(self) -> tuple[Tensors, dict[str, Any]] | None:
+        """A checkpoint of this training that is there to go on from; ValueError for one of another."""
+        if not self._keeper.active and self._resume is None:
+            return None
+        if self._keeper.active and (stateless := self.hooks.without_state()):
+            _tell_stateless(stateless)
+        self.generator = default_generator()
+        self.identity = identity(self)
         found = None if self._resume is None else read_checkpoint(self._resume)
-        if found is None:
+        if found is not None and self._resume is not None:
+            require_same(self._resume, self.identity, found[1], exact=self._exact)
+        return found
+
+    def _go_on(self, found: tuple[Tensors, dict[str, Any]] | None) -> None:
+        """Where the checkpoint was written, if there is one."""
+        if found is None or self._resume is None:
             return
-        assert self._resume is not None
         try:
-            restore(self, self._resume, *found, exact=self._exact)
+            restore(self, *found)
         except FileError as error:
             raise FileError(
                 f"resume: {os.fspath(self._resume)!r}: {str(error).removesuffix('.')}."
             ) from error.__cause__
-        self._keeper.resumed(self.state.step, list(part(found[1], "older", list)))
+        older = found[1].get("older")
+        self._keeper.resumed(self._resume, self.state.step, self.whole, older if isinstance(older, list) else [])
 
-    @property
-    def ending(self) -> bool:
-        return self.interrupt.requested or self.state.stopping
+    def _write(self) -> None:
+        """A checkpoint, now."""
+        try:
+            self._keeper.write(self.state.step, self.whole)
+        except OSError as error:
+            error.add_note(
+                f"The training ended here, after {self.state.step} steps: the network is as they left it, and this "
+                "error's `history` has its epochs. From the last checkpoint that was written, fit(…, resume=…) goes on."
+            )
+            error.history = self.history  # type: ignore[attr-defined]
+            raise
 
     def _train(self) -> None:
         if self.progress:
-            self.bar = Bar(self.epochs, self.batches.steps)
+            self.bar = Bar(self.epochs, self.batches.steps, self.state.step)
         each = bool(self.hooks.step_end)
-        while self.whole < self.epochs and not self.ending:
+        while self.whole < self.epochs and not self.state.stopping:
             if self.stepper.between_epochs:
-                self._begin_epoch()
-                if self.ending:
+                if self.interrupt.requested:
+                    return
+                if not self.entered:
+                    self._begin_epoch()
+                if self.interrupt.requested or self.state.stopping:
                     return
                 self.lr = float(self.optim.rule.param_groups[0]["lr"])
             begun = time.perf_counter()
@@ -165,12 +187,21 @@ class Training:
                 self._end_epochs(done, begun)
             elif self.bar is not None and self.bar.due:
                 self.bar.show(self.state.epoch, self.state.step, {"loss": self.state.loss} | self.running.so_far())
-            if self.interrupt.requested and not between:
-                self._keeper.write(self.state.step)  # before what is gathered is applied, as without Ctrl-C
-            else:
-                self._keeper.after(self.state.step, len(done.epochs))
             if self.ending and not between:
-                self._flush()
+                self._leave_epoch()
+                return
+            if self._keeper.due(self.state.step, len(done.epochs)):
+                self._write()
+
+    def _leave_epoch(self) -> None:
+        """The training ends in the middle of an epoch.
+
+        After Ctrl-C it may go on: that is written before anything is applied that would still wait without Ctrl-C.
+        """
+        if not self.state.stopping:
+            self._write()
+            self._written = True
+        self._flush()
 
     @property
     def _unwatched(self) -> bool:
@@ -181,6 +212,7 @@ class Training:
     def _begin_epoch(self) -> None:
         self.scheduling.before_epoch()
         self.state.epoch = self.whole + 1
+        self.entered = True
         self.epoch_begun = time.perf_counter()
         self.running = RunningMetrics(self.metrics)
         self._call(self.hooks.epoch_begin)
@@ -240,6 +272,7 @@ class Training:
             seconds=(ended - np.concatenate(([self.epoch_begun], ended[:-1]))).tolist(),
         )
         self.whole += count
+        self.entered = False
         self.epoch_begun = float(ended[-1])
         state.epoch = self.whole + (not self.stepper.between_epochs)
         if self.bar is not None:
@@ -259,3 +292,15 @@ class Training:
             self.stepper.show()
         for hook in hooks:
             hook(self.state)
+
+
+def _tell_stateless(names: list[str]) -> None:
+    """Say once of each callback that a checkpoint keeps nothing of it."""
+    if new := [name for name in names if name not in _told]:
+        _told.update(new)
+        warn(
+            f"fit: a checkpoint keeps nothing of the callbacks {', '.join(new)}, which have no state_dict(). What they "
+            "have counted or noted begins anew when the training goes on. Give them state_dict() and "
+            "load_state_dict(), or a state_dict() that returns {} if there is nothing.",
+            NoStateWarning,
+        )

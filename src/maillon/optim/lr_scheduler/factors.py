@@ -48,13 +48,16 @@ class LambdaLR(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """As any schedule's; a function has no state, an object that is called has its attributes, as in PyTorch."""
-        states = [None if isinstance(given, FunctionType) else vars(given).copy() for given in self.lr_lambdas]
+        states = [
+            None if isinstance(given, FunctionType) else getattr(given, "__dict__", {}).copy()
+            for given in self.lr_lambdas
+        ]
         return super().state_dict() | {"lr_lambdas": states}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict({name: value for name, value in state.items() if name != "lr_lambdas"})
         for given, own in zip(self.lr_lambdas, state.get("lr_lambdas", ()), strict=False):
-            if own is not None:
+            if own:
                 vars(given).update(own)
 
 
