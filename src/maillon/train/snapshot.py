@@ -279,7 +279,7 @@ def _give_options(optim: Optim, record: Mapping[str, Any], builder: Builder) -> 
 
 
 def _give_options_of(module: Module, described: Any, builder: Builder) -> None:
-    with sketched(2**31, []):
+    with sketched(None, []):
         wanted = builder.module(described)
     for (_, own), (_, other) in zip(module.named_modules(), wanted.named_modules(), strict=True):
         present = own.get_config()

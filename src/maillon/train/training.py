@@ -183,15 +183,19 @@ class Training:
             between = self.stepper.between_epochs
             if between:
                 self._flush()
-            if len(done.epochs):
-                self._end_epochs(done, begun)
-            elif self.bar is not None and self.bar.due:
-                self.bar.show(self.state.epoch, self.state.step, {"loss": self.state.loss} | self.running.so_far())
+            self._tell(done, begun)
             if self.ending and not between:
                 self._leave_epoch()
                 return
             if self._keeper.due(self.state.step, len(done.epochs)):
                 self._write()
+
+    def _tell(self, done: Slice, begun: float) -> None:
+        """What is to be seen of a slice."""
+        if len(done.epochs):
+            self._end_epochs(done, begun)
+        elif self.bar is not None and self.bar.due:
+            self.bar.show(self.state.epoch, self.state.step, {"loss": self.state.loss} | self.running.so_far())
 
     def _leave_epoch(self) -> None:
         """The training ends in the middle of an epoch.
@@ -202,6 +206,10 @@ class Training:
             self._write()
             self._written = True
         self._flush()
+
+    @property
+    def ending(self) -> bool:
+        return self.interrupt.requested or self.state.stopping
 
     @property
     def _unwatched(self) -> bool:
