@@ -21,6 +21,7 @@ ROOMS = (
     "maillon.data",
     "maillon.check",
     "maillon.plot",
+    "maillon.interop.keras",
     "maillon.interop.pytorch",
     "maillon.interop.sklearn",
 )

@@ -1,3 +1,3 @@
 """The neighbours, each once."""
 
-from maillon.interop import pytorch as pytorch, sklearn as sklearn
+from maillon.interop import keras as keras, pytorch as pytorch, sklearn as sklearn
