@@ -22,6 +22,7 @@ ROOMS = (
     "maillon.check",
     "maillon.plot",
     "maillon.interop.onnx",
+    "maillon.interop.keras",
     "maillon.interop.pytorch",
     "maillon.interop.sklearn",
 )

@@ -218,7 +218,11 @@ def test_wrong_estimators() -> None:
 
 @pytest.mark.parametrize(
     ("neighbour", "package", "name", "extra"),
-    [("sklearn", "sklearn", "scikit-learn", "sklearn"), ("pytorch", "torch", "PyTorch", "torch")],
+    [
+        ("sklearn", "sklearn", "scikit-learn", "sklearn"),
+        ("pytorch", "torch", "PyTorch", "torch"),
+        ("keras", "keras", "Keras", "keras"),
+    ],
 )
 def test_a_missing_package_is_named_with_its_extra(neighbour: str, package: str, name: str, extra: str) -> None:
     code = (
