@@ -125,7 +125,10 @@ def load(path: str | os.PathLike[str], links: Mapping[str, type] | None = None) 
     except RecursionError:
         raise FileError(f"load: {shown!r}: its links are nested too deeply.") from None
     except FileError as error:
-        raise FileError(f"load: {shown!r}: {str(error).removesuffix('.')}.") from error.__cause__
+        reason = str(error).removesuffix(".")
+        if len(reason) > 800:  # a file may hold very long values
+            reason = f"{reason[:600]} … {reason[-100:]}"
+        raise FileError(f"load: {shown!r}: {reason}.") from error.__cause__
 
 
 def own_classes(links: Mapping[str, type] | None) -> dict[str, type]:
