@@ -34,6 +34,7 @@ from maillon.random import Generator as Generator, manual_seed as manual_seed
 from maillon.saving import FileError as FileError, load as load, save as save
 from maillon.train import (
     Callback as Callback,
+    Checkpoint as Checkpoint,
     EarlyStopping as EarlyStopping,
     History as History,
     evaluate as evaluate,

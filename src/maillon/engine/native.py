@@ -226,6 +226,14 @@ class Runner:
         order = self._order if self.batches.shuffle else None
         return Place(self.loss, self.steps, self.batch, order, int(training.position), training.total, training.size)
 
+    def go_to(self, place: Place) -> None:
+        """Go on from there."""
+        self.loss, self.steps, self.batch = place.loss, place.steps, place.batch
+        if place.order is not None:
+            self._order[:] = place.order
+        training = self._training
+        training.position, training.total, training.size = place.row, place.total, place.size
+
     def run(self, max_steps: int, max_epochs: int, record: bool = False, seconds: float = SLICE_S) -> Slice:
         """Go on until one of the limits is reached.
 

@@ -59,6 +59,13 @@ class Stepper(Protocol):
     def between_epochs(self) -> bool:
         """Whether the next step is the first one of an epoch."""
 
+    @property
+    def place(self) -> Place:
+        """Where the training stands."""
+
+    def go_to(self, place: Place) -> None:
+        """Go on from there with the next slice, be it this stepper's place or another one's."""
+
     def run(self, max_steps: int, max_epochs: int, record: bool = False) -> Slice:
         """Go on until one of the limits is reached, or SLICE_S is over. record: give what the steps have predicted."""
 

@@ -102,6 +102,30 @@ def _gathered(record: Any, builder: Builder) -> tuple[int, float | None]:
     return value
 
 
+def restore_optim(optim: Optim, record: Any, builder: Builder, tensors: Tensors) -> None:
+    """Give a like Optim the values of a record, in the arrays that it has. What is shared stays so."""
+    own = {name: array for name, array in tensors.items() if not name.startswith("maillon/")}
+    inside = {name.removeprefix(LOSS): array for name, array in tensors.items() if name.startswith(LOSS)}
+    optim.network.load_state_dict(own)
+    optim.loss.load_state_dict(inside)
+    described = part(record, "network", dict)
+    frozen, evaluating = set(part(described, "frozen", list)), set(part(described, "evaluating", list))
+    for name, parameter in optim.network.named_parameters():
+        parameter.requires_grad, parameter.grad = name not in frozen, None
+    for name, module in optim.network.named_modules():
+        module.training = name not in evaluating
+    named = dict(optim.network.named_parameters())
+    rule = part(record, "rule", dict)
+    for group, described_group in zip(optim.rule.param_groups, part(rule, "groups", list), strict=True):
+        group.update(_options(described_group, builder))
+    _give_state(optim.rule, rule, named, builder)
+    for name, value in builder.arguments(record, "options").items():
+        setattr(optim, name, None)
+        setattr(optim, name, value)
+    optim.gathered = _gathered(record, builder)
+    _give_gradients(named, tensors)
+
+
 def _give_gradients(named: dict[str, Parameter], tensors: Tensors) -> None:
     for name, grad in tensors.items():
         if name.startswith(GRAD):
@@ -115,8 +139,8 @@ def _made_rule(record: Any, named: dict[str, Parameter], builder: Builder) -> Ru
     found, defaults = builder.class_of(record, Rule), builder.arguments(record)
     groups = []
     for group in part(record, "groups", list):
-        listed, options = listed_names(group, "params"), builder.arguments(group, "options")
-        if not all(name in named for name in listed) or "params" in options:
+        listed, options = listed_names(group, "params"), _options(group, builder)
+        if not all(name in named for name in listed):
             raise FileError("the rule moves parameters that the network has not")
         groups.append(([named[name] for name in listed], options))
     checked = [
@@ -126,6 +150,20 @@ def _made_rule(record: Any, named: dict[str, Parameter], builder: Builder) -> Ru
     rule = builder.make(record, lambda: found(checked, **defaults))
     for own, (_, options) in zip(rule.param_groups, groups, strict=True):
         own.update(options)
+    _give_state(rule, record, named, builder)
+    return rule
+
+
+def _options(group: Any, builder: Builder) -> dict[str, Any]:
+    options = builder.arguments(group, "options")
+    if "params" in options:
+        raise FileError("the rule moves parameters that the network has not")
+    return options
+
+
+def _give_state(rule: Rule, record: Any, named: dict[str, Parameter], builder: Builder) -> None:
+    """Put what the rule keeps for each parameter in the place of what it has."""
+    rule.state.clear()
     for name, own in part(record, "state", dict).items():
         if name not in named or not isinstance(own, dict):
             raise FileError(f"the rule's state is of a parameter {name!r} that the network has not")
@@ -135,4 +173,3 @@ def _made_rule(record: Any, named: dict[str, Parameter], builder: Builder) -> Ru
             if misfit:
                 raise FileError(f"the rule's {key} of {name!r} does not fit it")
         rule.state[named[name]] = state
-    return rule

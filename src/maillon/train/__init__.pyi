@@ -3,6 +3,7 @@
 from maillon.train import metrics as metrics
 from maillon.train.averaging import ExponentialMovingAverage as ExponentialMovingAverage
 from maillon.train.callbacks import Callback as Callback, EarlyStopping as EarlyStopping, State as State
+from maillon.train.checkpoint import Checkpoint as Checkpoint
 from maillon.train.fit import fit as fit
 from maillon.train.history import History as History
 from maillon.train.loop import sgd as sgd

@@ -91,11 +91,11 @@ class ExponentialMovingAverage(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The averages and the number of steps in them."""
-        return {"steps": self.steps, "network": self.network.state_dict()}
+        return {"steps": self.steps, "behind": self._behind, "network": self.network.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
-        self.steps = int(state["steps"])
+        self.steps, self._behind = int(state["steps"]), bool(state.get("behind", False))
 
     def _pairs(self) -> list[tuple[Array, Array, bool]]:
         """Each average, what it follows, and whether that is a buffer."""

@@ -1,12 +1,13 @@
 """The mini-batches of a training: cut from arrays, or given one by one."""
 
 import math
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any
 
 from maillon.nn import Loss, Module
 from maillon.optim.door import Data, check
 from maillon.random import default_generator
+from maillon.train.checkpoint import hash_of
 from maillon.train.class_weights import ClassWeights
 from maillon.typing import Array
 
@@ -36,8 +37,9 @@ class ArrayBatches:
         together = max(1, _GATHERED_BYTES // max(1, data.row_bytes * batch_size))
         self._gathered = batch_size * together
 
-    def __iter__(self) -> Iterator[Batch]:
-        yield from self.after(default_generator().randperm(self.data.rows) if self.shuffle else None, 0)
+    def order(self) -> Array | None:
+        """That of the rows of a new epoch, drawn; None where they come as they are."""
+        return default_generator().randperm(self.data.rows) if self.shuffle else None
 
     def after(self, order: Array | None, row: int) -> Iterator[Batch]:
         """Those of an epoch in this order, None as they come, from a row on."""
@@ -47,6 +49,10 @@ class ArrayBatches:
         for start in range(row, self.rows, self._gathered):
             rows = order[start : min(start + self._gathered, self.rows)]
             yield from self.data.take(rows).batches(self.batch_size)
+
+    def row_after(self, batch: int) -> int:
+        """How many rows of the epoch are done after this mini-batch."""
+        return min(batch * self.batch_size, self.rows)
 
 
 class GivenBatches:
@@ -72,21 +78,66 @@ class GivenBatches:
         self.network = network
         self.class_weights = class_weights
         self.steps: int | None = len(given) if isinstance(given, Sized) else None
+        self.watched = False  # whether checkpoints are written
+        self._last: str | None = None
 
-    def __iter__(self) -> Iterator[Batch]:
-        batch = 0
-        for batch, item in enumerate(self.given, 1):
-            if not isinstance(item, tuple | list) or len(item) not in (2, 3):
-                got = f"{len(item)} parts" if isinstance(item, tuple | list) else type(item).__name__
-                raise TypeError(
-                    f"{self.where}: expected batch {batch} to be (x, y) or (x, y, sample_weight), got {got}. "
-                    "Where x is an array, give y as well."
-                )
-            x, y, weight = (*item, None)[:3]
-            data = check(self.where, self.network, self.loss, x, y, weight, f"batch {batch} ")
-            weight = data.weight
-            if self.class_weights is not None:
-                weight = self.class_weights.times(data, self.network.dtype)
-            yield data.x, data.y, weight
-        if not batch:
+    def order(self) -> None:
+        """They come as they are given."""
+
+    def after(self, _order: None, done: int) -> Iterator[Batch]:
+        """Those of an epoch after so many, which an iterable that cannot go to a place gives again, to be skipped."""
+        batch, skipped = 0, 0 if self.keeps_place else done
+        for batch, item in enumerate(self.given, 1 + done - skipped):
+            if batch < skipped:
+                continue
+            given = self._checked(batch, item)
+            if batch == skipped:
+                self._require_last(batch, given)
+                continue
+            if self.watched:
+                self._last = hash_of(given)
+            yield given
+        if not (batch or done):
             raise ValueError(f"{self.where}: expected at least one batch, got none. Pass an iterable that has some.")
+
+    def _checked(self, batch: int, item: Any) -> Batch:
+        if not isinstance(item, tuple | list) or len(item) not in (2, 3):
+            got = f"{len(item)} parts" if isinstance(item, tuple | list) else type(item).__name__
+            raise TypeError(
+                f"{self.where}: expected batch {batch} to be (x, y) or (x, y, sample_weight), got {got}. "
+                "Where x is an array, give y as well."
+            )
+        x, y, weight = (*item, None)[:3]
+        data = check(self.where, self.network, self.loss, x, y, weight, f"batch {batch} ")
+        weight = data.weight
+        if self.class_weights is not None:
+            weight = self.class_weights.times(data, self.network.dtype)
+        return data.x, data.y, weight
+
+    # Checkpoints
+
+    @property
+    def keeps_place(self) -> bool:
+        """Whether the iterable can be told to go on from a place."""
+        return hasattr(self.given, "load_state_dict")
+
+    def row_after(self, batch: int) -> int:
+        """What `after` is told to go on after this mini-batch."""
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The iterable's own state, where it has one, and the last mini-batch's bytes, hashed."""
+        return {"last": self._last, "given": self.given.state_dict() if self.keeps_place else None}  # type: ignore[attr-defined]
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._last = state["last"]
+        if self.keeps_place:
+            self.given.load_state_dict(state["given"])  # type: ignore[attr-defined]
+
+    def _require_last(self, batch: int, given: Batch) -> None:
+        if hash_of(given) != self._last:
+            raise ValueError(
+                f"resume: batch {batch} is not the one after which the checkpoint was written, so the mini-batches do "
+                "not come again as they did. Give them in the same order, or by an object with state_dict() and "
+                "load_state_dict()."
+            )

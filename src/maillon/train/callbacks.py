@@ -1,6 +1,6 @@
 """What may look on while a network learns, and end it early."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,13 @@ class Callback:
 
     def on_train_end(self, state: State) -> None:
         """After the last epoch."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it: numbers, texts, tuples, lists, dicts and arrays."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take that back, after `on_train_begin`, when a training goes on."""
 
 
 class EarlyStopping(Callback):
@@ -159,6 +166,13 @@ class EarlyStopping(Callback):
             state.network.load_state_dict(self._best_state)
             self._best_state = None
 
+    def state_dict(self) -> dict[str, Any]:
+        """The best value so far, its epoch and its weights."""
+        return {"best": self._best, "best_epoch": self._best_epoch, "best_state": self._best_state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._best, self._best_epoch, self._best_state = state["best"], state["best_epoch"], state["best_state"]
+
 
 Hook = Callable[[State], None]
 
@@ -168,7 +182,8 @@ class Hooks:
 
     def __init__(self, callbacks: Callback | Callable[[State], Any] | Iterable[Any]) -> None:
         several = callbacks if isinstance(callbacks, Iterable) else (callbacks,)
-        listeners = [_listener(callback) for callback in several]
+        self.given = list(several)
+        self.listeners = listeners = [_listener(callback) for callback in self.given]
         self.train_begin = _overridden(listeners, "on_train_begin")
         self.epoch_begin = _overridden(listeners, "on_epoch_begin")
         self.step_end = _overridden(listeners, "on_step_end")

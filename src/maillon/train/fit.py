@@ -1,5 +1,6 @@
 """The loop you use."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from maillon import engine as engines
 from maillon.engine import NotLoweredError
 from maillon.engine.lowering import output_shape
-from maillon.messages import shown
+from maillon.messages import got, shown
 from maillon.nn import Loss, Module
 from maillon.nn.support import arguments
 from maillon.optim import Adam, Optim, Rule
@@ -18,6 +19,7 @@ from maillon.random import Generator, resolve, using
 from maillon.tracebacks import short_traceback
 from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Callback, Hooks, State
+from maillon.train.checkpoint import Checkpoint
 from maillon.train.class_weights import ClassWeights
 from maillon.train.history import History
 from maillon.train.progress import wanted
@@ -52,6 +54,9 @@ def fit(
     generator: Generator | None = None,
     engine: str = "auto",
     progress: bool | None = None,
+    checkpoint: Checkpoint | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    resume_exact: bool = True,
 ) -> History:
     """Let the network learn from data: fit(network, loss, x, y, …), or fit(optim, x, y, …) to continue an Optim.
 
@@ -121,6 +126,14 @@ def fit(
         rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
     progress : bool, optional
         Whether to show a bar on the error stream; by default on a terminal and in a notebook.
+    checkpoint : Checkpoint, optional
+        When and where to write what it takes to go on after the program was ended, in whatever way.
+    resume : str or path, optional
+        A checkpoint to go on from. Where there is no such file the training begins. It ends with the same bits as one
+        that was never ended, the history included but for the seconds. What is called must be the same training:
+        epochs alone may grow.
+    resume_exact : bool
+        False goes on from a checkpoint of another version or engine, too, with other bits.
 
     Returns
     -------
@@ -163,9 +176,18 @@ def fit(
         scheduling=Scheduling(schedule, schedule_by, optim),
         progress=wanted(progress),
         engine=engine,
+        checkpoint=_checkpoint(checkpoint),
+        resume=resume,
+        resume_exact=arguments.flag("fit", "resume_exact", resume_exact),
     )
     with using(resolve(generator)):
         return training.run()
+
+
+def _checkpoint(given: Any) -> Checkpoint | None:
+    if given is not None and not isinstance(given, Checkpoint):
+        raise TypeError(f"fit: expected checkpoint to be a Checkpoint, {got(given)} Give Checkpoint(path).")
+    return given
 
 
 def _batches(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 from maillon.messages import unknown_name
 
@@ -145,6 +145,33 @@ class History:
             A list for each column.
         """
         return {name: list(column) for name, column in self._values.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that it knows, as plain values.
+
+        Returns
+        -------
+        dict
+            For `load_state_dict`.
+        """
+        return {**vars(self), "_values": self.to_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` of a history with the same columns gave.
+
+        Parameters
+        ----------
+        state : mapping
+            What `state_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            For other columns.
+        """
+        if list(state["_values"]) != self.columns:
+            raise ValueError(f"History: expected the columns {self.columns}, got {list(state['_values'])}.")
+        vars(self).update({**state, "_values": {name: list(column) for name, column in state["_values"].items()}})
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write the table into a file, with a header and all digits.

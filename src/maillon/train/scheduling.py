@@ -1,6 +1,7 @@
 """How `fit` steps a schedule: after each epoch or after each step of learning."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from maillon.messages import unknown_name
@@ -56,15 +57,38 @@ class Scheduling:
                 f"fit: expected schedule to be a function of the epoch or a schedule, got {schedule!r}.{hint}"
             )
 
+    def state_dict(self) -> dict[str, Any] | None:
+        """Where the schedule stands, None before it has begun."""
+        return None if self._schedule is None else self._schedule.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any] | None) -> None:
+        """Go on from there. The rule's rates are then to be loaded too: to begin has set the first ones."""
+        if state is not None:
+            self._begin()
+            assert self._schedule is not None
+            self._schedule.load_state_dict(state)
+
+    def _begin(self) -> None:
+        given, rule = self._given, self._optim.rule
+        if not isinstance(given, LRScheduler):
+            self._schedule = LambdaLR(rule, given)
+        else:
+            self._schedule = given.bind(rule) if given.rule is None else given
+
+    def describe(self) -> Any:
+        """What it is, to be compared."""
+        if self._given is None:
+            return None
+        name = repr(self._given) if isinstance(self._given, LRScheduler) else getattr(self._given, "__qualname__", "")
+        return [type(self._given).__name__, re.sub(" at 0x[0-9a-f]+", "", name), "step" if self.by_step else "epoch"]
+
     def before_epoch(self) -> None:
         """Set the first rates; those of a function of the epoch before every epoch."""
-        given, rule = self._given, self._optim.rule
+        given = self._given
         if given is None:
             return
-        if self._schedule is None and isinstance(given, LRScheduler):
-            self._schedule = given.bind(rule) if given.rule is None else given
-        elif self._schedule is None:
-            self._schedule = LambdaLR(rule, given)
+        if self._schedule is None:
+            self._begin()
         elif not isinstance(given, LRScheduler) and not self.by_step:
             self._schedule.step()
 

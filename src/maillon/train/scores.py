@@ -206,6 +206,23 @@ class RunningMetrics:
                 with suppress(known.UndefinedMetricError):
                     metric(prediction, target)
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that is known of the epoch so far."""
+        tallies = {
+            name: {key: list(value) if isinstance(value, tuple) else value for key, value in vars(tally).items()}
+            for name, tally in self._tallies.items()
+        }
+        return {"tallies": tallies, "kept": list(self._kept)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with that."""
+        for name, given in state["tallies"].items():
+            own = vars(self._tallies[name])
+            own |= {
+                key: type(own[key])(*value) if isinstance(own[key], tuple) else value for key, value in given.items()
+            }
+        self._kept = list(state["kept"])
+
     def so_far(self) -> dict[str, float]:
         """The means, in the middle of an epoch."""
         return {name: tally.value for name, tally in self._tallies.items()}

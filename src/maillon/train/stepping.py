@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,16 +43,23 @@ class NumpyStepper:
         self.steps = self.batch = 0
         self._total = self._size = 0.0
         self._epoch: Iterator[Batch] | None = None
+        self._order: Any = None
         if place is not None:
-            self.loss, self.steps, self.batch = place.loss, place.steps, place.batch
-            if place.row:
-                assert isinstance(batches, ArrayBatches)
-                self._total, self._size = place.total, place.size
-                self._epoch = batches.after(place.order, place.row)
+            self.go_to(place)
 
     @property
     def between_epochs(self) -> bool:
         return self._epoch is None
+
+    @property
+    def place(self) -> Place:
+        row = 0 if self._epoch is None else self.batches.row_after(self.batch)
+        return Place(self.loss, self.steps, self.batch, self._order, row, self._total, self._size)
+
+    def go_to(self, place: Place) -> None:
+        self.loss, self.steps, self.batch = place.loss, place.steps, place.batch
+        self._order, self._total, self._size = place.order, place.total, place.size
+        self._epoch = self.batches.after(self._order, place.row) if place.row else None
 
     def run(self, max_steps: int, max_epochs: int, record: bool = False) -> Slice:
         """Go on until a limit is reached, at most to the end of the epoch; what is recorded ends a slice as well.
@@ -60,7 +67,9 @@ class NumpyStepper:
         Everything a step does not need stands outside of the loop: a small network's step is measured against it.
         """
         if self._epoch is None:
-            self._epoch, self.batch, self._total, self._size = iter(self.batches), 0, 0.0, 0.0
+            self._order = self.batches.order()
+            self._epoch = self.batches.after(self._order, 0)
+            self.batch, self._total, self._size = 0, 0.0, 0.0
         optim, interrupt, clock = self.optim, self.interrupt, time.perf_counter
         learn, loss = optim.learn, optim.loss
         averages, most = loss.averages, 1 if record else max_steps

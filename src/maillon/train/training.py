@@ -1,8 +1,10 @@
 """One training under way: slices of steps by a stepper, and everybody who looks on between them."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +13,12 @@ from maillon.engine.native import Runner
 from maillon.engine.stepper import Slice, Stepper
 from maillon.optim import NonFiniteLossError, Optim
 from maillon.optim.door import Data
+from maillon.random import default_generator
+from maillon.saving.files import FileError
+from maillon.saving.values import part
 from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Hook, Hooks, State
+from maillon.train.checkpoint import Checkpoint, Keeper, read_checkpoint
 from maillon.train.history import History
 from maillon.train.interrupt import Interrupt, deferred_interrupt, tell
 from maillon.train.modes import learning
@@ -20,6 +26,7 @@ from maillon.train.predict import evaluated, outputs_of
 from maillon.train.progress import Bar
 from maillon.train.scheduling import Scheduling
 from maillon.train.scores import Metric, RunningMetrics
+from maillon.train.snapshot import captured, identity, restore
 from maillon.train.stepping import NumpyStepper, fall_back, first_stepper
 
 _ALL = sys.maxsize
@@ -45,6 +52,9 @@ class Training:
         scheduling: Scheduling,
         progress: bool,
         engine: str,
+        checkpoint: Checkpoint | None = None,
+        resume: str | os.PathLike[str] | None = None,
+        resume_exact: bool = True,
     ) -> None:
         self.optim = optim
         self.batches = batches
@@ -57,6 +67,9 @@ class Training:
             hooks.step_end.append(scheduling.after_step)
         self.progress = progress
         self.engine = engine
+        self._keeper = Keeper(checkpoint, lambda older: captured(self, older))
+        self._resume, self._exact = resume, resume_exact
+        self.identity: dict[str, Any] = {}  # what it must be like to go on from a checkpoint; {} without one
         self._evaluates, self._outputs = optim.network, outputs_of(optim.network, engine)
         names = ["loss", *metrics]
         validated = [f"val_{name}" for name in names] if validation is not None else []
@@ -67,35 +80,60 @@ class Training:
         self.bar: Bar | None = None
         self.stepper: Stepper
         self.running = RunningMetrics(self.metrics)
-        self._whole = 0  # epochs
-        self._lr = 0.0  # of the epoch under way
-        self._begun = 0.0  # when the epoch under way did
+        self.whole = 0  # epochs
+        self.lr = 0.0  # of the epoch under way
+        self.epoch_begun = 0.0  # when the epoch under way did
 
     def run(self) -> History:
         """Train to the end, or to what ends it before."""
-        begun = time.perf_counter()
+        self.begun = time.perf_counter()
         try:
             with learning(self.optim.network), deferred_interrupt() as self.interrupt:
                 if self.optim.waiting:
                     self.optim.zero_grad()  # what an earlier training has left in the middle
                 self.stepper = first_stepper(self.engine, self.optim, self.batches, self.interrupt)
                 self.history.engine = self.stepper.engine
+                self._know_itself()
                 self._call(self.hooks.train_begin)
+                self._go_on()
                 try:
                     self._train()
                 finally:
                     self.stepper.show()
                 self.history.interrupted = self.interrupt.requested
                 self.history.stopped_early = self.state.stopping
+                if not (self.interrupt.requested and not self.stepper.between_epochs):
+                    self._keeper.write(self.state.step)
                 self._call(self.hooks.train_end)
         finally:
             self.history.steps = self.state.step
-            self.history.seconds = time.perf_counter() - begun
+            self.history.seconds = time.perf_counter() - self.begun
             if self.bar is not None:
                 self.bar.close()
         if self.history.interrupted:
             tell(self.history, self.epochs)
         return self.history
+
+    def _know_itself(self) -> None:
+        if self._keeper.active or self._resume is not None:
+            self.generator = default_generator()
+            self.identity = identity(self)
+        if not isinstance(self.batches, ArrayBatches):
+            self.batches.watched = self._keeper.active
+
+    def _go_on(self) -> None:
+        """Where a checkpoint has been written before, if there is one."""
+        found = None if self._resume is None else read_checkpoint(self._resume)
+        if found is None:
+            return
+        assert self._resume is not None
+        try:
+            restore(self, self._resume, *found, exact=self._exact)
+        except FileError as error:
+            raise FileError(
+                f"resume: {os.fspath(self._resume)!r}: {str(error).removesuffix('.')}."
+            ) from error.__cause__
+        self._keeper.resumed(self.state.step, list(part(found[1], "older", list)))
 
     @property
     def ending(self) -> bool:
@@ -105,35 +143,39 @@ class Training:
         if self.progress:
             self.bar = Bar(self.epochs, self.batches.steps)
         each = bool(self.hooks.step_end)
-        while self._whole < self.epochs and not self.ending:
+        while self.whole < self.epochs and not self.ending:
             if self.stepper.between_epochs:
                 self._begin_epoch()
                 if self.ending:
                     return
-                self._lr = float(self.optim.rule.param_groups[0]["lr"])
+                self.lr = float(self.optim.rule.param_groups[0]["lr"])
             begun = time.perf_counter()
-            done = self._slice(1 if each else _ALL, self.epochs - self._whole if self._unwatched else 1)
+            most = 1 if each else self._keeper.most_steps(self.state.step) or _ALL
+            done = self._slice(most, self.epochs - self.whole if self._unwatched else 1)
             for seen in done.seen:
                 self.running.add(*seen)
             if done.steps and each:
                 self._call(self.hooks.step_end)
+            if self.interrupt.requested and not len(done.epochs):
+                self._keeper.write(self.state.step)  # before what is gathered is applied, as without Ctrl-C
             if len(done.epochs) or self.ending:
                 self._flush()
             if len(done.epochs):
                 self._end_epochs(done, begun)
             elif self.bar is not None and self.bar.due:
                 self.bar.show(self.state.epoch, self.state.step, {"loss": self.state.loss} | self.running.so_far())
+            self._keeper.after(self.state.step, len(done.epochs))
 
     @property
     def _unwatched(self) -> bool:
         """Whether nobody wants to do anything between two epochs."""
         hooks = self.hooks.epoch_begin or self.hooks.step_end or self.hooks.epoch_end
-        return not (hooks or self.scheduling or self.metrics or self.validation)
+        return not (hooks or self.scheduling or self.metrics or self.validation or self._keeper.by_epoch)
 
     def _begin_epoch(self) -> None:
         self.scheduling.before_epoch()
-        self.state.epoch = self._whole + 1
-        self._begun = time.perf_counter()
+        self.state.epoch = self.whole + 1
+        self.epoch_begun = time.perf_counter()
         self.running = RunningMetrics(self.metrics)
         self._call(self.hooks.epoch_begin)
 
@@ -187,13 +229,13 @@ class Training:
             ended[-1] = time.perf_counter()
         self.history.extend(
             **{name: [value] for name, value in row.items()} | {"loss": losses},
-            epoch=list(range(self._whole + 1, self._whole + count + 1)),
-            lr=[self._lr] * count,
-            seconds=np.diff(ended, prepend=self._begun).tolist(),
+            epoch=list(range(self.whole + 1, self.whole + count + 1)),
+            lr=[self.lr] * count,
+            seconds=np.diff(ended, prepend=self.epoch_begun).tolist(),
         )
-        self._whole += count
-        self._begun = float(ended[-1])
-        state.epoch = self._whole + (not self.stepper.between_epochs)
+        self.whole += count
+        self.epoch_begun = float(ended[-1])
+        state.epoch = self.whole + (not self.stepper.between_epochs)
         if self.bar is not None:
             self.bar.epoch_end(state.epoch, state.step, row)
         self._call(self.hooks.epoch_end)
