@@ -5,7 +5,6 @@ The public names stand, once, in `__init__.pyi`; what learning does without open
 
 from maillon import engine as engine, nn as nn, optim as optim, random as random, train as train
 from maillon.public import attach
-
-__version__ = "0.1.0"
+from maillon.version import __version__ as __version__
 
 __getattr__, __dir__, __all__ = attach(__name__)

@@ -304,6 +304,15 @@ def test_each_part_of_a_description_as_something_else(
     assert refusals > 10
 
 
+def test_an_error_quotes_no_more_than_some_of_a_file(path: Path, content: bytes) -> None:
+    known = edits.description(content)
+    for value in ([[]] * 10_000, "x" * 10_000, {"x" * 10_000: 1, "y": 2}):
+        text = edits.changed(known, ("network", "link", "config", "bias"), value)
+        assert 100 < len(refused(path, edits.described(content, text))) < 800
+    names = edits.changed(known, ("network", "frozen"), ["x" * 10_000])
+    assert 100 < len(refused(path, edits.described(content, names))) < 800
+
+
 def test_state_that_is_not_the_rules_own(path: Path) -> None:
     m.save(edits.optim(), path)
     content = path.read_bytes()

@@ -22,7 +22,7 @@ def learnt(network: m.Module, inputs: tuple[Any, ...]) -> list[bytes]:
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("first", range(0, 500, 10))
+@pytest.mark.parametrize("first", range(0, 500, 10), ids="graphs {}".format)
 def test_random_graphs(first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda handle: None)
     path = tmp_path / "a.safetensors"

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +23,7 @@ _SOME, _SOME_BYTES = 64, 2**23
 classes may take beyond the file's: for what is replaced afterwards by what is smaller."""
 
 
+@lru_cache(1024)
 def library_class(name: str) -> type | None:
     """The link, loss, rule or schedule of ours that has this name."""
     for package in (nn, optim, lr_scheduler):

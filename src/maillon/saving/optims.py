@@ -149,8 +149,8 @@ def _made_rule(record: Any, named: dict[str, Parameter], builder: Builder) -> Ru
     found, defaults = builder.class_of(record, Rule), builder.arguments(record)
     groups = []
     for group in part(record, "groups", list):
-        listed, options = listed_names(group, "params"), builder.arguments(group, "options")
-        if not all(name in named for name in listed) or "params" in options:
+        listed, options = listed_names(group, "params"), _options(group, builder)
+        if not all(name in named for name in listed):
             raise FileError("the rule moves parameters that the network has not")
         groups.append(([named[name] for name in listed], options))
     checked = [
@@ -162,6 +162,13 @@ def _made_rule(record: Any, named: dict[str, Parameter], builder: Builder) -> Ru
         own.update(options)
     _give_state(rule, record, named, builder)
     return rule
+
+
+def _options(group: Any, builder: Builder) -> dict[str, Any]:
+    options = builder.arguments(group, "options")
+    if "params" in options:
+        raise FileError("the rule moves parameters that the network has not")
+    return options
 
 
 def _give_state(rule: Rule, record: Any, named: dict[str, Parameter], builder: Builder) -> None:

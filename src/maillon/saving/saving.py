@@ -11,6 +11,7 @@ from maillon.saving.files import FileError, read_tensors, write_tensors
 from maillon.saving.networks import Builder, Describer
 from maillon.saving.optims import describe_optim, made_optim
 from maillon.saving.values import Tensors, generators_made, part
+from maillon.version import __version__
 
 FORMAT = 1
 """The version of our description; docs/format.md says what stands in it."""
@@ -85,8 +86,6 @@ def _described(thing: Module | Optim) -> tuple[Tensors, dict[str, Any]]:
 
 def headed(record: dict[str, Any]) -> dict[str, Any]:
     """A description with the format's version, and ours."""
-    from maillon import __version__
-
     return {"format": FORMAT, "version": __version__} | record
 
 
@@ -126,7 +125,10 @@ def load(path: str | os.PathLike[str], links: Mapping[str, type] | None = None) 
     except RecursionError:
         raise FileError(f"load: {shown!r}: its links are nested too deeply.") from None
     except FileError as error:
-        raise FileError(f"load: {shown!r}: {str(error).removesuffix('.')}.") from error.__cause__
+        reason = str(error).removesuffix(".")
+        if len(reason) > 800:  # a file may hold very long values
+            reason = f"{reason[:600]} … {reason[-100:]}"
+        raise FileError(f"load: {shown!r}: {reason}.") from error.__cause__
 
 
 def own_classes(links: Mapping[str, type] | None) -> dict[str, type]:
