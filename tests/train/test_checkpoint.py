@@ -516,14 +516,15 @@ def test_another_version_or_engine_takes_a_word(ended: Path, engine: str) -> Non
     """And then it goes on, from the same place; what was begun in NumPy is the core's to go on with, and back."""
     tensors, description = read_tensors(ended)
     other = {"numpy": "native", "native": "numpy"}[engine]
-    identity = description["identity"] | {"version": "0.0.9", "engine": other, "an option of theirs": 3}
+    identity = description["identity"] | {"version": "0.0.9", "engine": other, "NumPy": "2.0", "an option of theirs": 3}
     history = [[key, other if key == "engine" else value] for key, value in description["training"]["history"]["dict"]]
     known = description["training"] | {"stepper": other, "history": {"dict": history}}
     write_tensors(ended, tensors, description | {"identity": identity, "training": known})
     said = refused(ValueError, made(callbacks=Silent()), resume=ended)
     assert said == (
-        f"resume: {str(ended)!r} is of another training: version was '0.0.9', and is {m.__version__!r}; engine was "
-        f"{other!r}, and is {engine!r}. The bits may differ then: pass resume_exact=False to go on all the same."
+        f"resume: {str(ended)!r} is of another training: version was '0.0.9', and is {m.__version__!r}; NumPy was "
+        f"'2.0', and is {np.__version__!r}; engine was {other!r}, and is {engine!r}. The bits may differ then: pass "
+        "resume_exact=False to go on all the same."
     )
     one = made(callbacks=Silent())
     found = train(one, resume=ended, resume_exact=False)
