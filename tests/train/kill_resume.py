@@ -117,7 +117,9 @@ def started(seed: int, out: Path, checkpoint: Path | None) -> "subprocess.Popen[
 
 def begun(process: "subprocess.Popen[str]") -> None:
     assert process.stdout is not None
-    if process.stdout.readline() != "begun\n":
+    with process.stdout as said:
+        line = said.readline()
+    if line != "begun\n":
         raise RuntimeError(f"the training could not begin: exit status {process.wait()}")
 
 

@@ -173,6 +173,7 @@ SCHEDULES: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("by", ["epoch", "step"])
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 def test_every_schedule(schedule: Callable[[], Any], by: str, tmp_path: Path) -> None:
