@@ -16,7 +16,7 @@ PYTEST = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MAILLON_SAMPLE=$(or $(SAMPLE),$(
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test mutants parity headers lint bench native sanitize fuzz clean FORCE
+.PHONY: help report test mutants parity headers lint bench native sanitize fuzz resume clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,9 @@ sanitize: $(VENV)/.test $(VENV)/.tools ## the tests of the engine under the addr
 fuzz: $(VENV)/.test ## random and mutated plans through the verifier and the core, mutated files through load
 	$(PY) tests/engine/fuzz.py $(ARGS)
 	$(PY) tests/saving/fuzz_files.py
+
+resume: $(VENV)/.test ## kill 100 trainings at random moments and resume them (ARGS="--trainings 6")
+	$(PY) tests/train/kill_resume.py $(ARGS)
 
 clean: ## remove the environment, the caches and what was built (report/ stays)
 	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

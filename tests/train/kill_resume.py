@@ -99,7 +99,7 @@ def child(seed: int, out: Path, checkpoint: Path | None) -> None:
         every = random.Random(seed + 1).choice(["epoch", 1, 2, 7])
         more = {"checkpoint": m.Checkpoint(checkpoint, every, keep=1 + seed % 3), "resume": checkpoint}
     training = made(seed)
-    print("begun", flush=True)
+    say("begun")
     left = train(training, **more)
     text = "\n".join(f"{name} {hashlib.sha256(repr(value).encode()).hexdigest()}" for name, value in left.items())
     text += f"\nengine {left['ends'][-1]}"
@@ -117,7 +117,9 @@ def started(seed: int, out: Path, checkpoint: Path | None) -> "subprocess.Popen[
 
 def begun(process: "subprocess.Popen[str]") -> None:
     assert process.stdout is not None
-    if process.stdout.readline() != "begun\n":
+    with process.stdout as said:
+        line = said.readline()
+    if line != "begun\n":
         raise RuntimeError(f"the training could not begin: exit status {process.wait()}")
 
 
@@ -132,8 +134,8 @@ def uninterrupted(seed: int, folder: Path) -> tuple[str, float]:
     return out.read_text(), time.monotonic() - since
 
 
-def killed(seed: int, folder: Path, seconds: float) -> tuple[str, int, int]:
-    """What it leaves after it was killed often; how often, and how often while a file was being written."""
+def killed(seed: int, folder: Path, seconds: float, most: int = _ENOUGH) -> tuple[str, int, int]:
+    """What it leaves after at most so many kills; how often, and how often while a file was being written."""
     out, path = folder / "killed.txt", folder / "run.safetensors"
     dice, kills, in_writing = random.Random(seed), 0, 0
     while not out.exists():
@@ -141,9 +143,9 @@ def killed(seed: int, folder: Path, seconds: float) -> tuple[str, int, int]:
             left_over.unlink()
         process = started(seed, out, path)
         begun(process)
-        if kills < _ENOUGH:
+        if kills < most:
             wait(process, dice.uniform(0, 0.6 * seconds), folder if dice.random() < 0.5 else None)
-        if kills < _ENOUGH and process.poll() is None:
+        if kills < most and process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
             in_writing += unfinished(folder)
@@ -171,14 +173,19 @@ def wait(process: "subprocess.Popen[str]", seconds: float, folder: Path | None) 
         pass
 
 
-def differing(seed: int) -> tuple[list[str], int, int, str]:
+def differing(seed: int, most: int = _ENOUGH) -> tuple[list[str], int, int, str]:
     """The names of what is not the same in the end; the kills, those while a file was written, and the engine."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wanted, seconds = uninterrupted(seed, folder)
-        found, kills, in_writing = killed(seed, folder, seconds)
+        found, kills, in_writing = killed(seed, folder, seconds, most)
     lines = zip(found.splitlines(), wanted.splitlines(), strict=True)
     return [one.split()[0] for one, other in lines if one != other], kills, in_writing, wanted.split()[-1]
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
@@ -198,10 +205,10 @@ def main() -> int:
         kills, in_writing, native = kills + more, in_writing + writing, native + (engine == "native")
         if names:
             bad += 1
-            print(f"training {seed}: not the same: {', '.join(names)}", flush=True)
+            say(f"training {seed}: not the same: {', '.join(names)}")
     good = arguments.trainings - bad
-    print(f"{good} of {arguments.trainings} trainings the same to the bit, {native} of them in the core")
-    print(f"{kills} kills, {in_writing} of them while a checkpoint was being written")
+    say(f"{good} of {arguments.trainings} trainings the same to the bit, {native} of all in the core")
+    say(f"{kills} kills, {in_writing} of them while a checkpoint was being written")
     return 1 if bad else 0
 
 

@@ -26,6 +26,7 @@ from maillon.train import (
     NoStateWarning,
     State,
     checkpoint,
+    progress,
 )
 
 NUMBERS = np.random.default_rng(3)
@@ -515,14 +516,15 @@ def test_another_version_or_engine_takes_a_word(ended: Path, engine: str) -> Non
     """And then it goes on, from the same place; what was begun in NumPy is the core's to go on with, and back."""
     tensors, description = read_tensors(ended)
     other = {"numpy": "native", "native": "numpy"}[engine]
-    identity = description["identity"] | {"version": "0.0.9", "engine": other, "an option of theirs": 3}
+    identity = description["identity"] | {"version": "0.0.9", "engine": other, "NumPy": "2.0", "an option of theirs": 3}
     history = [[key, other if key == "engine" else value] for key, value in description["training"]["history"]["dict"]]
     known = description["training"] | {"stepper": other, "history": {"dict": history}}
     write_tensors(ended, tensors, description | {"identity": identity, "training": known})
     said = refused(ValueError, made(callbacks=Silent()), resume=ended)
     assert said == (
-        f"resume: {str(ended)!r} is of another training: version was '0.0.9', and is {m.__version__!r}; engine was "
-        f"{other!r}, and is {engine!r}. The bits may differ then: pass resume_exact=False to go on all the same."
+        f"resume: {str(ended)!r} is of another training: version was '0.0.9', and is {m.__version__!r}; NumPy was "
+        f"'2.0', and is {np.__version__!r}; engine was {other!r}, and is {engine!r}. The bits may differ then: pass "
+        "resume_exact=False to go on all the same."
     )
     one = made(callbacks=Silent())
     found = train(one, resume=ended, resume_exact=False)
@@ -596,3 +598,39 @@ def test_whatever_is_changed_in_a_file_nothing_is_half_done(path: Path) -> None:
         else:
             one = stopping()
     assert refusals > 150
+
+
+# What goes on with it
+
+
+def test_the_seconds_add_up(ended: Path) -> None:
+    tensors, description = read_tensors(ended)
+    known = description["training"] | {"seconds": [1000.0, 100.0]}
+    write_tensors(ended, tensors, description | {"training": known})
+    one = made(callbacks=Silent())
+    history = m.fit(one.optim, *one.data, **one.options, resume=ended, progress=False)
+    assert 1000 < history.seconds < 1060
+    assert 100 < history["seconds"][1] < 160
+    assert max(history["seconds"][2:]) < 60
+
+
+def test_the_bar_goes_on_from_the_place(ended: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = []
+    original = progress.Bar.show
+    monkeypatch.setattr(progress.Bar, "show", lambda bar, *given: (shown.append(given[:2]), original(bar, *given)))
+    one = made(callbacks=Silent())
+    m.fit(one.optim, *one.data, **one.options, resume=ended, progress=True)
+    assert shown[-1] == (4, 20)
+    assert all(epoch == max(1, -(-done // 5)) and done > 7 for epoch, done in shown)
+
+
+def test_the_time_left_is_judged_by_what_was_done_since() -> None:
+    bar = progress.Bar(4, 5, begun=15)
+    assert (bar._drawn._tqdm.n, bar._drawn._tqdm.initial, bar._drawn._tqdm.total) == (15, 15, 20)
+    bar.close()
+    bar = progress.Bar(4, None, begun=10)
+    bar.epoch_end(3, 15, {})
+    assert bar._drawn._tqdm.total == 20
+    bar.close()
+    text = progress._bundle(15, 20, "epoch 4/4", {}, 10.0, 10)["text/plain"]
+    assert text == "epoch 4/4, 75%, 15 of 20 steps, 10 s, 10 s left"

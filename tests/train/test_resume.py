@@ -173,6 +173,7 @@ SCHEDULES: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("by", ["epoch", "step"])
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 def test_every_schedule(schedule: Callable[[], Any], by: str, tmp_path: Path) -> None:
@@ -264,6 +265,22 @@ class Gate(m.Module):
         return grad_output * s
 
 
+class Noisy(m.Module):
+    """A link of the user's own that draws from a generator which is none of its arguments: y = x + noise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source = m.Generator(77)
+
+    def forward(self, x: Array) -> Array:
+        noise = self.source.normal(x.shape, dtype=np.float64) if self.training else np.zeros(x.shape)
+        return self.keep(x + noise.astype(x.dtype), None)
+
+    def backward(self, grad_output: Array) -> Array:
+        self.release(grad_output)
+        return grad_output
+
+
 class Cubic(m.Loss):
     """A loss of the user's own: the mean of |p − y|³."""
 
@@ -300,7 +317,8 @@ FEATURES: dict[str, Callable[[str], Made]] = {
     "an average": averaged,
     "frozen": frozen,
     "a weight used twice": one_weight_twice,
-    "a link and a loss of ones own": lambda dtype: classes(dtype, Gate(0.5)),
+    "a generator inside a link": lambda dtype: classes(dtype, Noisy(), validation_split=0.2),
+    "a link of ones own": lambda dtype: classes(dtype, Gate(0.5)),
 }
 
 
@@ -539,6 +557,28 @@ def test_links_and_rules_that_callbacks_replace_are_not_put_back(replace: Any, t
         train(made, resume=path)
     assert str(caught.value) == f"resume: {str(path)!r}: {REPLACED[replace]}"
     assert left(made, m.History(["loss", "seconds"])) == before
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize("step", [7, 10])
+def test_stopped_by_a_callback(step: int, accumulate: int, tmp_path: Path) -> None:
+    """In the middle of an epoch, or at its end; what it has gathered moves the parameters once, not at each resume."""
+
+    class Stop(Callback):
+        def on_step_end(self, state: State) -> None:
+            if state.step == step:
+                state.stop()
+
+    def make() -> Made:
+        made = classes("float32", callbacks=Stop())
+        made.optim = of_options(made.optim, accumulate=accumulate)
+        return made
+
+    wanted, path = train(make()), tmp_path / "run.safetensors"
+    assert wanted["ends"][:2] == (step, True)
+    assert differences(resumed(make, path, [ended_at(3)]), wanted) == []
+    assert differences(train(make(), resume=path), wanted) == []
+    assert differences(train(make(), resume=path, epochs=9), wanted) == []
 
 
 # Ctrl-C

@@ -255,7 +255,7 @@ def require_same(
     different = [name for name in names if ours[name] != theirs[name]]
     if ours.keys() != theirs.keys() and "version" not in different:
         raise FileError(f"resume: {shown!r} does not say which training it is of. It was changed.")
-    loose = [name for name in different if name in ("version", "engine")]
+    loose = [name for name in different if name in _LOOSE]
     if not different or (not exact and different == loose):
         return
     if different == loose:
@@ -268,6 +268,7 @@ def require_same(
     raise ValueError(f"resume: {shown!r} is of another training: {'; '.join(told[:_MOST_TOLD])}{more}. {way_out}")
 
 
+_LOOSE = ("version", "NumPy", "engine")  # what decides about the last bits alone
 _HASHED = ("x", "y", "sample or class weight")
 _MOST_TOLD = 8
 _LONGEST = 80  # characters of a value that is shown
@@ -301,7 +302,7 @@ def _parts(value: Any) -> dict[str, Any] | None:
 
 
 def _difference(name: str, theirs: Any, ours: Any) -> str:
-    if any(name.endswith(data) for data in _HASHED):
+    if name.removeprefix("validation ") in _HASHED:
         no = "there was" if theirs is None else "there is"
         return f"{no} no {name}" if None in (theirs, ours) else f"{name} is other data"
     shown = [_shown(value) for value in (theirs, ours)]

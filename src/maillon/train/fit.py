@@ -133,7 +133,7 @@ def fit(
         that was never ended, the history included but for the seconds. What is called must be the same training:
         epochs alone may grow.
     resume_exact : bool
-        False goes on from a checkpoint of another version or engine, too, with other bits.
+        False goes on from a checkpoint of another version (of NumPy too) or engine as well, with other bits.
 
     Returns
     -------

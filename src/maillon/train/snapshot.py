@@ -12,6 +12,7 @@ import numpy as np
 from maillon.engine.stepper import Place
 from maillon.nn import Module
 from maillon.optim import Optim
+from maillon.random import Generator
 from maillon.saving.files import FileError
 from maillon.saving.networks import Builder, Describer, sketched
 from maillon.saving.optims import describe_optim, restore_optim
@@ -40,6 +41,7 @@ def identity(training: "Training") -> dict[str, Any]:
     arrays = batches if isinstance(batches, ArrayBatches) else None
     return {
         "version": __version__,
+        "NumPy": np.__version__,
         "engine": training.stepper.engine,
         "network": described["network"]["link"],
         "dtype": str(optim.network.dtype),
@@ -100,7 +102,7 @@ def captured(training: "Training", older: list[str]) -> tuple[Tensors, dict[str,
         "batches": None if isinstance(batches, ArrayBatches) else batches.state_dict(place.batch),
     }
     encode = Encoder(_no_module, tensors)
-    encode.generators = describer.encode.generators  # those of the states come after those of the links
+    encode.generators = _generators(training, describer)  # those of the states come after those of the links
     record = {
         "kind": "checkpoint",
         "optim": optim,
@@ -111,6 +113,15 @@ def captured(training: "Training", older: list[str]) -> tuple[Tensors, dict[str,
         "generators": [state_of(generator) for generator in encode.generators],
     }
     return tensors, headed(record)
+
+
+def _generators(training: "Training", describer: Describer) -> list[Generator]:
+    """Those that the description of the Optim points at, then those that links of the user's own hold beside."""
+    for module in (*training.optim.network.modules(), *training.optim.loss.modules()):
+        for value in vars(module).values():
+            if isinstance(value, Generator):
+                describer.encode.number(value)
+    return describer.encode.generators
 
 
 def _no_module(module: Module) -> Any:
@@ -148,7 +159,7 @@ class _Restoring:
             describer = Describer()
             describe_optim(training.optim, describer, {})
             states = part(description, "generators", list)
-            linked = describer.encode.generators
+            linked = _generators(training, describer)
             generators = linked + generators_made(states[len(linked) :])
             builder = Builder(describer.own, self.tensors, generators)
             known = _known(description, builder)
