@@ -9,7 +9,6 @@ from typing import Any
 from maillon.nn import Loss, Module
 from maillon.optim.door import Data, check
 from maillon.random import Generator, GeneratorState, default_generator
-from maillon.saving.values import set_state, state_of
 from maillon.train.checkpoint import hash_of
 from maillon.train.class_weights import ClassWeights
 from maillon.typing import Array
@@ -131,6 +130,8 @@ class GivenBatches:
         """The iterable's own state; without one the hash of the last mini-batch, and what it takes to come there."""
         if self.keeps_place:
             return {"given": self.given.state_dict()}  # type: ignore[attr-defined]
+        from maillon.saving.values import state_of
+
         last = [hash_of(given) for number, given in self._recent if number == batch]
         return {
             "epochs": self._epochs,
@@ -147,6 +148,8 @@ class GivenBatches:
         if self.keeps_place:
             self.given.load_state_dict(state["given"])  # type: ignore[attr-defined]
             return
+        from maillon.saving.values import set_state
+
         self._epochs = state["epochs"]
         if not self._epochs:
             return

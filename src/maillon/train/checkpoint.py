@@ -16,9 +16,9 @@ import numpy as np
 from maillon.nesting import leaf_names, leaves
 from maillon.nn.support import arguments
 from maillon.optim.door import Data
-from maillon.saving.files import FileError, read_tensors, replace_file, tensor_bytes
-from maillon.saving.saving import checked_kind
-from maillon.saving.values import Tensors
+from maillon.typing import Array
+
+# `maillon.saving` opens where a checkpoint is written or read: learning does without.
 
 
 class NoStateWarning(UserWarning):
@@ -83,7 +83,7 @@ class Keeper:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint | None, content: Callable[[list[str]], tuple[Tensors, dict[str, Any]]]
+        self, checkpoint: Checkpoint | None, content: Callable[[list[str]], tuple[dict[str, Array], dict[str, Any]]]
     ) -> None:
         self._checkpoint = checkpoint
         self._content = content
@@ -139,6 +139,8 @@ class Keeper:
         """Write now, unless that is what was written last."""
         if self._checkpoint is None or self._written == (step, epochs):
             return
+        from maillon.saving.files import replace_file, tensor_bytes
+
         path, keep = Path(self._checkpoint.path), self._checkpoint.keep
         older = self._older
         if keep > 1 and self._written is not None and self._written[0] != step and path.exists():
@@ -174,6 +176,8 @@ class Keeper:
 
 def _require_writable(path: str | os.PathLike[str]) -> None:
     """OSError where `path` cannot be written, by a trial beside it."""
+    from maillon.saving.files import replace_file
+
     target = Path(path).resolve()
     if target.is_dir() or not target.parent.is_dir():
         replace_file(path, b"")  # raises
@@ -204,8 +208,11 @@ def _is_checkpoint(path: Path) -> bool:
         return False
 
 
-def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, Any]] | None:
+def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]] | None:
     """What a checkpoint holds, None where there is no file; FileError for any other file."""
+    from maillon.saving.files import FileError, read_tensors
+    from maillon.saving.saving import checked_kind
+
     if not Path(path).exists():
         return None
     tensors, description = read_tensors(path)
@@ -247,6 +254,8 @@ def require_same(
     path: str | os.PathLike[str], ours: Mapping[str, Any], description: Mapping[str, Any], *, exact: bool
 ) -> None:
     """ValueError, naming what differs, unless the file is of this very training."""
+    from maillon.saving.files import FileError
+
     shown = os.fspath(path)
     theirs = description.get("identity")
     if not isinstance(theirs, Mapping) or not isinstance(theirs.get("version"), str):

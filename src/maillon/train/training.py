@@ -15,8 +15,6 @@ from maillon.nn import Module
 from maillon.optim import NonFiniteLossError, Optim
 from maillon.optim.door import Data
 from maillon.random import default_generator
-from maillon.saving.files import FileError
-from maillon.saving.values import Tensors
 from maillon.tracebacks import warn
 from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Hook, Hooks, State
@@ -28,8 +26,8 @@ from maillon.train.predict import OutputOf, evaluated, outputs_of
 from maillon.train.progress import Bar
 from maillon.train.scheduling import Scheduling
 from maillon.train.scores import Metric, RunningMetrics
-from maillon.train.snapshot import captured, identity, restore
 from maillon.train.stepping import NumpyStepper, fall_back, first_stepper
+from maillon.typing import Array
 
 _ALL = sys.maxsize
 
@@ -73,7 +71,7 @@ class Training:
         self.engine = engine
         self._evaluates: Module | None = None  # the network whose outputs these are
         self._outputs: OutputOf
-        self._keeper = Keeper(checkpoint, lambda older: captured(self, older))
+        self._keeper = Keeper(checkpoint, self._captured)
         self._resume, self._exact = resume, resume_exact
         self.identity: dict[str, Any] = {}  # what it must be like to go on from a checkpoint; {} without one
         names = ["loss", *metrics]
@@ -122,10 +120,19 @@ class Training:
             tell(self.history, self.epochs)
         return self.history
 
-    def _found(self) -> tuple[Tensors, dict[str, Any]] | None:
+    # `snapshot` opens where a checkpoint is written or read: learning does without.
+
+    def _captured(self, older: list[str]) -> tuple[dict[str, Array], dict[str, Any]]:
+        from maillon.train.snapshot import captured
+
+        return captured(self, older)
+
+    def _found(self) -> tuple[dict[str, Array], dict[str, Any]] | None:
         """A checkpoint of this training that is there to go on from; ValueError for one of another."""
         if not self._keeper.active and self._resume is None:
             return None
+        from maillon.train.snapshot import identity
+
         if self._keeper.active and (stateless := self.hooks.without_state()):
             _tell_stateless(stateless)
         self.generator = default_generator()
@@ -135,10 +142,13 @@ class Training:
             require_same(self._resume, self.identity, found[1], exact=self._exact)
         return found
 
-    def _go_on(self, found: tuple[Tensors, dict[str, Any]] | None) -> None:
+    def _go_on(self, found: tuple[dict[str, Array], dict[str, Any]] | None) -> None:
         """Where the checkpoint was written, if there is one."""
         if found is None or self._resume is None:
             return
+        from maillon.saving.files import FileError
+        from maillon.train.snapshot import restore
+
         try:
             restore(self, *found)
         except FileError as error:
