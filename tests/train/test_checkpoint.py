@@ -274,6 +274,12 @@ def test_a_path_that_cannot_be_written_is_told_before_the_first_step(
     said = refused(PermissionError, checkpoint=Checkpoint(path))
     assert said == f"[Errno 13] checkpoint: {str(path)!r} cannot be written: Permission denied."
     assert files(path) == []
+    monkeypatch.undo()
+    path.write_bytes(b"mine")
+    monkeypatch.setattr(checkpoint.os, "access", lambda file, mode: file != path)  # root may write whatever it is
+    said = refused(PermissionError, checkpoint=Checkpoint(path))
+    assert said == f"[Errno 13] checkpoint: {str(path)!r} cannot be written: Permission denied."
+    assert path.read_bytes() == b"mine"
 
 
 def test_a_full_disk_in_the_middle(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
