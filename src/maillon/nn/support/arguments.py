@@ -1,6 +1,5 @@
 """What constructors are given: checked in one place, and shown again by `repr`."""
 
-import functools
 import inspect
 import math
 from collections.abc import Sequence
@@ -11,8 +10,6 @@ import numpy as np
 from maillon import random
 from maillon.messages import got
 from maillon.nn.support.dtypes import get_default_dtype
-
-_signature = functools.lru_cache(512)(inspect.signature)
 
 
 def integer(owner: str, name: str, value: Any, least: int | None = 1) -> int:
@@ -114,7 +111,7 @@ def config(module: Any) -> dict[str, Any]:
     one without a default.
     """
     values: dict[str, Any] = {}
-    for name, parameter in _signature(type(module).__init__).parameters.items():
+    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
         if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if name == "dtype":
@@ -145,7 +142,7 @@ def _argument(module: Any, name: str, parameter: inspect.Parameter) -> Any:
 def shown(module: Any) -> list[str]:
     """The arguments that make such a module: those without a default, then by name those that differ from it."""
     parts = []
-    for name, parameter in _signature(type(module).__init__).parameters.items():
+    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
         if name == "dtype":
             if next(module.parameters(), None) is not None and module.dtype != get_default_dtype():
                 parts.append(f"dtype={str(module.dtype)!r}")
