@@ -178,15 +178,16 @@ class Training:
                 self.running.add(*seen)
             if done.steps and each:
                 self._call(self.hooks.step_end)
-            ended, interrupted = len(done.epochs), self.interrupt.requested
-            if not ended and (interrupted or self.state.stopping):
-                self._leave_epoch()
-                return
-            if ended:
+            ended, between = len(done.epochs), self.stepper.between_epochs
+            if between:
                 self._flush()
+            if ended:
                 self._end_epochs(done, begun)
             elif self.bar is not None and self.bar.due:
                 self.bar.show(self.state.epoch, self.state.step, {"loss": self.state.loss} | self.running.so_far())
+            if not between and (self.interrupt.requested or self.state.stopping):
+                self._leave_epoch()
+                return
             if self._keeper.due(self.state.step, ended):
                 self._write()
 
