@@ -1,5 +1,8 @@
 """A training that was ended anywhere and resumed leaves the same bits as one that was not."""
 
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -586,7 +589,6 @@ def test_stopped_by_a_callback(step: int, accumulate: int, tmp_path: Path) -> No
 
 def pressing(*steps: int) -> Callable[[], Callback]:
     """Makes callbacks that press Ctrl-C at these steps of their process."""
-    import signal
 
     class Press(Callback):
         def on_step_end(self, state: State) -> None:
@@ -620,10 +622,28 @@ def test_ctrl_c_and_on(every: Any, accumulate: int, tmp_path: Path, monkeypatch:
     assert differences(found, wanted) == []
 
 
+def test_ctrl_c_where_nobody_looks_on(tmp_path: Path) -> None:
+    """The core does many epochs at a time then, and stops within one: at once all the same."""
+    path = tmp_path / "run.safetensors"
+
+    def make() -> Made:
+        m.manual_seed(7)
+        optim = m.Optim(m.Linear(4, 2), m.MSELoss(), m.SGD(lr=0.01, momentum=0.9))
+        return Made(optim, (X, Y), {"batch_size": 5})
+
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    made, begun = make(), time.monotonic()
+    options = {"checkpoint": m.train.Checkpoint(path, 10**9), "resume": path}
+    history = m.fit(made.optim, *made.data, **made.options, **options, epochs=10**8, progress=False)
+    assert history.interrupted
+    assert time.monotonic() - begun < 60
+    epochs = len(history) + 1
+    assert differences(train(make(), **options, epochs=epochs), train(make(), epochs=epochs)) == []
+
+
 @pytest.mark.parametrize("hook", ["on_epoch_begin", "on_epoch_end"])
 def test_ctrl_c_between_two_epochs(hook: str, tmp_path: Path) -> None:
-    import signal
-
     class Press(Callback):
         press = False
 

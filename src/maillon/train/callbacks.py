@@ -82,7 +82,11 @@ class Callback:
         """After the last epoch."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it: numbers, texts, tuples, lists, dicts, arrays and Generators."""
+        """What a checkpoint keeps of it: numbers, texts, tuples, lists, dicts, arrays and Generators.
+
+        Called between two steps, and once after `on_train_begin`, so that what a file cannot hold is told before any
+        step.
+        """
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

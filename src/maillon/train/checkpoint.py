@@ -1,5 +1,6 @@
 """Checkpoints: a training under way in one file, from which it goes on to the bit."""
 
+import errno
 import hashlib
 import os
 import re
@@ -181,6 +182,8 @@ def _require_writable(path: str | os.PathLike[str]) -> None:
     target = Path(path).resolve()
     if target.is_dir() or not target.parent.is_dir():
         replace_file(path, b"")  # raises
+    if target.exists() and not os.access(target, os.W_OK):
+        raise _unwritten(path, PermissionError(errno.EACCES, ""))
     trial = target.with_name(f".{target.name[:40]}.trial")
     try:
         replace_file(trial, b"")

@@ -169,6 +169,8 @@ class History:
         ValueError
             For other columns.
         """
+        if state.keys() != vars(self).keys():
+            raise ValueError(f"History: expected the state of a history, got {sorted(map(str, state))}.")
         if list(state["_values"]) != self.columns:
             raise ValueError(f"History: expected the columns {self.columns}, got {list(state['_values'])}.")
         vars(self).update({**state, "_values": {name: list(column) for name, column in state["_values"].items()}})

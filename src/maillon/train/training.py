@@ -175,14 +175,8 @@ class Training:
             self.bar = Bar(self.epochs, self.batches.steps, self.state.step)
         each = bool(self.hooks.step_end)
         while self.whole < self.epochs and not self.state.stopping:
-            if self.stepper.between_epochs:
-                if self.interrupt.requested:
-                    return
-                if not self.entered:
-                    self._begin_epoch()
-                if self.interrupt.requested or self.state.stopping:
-                    return
-                self.lr = float(self.optim.rule.param_groups[0]["lr"])
+            if self.stepper.between_epochs and not self._enter_epoch():
+                return
             begun = time.perf_counter()
             most = 1 if each else self._keeper.most_steps(self.state.step) or _ALL
             done = self._slice(most, self.epochs - self.whole if self._unwatched else 1)
@@ -226,6 +220,15 @@ class Training:
         """Whether nobody wants to do anything between two epochs."""
         hooks = self.hooks.epoch_begin or self.hooks.step_end or self.hooks.epoch_end
         return not (hooks or self.scheduling or self.metrics or self.validation or self._keeper.by_epoch)
+
+    def _enter_epoch(self) -> bool:
+        """Begin the next epoch, unless the training ends before its first step."""
+        if self.interrupt.requested:
+            return False
+        if not self.entered:
+            self._begin_epoch()
+        self.lr = float(self.optim.rule.param_groups[0]["lr"])
+        return not (self.interrupt.requested or self.state.stopping)
 
     def _begin_epoch(self) -> None:
         self.scheduling.before_epoch()
