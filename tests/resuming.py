@@ -12,7 +12,7 @@ import numpy as np
 import maillon as m
 from maillon.engine.native import Runner
 from maillon.random import Generator, default_generator
-from maillon.train import checkpoint
+from maillon.saving import files
 from maillon.train.stepping import NumpyStepper
 
 
@@ -93,7 +93,7 @@ def ended_at(step: int) -> Iterator[None]:
 @contextmanager
 def ended_in_writing(number: int, *, after: bool) -> Iterator[None]:
     """The training ends right before or after its so many-th checkpoint takes its place."""
-    original, count = checkpoint.replace_file, 0
+    original, count = files.replace_file, 0
 
     def replace(path: Any, content: bytes) -> None:
         nonlocal count
@@ -105,7 +105,7 @@ def ended_in_writing(number: int, *, after: bool) -> Iterator[None]:
         if count == number and after:
             raise EndedError
 
-    with patch.object(checkpoint, "replace_file", replace):
+    with patch.object(files, "replace_file", replace):
         yield
 
 

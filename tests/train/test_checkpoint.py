@@ -16,7 +16,7 @@ from resuming import EndedError, Made, differences, ended_at, left, resumed, tra
 import maillon as m
 from maillon.data import batches
 from maillon.optim.lr_scheduler import StepLR
-from maillon.saving import FileError, files
+from maillon.saving import FileError, files as saving_files
 from maillon.saving.files import read_tensors, write_tensors
 from maillon.train import (
     Callback,
@@ -119,8 +119,8 @@ def test_when_it_is_written(every: Any, steps: list[int], path: Path, monkeypatc
         if Path(file) == path:
             written.append(step_of(path))
 
-    original = files.replace_file
-    monkeypatch.setattr(files, "replace_file", replace)
+    original = saving_files.replace_file
+    monkeypatch.setattr(saving_files, "replace_file", replace)
     train(made(), checkpoint=Checkpoint(path, every))
     assert written == steps
 
@@ -131,10 +131,10 @@ def test_a_time_is_that_between_two(path: Path, monkeypatch: pytest.MonkeyPatch)
     def tick(_state: State) -> None:
         now[0] += 1.0
 
-    original = files.replace_file
+    original = saving_files.replace_file
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(
-        files,
+        saving_files,
         "replace_file",
         lambda *given: (original(*given), given[0] == path and written.append(step_of(path))),
     )
@@ -153,14 +153,14 @@ def test_which_files_are_there_at_any_time(keep: int, path: Path, monkeypatch: p
     for other in ("run-5.txt", "run-x.safetensors", "run-7.safetensors", "other.safetensors"):
         (path.parent / other).write_bytes(b"mine")
     others, seen = set(files(path)), []
-    original = files.replace_file
+    original = saving_files.replace_file
 
     def replace(file: Any, content: bytes) -> None:
         if Path(file) == path:
             seen.append(sorted(set(files(path)) - others))
         original(file, content)
 
-    monkeypatch.setattr(files, "replace_file", replace)
+    monkeypatch.setattr(saving_files, "replace_file", replace)
     train(made(), checkpoint=Checkpoint(path, "epoch", keep))
     seen.append(sorted(set(files(path)) - others))
     final = [path.name, *(f"run-{old}.safetensors" for old in (15, 10)[: keep - 1])]
@@ -269,7 +269,7 @@ def test_a_path_that_cannot_be_written_is_told_before_the_first_step(
     def read_only(*_: Any) -> None:
         raise PermissionError(errno.EACCES, "anything")
 
-    monkeypatch.setattr(files, "replace_file", read_only)
+    monkeypatch.setattr(saving_files, "replace_file", read_only)
     path = tmp_path / "run.safetensors"
     said = refused(PermissionError, checkpoint=Checkpoint(path))
     assert said == f"[Errno 13] checkpoint: {str(path)!r} cannot be written: Permission denied."
@@ -284,14 +284,14 @@ def test_a_path_that_cannot_be_written_is_told_before_the_first_step(
 
 def test_a_full_disk_in_the_middle(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The training ends with the error; the file before is whole, the network and the history are to be had."""
-    original = files.replace_file
+    original = saving_files.replace_file
 
     def full(file: Any, content: bytes) -> None:
         if Path(file) == path and path.exists() and step_of(path) == 10:
             raise OSError(errno.ENOSPC, f"save: {str(path)!r} could not be written: No space left on device.")
         original(file, content)
 
-    monkeypatch.setattr(files, "replace_file", full)
+    monkeypatch.setattr(saving_files, "replace_file", full)
     one = made()
     with pytest.raises(OSError, match="could not be written: No space left on device") as caught:
         train(one, checkpoint=Checkpoint(path, "epoch"))
@@ -302,7 +302,7 @@ def test_a_full_disk_in_the_middle(path: Path, monkeypatch: pytest.MonkeyPatch) 
     ]
     assert differences(left(one, m.History(["loss", "seconds"])), train(made(epochs=3))) == ["history", "ends"]
     assert files(path) == [path.name]
-    monkeypatch.setattr(files, "replace_file", original)
+    monkeypatch.setattr(saving_files, "replace_file", original)
     assert differences(train(made(), resume=path), train(made())) == []
 
 
