@@ -97,8 +97,7 @@ def ended_in_writing(number: int, *, after: bool) -> Iterator[None]:
 
     def replace(path: Any, content: bytes) -> None:
         nonlocal count
-        if not str(path).endswith(".trial"):
-            count += 1
+        count += 1
         if count == number and not after:
             raise EndedError
         original(path, content)

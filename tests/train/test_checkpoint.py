@@ -269,7 +269,7 @@ def test_a_path_that_cannot_be_written_is_told_before_the_first_step(
     def read_only(*_: Any) -> None:
         raise PermissionError(errno.EACCES, "anything")
 
-    monkeypatch.setattr(saving_files, "replace_file", read_only)
+    monkeypatch.setattr(Path, "touch", read_only)
     path = tmp_path / "run.safetensors"
     said = refused(PermissionError, checkpoint=Checkpoint(path))
     assert said == f"[Errno 13] checkpoint: {str(path)!r} cannot be written: Permission denied."

@@ -186,7 +186,7 @@ def _require_writable(path: str | os.PathLike[str]) -> None:
         raise _unwritten(path, PermissionError(errno.EACCES, ""))
     trial = target.with_name(f".{target.name[:40]}.trial")
     try:
-        replace_file(trial, b"")
+        trial.touch()
         trial.unlink()
     except OSError as error:
         raise _unwritten(path, error) from None
