@@ -11,6 +11,7 @@ constexpr double one_step_seconds = 10e-3;              // a step so long says s
 constexpr double memory_seconds = 30e-3;                // older steps count half
 constexpr double late_share = 0.1;                      // of the time, waited for threads that were not running
 constexpr double shortest_rest = 50e-3, longest_rest = 1.0;
+constexpr double crowded_rests = 4; // for so many rests the next trainings begin alone: short ones lose most by a trial
 constexpr double rest_for_loss = 20; // seconds alone for each that a trial of all threads has lost
 constexpr int64_t longest_interval = 10000; // steps
 
@@ -91,7 +92,7 @@ void Pace::go(bool together) {
 void Pace::rest(double now) {
     const double lost = last_.seconds - last_.steps * alone_s_;
     rest_ = std::clamp(std::max(rest_for_loss * lost, 2 * rest_), shortest_rest, longest_rest);
-    if (last_.late()) crowded_until_->store(now + rest_, std::memory_order_relaxed);
+    if (last_.late()) crowded_until_->store(now + crowded_rests * rest_, std::memory_order_relaxed);
 }
 
 } // namespace maillon
