@@ -8,6 +8,7 @@ apart.
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -22,7 +23,8 @@ import numpy as np
 from peers.results import RESULTS, heading, listed, machine, quartiles, short, table, write
 
 import maillon
-from maillon.train import checkpoint, training
+from maillon.saving import files
+from maillon.train import snapshot
 
 LIMIT = 1.02
 ROWS, BATCH = 60_000, 100
@@ -83,10 +85,10 @@ def measure(rule: str, data: tuple[Any, Any], pairs: int, seconds: float, folder
     for _ in range(pairs):
         without, _ = trained(rule, data, epochs)
         with (
-            measured(training, "captured", times["describing"]),
-            measured(checkpoint, "tensor_bytes", times["bytes"]),
-            measured(checkpoint, "replace_file", times["file"]),
-            measured(checkpoint.os, "fsync", times["flush"]),
+            measured(snapshot, "captured", times["describing"]),
+            measured(files, "tensor_bytes", times["bytes"]),
+            measured(files, "replace_file", times["file"]),
+            measured(os, "fsync", times["flush"]),
         ):
             with_them, whole = trained(rule, data, epochs, checkpoint=kept)
         ratios.append(with_them / without)
