@@ -60,13 +60,16 @@ def _plain(name: str, array: Any) -> Array:
     return np.ascontiguousarray(value, value.dtype.newbyteorder("=")).reshape(value.shape)
 
 
-def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write beside, flush to the disk, then rename: at any moment there is the old file or the new one, whole."""
-    target = _target(path)
+def replace_file(path: str | os.PathLike[str], content: bytes, where: str = "save") -> None:
+    """Write beside, flush to the disk, then rename: at any moment there is the old file or the new one, whole.
+
+    where: whose errors these are.
+    """
+    target = _target(path, where)
     try:
         handle, beside = _beside(target)
     except OSError as error:
-        raise _unwritten(path, error) from None
+        raise _unwritten(path, error, where) from None
     with os.fdopen(handle, "wb", buffering=0) as file:
         try:
             left = memoryview(content)
@@ -81,7 +84,7 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
             with contextlib.suppress(OSError):
                 beside.unlink()
             if isinstance(error, OSError):
-                raise _unwritten(path, error) from None
+                raise _unwritten(path, error, where) from None
             raise
     if os.name != "posix":
         beside.replace(target)
@@ -89,21 +92,21 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
         os.fsync(folder)
 
 
-def _target(path: str | os.PathLike[str]) -> Path:
+def _target(path: str | os.PathLike[str], where: str) -> Path:
     """The file itself where the path is a symbolic link, which stays one; OSError for what no file can replace."""
     shown = os.fspath(path)
     try:
         target = Path(path).resolve()
     except RuntimeError:  # before Python 3.13
-        raise OSError(f"save: {shown!r} is a symbolic link in a circle.") from None
+        raise OSError(f"{where}: {shown!r} is a symbolic link in a circle.") from None
     if target.is_dir():
-        raise IsADirectoryError(f"save: expected the name of a file, got the folder {shown!r}.")
+        raise IsADirectoryError(f"{where}: expected the name of a file, got the folder {shown!r}.")
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"save: there is no folder {os.fspath(Path(path).parent)!r}. Make it first.")
+        raise FileNotFoundError(f"{where}: there is no folder {os.fspath(Path(path).parent)!r}. Make it first.")
     if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise OSError(f"save: expected the name of a file, and {shown!r} is something else.")
+        raise OSError(f"{where}: expected the name of a file, and {shown!r} is something else.")
     if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"save: {shown!r} may not be written. It is unchanged.")
+        raise PermissionError(f"{where}: {shown!r} may not be written. It is unchanged.")
     return target
 
 
@@ -141,8 +144,8 @@ def _taken(handle: int, path: Path) -> bool:
     return True
 
 
-def _unwritten(path: str | os.PathLike[str], error: OSError) -> OSError:
-    text = f"save: {os.fspath(path)!r} could not be written: {error.strerror}. What was there before is unchanged."
+def _unwritten(path: str | os.PathLike[str], error: OSError, where: str) -> OSError:
+    text = f"{where}: {os.fspath(path)!r} could not be written: {error.strerror}. What was there before is unchanged."
     return type(error)(error.errno, text)
 
 

@@ -16,6 +16,7 @@ from maillon.nn import Embedding, Graph, Module
 from maillon.nn.support import errors
 from maillon.nn.support.dtypes import floating_dtype
 from maillon.random import Generator
+from maillon.saving.files import replace_file
 from maillon.typing import DTypeLike
 
 
@@ -119,7 +120,8 @@ def to_c(
     memory.drop_unused(program)
     work = memory.place(program)
     header = _header(file, program, inputs, outputs, work)
-    write(file, render.header(program, header.signature, _about(network, header), _macros(program), work))
+    text = render.header(program, header.signature, _about(network, header), _macros(program), work)
+    replace_file(file, text.encode("ascii"), "to_c")
     return header
 
 
@@ -201,13 +203,3 @@ def _about(network: Module, header: Header) -> list[str]:
         "",
     ]
     return lines + repr(network).split("\n")
-
-
-def write(path: Path, text: str) -> None:
-    """Beside the file first, so that it is there whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(text, encoding="ascii", newline="\n")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

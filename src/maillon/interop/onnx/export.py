@@ -17,6 +17,7 @@ from maillon.nn.graph import Graph
 from maillon.nn.loss import Loss
 from maillon.nn.module import Module
 from maillon.nn.support import arguments
+from maillon.saving.files import replace_file
 from maillon.typing import DTypeLike
 
 IR_VERSION = 8
@@ -217,12 +218,4 @@ def _write(trace: Trace, model: Any, path: Path) -> None:
             "the weights with maillon's own format."
         )
     trace.onnx.checker.check_model(model, full_check=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(model.SerializeToString(deterministic=True))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    replace_file(path, model.SerializeToString(deterministic=True), "to_onnx")
