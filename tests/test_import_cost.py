@@ -27,6 +27,8 @@ LATER = (
     "tempfile",
     "csv",
     "difflib",
+    "hashlib",
+    "shutil",
     "maillon.check",
     "maillon.costs",
     "maillon.nn.sequence.attention",

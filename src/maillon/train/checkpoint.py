@@ -1,10 +1,8 @@
 """Checkpoints: a training under way in one file, from which it goes on to the bit."""
 
 import errno
-import hashlib
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -167,6 +165,8 @@ class Keeper:
         try:
             os.link(path, other)
         except OSError:
+            import shutil
+
             try:
                 shutil.copy2(path, other)
             except OSError as error:
@@ -238,6 +238,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dic
 
 def hash_of(data: Any) -> str:
     """The bytes, shapes and dtypes of nested arrays."""
+    import hashlib
+
     digest = hashlib.blake2b(digest_size=16)
     for name, array in zip(leaf_names(data, ""), leaves(data), strict=True):
         digest.update(repr((name, None if array is None else (array.shape, str(array.dtype)))).encode())
