@@ -56,6 +56,9 @@ native: $(VENV)/.tools ## build the compiled core into src/, what has changed on
 	@$(VENV)/bin/cmake --build build/native
 	@if [ $(VENV)/.maillon -nt pyproject.toml ]; then touch $(VENV)/.maillon; fi
 
+operations: $(VENV)/.test ## write the C++ structs of the operations from their rows
+	$(PY) -m maillon.engine.header native/operations
+
 sanitize: $(VENV)/.test $(VENV)/.tools ## the tests of the engine under the address, undefined and thread sanitizers
 	$(PY) .ci/sanitize.py address,undefined $(ARGS)
 	$(PY) .ci/sanitize.py thread $(ARGS)

@@ -4,11 +4,12 @@
 
 #include "lanes.hpp"
 #include "math.hpp"
+#include "operations/choices.hpp"
 #include "team.hpp"
 
 namespace maillon::MAILLON_ISA {
 
-enum class Activation : int { none, tanh, sigmoid, relu, leaky_relu };
+using choice::Activation;
 
 template <Activation kind, class T> MAILLON_INLINE Vec<T> activated(Vec<T> x, Vec<T> slope) {
     const Vec<T> zero{};
@@ -66,6 +67,13 @@ void activate_grad(Activation kind, T slope, const T* dy, const T* reference, T*
     case Activation::relu: return activate_grad_all<Activation::relu>(slope, dy, reference, dx, n);
     case Activation::leaky_relu: return activate_grad_all<Activation::leaky_relu>(slope, dy, reference, dx, n);
     }
+}
+
+// out = a + b; out may be a or b.
+template <class T> void add(const T* a, const T* b, T* out, int64_t n) {
+    each_register<T>(n, [=](int64_t i, int64_t count) {
+        store_up_to(out + i, load_up_to(a + i, count) + load_up_to(b + i, count), count);
+    });
 }
 
 // out = a · b; out may be a or b.

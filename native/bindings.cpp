@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <stdexcept>
@@ -17,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "arena.hpp"
 #include "clock.hpp"
 #include "isa.hpp"
 #include "pace.hpp"
@@ -48,6 +50,16 @@ std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
     for (int i = 0; i < count; ++i) names.emplace_back(cores[i]->name);
     return names;
+}
+
+// The names of all operations in the order of their numbers, and how many fields they have.
+std::vector<std::tuple<std::string, int64_t>> operations() {
+    const Core* cores[max_cores];
+    available_cores(cores);
+    std::vector<std::tuple<std::string, int64_t>> known;
+    for (int64_t number = 0; const Entry* entry = entry_of(*cores[0], number); ++number)
+        known.emplace_back(entry->name, entry->words);
+    return known;
 }
 
 // The words of a NumPy bit generator, which Python keeps alive, and the lock that all who draw from it take. Only the
@@ -122,46 +134,33 @@ struct Stream : WordStream {
 thread_local std::vector<Stream*> Stream::held_here;
 thread_local std::exception_ptr Stream::raised;
 
-// One tuple an operation: its kind, its buffers' addresses (0 for none), its sizes, its numbers, its stream (-1: none).
+// One tuple an operation: its number, its fields as bytes, its work, its stream (-1: none), whether one thread does it,
+// whether it may end the step. The fields of one that draws end with room for its stream's address.
 struct Operations {
     Operations(const std::string& set, bool wide, int64_t rows, nb::list table, const std::vector<Stream*>& streams)
-        : core(core_named(set)) {
-        operations.resize(table.size());
-        for (size_t i = 0; i < operations.size(); ++i) {
-            const nb::tuple row = nb::cast<nb::tuple>(table[i]);
-            if (row.size() != 5) throw std::invalid_argument("a table of operations has other columns");
-            Operation& op = operations[i];
-            const int64_t kind = integer(row[0]), stream = integer(row[4]);
-            if (kind < 0 || kind >= int64_t(Kind::count_)) throw std::invalid_argument("no such operation");
+        : core(core_named(set)), arena(core, wide, rows) {
+        for (nb::handle each : table) {
+            const nb::tuple row = nb::cast<nb::tuple>(each);
+            if (row.size() != 6) throw std::invalid_argument("a table of operations has other columns");
+            const Entry* entry = entry_of(core, nb::cast<int64_t>(row[0]));
+            if (entry == nullptr) throw std::invalid_argument("no such operation");
+            const nb::bytes fields = nb::cast<nb::bytes>(row[1]);
+            if (int64_t(fields.size()) != entry->words * 8)
+                throw std::invalid_argument("the fields of an operation are of another length");
+            const int64_t stream = nb::cast<int64_t>(row[3]);
             if (stream >= int64_t(streams.size())) throw std::invalid_argument("no such stream");
-            op.kind = Kind(kind);
-            op.words = stream < 0 ? nullptr : streams[size_t(stream)];
-            fill(op.buffers, row[1], [](nb::handle it) { return at<void>(uint64_t(integer(it))); });
-            fill(op.sizes, row[2], integer);
-            fill(op.numbers, row[3], [](nb::handle it) { return nb::cast<double>(it); });
+            void* to = arena.add(*entry, nb::cast<double>(row[2]), nb::cast<bool>(row[4]), nb::cast<bool>(row[5]));
+            std::memcpy(to, fields.data(), fields.size());
+            if (stream < 0) continue;
+            WordStream* words = streams[size_t(stream)];
+            std::memcpy(static_cast<char*>(to) + fields.size() - sizeof words, &words, sizeof words);
         }
-        program = {operations.data(), int64_t(operations.size()), rows, 0, wide};
-        core.prepare(program);
+        arena.finish();
     }
 
     const Core& core;
-    std::vector<Operation> operations;
-    Program program;
-
-  private:
-    static int64_t integer(nb::handle it) {
-        const long long value = PyLong_AsLongLong(it.ptr());
-        if (value == -1 && PyErr_Occurred()) throw nb::python_error();
-        return value;
-    }
-
-    template <class T, size_t most, class From> static void fill(T (&to)[most], nb::handle values, From from) {
-        size_t place = 0;
-        for (nb::handle value : nb::cast<nb::list>(values)) {
-            if (place == most) throw std::invalid_argument("a table of operations is too wide");
-            to[place++] = from(value);
-        }
-    }
+    Arena arena;
+    const Program& program = arena.program;
 };
 
 struct Once {
@@ -198,14 +197,14 @@ struct Trainer {
         : core(whole.core) {
         training.whole = &whole.program;
         if (!rest.is_none()) training.rest = &nb::cast<Operations&>(rest).program;
-        training.feed_count = int(feeds.shape(0) / 3);
         if (training.rest != nullptr && training.rest->gathers() != whole.program.gathers())
             throw std::invalid_argument("one program gathers gradients and the other does not");
-        if (training.feed_count > max_feeds) throw std::invalid_argument("too many feeds");
-        for (int i = 0; i < training.feed_count; ++i) {
+        for (size_t i = 0; i < feeds.shape(0) / 3; ++i) {
             const uint64_t* feed = feeds.data() + 3 * i;
-            training.feeds[i] = {at<const char>(feed[0]), int64_t(feed[1]), at<char>(feed[2])};
+            feeds_.push_back({at<const char>(feed[0]), int64_t(feed[1]), at<char>(feed[2])});
         }
+        training.feeds = feeds_.data();
+        training.feed_count = int(feeds_.size());
         training.rows = rows;
         training.batch_size = batch_size;
         training.order = at<int64_t>(order);
@@ -245,6 +244,9 @@ struct Trainer {
 
     const Core& core;
     Training training;
+
+  private:
+    std::vector<Feed> feeds_;
 };
 
 template <class T>
@@ -307,11 +309,8 @@ void elementary(const std::string& set, const std::string& name,
 
 NB_MODULE(_core, m) {
     using namespace maillon;
-    m.attr("KINDS") = int(Kind::count_);
-    m.attr("BUFFERS") = max_buffers;
-    m.attr("SIZES") = max_sizes;
-    m.attr("NUMBERS") = max_numbers;
     m.def("instruction_sets", instruction_sets);
+    m.def("operations", operations);
     m.def("address", address, "array"_a);
     nb::class_<Stream>(m, "Stream")
         .def(nb::init<nb::capsule, nb::object, uint64_t>(), "capsule"_a, "lock"_a, "wanted"_a)
@@ -320,7 +319,7 @@ NB_MODULE(_core, m) {
     nb::class_<Operations>(m, "Program")
         .def(nb::init<const std::string&, bool, int64_t, nb::list, const std::vector<Stream*>&>(),
              nb::keep_alive<1, 6>())
-        .def_prop_ro("flops", [](const Operations& it) { return it.program.flops; })
+        .def_prop_ro("work", [](const Operations& it) { return it.program.work; })
         .def("run", run_program, "threads"_a, nb::call_guard<nb::gil_scoped_release>());
     nb::class_<Trainer>(m, "Training")
         .def(nb::init<Operations&, nb::object, Addresses, int64_t, int64_t, uint64_t, nb::object, uint64_t>(),

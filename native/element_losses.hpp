@@ -4,13 +4,14 @@
 
 #include "lanes.hpp"
 #include "math.hpp"
+#include "operations/choices.hpp"
 #include "simd.hpp"
 #include "team.hpp"
 #include "wide.hpp"
 
 namespace maillon::MAILLON_ISA {
 
-enum class ElementLoss : int { mse, half_mse, l1, bce, bce_logits };
+using choice::ElementLoss;
 
 // Where the logarithm of a probability is cut off: log 0 would be infinite.
 inline constexpr double lowest_log = -100;

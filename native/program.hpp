@@ -8,30 +8,6 @@
 
 namespace maillon {
 
-// The numbers are those of OPERATIONS in engine/operations.py, and so is the order of buffers, sizes and numbers.
-enum class Kind : int64_t {
-    linear,
-    linear_grad_input,
-    linear_grad_weight,
-    activation,
-    activation_grad,
-    softmax,
-    softmax_grad,
-    dropout,
-    multiply,
-    element_loss,
-    class_loss,
-    sgd,
-    adam,
-    clip_norm,
-    clip_value,
-    clear,
-    divide,
-    count_
-};
-
-inline constexpr int max_buffers = 10, max_sizes = 8, max_numbers = 4;
-
 // numpy/random/bitgen.h: what the capsule of every NumPy bit generator points to.
 struct BitGenerator {
     void* state;
@@ -69,29 +45,47 @@ struct Operation;
 // Carries out an operation; false when the numbers went wrong (a loss that is not finite), the same for all threads.
 using Carry = bool (*)(const Operation&, const Team&);
 
+// What a family's file offers to the core: one operation, for float and for double.
+struct Entry {
+    const char* name;
+    int64_t words; // of its struct in native/operations/, 8 bytes each
+    Carry carry[2];
+    Carry (*pick[2])(const void* fields); // another function for some sizes, or null: then always `carry`
+    Carry joined[2];                      // a function that also carries out those after it that it serves, or null
+};
+
+struct Family {
+    const Entry* entries;
+    int64_t count;
+};
+
+// One operation in a program: this head, and after it the fields of its struct in native/operations/.
 struct Operation {
-    Carry carry = nullptr;
-    bool alone = false;      // too small to share: the first thread does it
-    bool wait_after = false; // the others' next operation may read what this one wrote
-    void* buffers[max_buffers] = {};
-    int64_t sizes[max_sizes] = {};
-    double numbers[max_numbers] = {};
-    WordStream* words = nullptr;
-    Kind kind = Kind::count_;
-    int64_t followers = 0; // operations after this one that it carries out as well
+    Carry carry;
+    int32_t stride; // bytes to the next operation
+    int32_t skip;   // bytes to the next one that is not carried out by this one as well
+    bool alone;      // too small to share: the first thread does it
+    bool wait_after; // the others' next operation may read what this one wrote
+    bool decides;    // it may end the step
+    mutable bool fine; // what the first thread found, where it does it alone
+
+    template <class Fields> const Fields& as() const { return *reinterpret_cast<const Fields*>(this + 1); }
+    const Operation* after(int32_t bytes) const {
+        return reinterpret_cast<const Operation*>(reinterpret_cast<const char*>(this) + bytes);
+    }
 };
 
 struct Program { // the operations of one step on so many rows
-    Operation* operations = nullptr;
-    int64_t count = 0;
+    const Operation *begin = nullptr, *end = nullptr;
     int64_t rows = 0;
-    double flops = 0; // what a step costs, roughly: whether threads and clocks pay
+    double work = 0;   // what a step costs, roughly, in floating-point operations: whether threads and clocks pay
     bool wide = false; // float64
-    // Where its gradients are those of several mini-batches: the place of its one `clear`, which the first of them
-    // alone carries out, and of its `divide`, from which on the last one alone goes. Otherwise both are 0.
-    int64_t clear = 0, divide = 0;
+    // Where its gradients are those of several mini-batches: its one `clear`, which the first of them alone carries
+    // out, its `divide`, from which on the last one alone goes, and what is divided by. Otherwise null.
+    const Operation *clear = nullptr, *divide = nullptr;
+    double* divisor = nullptr;
 
-    bool gathers() const { return divide != 0; }
+    bool gathers() const { return divide != nullptr; }
 };
 
 struct Feed { // rows of data, copied to where the program reads its batch
@@ -100,14 +94,12 @@ struct Feed { // rows of data, copied to where the program reads its batch
     char* batch;
 };
 
-inline constexpr int max_feeds = 4;
-
 enum class Ending : int { steps, epochs, time, trouble };
 
 struct Training {
-    Program* whole = nullptr; // a full mini-batch
-    Program* rest = nullptr;  // the last, shorter one of an epoch; null when there is none
-    Feed feeds[max_feeds] = {};
+    const Program* whole = nullptr; // a full mini-batch
+    const Program* rest = nullptr;  // the last, shorter one of an epoch; null when there is none
+    const Feed* feeds = nullptr;
     int feed_count = 0;
     int64_t rows = 0, batch_size = 0;
     bool shuffle = false;
@@ -140,7 +132,8 @@ struct Slice { // how far to go, and how far it went
 
 struct Core { // the same functions, compiled for one instruction set
     const char* name;
-    void (*prepare)(Program&);
+    const Family* const* families;
+    int family_count;
     bool (*run)(const Program&, const Team&);
     void (*train)(Training&, Slice&);
     void (*flush)(Training&);

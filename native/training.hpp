@@ -1,7 +1,7 @@
 // The loop over steps, which the caller walks alone; other threads help with a step at a time, where that pays.
 #pragma once
 
-#include "operations.hpp"
+#include "entry.hpp"
 #include "program.hpp"
 #include "simd.hpp"
 
@@ -9,7 +9,7 @@ namespace maillon::MAILLON_ISA {
 
 // The operations from `op` to `end`: whether all were carried out.
 MAILLON_INLINE bool run_alone(const Operation* op, const Operation* end, const Team& one) {
-    for (; op != end; op += 1 + op->followers)
+    for (; op != end; op = op->after(op->skip))
         if (!op->carry(*op, one)) return false;
     return true;
 }
@@ -18,17 +18,12 @@ MAILLON_INLINE bool run_alone(const Operation* op, const Operation* end, const T
 inline bool run_part(const Operation* op, const Operation* end, const Team& team) {
     if (team.size == 1) return run_alone(op, end, team);
     const Team one{};
-    for (; op != end; op += 1 + op->followers) {
+    for (; op != end; op = op->after(op->skip)) {
         bool fine = true;
-        if (!op->alone)
-            fine = op->carry(*op, team);
-        else if (team.rank == 0)
-            fine = op->carry(*op, one);
-        if (op[op->followers].wait_after) team.wait();
-        if (op->alone && (op->kind == Kind::element_loss || op->kind == Kind::class_loss)) {
-            if (!op->wait_after) team.wait(); // the others have not seen it; losses have no followers
-            fine = __builtin_isfinite(static_cast<const double*>(op->buffers[7])[0]);
-        }
+        if (!op->alone) fine = op->carry(*op, team);
+        else if (team.rank == 0) op->fine = op->carry(*op, one);
+        if (op->wait_after) team.wait();
+        if (op->alone && op->decides) fine = op->fine; // such an operation is always waited for
         if (!fine) return false;
     }
     return true;
@@ -36,7 +31,7 @@ inline bool run_part(const Operation* op, const Operation* end, const Team& team
 
 // All of a program.
 inline bool run_once(const Program& program, const Team& team) {
-    return run_part(program.operations, program.operations + program.count, team);
+    return run_part(program.begin, program.end, team);
 }
 
 struct Turn { // a mini-batch's among those gathered
@@ -45,29 +40,24 @@ struct Turn { // a mini-batch's among those gathered
     bool ends;  // it is the last one of its epoch, so that they do soon
 };
 
-inline double* divisor_of(const Program& program) {
-    return static_cast<double*>(program.operations[program.divide].buffers[1]);
-}
-
 // One mini-batch's gradients added to those gathered. False, with the parameters and what is gathered as they were but
 // for the divisor, when the loss went wrong, or when there would be nothing to divide by.
 __attribute__((noinline)) inline bool run_gathering(const Program& program, const Turn& turn, const Team& team) {
-    const Operation *begin = program.operations, *clear = begin + program.clear, *divide = begin + program.divide;
-    if (!run_part(begin, clear, team)) return false;
+    const Operation *clear = program.clear, *divide = program.divide;
+    if (!run_part(program.begin, clear, team)) return false;
     if (turn.due || turn.ends) {
         team.wait(); // for the thread that adds the denominator
-        const bool nothing = *divisor_of(program) == 0;
+        const bool nothing = *program.divisor == 0;
         team.wait(); // before that thread goes on and forgets it
         if (nothing) return false;
     }
-    if (!run_part(turn.first ? clear : clear + 1, divide, team)) return false;
-    return !turn.due || run_part(divide, begin + program.count, team);
+    if (!run_part(turn.first ? clear : clear->after(clear->skip), divide, team)) return false;
+    return !turn.due || run_part(divide, program.end, team);
 }
 
 // What is gathered moves the parameters: once an epoch, so that one thread will do.
 __attribute__((noinline)) inline void flush(Training& t) {
-    const Operation* begin = t.whole->operations;
-    run_alone(begin + t.whole->divide, begin + t.whole->count, Team{});
+    run_alone(t.whole->divide, t.whole->end, Team{});
     t.gathered = 0;
 }
 
@@ -157,13 +147,13 @@ inline void carry_step(void* given, const Team& team) {
     if (team.rank == 0) step.fine = fine;
 }
 
-inline constexpr double light_flops = 1e8; // a millisecond or two of one thread's
+inline constexpr double light_work = 1e8; // a millisecond or two of one thread's
 
 // The same with as many threads as pay.
 __attribute__((noinline)) inline bool paced_step(Training& t, const Slice& slice, Step& step) {
     const double begun = slice.clock();
     double waited = 0;
-    if (!slice.paced || t.pace.together(begun, t.whole->flops < light_flops)) waited = run_team(slice.threads, carry_step, &step);
+    if (!slice.paced || t.pace.together(begun, t.whole->work < light_work)) waited = run_team(slice.threads, carry_step, &step);
     else carry_step(&step, Team{});
     const double ended = slice.clock();
     if (slice.paced) t.pace.note(ended, ended - begun, waited);
@@ -173,7 +163,7 @@ __attribute__((noinline)) inline bool paced_step(Training& t, const Slice& slice
 // Until a limit of the slice. What an epoch leaves over moves the parameters before the next one; after the last epoch
 // of a slice it waits for `flush`. Time is up one step after the clock said so: it is not looked at in each step.
 template <bool gathers> void train_slice(Training& t, Slice& slice) {
-    const double costs = t.whole->flops; // looking at the clock costs some 25 ns
+    const double costs = t.whole->work; // looking at the clock costs some 25 ns
     const int64_t interval = costs > 1e6 ? 1 : costs < 1e3 ? 256 : int64_t(1e6 / costs) / 4 + 1;
     const Team one{};
     const int threads = slice.threads;
@@ -187,20 +177,20 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
         double divisor = 0;
         if constexpr (gathers) {
             turn = {t.gathered == 0, t.gathered + 1 >= t.accumulate, position + rows == t.rows};
-            divisor = *divisor_of(program);
+            divisor = *program.divisor;
         }
         bool fine;
         if (threads == 1) {
             if (rows == 1) gather_row(t, position);
             else gather(t, position, rows, one);
             fine = gathers ? run_gathering(program, turn, one)
-                           : run_alone(program.operations, program.operations + program.count, one);
+                           : run_alone(program.begin, program.end, one);
         } else {
             Step shared{t, program, position, rows, gathers ? &turn : nullptr};
             fine = paced_step(t, slice, shared);
         }
         if (!fine) {
-            if constexpr (gathers) *divisor_of(program) = divisor;
+            if constexpr (gathers) *program.divisor = divisor;
             slice.ending = Ending::trouble;
             return;
         }

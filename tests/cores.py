@@ -13,7 +13,13 @@ import pytest
 import maillon as m
 from maillon import engine
 from maillon.engine import processor
-from maillon.engine.native import Batches, Runner
+from maillon.engine.builder import Builder, Value, values_of
+from maillon.engine.lowering import finish, lower_child
+from maillon.engine.memory import Gradients, Memory
+from maillon.engine.native import Batches, Runner, copied, stream_of
+from maillon.engine.plan import Plan, table
+from maillon.engine.verify import verify
+from maillon.nesting import filled, leaves, mapped
 from maillon.random import Generator, default_generator
 from maillon.typing import Array
 
@@ -176,3 +182,95 @@ def train_on_two_threads(seed: int) -> tuple[bytes, ...]:
     """In a process that knows no other setting."""
     with threads(2, worth=0):
         return train(seed)
+
+
+@dataclass
+class Walked:
+    """What a link alone makes of its inputs, forward and backward; gradients of absent and integer inputs are None."""
+
+    output: Any
+    grads: list[Array | None]
+    arrays: dict[str, Array]
+
+
+def walked_by_numpy(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) -> Walked:
+    """By the link itself, from gradients of zero."""
+    link.zero_grad()
+    output = link(*inputs)
+    back = link.backward(filled(output, grad_output))
+    parts = back if isinstance(back, tuple) and len(leaves(inputs)) > 1 else (back,)
+    real = [isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" for leaf in leaves(inputs)]
+    found = iter([leaf for leaf in leaves(parts) if leaf is not None])
+    grads = [next(found) if one else None for one in real]
+    arrays = {f"∂{name}": p.grad.copy() for name, p in link.named_parameters() if p.grad is not None}
+    return Walked(output, grads, arrays | {name: value.copy() for name, value in link.state_dict().items()})
+
+
+def walked_by_core(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) -> Walked:
+    """By the core, as a plan of the link alone; its effects take place."""
+    named = [(name, p) for name, p in link.named_parameters() if p.requires_grad]
+    dtype = next(leaf.dtype for leaf in leaves(inputs) if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f")
+    gradients = Gradients(named, dtype)
+    b = Builder(dtype, Memory(), gradients)
+    given: list[tuple[Value, Array]] = []
+
+    def take(leaf: Any, name: str) -> Any:
+        if not isinstance(leaf, np.ndarray):
+            return leaf
+        value = b.given(name, leaf.shape, leaf.dtype)
+        given.append((value, leaf))
+        if value.real:
+            b.learn(value)
+        return value
+
+    places = iter(range(99))
+    values = mapped(lambda leaf: take(leaf, f"x{next(places)}"), inputs)
+    output = lower_child(b, link, "", *values)
+    assert [value.shape for value in values_of(output)] == [leaf.shape for leaf in leaves(grad_output)]
+    for value, grad in zip(values_of(output), leaves(grad_output), strict=True):
+        if grad is not None and value.real:
+            b.pass_on(value, take(grad, f"grad{next(places)}"))
+    b.operations += b.effects
+    b.walk_back()
+    reals = [value if isinstance(value, Value) and value.real else None for value in leaves(values)]
+    back = tuple(None if value is None else b.gradient_of(value) for value in reals)
+    shown, shown_back = finish(b, (output, back))
+    plan = Plan((link,), dtype, 1, b.operations, [value.buffer for value, _ in given], shown, None, b.streams)
+    verify(plan)
+    for value, leaf in given:
+        value.buffer.array[:] = leaf.reshape(-1)
+    streams = [stream_of(generator) for generator in b.streams]
+    chosen = engine.instruction_set()
+    program = processor.core().Program(chosen, dtype == np.float64, 1, table(plan), streams)
+    assert program.run(engine.get_num_threads())
+    arrays = {}
+    for name, p in named:
+        if b.parameter_grad(p)[1]:  # a first operation has set it
+            arrays[f"∂{name}"] = copied(gradients.buffer(p))
+    arrays |= {name: value.copy() for name, value in link.state_dict().items()}
+    return Walked(copied(shown), [copied(one) for one in shown_back], arrays)
+
+
+def walk_alike(make: Callable[[], m.Module], inputs: tuple[Any, ...], tolerance: float) -> None:
+    """A link in both engines: outputs, gradients of inputs and parameters, buffers."""
+    draw = Generator(17)
+
+    def gradient(leaf: Any) -> Any:
+        if leaf.dtype.kind != "f":
+            return None
+        return np.asarray(draw.normal(leaf.shape, dtype=np.float64).astype(leaf.dtype))
+
+    grad_output = mapped(gradient, make()(*inputs))
+    expected = walked_by_numpy(make(), inputs, grad_output)
+    found = walked_by_core(make(), inputs, grad_output)
+    for place, (one, other) in enumerate(zip(leaves(found.output), leaves(expected.output), strict=True)):
+        close(f"output {place}", one, np.asarray(other), tolerance)
+    steepest = max([largest(grad) for grad in expected.grads if grad is not None], default=0.0)
+    for place, (one, other) in enumerate(zip(found.grads, expected.grads, strict=True)):
+        assert (one is None) == (other is None), f"gradient of input {place}"
+        if other is not None:
+            close(f"gradient of input {place}", one, other, tolerance, steepest)
+    assert found.arrays.keys() == expected.arrays.keys()
+    steepest = max([largest(value) for name, value in expected.arrays.items() if name[0] == "∂"], default=0.0)
+    for name, value in expected.arrays.items():
+        close(name, found.arrays[name], value, tolerance, steepest if name[0] == "∂" else 0.0)

@@ -10,7 +10,8 @@ from maillon import engine as engines
 from maillon.costs.trace import Seen, traced
 from maillon.costs.walk import wanted
 from maillon.engine import NotLoweredError
-from maillon.engine.lowering import Memory, require_known
+from maillon.engine.lowering import require_known
+from maillon.engine.memory import Memory
 from maillon.engine.predictor import lower_prediction
 from maillon.html import block, paragraph, table
 from maillon.messages import got, metric

@@ -7,11 +7,12 @@ and the rule; `lower` shows the plan it would run, `compile` prepares a network 
 import os
 from typing import Any
 
-from maillon.engine.lowering import NotLoweredError
+from maillon.engine.builder import NotLoweredError
 from maillon.engine.native import Batches, plan_of
 from maillon.engine.plan import Plan, PlanError
 from maillon.engine.predictor import Predictor
 from maillon.engine.processor import core, get_num_threads, instruction_set, set_num_threads
+from maillon.nesting import leaves
 from maillon.nn import Module
 from maillon.optim import Optim
 from maillon.optim.door import convert_batch
@@ -166,7 +167,7 @@ def lower(optim: Optim, x: Any, y: Any, sample_weight: Any = None) -> Plan:
     ['linear', 'element_loss', 'linear_grad_weight', 'sgd', 'sgd']
     """
     inputs, target, weight = convert_batch(optim.network, optim.loss, x, y, sample_weight)
-    batches = Batches.of(inputs, target, weight, len(inputs), shuffle=False)
+    batches = Batches.of(inputs, target, weight, len(leaves(inputs)[0]), shuffle=False)
     return plan_of(optim, batches)
 
 

@@ -10,23 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.losses import lower_loss
-from maillon.engine.lowering import (
-    Builder,
-    Gradients,
-    Memory,
-    NotLoweredError,
-    Value,
-    aligned,
-    lower_backward,
-    lower_forward,
-)
-from maillon.engine.operations import product_workspace
+from maillon.engine.builder import Builder, NotLoweredError, Tree
+from maillon.engine.lowering import finish, given_inputs, lower_loss, lower_network
+from maillon.engine.memory import Gradients, Memory, aligned
 from maillon.engine.origins import Origins, gathers, require_plain
 from maillon.engine.plan import Buffer, Plan, address, table
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Slice
+from maillon.engine.table import product_workspace
 from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
+from maillon.nesting import leaf_names, leaves, mapped, rebuilt
 from maillon.optim import Optim
 from maillon.random import Generator, GeneratorState, default_generator
 from maillon.typing import Array
@@ -43,11 +36,11 @@ _ENDINGS = ("steps", "epochs", "time", "trouble")
 class Batches:
     """The data of a training, in C order, and how it is cut: y may be x itself, weight None.
 
-    drop_last: the short last mini-batch of each epoch is left out.
+    x, y: an array, or tuples and dicts of them. drop_last: the short last mini-batch of each epoch is left out.
     """
 
-    x: Array
-    y: Array
+    x: Any
+    y: Any
     weight: Array | None
     size: int
     shuffle: bool
@@ -57,76 +50,90 @@ class Batches:
     def of(
         cls, x: Any, y: Any, weight: Array | None, size: int, *, shuffle: bool, drop_last: bool = False
     ) -> "Batches":
-        """NotLoweredError unless there is one array of inputs and one of targets."""
-        if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
-            raise NotLoweredError("several inputs or targets are not among what it knows")
-        inputs = np.ascontiguousarray(x)
-        targets = inputs if y is x else np.ascontiguousarray(y)
+        inputs = mapped(np.ascontiguousarray, x)
+        targets = inputs if y is x else mapped(np.ascontiguousarray, y)
         weights = None if weight is None else np.ascontiguousarray(weight)
         return cls(inputs, targets, weights, size, shuffle, drop_last)
+
+    @cached_property
+    def first(self) -> Array:
+        """The first array of inputs: all have as many rows."""
+        array: Array = leaves(self.x)[0]
+        return array
 
     @property
     def rows(self) -> int:
         """The rows of an epoch."""
-        return len(self.x) - len(self.x) % self.size if self.drop_last else len(self.x)
+        return len(self.first) - len(self.first) % self.size if self.drop_last else len(self.first)
 
     @cached_property
     def mostly_zeros(self) -> bool:
         """Whether products with the inputs gain from leaving out zeros: as far as the first rows tell."""
-        first = self.x[:_LOOKED_AT]
+        first = self.first[:_LOOKED_AT]
         return bool(np.count_nonzero(first) < _MANY_ZEROS * first.size)
 
-    def part(self, rows: Array | slice) -> tuple[Array, Array, Array | None]:
+    def part(self, rows: Array | slice) -> tuple[Any, Any, Array | None]:
         """The mini-batch of these rows."""
-        x = self.x[rows]
-        return x, x if self.y is self.x else self.y[rows], None if self.weight is None else self.weight[rows]
+        x = mapped(lambda array: array[rows], self.x)
+        y = x if self.y is self.x else mapped(lambda array: array[rows], self.y)
+        return x, y, None if self.weight is None else self.weight[rows]
 
     def feeds(self) -> Iterator[tuple[str, Array]]:
-        yield "x", self.x
+        """All arrays by name, each once."""
+        yield from _named(self.x, "x")
         if self.y is not self.x:
-            yield "target", self.y
+            yield from _named(self.y, "target")
         if self.weight is not None:
             yield "sample weight", self.weight
 
 
+def _named(value: Any, name: str) -> Iterator[tuple[str, Array]]:
+    for leaf_name, leaf in zip(leaf_names(value, name), leaves(value), strict=True):
+        if leaf is not None:
+            yield leaf_name, leaf
+
+
 def lower_training(
     optim: Optim, batches: Batches, rows: int, state: RuleState, gradients: Gradients, memory: Memory
-) -> Plan:
-    """The plan of one step on so many rows; NotLoweredError with the reason where the core cannot do it."""
-    dtype = gradients.whole.array.dtype
-    if batches.x.dtype != dtype:
-        raise NotLoweredError(f"x is {batches.x.dtype}, not {dtype}")
-    builder = Builder(dtype, memory, gradients)
-    inputs = {name: builder.buffer(name, (rows, *data.shape[1:]), data.dtype) for name, data in batches.feeds()}
-    x = inputs["x"]
-    builder.sparse = {x} if batches.mostly_zeros else set()
-    output, walked = lower_forward(builder, optim.network, Value(x, x.shape))
-    target = inputs.get("target", x)
-    result, grad = lower_loss(builder, optim.loss, output, target, inputs.get("sample weight"))
+) -> tuple[Plan, list[Array]]:
+    """The plan of one step on so many rows, and the arrays beside parameters and momenta that it changes.
+
+    NotLoweredError with the reason where the core cannot do it.
+    """
+    dtype = gradients.whole.dtype
+    b = Builder(dtype, memory, gradients)
+    given = given_inputs(b, dict(batches.feeds()), rows)
+    for name, value in given.items():
+        if value.real and value.buffer.dtype != dtype:
+            raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {dtype}")
+    x = _values(batches.x, "x", given)
+    b.sparse = {given["x"].buffer} if batches.mostly_zeros and "x" in given else set()
+    output = lower_network(b, optim.network, x)
+    target = x if batches.y is batches.x else _values(batches.y, "target", given)
+    result = lower_loss(b, optim.loss, output, target, given.get("sample weight"))
     if gradients.gathers:
-        builder.add("clear", "clear", {"gradients": gradients.whole}, (gradients.whole.array.size,))
-    if grad is not None:
-        lower_backward(walked, grad)
-    state.lower_once(builder, gradients)
-    shown = Buffer("output", output.buffer.array, output.shape)
-    plan = Plan(
-        (optim.network, optim.loss, optim.rule),
-        dtype,
-        rows,
-        builder.operations,
-        list(inputs.values()),
-        shown,
-        result,
-        builder.streams,
-    )
+        b.part = "clear"
+        b.add("clear", gradients=gradients.whole, n=gradients.whole.size)
+    b.operations += b.effects
+    b.walk_back()
+    state.lower_once(b, gradients)
+    shown = finish(b, output)
+    subject = (optim.network, optim.loss, optim.rule)
+    inputs = [value.buffer for value in given.values()]
+    plan = Plan(subject, dtype, rows, b.operations, inputs, shown, result, b.streams)
     verify(plan)
-    return plan
+    return plan, b.changing
+
+
+def _values(data: Any, name: str, given: dict[str, Any]) -> Tree:
+    """What stands for the data in a plan, nested alike."""
+    return rebuilt(data, iter([given.get(leaf_name) for leaf_name in leaf_names(data, name)]))
 
 
 def plan_of(optim: Optim, batches: Batches) -> Plan:
     """The plan of a step on the whole of `batches`."""
     state, gradients = rule_and_gradients(optim)
-    return lower_training(optim, batches, batches.rows, state, gradients, Memory())
+    return lower_training(optim, batches, batches.rows, state, gradients, Memory())[0]
 
 
 def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
@@ -158,9 +165,9 @@ class Runner:
         self._shown = True  # Python sees the gradients of the last step
         self._stepped = False  # a step has added to those outside of the rule since then
         self._refused = False  # the next step is NumPy's to do
-        self._order = np.empty(len(batches.x), np.int64)
+        self._order = np.empty(len(batches.first), np.int64)
         # The core shuffles all that it goes through: where rows are left out, each epoch's order is drawn here.
-        self._draws = batches.shuffle and batches.rows < len(batches.x)
+        self._draws = batches.shuffle and batches.rows < len(batches.first)
         self._ends = np.empty((_MOST_EPOCHS, 3))
         self._set = processor.instruction_set()
         self._lower()
@@ -172,14 +179,14 @@ class Runner:
         state, gradients = rule_and_gradients(optim)
         memory = Memory()
         full = min(batches.size, batches.rows)
-        whole = lower_training(optim, batches, full, state, gradients, memory)
+        whole, changing = lower_training(optim, batches, full, state, gradients, memory)
         short = batches.rows % batches.size if batches.rows > batches.size else 0
-        rest = lower_training(optim, batches, short, state, gradients, memory) if short else None
+        rest = lower_training(optim, batches, short, state, gradients, memory)[0] if short else None
         self._generator, self.state, self.gradients, self.whole, self.rest = generator, state, gradients, whole, rest
         self._prepare(full)
         self._origins = Origins(optim, list(self._streams))
         self._changing = [parameter.data for _, parameter, _, _ in state.trained] + state.arrays
-        self._changing += [buffer.array for _, buffer in gradients.others]
+        self._changing += [*changing, *(buffer.array for _, buffer in gradients.others)]
         if gradients.gathers:
             self._changing += [gradients.whole.array, gradients.divisor.array]
         self._heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
@@ -208,7 +215,7 @@ class Runner:
             self._streams[self._generator] if shuffles else None,
             address(self._result),
         )
-        self._flops = programs[0].flops
+        self._work = programs[0].work
 
     def _program(self, plan: Plan) -> Any:
         """The plan as the core holds it."""
@@ -252,8 +259,10 @@ class Runner:
             return self._in_numpy(record)
         alone = self._heavy or (self.gradients.gathers and self.optim.accumulate <= 1)  # then one more step gathers
         most, epochs = 1 if alone else max_steps, 1 if self._draws else min(max_epochs, _MOST_EPOCHS)
-        room = self._recorded(most) if record else None
-        most = most if room is None else len(room) // self.whole.rows
+        in_one = record and self._recordable
+        room = self._recorded(most) if in_one else None
+        if record:
+            most = 1 if room is None else len(room) // self.whole.rows
         verify_sums(self._ends, epochs)
         before = self._checkpoint(whole=most > 1)
         for stream in self._streams.values():
@@ -272,6 +281,9 @@ class Runner:
             done.seen = self._seen(room, begun, steps)
         if steps:
             self._hand_out(steps)
+        if record and room is None and steps:
+            rows = self._rows(begun)
+            done.seen = [(self.optim.prediction, self.batches.part(rows)[1], self._length(begun))]
         return done
 
     def _take_in(self) -> None:
@@ -326,7 +338,7 @@ class Runner:
                 self.state.store()
             self._hand_out_gathered()
         last = self.whole if position or self.rest is None else self.rest
-        optim.prediction = last.output.array.reshape(last.output.shape).copy()
+        optim.prediction = copied(last.output)
         self._shown, self._stepped = False, True
 
     def _hand_out_gathered(self) -> None:
@@ -370,7 +382,7 @@ class Runner:
 
     def _core_steps(self, most: int, epochs: int, seconds: float) -> tuple[int, int, int]:
         """Let the core run: the steps done, the epochs ended, and why it stopped."""
-        threads = processor.threads_for(self._flops)
+        threads = processor.threads_for(self._work)
         done: tuple[int, int, int] = self._training.run(
             threads, processor.paced, most, epochs, seconds, address(self._ends)
         )
@@ -414,6 +426,20 @@ class Runner:
         after.random_raw(int(self._streams[generator].drawn))
         return after.get_state() == generator.get_state()
 
+    @property
+    def _recordable(self) -> bool:
+        """Whether the output is one array with a row a sample."""
+        output = self.whole.output
+        return isinstance(output, Buffer) and output.shape[:1] == (self.whole.rows,)
+
+    def _length(self, position: int) -> int:
+        return min(self.batches.size, self.batches.rows - position)
+
+    def _rows(self, position: int) -> Array | slice:
+        """Those of the mini-batch that begins there, in the data."""
+        rows = slice(position, position + self._length(position))
+        return self._order[rows] if self.batches.shuffle else rows
+
     def _recorded(self, max_steps: int) -> Array:
         output = self.whole.output
         bytes_a_step = output.array.nbytes
@@ -427,12 +453,11 @@ class Runner:
 
     def _seen(self, room: Array, begun: int, steps: int) -> list[tuple[Array, Array, int]]:
         """The recorded predictions, step by step, with their targets."""
-        seen, done, y = [], 0, self.batches.y
+        seen, done = [], 0
         for step in range(steps):
             row = begun + step * self.whole.rows
-            rows = min(self.whole.rows, self.batches.rows - row)
-            target = y[self._order[row : row + rows]] if self.batches.shuffle else y[row : row + rows]
-            seen.append((room[done : done + rows], target, rows))
+            rows = self._length(row)
+            seen.append((room[done : done + rows], self.batches.part(self._rows(row))[1], rows))
             done += rows
         return seen
 
@@ -443,16 +468,16 @@ class Runner:
         position = int(training.position)
         if not position and batches.shuffle and not self._draws:
             self._order[:] = self._generator.randperm(batches.rows)
-        rows = slice(position, position + batches.size)
-        x, target, weight = batches.part(self._order[rows] if batches.shuffle else rows)
+        x, target, weight = batches.part(self._rows(position))
         self.loss = self.optim.learn(x, target, weight)
         self._refused = False
         self.steps += 1
         size = self.optim.loss.denominator if self.optim.loss.averages else 1.0
         training.total, training.size = training.total + self.loss * size, training.size + size
-        training.position = position = position + len(x)
+        rows = self._length(position)
+        training.position = position = position + rows
         self.batch = -(-position // batches.size)
-        done = Slice(1, np.empty((0, 3)), [(self.optim.prediction, target, len(x))] if record else [])
+        done = Slice(1, np.empty((0, 3)), [(self.optim.prediction, target, rows)] if record else [])
         if position == batches.rows:
             done.epochs = np.array([(training.total, training.size, time.perf_counter() - started)])
             training.position, training.total, training.size = 0, 0.0, 0.0
@@ -468,6 +493,11 @@ class _Checkpoint:
     order: Array | None
     sums: tuple[int, float, float, int]
     arrays: list[Array]
+
+
+def copied(output: Any) -> Any:
+    """The values of a plan's output, as arrays of their own."""
+    return mapped(lambda buffer: buffer.array.reshape(buffer.shape).copy(), output)
 
 
 def stream_of(generator: Generator) -> Any:

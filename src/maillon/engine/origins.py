@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from maillon.engine.lowering import NotLoweredError, own_method
+from maillon.engine.builder import NotLoweredError
+from maillon.engine.lowering import own_method
 from maillon.nn import Loss, Sequential
 from maillon.optim import Optim
 from maillon.random import Generator, default_generator

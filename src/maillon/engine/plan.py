@@ -3,19 +3,20 @@
 `print(plan)` shows it. What the core is given passes engine/verify.py before.
 """
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from typing import Any
 
 from maillon.engine import processor
-from maillon.engine.operations import ACTIVATIONS, ELEMENT_LOSSES, NUMBER_OF, OPERATIONS, REDUCTIONS
+from maillon.engine.table import OPERATIONS
 from maillon.messages import metric
 from maillon.typing import Array, DType
 
-PARTS = ("forward", "loss", "clear", "backward", "divide", "clip", "update")
+PARTS = ("forward", "loss", "clear", "effects", "backward", "divide", "clip", "update")
 _WHEN = {"clear": ", at the first mini-batch gathered", "divide": ", at the last one, as all below"}
-_CHOICES = {"activation": ACTIVATIONS, "loss": ELEMENT_LOSSES, "reduction": REDUCTIONS}
 
 
 class NotLoweredError(Exception):
@@ -30,17 +31,33 @@ class PlanError(NotLoweredError, ValueError):
 class Buffer:
     """A named piece of memory: `array` in C order, shown with `shape`. read_only: the plan must not write it.
 
-    address: where the values lie.
+    A local one is the plan's own and has no array before `put`. address: where the values lie.
     """
 
     name: str
     array: Array
     shape: tuple[int, ...]
     read_only: bool = False
+    is_local: bool = field(init=False, default=False)
+    size: int = field(init=False)
+    dtype: DType = field(init=False)
     address: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.address = address(self.array)
+        self.put(self.array)
+
+    @classmethod
+    def local(cls, name: str, size: int, dtype: DType, shape: tuple[int, ...]) -> "Buffer":
+        """One that gets its memory later."""
+        made = cls.__new__(cls)
+        made.name, made.size, made.dtype, made.shape = name, size, dtype, shape
+        made.read_only, made.is_local = False, True
+        return made
+
+    def put(self, array: Array) -> None:
+        """Let the values lie there."""
+        self.array, self.is_local = array, False
+        self.size, self.dtype, self.address = array.size, array.dtype, address(array)
 
     def __repr__(self) -> str:
         return f"{self.name} ({'×'.join(map(str, self.shape)) or '1'})"
@@ -59,23 +76,23 @@ class Operation:
 
     @property
     def flops(self) -> int:
-        return OPERATIONS[self.kind].flops(self.sizes)
+        return OPERATIONS[self.kind].flops(*self.sizes.values())
 
     @property
     def bytes(self) -> int:
         """What it reads and writes, without its workspace."""
-        touched = 0
-        for operand in OPERATIONS[self.kind].operands:
+        touched, kind = 0, OPERATIONS[self.kind]
+        for operand, extent in zip(kind.operands, kind.extents(*self.sizes.values()), strict=True):
             buffer = self.operands.get(operand.name)
             if buffer is not None and operand.name != "workspace":
-                touched += operand.extent(self.sizes) * buffer.array.itemsize * len(operand.access)
+                touched += extent * buffer.dtype.itemsize * len(operand.access)
         return touched
 
     def __str__(self) -> str:
         spec = OPERATIONS[self.kind]
         written = [self.operands[o.name] for o in spec.operands if "w" in o.access and _shown(self, o.name)]
         read = [self.operands[o.name] for o in spec.operands if o.access == "r" and _shown(self, o.name)]
-        options = [f"{name}={_choice(name, value)}" for name, value in self.sizes.items() if _option(name, value)]
+        options = [f"{name}={_choice(self.kind, name, value)}" for name, value in self.sizes.items() if _option(name, value)]
         options += [f"{name}={value:g}" for name, value in self.numbers.items() if value]
         text = ", ".join(map(repr, written)) + " ← " * bool(read) + ", ".join(map(repr, read))
         return f"{text}  [{', '.join(options)}]" if options else text
@@ -93,8 +110,9 @@ def _option(name: str, value: int) -> bool:
     return name not in _SHAPES and (bool(value) or name in ("loss", "reduction")) and (name, value) != ("flags", 1)
 
 
-def _choice(name: str, value: int) -> str:
-    return _CHOICES[name][value] if name in _CHOICES else str(value)
+def _choice(kind: str, name: str, value: int) -> str:
+    choice = OPERATIONS[kind].choices.get(name)
+    return str(value) if choice is None else choice.values[value]
 
 
 @dataclass
@@ -113,8 +131,8 @@ class Plan:
         In their order.
     inputs : list of Buffer
         Where a mini-batch is copied to.
-    output : Buffer
-        The network's output, with its shape.
+    output : Buffer or tuple
+        The network's output, with its shape; a tuple of them, nested as the network nests them.
     result : Buffer, optional
         The loss, and what its mean was divided by, after each step.
     streams : list of Generator
@@ -126,9 +144,14 @@ class Plan:
     rows: int
     operations: list[Operation]
     inputs: list[Buffer]
-    output: Buffer
+    output: Any
     result: Buffer | None = None
     streams: list[Any] = field(default_factory=list)
+
+    @property
+    def outputs(self) -> list[Buffer]:
+        """Those of the output, in order."""
+        return list(_leaves(self.output))
 
     @property
     def flops(self) -> int:
@@ -162,22 +185,60 @@ class Plan:
         return "\n".join(lines)
 
 
-_OPERANDS = {kind: tuple(operand.name for operand in spec.operands) for kind, spec in OPERATIONS.items()}
+def _leaves(tree: Any) -> Iterator[Buffer]:
+    if isinstance(tree, tuple):
+        for part in tree:
+            yield from _leaves(part)
+    elif tree is not None:
+        yield tree
 
 
-Row = tuple[int, list[int], list[int], list[float], int]
+Row = tuple[int, bytes, float, int, bool, bool]
 
 
 def table(plan: Plan) -> list[Row]:
-    """The operations as the core reads them: kind, buffers' addresses (0: none), sizes, numbers, stream (-1: none)."""
+    """The operations as the core reads them.
+
+    The kind's number, the fields as in its struct, its work, its stream (-1: none), whether one thread does it, whether
+    it may end the step.
+    """
+    number = numbers()
     rows: list[Row] = []
     for operation in plan.operations:
-        buffers = map(operation.operands.get, _OPERANDS[operation.kind])
+        kind, form = OPERATIONS[operation.kind], _form(operation.kind)
+        buffers = map(operation.operands.get, _names(operation.kind))
         addresses = [0 if buffer is None else buffer.address for buffer in buffers]
-        sizes, numbers = list(operation.sizes.values()), list(operation.numbers.values())
+        sizes = operation.sizes.values()
+        fields = form.pack(*addresses, *sizes, *operation.numbers.values())
         stream = -1 if operation.stream is None else operation.stream
-        rows.append((NUMBER_OF[operation.kind], addresses, sizes, numbers, stream))
+        rows.append((number[operation.kind], fields, float(kind.work(*sizes)), stream, kind.alone, kind.decides))
     return rows
+
+
+@cache
+def _names(kind: str) -> tuple[str, ...]:
+    return tuple(operand.name for operand in OPERATIONS[kind].operands)
+
+
+@cache
+def _form(kind: str) -> struct.Struct:
+    spec = OPERATIONS[kind]
+    return struct.Struct(f"={len(spec.operands)}Q{len(spec.sizes)}q{len(spec.numbers)}d{'8x' * spec.stream}")
+
+
+@cache
+def numbers() -> dict[str, int]:
+    """The core's number of each operation. RuntimeError where the two sides were not built from the same rows."""
+    known = dict(processor.core().operations())
+    names = list(known)
+    expected = {name: kind.words for name, kind in OPERATIONS.items()}
+    if known != expected:
+        wrong = sorted(name for name in known.keys() | expected if known.get(name) != expected.get(name))
+        raise RuntimeError(
+            f"the compiled core is of another version: it has other operations {', '.join(wrong)}. "
+            "Build it anew: install maillon again, or `make native` in its repository."
+        )
+    return {name: number for number, name in enumerate(names)}
 
 
 def address(array: Array) -> int:

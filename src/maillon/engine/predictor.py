@@ -8,7 +8,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.lowering import LINKS, Builder, Memory, NotLoweredError, Value, lower_forward, require_known
+from maillon.engine.builder import LINKS, Builder, NotLoweredError
+from maillon.engine.lowering import finish, lower_network, require_known, rows_of
+from maillon.engine.memory import Memory
 from maillon.engine.plan import Buffer, Plan, address, table
 from maillon.engine.verify import verify
 from maillon.engine.watch import watch
@@ -28,13 +30,12 @@ Shape = tuple[int, ...]
 
 def lower_prediction(network: Module, shape: Shape, memory: Memory) -> Plan:
     """The plan of the network's output, in evaluation mode, for an input of this shape."""
-    dtype = network.dtype
-    builder = Builder(dtype, memory)
-    x = builder.buffer("x", shape)
-    output, _ = lower_forward(builder, network, Value(x, shape))
-    rows = shape[0] if len(shape) > 1 else 1
-    shown = Buffer("output", output.buffer.array, output.shape)
-    plan = Plan((network,), dtype, rows, builder.operations, [x], shown)
+    b = Builder(network.dtype, memory)
+    x = b.given("x", shape, network.dtype)
+    output = finish(b, lower_network(b, network, x))
+    if not isinstance(output, Buffer):
+        raise NotLoweredError("several outputs are not among what it knows")
+    plan = Plan((network,), b.dtype, rows_of(shape), b.operations, [x.buffer], output)
     verify(plan)
     return plan
 
@@ -51,7 +52,7 @@ class Prepared:
         plan = lower_prediction(network, shape, memory)
         self.plan = plan if held else replace(plan, subject=())
         self.program = core.Program(chosen, plan.dtype == np.float64, plan.rows, table(plan), [])
-        self.threads = processor.threads_for(self.program.flops)
+        self.threads = processor.threads_for(self.program.work)
         self.bytes = memory.bytes
         self._x = plan.inputs[0].array.reshape(shape)
         self._output = plan.output.array.reshape(plan.output.shape)

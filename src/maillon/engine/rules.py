@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from maillon.engine.lowering import Builder, Gradients, NotLoweredError, aligned
+from maillon.engine.builder import Builder, NotLoweredError
+from maillon.engine.memory import Gradients, aligned
 from maillon.engine.plan import Buffer, Operation
 from maillon.nn import Parameter
 from maillon.optim import SGD, Adam, Optim, Rule
@@ -125,22 +126,25 @@ class RuleState:
         """Add the division of gathered gradients, the clipping and the updates."""
         whole = gradients.whole
         if gradients.gathers:
-            operands: dict[str, Buffer | None] = {"gradients": whole, "divisor": gradients.divisor}
-            builder.add("divide", "divide", operands, (whole.array.size,))
+            builder.part = "divide"
+            builder.add("divide", gradients=whole, divisor=gradients.divisor, n=whole.size)
         if not self.trained:
             return
         if self.optim.clip_grad_norm or self.optim.clip_grad_value:
+            builder.part = "clip"
             kind = "clip_norm" if self.optim.clip_grad_norm else "clip_value"
-            builder.add(kind, "clip", {"gradients": whole, "options": self.limit}, (whole.array.size,))
+            builder.add(kind, gradients=whole, options=self.limit, n=whole.size)
+        builder.part = "update"
         for name, parameter, group, options in self.trained:
-            operands = {
+            fields = {
                 "parameter": builder.parameter(name, parameter),
                 "grad": gradients.buffer(parameter),
                 "options": options,
                 "count": self.counts[id(parameter)],
+                "n": parameter.size,
                 **self.state[id(parameter)],
             }
-            self._update(builder, operands, parameter.size, group)
+            self._update(builder, fields, group)
 
 
 _NOTHING: dict[str, Any] = {}
@@ -161,8 +165,8 @@ def _sgd_options(group: Group) -> list[Any]:
     return [group["lr"], group["momentum"], group["dampening"], group["weight_decay"]]
 
 
-def _sgd_update(builder: Builder, operands: dict[str, Buffer | None], size: int, group: Group) -> None:
-    builder.add("sgd", "update", operands, (size, int(group["nesterov"]), int(group["maximize"])))
+def _sgd_update(builder: Builder, fields: dict[str, Any], group: Group) -> None:
+    builder.add("sgd", nesterov=int(group["nesterov"]), maximize=int(group["maximize"]), **fields)
 
 
 def _adam_state(state: RuleState, name: str, parameter: Parameter, group: Group) -> dict[str, Buffer]:
@@ -179,8 +183,8 @@ def _adam_options(group: Group) -> list[Any]:
     return [group["lr"], *group["betas"], group["eps"], group["weight_decay"]]
 
 
-def _adam_update(builder: Builder, operands: dict[str, Buffer | None], size: int, group: Group) -> None:
-    builder.add("adam", "update", operands, (size, int(group["maximize"])))
+def _adam_update(builder: Builder, fields: dict[str, Any], group: Group) -> None:
+    builder.add("adam", maximize=int(group["maximize"]), **fields)
 
 
 RULES: dict[type[Rule], tuple[Callable[..., dict[str, Buffer]], Callable[[Group], list[Any]], int, Callable[..., None]]]

@@ -10,33 +10,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from maillon.engine.operations import OPERATIONS, Kind
 from maillon.engine.plan import PARTS, Buffer, Operation, Plan, PlanError, address
+from maillon.engine.table import OPERATIONS
 from maillon.typing import Array, DType
 
 Span = tuple[int, int]
 """The addresses where memory begins and ends; (0, 0) where there is none."""
 
-_LABEL = "ignore_index"  # the one size that is any number of 64 bits
-_MOST = 2**40  # that a size may be
-_ONCE = ("element_loss", "class_loss", "clear", "divide")
-
-
-def _bounds(spec: Kind) -> list[tuple[str, tuple[int, int]]]:
-    """The least value of each size, and the first that is too large."""
-    limits = dict(spec.limits)
-    return [(name, (-(2**63), 2**63) if name == _LABEL else (0, limits.get(name, _MOST))) for name in spec.sizes]
-
-
-# Of each kind of operation, what the checks go through: every plan of every training passes here.
-_BOUNDS = {kind: _bounds(spec) for kind, spec in OPERATIONS.items()}
+_LOSS_ENDS = frozenset(name for name, kind in OPERATIONS.items() if kind.decides and "result" in kind.names)
 _OPERANDS = {
-    kind: [(o.name, o.optional, None if o.kind == "real" else np.dtype(o.kind), o.extent) for o in spec.operands]
-    for kind, spec in OPERATIONS.items()
-}
-_WRITTEN = {kind: [(o.name, o.within) for o in spec.operands if "w" in o.access] for kind, spec in OPERATIONS.items()}
-_NOT_ZERO = {
-    kind: [name for name in ("inputs", "outputs", "size", "classes") if name in spec.sizes]
+    kind: [(o.name, o.optional, None if o.dtype is None else np.dtype(o.dtype)) for o in spec.operands]
     for kind, spec in OPERATIONS.items()
 }
 
@@ -48,9 +31,10 @@ def verify(plan: Plan) -> None:
     buffers = plan.buffers()
     for buffer in buffers:
         _verify_buffer(buffer)
-    _verify_buffer(plan.output)
-    if plan.output.array.size != math.prod(plan.output.shape) or plan.output.array.dtype != plan.dtype:
-        raise PlanError(f"the output is {plan.output.array.size} of {plan.output.array.dtype}, not {plan.output!r}")
+    for output in plan.outputs:
+        _verify_buffer(output)
+        if output.array.size != math.prod(output.shape) or output.array.dtype.kind not in "fib":
+            raise PlanError(f"the output is {output.array.size} of {output.array.dtype}, not {output!r}")
     if plan.result is not None and (plan.result.array.dtype != np.float64 or plan.result.array.size < 2):
         raise PlanError("the result must be the loss and what its mean was divided by")
     _gathering(plan)
@@ -104,7 +88,7 @@ def verify_sums(ends: Array, epochs: int) -> None:
 def verify_record(whole: Plan, room: Array, steps: int) -> None:
     """PlanError unless the outputs of so many steps have room."""
     _verify_written("the record", room, whole.dtype, steps * whole.output.array.size)
-    if whole.output.array.size % whole.rows:
+    if whole.output.array.size % whole.rows or whole.output.array.dtype != whole.dtype:
         raise PlanError(f"the output is no row for each of {whole.rows} rows")
 
 
@@ -113,11 +97,12 @@ def _gathering(plan: Plan) -> int | None:
 
     The core goes by these places, and its threads read the loss while the first of them goes on.
     """
-    found = [operation for operation in plan.operations if operation.kind in _ONCE]
-    first, *others = [operation.kind for operation in found] or ["element_loss"]
-    if first not in _ONCE[:2] or others not in ([], ["clear", "divide"]):
+    found = [operation for operation in plan.operations if operation.kind in ("clear", "divide")]
+    kinds = [operation.kind for operation in plan.operations if operation in found or operation.kind in _LOSS_ENDS]
+    first, *others = kinds or [*_LOSS_ENDS][:1]
+    if first not in _LOSS_ENDS or others not in ([], ["clear", "divide"]):
         raise PlanError("expected one loss, and after it one clear and one divide, or neither")
-    return _place(found[2].operands.get("divisor")) if others else None
+    return _place(found[1].operands.get("divisor")) if others else None
 
 
 def _verify_buffer(buffer: Buffer) -> None:
@@ -177,21 +162,24 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
     sizes, numbers = operation.sizes, operation.numbers
     if tuple(sizes) != spec.sizes or tuple(numbers) != spec.numbers:
         raise PlanError(f"expected sizes {spec.sizes} and numbers {spec.numbers}")
-    for name, (least, end) in _BOUNDS[operation.kind]:
-        if not isinstance(value := sizes[name], int) or not least <= value < end:
-            raise PlanError(f"size {name} is {value!r}")
+    for size, value in zip(spec.bounds, sizes.values(), strict=True):
+        if not isinstance(value, int) or not size.least <= value < size.end:
+            raise PlanError(f"size {size.name} is {value!r}")
     for number in numbers.values():
         if not isinstance(number, float) or not math.isfinite(number):
             raise PlanError(f"numbers are {dict(numbers)}")
     if operation.stream not in (range(len(plan.streams)) if spec.stream else (None,)):
         raise PlanError(f"stream {operation.stream} is not there")
     _verify_operands(operation, plan.dtype)
-    _verify_choices(operation)
+    for text, holds in spec.conditions:
+        if not holds(*sizes.values(), *(operand.name in operation.operands for operand in spec.operands)):
+            raise PlanError(f"it does not hold that {text}")
 
 
 def _verify_operands(operation: Operation, real: DType) -> None:
-    operands, sizes, there = operation.operands, operation.sizes, 0
-    for name, optional, own, extent in _OPERANDS[operation.kind]:
+    operands, there = operation.operands, 0
+    extents = OPERATIONS[operation.kind].extents(*operation.sizes.values())
+    for (name, optional, own), needed in zip(_OPERANDS[operation.kind], extents, strict=True):
         buffer = operands.get(name)
         if buffer is None:
             if not optional:
@@ -201,25 +189,11 @@ def _verify_operands(operation: Operation, real: DType) -> None:
         array, dtype = buffer.array, real if own is None else own
         if array.dtype != dtype:
             raise PlanError(f"operand {name} is {array.dtype}, not {dtype}")
-        if array.size < (needed := extent(sizes)):
+        if array.size < needed:
             raise PlanError(f"operand {name} needs {needed} elements, {buffer.name} has {array.size}")
     if there != len(operands):
-        unknown = operands.keys() - {name for name, _, _, _ in _OPERANDS[operation.kind]}
+        unknown = operands.keys() - OPERATIONS[operation.kind].names
         raise PlanError(f"there are no operands {sorted(unknown)}")
-
-
-def _verify_choices(operation: Operation) -> None:
-    """What the kernels take for granted beyond sizes."""
-    kind, there, sizes = operation.kind, operation.operands, operation.sizes
-    for name in _NOT_ZERO[kind]:
-        if not sizes[name]:
-            raise PlanError(f"{name} is 0")
-    if kind == "linear_grad_input" and sizes["activation"] and "reference" not in there:
-        raise PlanError("an activation's derivative needs its reference")
-    if kind == "class_loss" and ("labels" in there) == ("distribution" in there):
-        raise PlanError("expected either labels or a distribution")
-    if kind == "class_loss" and sizes["flags"] & 2 and "labels" not in there:
-        raise PlanError("a likelihood needs labels")
 
 
 def _verify_aliases(operation: Operation, spans: dict[Buffer, Span], kept: list[Buffer]) -> None:
@@ -227,7 +201,8 @@ def _verify_aliases(operation: Operation, spans: dict[Buffer, Span], kept: list[
     that must stay as it is, under another name either."""
     operands = operation.operands
     touched = [(name, *spans[buffer]) for name, buffer in operands.items()]
-    for written, within in _WRITTEN[operation.kind]:
+    for operand in OPERATIONS[operation.kind].written:
+        written, within = operand.name, operand.within
         if written not in operands:
             continue
         begin, end = spans[operands[written]]

@@ -1,0 +1,122 @@
+// Products with weights. Layers of a few numbers have functions of their own: for a network such as 2–4–1, trained
+// sample by sample, what a vector costs to fill is more than what it saves. Their arithmetic is that of the products: in
+// the order of k, fused.
+#include "../operations/linear.hpp"
+
+#include "../entry.hpp"
+#include "../gemm.hpp"
+
+namespace maillon::MAILLON_ISA {
+
+namespace {
+
+template <class T> Epilogue<T> epilogue(choice::Epilogue kind, double slope, const T* reference) {
+    return {Activation(kind), T(slope), reference};
+}
+
+template <class T> bool linear(const op::Linear<T>& op, const Team& team) {
+    product<T>({op.rows, op.outputs, op.inputs, op.x, op.inputs, 1, op.weight, 1, op.inputs, op.y, op.outputs, op.bias,
+                op.bias ? Begin::bias : Begin::zero, op.zeros ? Zeros::many_in_a : Zeros::few},
+               op.workspace, team, epilogue<T>(op.activation, op.slope, nullptr));
+    return true;
+}
+
+template <class T> bool linear_grad_input(const op::LinearGradInput<T>& op, const Team& team) {
+    product<T>({op.rows, op.inputs, op.outputs, op.dy, op.outputs, 1, op.weight, op.inputs, 1, op.dx, op.inputs,
+                nullptr, Begin::zero},
+               op.workspace, team, epilogue<T>(op.activation, op.slope, op.reference));
+    return true;
+}
+
+template <class T> bool linear_grad_weight(const op::LinearGradWeight<T>& op, const Team& team) {
+    product<T>({op.outputs, op.inputs, op.rows, op.dy, 1, op.outputs, op.x, op.inputs, 1, op.dweight, op.inputs,
+                nullptr, op.keep ? Begin::keep : Begin::zero, op.zeros ? Zeros::many_in_b : Zeros::few},
+               op.workspace, team);
+    if (op.dbias) column_sums<T>(op.dy, op.rows, op.outputs, op.dbias, op.keep != 0, team);
+    return true;
+}
+
+// ── A few numbers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+constexpr int64_t few = 64; // multiplications, up to which this pays
+
+template <class T> bool linear_few(const op::Linear<T>& op, const Team&) {
+    for (int64_t i = 0; i < op.rows; ++i)
+        for (int64_t j = 0; j < op.outputs; ++j) {
+            T sum = op.bias ? op.bias[j] : T(0);
+#pragma GCC unroll 1
+            for (int64_t k = 0; k < op.inputs; ++k) sum = fma(op.x[i * op.inputs + k], op.weight[j * op.inputs + k], sum);
+            op.y[i * op.outputs + j] = sum;
+        }
+    if (op.activation != choice::Epilogue::none)
+        activate<T>(Activation(op.activation), T(op.slope), op.y, op.y, op.rows * op.outputs);
+    return true;
+}
+
+template <class T> bool linear_grad_input_few(const op::LinearGradInput<T>& op, const Team&) {
+    for (int64_t i = 0; i < op.rows; ++i)
+        for (int64_t j = 0; j < op.inputs; ++j) {
+            T sum = 0;
+#pragma GCC unroll 1
+            for (int64_t k = 0; k < op.outputs; ++k)
+                sum = fma(op.dy[i * op.outputs + k], op.weight[k * op.inputs + j], sum);
+            op.dx[i * op.inputs + j] = sum;
+        }
+    if (op.activation != choice::Epilogue::none)
+        activate_grad<T>(Activation(op.activation), T(op.slope), op.dx, op.reference, op.dx, op.rows * op.inputs);
+    return true;
+}
+
+// One sample, nothing to add to.
+template <class T>
+MAILLON_INLINE void outer_product(const T* dy, const T* x, T* dweight, T* dbias, int64_t inputs, int64_t outputs) {
+#pragma GCC unroll 1
+    for (int64_t i = 0; i < outputs; ++i, dweight += inputs) {
+        const T d = dy[i];
+#pragma GCC unroll 1
+        for (int64_t j = 0; j < inputs; ++j) dweight[j] = d * x[j];
+        if (dbias != nullptr) dbias[i] = d;
+    }
+}
+
+template <class T> bool linear_grad_weight_few(const op::LinearGradWeight<T>& op, const Team&) {
+    const int64_t rows = op.rows, inputs = op.inputs, outputs = op.outputs;
+    const bool keep = op.keep != 0;
+    const T *dy = op.dy, *x = op.x;
+    if (rows == 1 && !keep) {
+        outer_product(dy, x, op.dweight, op.dbias, inputs, outputs);
+        return true;
+    }
+    for (int64_t i = 0; i < outputs; ++i) {
+        for (int64_t j = 0; j < inputs; ++j) {
+            T sum = keep ? op.dweight[i * inputs + j] : T(0);
+#pragma GCC unroll 1
+            for (int64_t k = 0; k < rows; ++k) sum = fma(dy[k * outputs + i], x[k * inputs + j], sum);
+            op.dweight[i * inputs + j] = sum;
+        }
+        if (op.dbias == nullptr) continue;
+        T sum = keep ? op.dbias[i] : T(0);
+#pragma GCC unroll 1
+        for (int64_t k = 0; k < rows; ++k) sum += dy[k * outputs + i];
+        op.dbias[i] = sum;
+    }
+    return true;
+}
+
+template <class Fields, bool (*small)(const Fields&, const Team&)> Carry if_few(const void* fields) {
+    const auto& op = *static_cast<const Fields*>(fields);
+    return op.rows * op.inputs * op.outputs <= few ? carried<Fields, small> : nullptr;
+}
+
+#define IF_FEW(Struct, small) \
+    .pick = { if_few<op::Struct<float>, small<float>>, if_few<op::Struct<double>, small<double>> }
+
+const Entry entries[] = {ENTRY(Linear, linear, IF_FEW(Linear, linear_few)),
+                         ENTRY(LinearGradInput, linear_grad_input, IF_FEW(LinearGradInput, linear_grad_input_few)),
+                         ENTRY(LinearGradWeight, linear_grad_weight, IF_FEW(LinearGradWeight, linear_grad_weight_few))};
+
+} // namespace
+
+FAMILY(linear)
+
+} // namespace maillon::MAILLON_ISA

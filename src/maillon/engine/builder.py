@@ -1,0 +1,311 @@
+"""The builder: plain operations over values, one after the other, and the chain rule backwards through them.
+
+What lowers a link adds the operations of its forward with `add` and says with `differentiate` how those of its
+backward are added. Nothing is fused, nothing shares memory yet: `passes.py` does that afterwards. A value may be used
+as often as one likes; its gradients are added up.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from maillon import random
+from maillon.engine.memory import Gradients, Memory, aligned
+from maillon.engine.plan import Buffer, NotLoweredError as NotLoweredError, Operation  # noqa: PLC0414
+from maillon.engine.table import OPERATIONS
+from maillon.nn import Loss, Module, Parameter
+from maillon.typing import Array, DType
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What flows through a network: a buffer, read as an array of this shape."""
+
+    buffer: Buffer
+    shape: tuple[int, ...]
+
+    def reshaped(self, shape: Iterable[int]) -> "Value":
+        """The same numbers in another shape: no operation, and its gradient is the same numbers too."""
+        return Value(self.buffer, tuple(shape))
+
+    @property
+    def size(self) -> int:
+        return self.buffer.size
+
+    @property
+    def real(self) -> bool:
+        """Whether it can have a gradient: no labels, indices or masks."""
+        return self.buffer.dtype.kind == "f"
+
+
+Tree = Any
+"""A Value, None where an optional input or output is absent, or a tuple of such."""
+
+Lowering = Callable[..., Tree]
+"""From the builder, a link and its inputs (Trees) to its output."""
+
+Losses = dict[str, Any]
+"""What every loss's operation is given: `sample_weight`, `result`, `divisor`."""
+
+LINKS: dict[type[Module], Lowering] = {}
+LOSSES: dict[type[Loss], Callable[..., None]] = {}
+
+
+def lowers(*kinds: type[Module]) -> Callable[[Lowering], Lowering]:
+    """What follows lowers links of exactly these classes."""
+
+    def take(function: Lowering) -> Lowering:
+        LINKS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return take
+
+
+def lowers_loss(*kinds: type[Loss]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """What follows lowers losses of exactly these classes: `f(builder, loss, prediction, target, own)`.
+
+    It adds operations with `**own` among their operands, and lets them write the gradients into `builder.grad(…)` of
+    what the builder `wants`.
+    """
+
+    def take(function: Callable[..., None]) -> Callable[..., None]:
+        LOSSES.update(dict.fromkeys(kinds, function))
+        return function
+
+    return take
+
+
+def values_of(tree: Tree) -> Iterator[Value]:
+    """The values of a tree, in order."""
+    if isinstance(tree, tuple):
+        for part in tree:
+            yield from values_of(part)
+    elif tree is not None:
+        yield tree
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What was computed, and how its gradients go on from there."""
+
+    outputs: tuple[Value, ...]
+    backward: Callable[..., None]
+    scope: str
+
+
+class Builder:
+    """The operations so far.
+
+    Parameters
+    ----------
+    dtype : dtype
+        float32 or float64, of all real values.
+    memory : Memory
+        Where what outlives a plan lies.
+    gradients : Gradients, optional
+        Where the gradients of parameters go; None for a prediction, which has none.
+    """
+
+    def __init__(self, dtype: DType, memory: Memory, gradients: Gradients | None = None) -> None:
+        self.dtype = dtype
+        self.memory = memory
+        self.gradients = gradients
+        self.operations: list[Operation] = []
+        self.effects: list[Operation] = []
+        self.streams: list[random.Generator] = []
+        self.changing: list[Array] = []  # what effects change
+        self.sparse: set[Buffer] = set()  # data that are mostly zeros: products leave them out
+        self.scope = ""  # the place of the link that is being lowered
+        self.part = "forward"
+        self._learning: set[Buffer] = set()  # values that something which learns stands before
+        self._records: list[_Record] = []
+        self._contributions: dict[Buffer, list[Buffer]] = {}
+        self._written: set[int] = set()  # gradients that a first operation has set, and others add to
+
+    @property
+    def training(self) -> bool:
+        return self.gradients is not None
+
+    @contextmanager
+    def inside(self, name: str) -> Iterator[None]:
+        """While a child of that name is lowered."""
+        before = self.scope
+        self.scope = f"{before}.{name}" if before and name else before or name
+        try:
+            yield
+        finally:
+            self.scope = before
+
+    def _named(self, name: str) -> str:
+        return f"{self.scope}.{name}" if self.scope else name
+
+    # Values
+
+    def local(self, name: str, shape: tuple[int, ...], dtype: Any = None) -> Value:
+        """A new value of the plan's own, in the plan's dtype unless another is given."""
+        kind = self.dtype if dtype is None else np.dtype(dtype)
+        return Value(Buffer.local(self._named(name), math.prod(shape), kind, shape), shape)
+
+    def given(self, name: str, shape: tuple[int, ...], dtype: DType) -> Value:
+        """A value that the plan is given: its memory has a name, and stays its own."""
+        size = math.prod(shape)
+        return Value(Buffer(name, self.memory.take(name, size, dtype), shape), shape)
+
+    def constant(self, name: str, values: Any, dtype: Any = None) -> Value:
+        """A copy of values that do not change, in the plan's dtype unless another is given."""
+        values = np.asarray(values)
+        array = aligned(values.size, self.dtype if dtype is None else np.dtype(dtype))
+        array[:] = values.reshape(-1)
+        return Value(Buffer(name, array, values.shape, read_only=True), values.shape)
+
+    def parameter(self, name: str, parameter: Parameter) -> Value:
+        """The parameter's own array, updated in place."""
+        known = self.memory.parameters.get(id(parameter))
+        if known is None:
+            name = self._named(name)
+            if type(parameter) is not Parameter:
+                raise NotLoweredError(f"{name} is a {type(parameter).__name__}, not a Parameter")
+            known = Buffer(name, self._own(name, parameter.data), parameter.data.shape)
+            self.memory.parameters[id(parameter)] = known
+        return Value(known, known.shape)
+
+    def state(self, name: str, array: Array, dtype: Any = None) -> Value:
+        """An array of the link's own, such as a running mean: read in place, changed by effects only."""
+        data = self._own(self._named(name), array, dtype)
+        if not any(data is known for known in self.changing):
+            self.changing.append(data)
+        return Value(Buffer(self._named(name), data, data.shape), data.shape)
+
+    def _own(self, name: str, array: Array, dtype: Any = None) -> Array:
+        wanted = self.dtype if dtype is None else np.dtype(dtype)
+        if array.dtype != wanted:
+            raise NotLoweredError(f"{name} is {array.dtype}, not {wanted}")
+        if type(array) is not np.ndarray or not array.flags.carray:
+            raise NotLoweredError(f"{name} is not an aligned, writable array in C order")
+        return array
+
+    def slice(self, value: Value, start: int, shape: tuple[int, ...]) -> Value:
+        """A run of elements of a parameter, or of its gradient, as a value of its own. Not for values that flow."""
+        buffer = value.buffer
+        part = buffer.array.reshape(-1)[start : start + math.prod(shape)]
+        return Value(Buffer(f"{buffer.name}[{start}:]", part, shape, buffer.read_only), shape)
+
+    def stream(self, generator: random.Generator) -> int:
+        """The number of a generator among those the plan draws from."""
+        if generator not in self.streams:
+            self.streams.append(generator)
+        return self.streams.index(generator)
+
+    # Operations
+
+    def add(self, kind: str, stream: int | None = None, /, **fields: Any) -> None:
+        """An operation, its operands (Values; absent ones None or left out), sizes and numbers by name.
+
+        Sizes and numbers that are left out are 0; a workspace comes by itself.
+        """
+        self.operations.append(self._operation(kind, self.part, stream, fields))
+
+    def effect(self, kind: str, /, **fields: Any) -> None:
+        """An operation that changes what outlives the step: it runs once the loss is known to be finite."""
+        self.effects.append(self._operation(kind, "effects", None, fields))
+
+    def _operation(self, kind: str, part: str, stream: int | None, fields: dict[str, Any]) -> Operation:
+        spec = OPERATIONS[kind]
+        operands: dict[str, Buffer] = {}
+        for operand in spec.operands:
+            value = fields.pop(operand.name, None)
+            if value is not None:
+                operands[operand.name] = value.buffer if isinstance(value, Value) else value
+        sizes = {name: fields.pop(name, 0) for name in spec.sizes}
+        numbers = {name: float(fields.pop(name, 0.0)) for name in spec.numbers}
+        if fields:
+            raise TypeError(f"operation {kind} has no {', '.join(fields)}.")
+        if "workspace" in spec.names and "workspace" not in operands:
+            place = [operand.name for operand in spec.operands].index("workspace")
+            size = spec.extents(*sizes.values())[place]
+            operand = spec.operands[place]
+            operands["workspace"] = Buffer.local(
+                "workspace", size, self.dtype if operand.dtype is None else np.dtype(operand.dtype), (size,)
+            )
+        return Operation(kind, part, operands, sizes, numbers, stream)
+
+    # Gradients
+
+    def differentiate(
+        self,
+        backward: Callable[..., None],
+        outputs: Tree,
+        inputs: Iterable[Tree],
+        parameters: Iterable[Parameter | None] = (),
+    ) -> None:
+        """How ∂loss/∂outputs goes on to the inputs and parameters.
+
+        `backward` is called with a Value for each output, None where an output has no gradient, and not at all when
+        none has one or when nothing learns there. It lets operations write into `grad(x)` of each input that the
+        builder `wants`, and into `parameter_grad(p)`.
+        """
+        if not self.training:
+            return
+        learns = any(parameter is not None and parameter.requires_grad for parameter in parameters)
+        if learns or any(self.wants(value) for tree in inputs for value in values_of(tree)):
+            made = tuple(values_of(outputs))
+            self._learning.update(value.buffer for value in made if value.real)
+            self._records.append(_Record(made, backward, self.scope))
+
+    def wants(self, value: Value | None) -> bool:
+        """Whether ∂loss/∂value is of use: something that learns stands before it."""
+        return value is not None and value.buffer in self._learning
+
+    def learn(self, value: Value) -> None:
+        """Let the gradient of an input be wanted."""
+        self._learning.add(value.buffer)
+
+    def grad(self, value: Value) -> Value:
+        """A new value for an operation to write ∂loss/∂value to, as far as it comes from one use of the value."""
+        buffer = Buffer.local(f"d{value.buffer.name}", value.size, self.dtype, value.shape)
+        self._contributions.setdefault(value.buffer, []).append(buffer)
+        return Value(buffer, value.shape)
+
+    def pass_on(self, value: Value, gradient: Value) -> None:
+        """∂loss/∂value, as far as it comes from one use, is what there is already."""
+        if self.wants(value):
+            self._contributions.setdefault(value.buffer, []).append(gradient.buffer)
+
+    def parameter_grad(self, parameter: Parameter | None) -> tuple[Buffer | None, bool]:
+        """Where ∂loss/∂parameter goes, None where nobody wants it, and whether to add to what is there."""
+        if self.gradients is None or parameter is None or not parameter.requires_grad:
+            return None, False
+        keep = id(parameter) in self._written or self.gradients.adds(parameter)
+        self._written.add(id(parameter))
+        return self.gradients.buffer(parameter), keep
+
+    def gradient_of(self, value: Value) -> Value | None:
+        """The sum of all that its uses have contributed; None where there is none."""
+        contributions = self._contributions.pop(value.buffer, None)
+        if contributions is None:
+            return None
+        total = Value(contributions[0], value.shape)
+        for more in contributions[1:]:
+            out = Value(Buffer.local(f"d{value.buffer.name}", value.size, self.dtype, value.shape), value.shape)
+            self.add("add", a=total, b=more, out=out, n=value.size)
+            total = out
+        return total
+
+    def walk_back(self) -> None:
+        """Add the operations of the whole backward."""
+        self.part = "backward"
+        for record in reversed(self._records):
+            gradients = [self.gradient_of(output) for output in record.outputs]
+            if any(gradient is not None for gradient in gradients):
+                self.scope = record.scope
+                record.backward(*gradients)
+        self.scope = ""
+
+
+def sizes_around(shape: tuple[int, ...], axis: int) -> Mapping[str, int]:
+    """The shape seen as (outer, size, inner) around one axis."""
+    return {"outer": math.prod(shape[:axis]), "size": shape[axis], "inner": math.prod(shape[axis + 1 :])}

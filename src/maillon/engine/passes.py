@@ -1,0 +1,155 @@
+"""Passes: they make a plan's plain operations better, and give its values memory.
+
+`fuse` lets products apply the activation that follows them, or the derivative of the one before; `go_in_place` lets an
+operation write over what nobody reads any more; `place` gives buffers the same memory where their lives do not
+overlap. Each goes by how often a value is used, and none changes a result.
+"""
+
+from bisect import insort
+from collections.abc import Iterable
+from dataclasses import replace
+
+from maillon.engine.memory import ALIGNMENT, Memory
+from maillon.engine.plan import Buffer, Operation
+from maillon.engine.table import OPERATIONS
+
+_BESIDE = 2**17  # bytes: so little is not worth sharing memory
+_WITHIN = {
+    name: [(operand.name, operand.within) for operand in kind.operands if operand.within]
+    for name, kind in OPERATIONS.items()
+}
+
+
+def improve(operations: list[Operation], kept: Iterable[Buffer], memory: Memory) -> list[Operation]:
+    """The operations as they will run, all their buffers with memory. kept: what must be there at the end."""
+    outputs = set(kept)
+    improved = go_in_place(fuse(operations, outputs), outputs)
+    place(improved, outputs, memory)
+    return improved
+
+
+def fuse(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
+    """Activations, and derivatives of activations, become part of the product before them, where nobody else reads it.
+
+    Only for those few that a product knows (`epilogue` in its row).
+    """
+    uses: dict[Buffer, int] = {}
+    for operation in operations:
+        for buffer in operation.operands.values():
+            uses[buffer] = uses.get(buffer, 0) + 1
+    made: dict[Buffer, int] = {}  # by which operation of those kept so far, where that could have an epilogue
+    fused: list[Operation] = []
+    for operation in operations:
+        kind, operands = OPERATIONS[operation.kind], operation.operands
+        forward, backward = operation.kind == "activation", operation.kind == "activation_grad"
+        if forward or backward:
+            source = operands["x" if forward else "dy"]
+            at = made.get(source)
+            if at is not None and uses[source] == 2 and source not in kept:
+                product = fused[at]
+                written = OPERATIONS[product.kind].epilogue
+                end = _bound(product, operation)
+                if written is not None and end and ("reference" in OPERATIONS[product.kind].names) == backward:
+                    own = {**product.operands, written: operands["y" if forward else "dx"]}
+                    if backward:
+                        own["reference"] = operands["reference"]
+                    sizes = {**product.sizes, "activation": operation.sizes["activation"]}
+                    fused[at] = replace(product, operands=own, sizes=sizes, numbers=operation.numbers)
+                    continue
+        if kind.epilogue is not None and not operation.sizes["activation"]:
+            made[operands[kind.epilogue]] = len(fused)
+        fused.append(operation)
+    return fused
+
+
+def _bound(product: Operation, activation: Operation) -> bool:
+    """Whether the activation is among those that the product knows."""
+    end: int = next(size.end for size in OPERATIONS[product.kind].bounds if size.name == "activation")
+    return activation.sizes["activation"] < end and set(activation.numbers) == {"slope"}
+
+
+def go_in_place(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
+    """What an operation may write over what it reads is written there, if that is its last use."""
+    last: dict[Buffer, int] = {}
+    for number, operation in enumerate(operations):
+        for buffer in operation.operands.values():
+            last[buffer] = number
+    becomes: dict[Buffer, Buffer] = {}
+    improved = []
+    for number, operation in enumerate(operations):
+        operands = {name: becomes.get(buffer, buffer) for name, buffer in operation.operands.items()}
+        for name, within in _WITHIN[operation.kind]:
+            written, read = operands.get(name), operands.get(within)
+            if written is None or read is None or written is read:
+                continue
+            alike = written.size == read.size and written.dtype == read.dtype
+            free = written.is_local and read.is_local and last[read] == number
+            alone = sum(buffer is read for buffer in operands.values()) == 1
+            if alike and free and alone and written not in kept and read not in kept:
+                becomes[written] = operands[name] = read
+                last[read] = last[written]
+        improved.append(replace(operation, operands=operands) if operands != operation.operands else operation)
+    return improved
+
+
+def place(operations: list[Operation], kept: set[Buffer], memory: Memory) -> None:
+    """Give every local buffer its memory."""
+    end = len(operations)
+    first: dict[Buffer, int] = {}
+    last: dict[Buffer, int] = {}
+    for number, operation in enumerate(operations):
+        for buffer in operation.operands.values():
+            if buffer.is_local:
+                first.setdefault(buffer, number)
+                last[buffer] = number
+    for buffer in kept:
+        if buffer.is_local:
+            first.setdefault(buffer, 0)
+            last[buffer] = end
+    offsets, total = _offsets(first, last)
+    arena = memory.arena(total)
+    for buffer, offset in offsets.items():
+        buffer.put(arena[offset : offset + buffer.size * buffer.dtype.itemsize].view(buffer.dtype))
+
+
+def _offsets(first: dict[Buffer, int], last: dict[Buffer, int]) -> tuple[dict[Buffer, int], int]:
+    """Where each buffer begins in the arena, and how large that is: first fit among the gaps of those that live."""
+    sizes = {buffer: -(-buffer.size * buffer.dtype.itemsize // ALIGNMENT) * ALIGNMENT for buffer in first}
+    offsets: dict[Buffer, int] = {}
+    if sum(sizes.values()) <= _BESIDE:
+        total = 0
+        for buffer, size in sizes.items():
+            offsets[buffer], total = total, total + size
+        return offsets, total
+    ends: dict[int, list[Buffer]] = {}
+    gaps: list[tuple[int, int]] = []  # (begin, end), in order
+    total, now = 0, 0
+    for buffer in sorted(first, key=first.__getitem__):
+        while now < first[buffer]:
+            for dead in ends.pop(now, ()):
+                _release(gaps, offsets[dead], offsets[dead] + sizes[dead])
+            now += 1
+        size = sizes[buffer]
+        for number, (begin, until) in enumerate(gaps):
+            if until - begin >= size:
+                offsets[buffer] = begin
+                gaps[number : number + 1] = [(begin + size, until)] if until - begin > size else []
+                break
+        else:
+            if gaps and gaps[-1][1] == total:  # the last gap grows
+                total = gaps.pop()[0]
+            offsets[buffer], total = total, total + size
+        ends.setdefault(last[buffer], []).append(buffer)
+    return offsets, total
+
+
+def _release(gaps: list[tuple[int, int]], begin: int, end: int) -> None:
+    """A gap more, joined with its neighbours."""
+    if begin == end:
+        return
+    insort(gaps, (begin, end))
+    at = gaps.index((begin, end))
+    if at + 1 < len(gaps) and gaps[at + 1][0] == end:
+        gaps[at : at + 2] = [(begin, gaps[at + 1][1])]
+    if at and gaps[at - 1][1] == begin:
+        gaps[at - 1 : at + 1] = [(gaps[at - 1][0], gaps[at][1])]
