@@ -176,18 +176,6 @@ def test_every_page_and_picture_is_linked_from_another() -> None:
     assert [path.name for path in shown if f"/{path.name}" not in texts] == []
 
 
-def test_the_readme_says_what_the_core_knows() -> None:
-    from maillon.engine.losses import LOSSES
-    from maillon.engine.lowering import LINKS
-    from maillon.engine.rules import RULES
-
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = {kind: re.search(rf"^\| {kind} \|(.*)\|$", text, re.MULTILINE) for kind in ("links", "losses", "rules")}
-    named = {kind: set(re.findall(r"`(\w+)`", row.group(1))) for kind, row in table.items() if row is not None}
-    known = {"links": {*LINKS, maillon.Sequential}, "losses": {*LOSSES}, "rules": {*RULES}}
-    assert named == {kind: {one.__name__ for one in several} for kind, several in known.items()}
-
-
 def test_the_readme_promises_no_package_index() -> None:
     """Until it is on one: pip install maillon would bring something else, or nothing."""
     texts = "".join((ROOT / name).read_text(encoding="utf-8") for name in PAGES)

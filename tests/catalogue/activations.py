@@ -8,7 +8,7 @@ from naive import activations as naive
 from naive.values import along, by_value
 
 import maillon as M
-from catalogue.rows import NOT_YET, Draw, Row, drawn_from_words, normal, words
+from catalogue.rows import Draw, Row, drawn_from_words, normal, words
 
 
 def wide(*shape: int) -> Draw:
@@ -25,7 +25,6 @@ def row(name: str, args: tuple[Any, ...], value: Any, *draws: Draw, **more: Any)
         draws or (normal(4, 3),),
         value,
         more.pop("torch", lambda t: getattr(t.nn, name)(*args)),
-        native=NOT_YET,
         **more,
     )
 
@@ -52,7 +51,6 @@ def softmax_rows(name: str, function: Callable[[list[float]], list[float]]) -> l
                 along(axis, function),
                 lambda t, axis=axis: getattr(t.nn, name)(axis),  # None warns there
                 batched=axis != 0,
-                native="yes" if shape else "not yet: a single number is nothing that fit or sgd can train on",
                 wrong=((normal(2),),) if dim == 1 else (),
                 logits=True,
             )
@@ -97,9 +95,8 @@ LINKS = [
     row("PReLU", (3,), naive.prelu, normal(4, 3, 2), wrong=((normal(4, 2),), (normal(3),), (normal(),)), logits=True),
     row("PReLU", (3, -0.4), naive.prelu, normal(4, 3)),
     Row("RReLU in evaluation", lambda: M.RReLU(0.1, 0.5).eval(), (normal(4, 3),), naive.leaky(0.3),
-        lambda t: t.nn.RReLU(0.1, 0.5).eval(), logits=True, native=NOT_YET),
-    Row("RReLU 0.2 4x3", drawn_from_words("RReLU", 0.2), (normal(4, 3),), naive.rrelu(0.2, 1 / 3, words), logits=True,
-        native=NOT_YET),
+        lambda t: t.nn.RReLU(0.1, 0.5).eval(), logits=True),
+    Row("RReLU 0.2 4x3", drawn_from_words("RReLU", 0.2), (normal(4, 3),), naive.rrelu(0.2, 1 / 3, words), logits=True),
     row("GLU", (), naive.halved(-1, naive.glu), normal(4, 6), wrong=((normal(4, 3),), (normal(),)), logits=True),
     row("GLU", (1,), naive.halved(1, naive.glu), normal(3, 4, 2), wrong=((normal(3, 3, 2),), (normal(4),)),
         logits=True),

@@ -10,7 +10,7 @@ from naive.norms.dropout import dropped
 from naive.values import along
 
 import maillon as M
-from catalogue.rows import NOT_YET, Row, normal, words
+from catalogue.rows import Row, normal, words
 from maillon.nn import Graph, Module
 from maillon.random import Generator
 from maillon.typing import Array
@@ -118,33 +118,32 @@ LINKS = [
         torch_shared),
     Row("Sequential with Dropout", lambda: M.Sequential(M.Linear(3, 4), M.Dropout(0.5, generator=Generator(5))),
         (normal(5, 3),), naive.chain(linear, dropped(0.5, words))),
-    Row("Add", M.Add, PAIR, naive.add, wrong=NOT_ALIKE, native=NOT_YET),
-    Row("Add of three", M.Add, (*PAIR, normal(4, 3)), naive.add, native=NOT_YET),
-    Row("Add of a tuple", M.Add, (PAIR,), naive.add, native=NOT_YET),
-    Row("Multiply", M.Multiply, PAIR, naive.multiply, wrong=NOT_ALIKE, native=NOT_YET),
-    Row("Multiply of four", M.Multiply, (*PAIR, *PAIR), naive.multiply, native=NOT_YET),
-    Row("Multiply of one", M.Multiply, PAIR[:1], naive.multiply, native=NOT_YET),
-    Row("Concat", M.Concat, (normal(4, 3), normal(4, 1)), naive.concat(1), native=NOT_YET,
+    Row("Add", M.Add, PAIR, naive.add, wrong=NOT_ALIKE),
+    Row("Add of three", M.Add, (*PAIR, normal(4, 3)), naive.add),
+    Row("Add of a tuple", M.Add, (PAIR,), naive.add),
+    Row("Multiply", M.Multiply, PAIR, naive.multiply, wrong=NOT_ALIKE),
+    Row("Multiply of four", M.Multiply, (*PAIR, *PAIR), naive.multiply),
+    Row("Multiply of one", M.Multiply, PAIR[:1], naive.multiply),
+    Row("Concat", M.Concat, (normal(4, 3), normal(4, 1)), naive.concat(1),
         wrong=((normal(4, 3), normal(5, 3)), (normal(4), normal(4)), (normal(4, 3), normal(4, 3, 1)))),
     Row("Concat -1 of three", lambda: M.Concat(-1), (normal(2, 3, 1), normal(2, 3, 4), normal(2, 3, 2)),
-        naive.concat(-1), native=NOT_YET),
-    Row("Concat 0 of a tuple", lambda: M.Concat(0), ((normal(2, 3), normal(1, 3)),), naive.concat(0), batched=False,
-        native=NOT_YET),
+        naive.concat(-1)),
+    Row("Concat 0 of a tuple", lambda: M.Concat(0), ((normal(2, 3), normal(1, 3)),), naive.concat(0), batched=False),
     Row("Residual", lambda: M.Residual(M.Linear(3, 3)), (normal(4, 3),), naive.residual(linear),
-        wrong=((normal(4, 2),),), native=NOT_YET),
+        wrong=((normal(4, 2),),)),
     Row("Residual with a shortcut",
         lambda: M.Residual(M.Sequential(M.Linear(3, 4), M.Tanh()), M.Linear(3, 4, bias=False)), (normal(2, 5, 3),),
-        naive.residual(naive.chain(linear, TANH), linear), native=NOT_YET),
+        naive.residual(naive.chain(linear, TANH), linear)),
     Row("Parallel from one input", lambda: M.Parallel(M.Linear(3, 2), M.Tanh()), (normal(4, 3),),
-        naive.parallel(linear, TANH), wrong=((normal(4, 2),),), native=NOT_YET),
+        naive.parallel(linear, TANH), wrong=((normal(4, 2),),)),
     Row("Parallel of named links", lambda: M.Parallel({"left": M.Linear(3, 2), "right": M.Linear(2, 2)}),
-        (normal(4, 3), normal(4, 2)), naive.parallel(linear, linear), native=NOT_YET,
+        (normal(4, 3), normal(4, 2)), naive.parallel(linear, linear),
         wrong=((normal(4, 3), normal(4, 2), normal(4, 2)), (normal(4, 3), normal(4, 3)))),
-    Row("Graph", diamond, (normal(4, 3),), naive_diamond, wrong=((normal(4, 2),),), native=NOT_YET),
+    Row("Graph", diamond, (normal(4, 3),), naive_diamond, wrong=((normal(4, 2),),)),
     Row("Graph of two inputs and outputs", two_by_two, (normal(4, 3), normal(4, 3)), naive_two_by_two,
-        wrong=((normal(4, 3), normal(5, 3)),), native=NOT_YET),
-    Row("Graph of parts", parts, (normal(4, 3),), naive_parts, native=NOT_YET),
-    Row("Graph of whole tuples", whole_tuples, (normal(4, 3),), naive_whole_tuples, native=NOT_YET),
-    Row("Sequential of Parallel and Concat", inception, (normal(4, 3),), naive_inception, native=NOT_YET),
+        wrong=((normal(4, 3), normal(5, 3)),)),
+    Row("Graph of parts", parts, (normal(4, 3),), naive_parts),
+    Row("Graph of whole tuples", whole_tuples, (normal(4, 3),), naive_whole_tuples),
+    Row("Sequential of Parallel and Concat", inception, (normal(4, 3),), naive_inception),
 ]
 # fmt: on

@@ -75,7 +75,7 @@ class Row:
     draws: one for each argument of forward, in order. torch: makes PyTorch's (from the module `torch`); None where
     there is none. batched: the first dimension of all inputs is the batch. wrong: inputs, one call each, that it
     refuses for their shape. logits: it takes scores of any size. integers: it takes arrays of integers as well.
-    tolerance of the gradient check, with the reason for one above 1e-7. native: "yes", or "not yet: why".
+    tolerance of the gradient check, with the reason for one above 1e-7.
     """
 
     name: str
@@ -89,7 +89,6 @@ class Row:
     integers: bool = False
     tolerance: float = 1e-7
     reason: str = ""
-    native: str = "yes"
 
     @property
     def seed(self) -> int:
@@ -125,18 +124,13 @@ class RuleRow:
     rule: type[Rule]
     options: dict[str, Any]
     formula: Callable[..., float]
-    native: str = "yes"
     in_torch: bool = True
 
     def torch(self, torch: Any, parameters: list[Any]) -> Any:
         return getattr(torch.optim, self.rule.__name__)(parameters, **self.options)
 
 
-NOT_YET = "not yet: the core learns it in a later version"
-NO_BATCH = {
-    "batched": False,
-    "native": "not yet: a single sample without a batch is nothing that fit or sgd can train on",
-}
+NO_BATCH = {"batched": False}
 REDUCTIONS: tuple[dict[str, Any], ...] = ({}, {"reduction": "sum"}, {"reduction": "none"})
 
 
@@ -163,11 +157,6 @@ def _tensors(torch: Any, options: dict[str, Any]) -> dict[str, Any]:
         key: torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value
         for key, value in options.items()
     }
-
-
-def later_loss(name: str, options: dict[str, Any], draws: tuple[Draw, ...], elements: Any, **more: Any) -> Row:
-    """A loss that the core does not run yet."""
-    return loss(name, options, draws, elements, **({"native": NOT_YET} | more))
 
 
 def rule_row(rule: type[Rule], options: dict[str, Any], formula: Callable[..., float], **more: Any) -> RuleRow:

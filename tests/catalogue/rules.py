@@ -5,7 +5,7 @@ from typing import Any
 
 from naive import rules as naive
 
-from catalogue.rows import NOT_YET, rule_row
+from catalogue.rows import rule_row
 from maillon import optim
 from maillon.optim import Rule
 
@@ -80,7 +80,7 @@ RULES = [
     *(rule_row(optim.SGD, options, naive.sgd) for options in SGD_OPTIONS),
     *(rule_row(optim.Adam, options, naive.adam) for options in ADAM_OPTIONS),
     *(
-        rule_row(rule, options, formula, native=NOT_YET, in_torch=rule is not optim.Lion)
+        rule_row(rule, options, formula, in_torch=rule is not optim.Lion)
         for rule, formula, listed in OPTIONS
         for options in listed
     ),

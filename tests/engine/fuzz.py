@@ -22,7 +22,7 @@ from fuzz_mutants import mutate
 
 import maillon
 from maillon.engine import processor
-from maillon.engine.lowering import NotLoweredError
+from maillon.engine.builder import NotLoweredError
 from maillon.engine.native import Batches, stream_of
 from maillon.engine.plan import Plan, PlanError, table
 from maillon.engine.verify import verify

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from maillon.engine.operations import OPERATIONS
 from maillon.engine.plan import Buffer, Plan, address
+from maillon.engine.table import OPERATIONS
+from maillon.nesting import mapped
 from maillon.typing import Array
 
 GUARD = 320  # bytes before and after every piece of memory
@@ -30,7 +31,7 @@ class Arena:
     """A copy of a plan whose buffers lie in one array, each piece of memory between guards."""
 
     def __init__(self, plan: Plan, rng: np.random.Generator) -> None:
-        buffers = list({id(b): b for b in [*plan.buffers(), plan.output, plan.result] if b is not None}.values())
+        buffers = list({id(b): b for b in [*plan.buffers(), *plan.outputs, plan.result] if b is not None}.values())
         ranges = pieces(buffers)
         room = sum(end - begin + GUARD + 192 for begin, end in ranges) + SPARE + 3 * GUARD
         self.bytes = rng.integers(0, 256, room, np.uint8)
@@ -55,7 +56,7 @@ class Arena:
             plan,
             operations=operations,
             inputs=[moved[id(b)] for b in plan.inputs],
-            output=moved[id(plan.output)],
+            output=mapped(lambda b: moved[id(b)], plan.output),
             result=None if plan.result is None else moved[id(plan.result)],
         )
 
@@ -78,12 +79,13 @@ class Arena:
         """Which bytes the plan's operations may change, or those of the named operands only."""
         mask = np.zeros(self.bytes.size, bool)
         for operation in plan.operations:
-            for operand in OPERATIONS[operation.kind].operands:
+            kind = OPERATIONS[operation.kind]
+            for operand, elements in zip(kind.operands, kind.extents(*operation.sizes.values()), strict=True):
                 buffer = operation.operands.get(operand.name)
                 if buffer is None or "w" not in operand.access or (kinds and operand.name not in kinds):
                     continue
                 start = address(buffer.array) - address(self.bytes)
-                extent = operand.extent(dict(operation.sizes)) * buffer.array.itemsize
+                extent = elements * buffer.array.itemsize
                 mask[start : start + min(extent, buffer.array.nbytes)] = True
         for buffer in plan.buffers():
             if buffer.read_only or not buffer.array.flags.writeable:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from fuzz_memory import SPARE, Arena
 
-from maillon.engine.operations import OPERATIONS, Operand
 from maillon.engine.plan import PARTS, Operation, Plan
+from maillon.engine.table import OPERATIONS, Operand
 from maillon.typing import Array
 
 HUGE = (2**31 - 1, 2**31, 2**39, 2**40 - 1, 2**40, 2**62, 2**63)

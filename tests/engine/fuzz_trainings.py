@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import maillon
-from maillon.engine.lowering import Memory
+from maillon.engine.memory import Memory
 from maillon.engine.native import Batches, lower_training, rule_and_gradients
 from maillon.engine.plan import Plan
 from maillon.engine.predictor import lower_prediction
@@ -197,7 +197,7 @@ def training(rng: np.random.Generator) -> Sample:
 def plan(sample: Sample) -> Plan:
     """The step on the whole of the batch; what momenta hold is there before."""
     state, gradients = rule_and_gradients(sample.optim)
-    made = lower_training(sample.optim, sample.batches, sample.batches.rows, state, gradients, Memory())
+    made, _ = lower_training(sample.optim, sample.batches, sample.batches.rows, state, gradients, Memory())
     sample.states = {generator: generator.get_state() for generator in [default_generator(), *made.streams]}
     return made
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from cores import require_core
-
 from maillon.engine.operations import ELEMENT_LOSSES
+
 from maillon.engine.plan import Buffer, Operation, Plan, PlanError
 from maillon.engine.verify import verify
 

@@ -63,17 +63,17 @@ every_training = pytest.mark.parametrize("name", TRAININGS)
 both_dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
-def flops_of(dtype: str) -> float:
+def work_of(dtype: str) -> float:
     network = m.Sequential(m.Linear(196, 128), m.Tanh(), m.Linear(128, 10), m.Softmax()).to(dtype)
     x, y = images(150, 196, dtype)
     optim = m.Optim(network, m.CrossEntropyLoss(from_logits=False), 0.1)
     runner = native.Runner(optim, native.Batches.of(x, y, None, 150, shuffle=False))
-    return float(runner._flops)
+    return float(runner._work)
 
 
 def test_the_large_training_is_shared() -> None:
     with threads(3):
-        assert processor.threads_for(flops_of("float32")) == 3
+        assert processor.threads_for(work_of("float32")) == 3
 
 
 @both_dtypes

@@ -344,8 +344,6 @@ def test_what_is_no_array_runs_in_numpy() -> None:
 
     with pytest.raises(RuntimeError, match=r"^engine='native': Both\(\) is not among the links it knows\. Pass"):
         m.fit(Both(), m.MSELoss(), (X, X), Y, rule=0.1, engine="native")
-    with pytest.raises(RuntimeError, match=r"^engine='native': several inputs or targets are not among what it knows"):
-        m.fit(network(), m.MSELoss(), (X,), Y, rule=0.1, engine="native")
     with pytest.raises(RuntimeError, match=r"^engine='native': mini-batches that are given one by one are not among"):
         m.fit(network(), m.MSELoss(), [(X, Y)], rule=0.1, engine="native")
     with pytest.raises(RuntimeError, match=r"^engine='native': \[2\] Mine\(\) is not among the links it knows\. Pass"):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ import pytest
 
 import maillon as m
 from maillon import engine
-from maillon.engine.operations import OPERATIONS
-from maillon.engine.plan import Buffer, Operation, Plan, PlanError, address
+from maillon.engine import header
+from maillon.engine.plan import Buffer, Operation, Plan, PlanError, address, numbers
+from maillon.engine.table import OPERATIONS, Kind
 from maillon.engine.verify import verify
 from maillon.typing import Array
+
+NATIVE = Path(__file__).parents[2] / "native" / "operations"
 
 LISTING = """\
 Plan of Sequential(
@@ -89,24 +93,42 @@ def test_no_product_is_made_for_the_gradient_of_the_data() -> None:
 
 @pytest.mark.usefixtures("core")
 def test_both_sides_have_the_same_table() -> None:
-    core = engine.processor.core()
-    assert len(OPERATIONS) == core.KINDS
-    assert max(len(kind.operands) for kind in OPERATIONS.values()) <= core.BUFFERS
-    assert max(len(kind.sizes) for kind in OPERATIONS.values()) <= core.SIZES
-    assert max(len(kind.numbers) for kind in OPERATIONS.values()) <= core.NUMBERS
+    assert numbers().keys() == OPERATIONS.keys()
+    assert sorted(numbers().values()) == list(range(len(OPERATIONS)))
+
+
+@pytest.mark.parametrize("name", header.headers())
+def test_the_structs_of_the_core_are_those_of_the_rows(name: str) -> None:
+    assert (NATIVE / name).read_text(encoding="utf-8") == header.headers()[name], "run `make operations`"
+
+
+def test_no_struct_is_left_over() -> None:
+    assert {path.name for path in NATIVE.iterdir()} == set(header.headers())
+
+
+@pytest.mark.usefixtures("core")
+def test_a_core_of_other_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = {**OPERATIONS, "clear": Kind("clear", "", ("gradients: w n",), ("n", "more"))}
+    monkeypatch.setattr("maillon.engine.plan.OPERATIONS", changed)
+    numbers.cache_clear()
+    try:
+        with pytest.raises(
+            RuntimeError, match=r"^the compiled core is of another version: it has other .* clear\. Build"
+        ):
+            numbers()
+    finally:
+        numbers.cache_clear()
 
 
 @pytest.mark.usefixtures("core")
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ((0, [], [], []), "a table of operations has other columns"),
-        ((len(OPERATIONS), [], [], [], -1), "no such operation"),
-        ((-1, [], [], [], -1), "no such operation"),
-        ((0, [], [], [], 0), "no such stream"),
-        ((0, [0] * 99, [], [], -1), "a table of operations is too wide"),
-        ((0, [], [0] * 99, [], -1), "a table of operations is too wide"),
-        ((0, [], [], [0.0] * 99, -1), "a table of operations is too wide"),
+        ((0, b"", 0.0, -1, True), "a table of operations has other columns"),
+        ((len(OPERATIONS), b"", 0.0, -1, True, True), "no such operation"),
+        ((-1, b"", 0.0, -1, True, True), "no such operation"),
+        ((0, b"", 0.0, -1, True, True), "the fields of an operation are of another length"),
+        ((0, bytes(8 * OPERATIONS["linear"].words), 0.0, 0, True, True), "no such stream"),
     ],
 )
 def test_the_core_refuses_what_is_no_table(row: tuple[Any, ...], message: str) -> None:
@@ -328,15 +350,15 @@ REFUSED: dict[str, tuple[Callable[[Plan], Plan], str]] = {
         operand(LINEAR, "y", lambda buffer: replace(buffer, read_only=True)),
         "operation 0, linear: operand y would overwrite 2.y",
     ),
-    "nothing to multiply": (sized(LINEAR, inputs=0), "operation 0, linear: inputs is 0"),
-    "no classes": (sized(LOSS, classes=0), "operation 3, class_loss: classes is 0"),
+    "nothing to multiply": (sized(LINEAR, inputs=0), "operation 0, linear: size inputs is 0"),
+    "no classes": (sized(LOSS, classes=0), "operation 3, class_loss: size classes is 0"),
     "a derivative of nothing": (
         sized(GRAD_INPUT, activation=1),
-        "operation 5, linear_grad_input: an activation's derivative needs its reference",
+        "operation 5, linear_grad_input: it does not hold that activation == 0 or reference",
     ),
     "neither labels nor distribution": (
         operand(LOSS, "labels", lambda buffer: None),
-        "operation 3, class_loss: expected either labels or a distribution",
+        "operation 3, class_loss: it does not hold that labels != distribution",
     ),
     "a likelihood of a distribution": (
         lambda made: change(
@@ -347,7 +369,7 @@ REFUSED: dict[str, tuple[Callable[[Plan], Plan], str]] = {
                 "distribution": Buffer("distribution", np.zeros(15, np.float32), (5, 3)),
             },
         )(made),
-        "operation 3, class_loss: a likelihood needs labels",
+        "operation 3, class_loss: it does not hold that labels or flags < 2",
     ),
     "what is read and overwritten": (overlapping, "operation 0, linear: y overlaps x"),
     "what is half overwritten": (partly, "operation 7, activation_grad: dx overlaps dy"),

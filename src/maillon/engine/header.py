@@ -45,7 +45,13 @@ def _struct(kind: Kind) -> list[str]:
 def choices() -> str:
     """The header of all enums."""
     found = (choice for family in FAMILIES for kind in family.OPERATIONS.values() for choice in kind.choices.values())
-    lines = ["// Written by `make operations`, as the other headers here.", "#pragma once", "", "#include <cstdint>", ""]
+    lines = [
+        "// Written by `make operations`, as the other headers here.",
+        "#pragma once",
+        "",
+        "#include <cstdint>",
+        "",
+    ]
     enums = [f"enum class {choice.enum} : int64_t {{ {', '.join(choice.values)} }};" for choice in dict.fromkeys(found)]
     return "\n".join([*lines, "namespace maillon::choice {", "", *enums, "", "} // namespace maillon::choice", ""])
 

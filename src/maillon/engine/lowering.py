@@ -1,6 +1,5 @@
 """The walk through a network: every link lowered, in the order in which it computes."""
 
-import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -114,7 +113,7 @@ def given_inputs(b: Builder, arrays: Mapping[str, Array], rows: int | None = Non
 
 
 def output_shape(network: Module, x: Array) -> tuple[int, ...]:
-    """The shape of a network's output for x, found by lowering it, without computing; NotLoweredError where it fails."""
+    """The shape of a network's output for x, found by lowering it; NotLoweredError where that fails."""
     if x.dtype != network.dtype:
         raise NotLoweredError(f"x is {x.dtype}, not {network.dtype}")
     b = Builder(network.dtype, Memory())
@@ -127,5 +126,3 @@ def output_shape(network: Module, x: Array) -> tuple[int, ...]:
 def rows_of(shape: tuple[int, ...]) -> int:
     """How many samples an input of this shape holds."""
     return shape[0] if len(shape) > 1 else 1
-
-

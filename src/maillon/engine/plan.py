@@ -92,7 +92,9 @@ class Operation:
         spec = OPERATIONS[self.kind]
         written = [self.operands[o.name] for o in spec.operands if "w" in o.access and _shown(self, o.name)]
         read = [self.operands[o.name] for o in spec.operands if o.access == "r" and _shown(self, o.name)]
-        options = [f"{name}={_choice(self.kind, name, value)}" for name, value in self.sizes.items() if _option(name, value)]
+        options = [
+            f"{name}={_choice(self.kind, name, value)}" for name, value in self.sizes.items() if _option(name, value)
+        ]
         options += [f"{name}={value:g}" for name, value in self.numbers.items() if value]
         text = ", ".join(map(repr, written)) + " ← " * bool(read) + ", ".join(map(repr, read))
         return f"{text}  [{', '.join(options)}]" if options else text

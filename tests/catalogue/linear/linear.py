@@ -4,7 +4,7 @@ from naive.linear import linear as naive
 from naive.values import same
 
 import maillon as M
-from catalogue.rows import NOT_YET, Row, normal
+from catalogue.rows import Row, normal
 
 WRONG = ((normal(4, 5),), (normal(),), (normal(3, 4),))
 
@@ -28,9 +28,8 @@ LINKS = [
     Row("Flatten -2 -1", lambda: M.Flatten(-2, -1), (normal(2, 3, 2, 2),), naive.flattened(-1, 3, 4),
         lambda t: t.nn.Flatten(-2, -1), integers=True),
     Row("Unflatten", lambda: M.Unflatten(1, (2, -1)), (normal(4, 6),), naive.flattened(-1, 2, 3),
-        lambda t: t.nn.Unflatten(1, (2, -1)), wrong=((normal(4),), (normal(4, 5),)), integers=True, native=NOT_YET),
+        lambda t: t.nn.Unflatten(1, (2, -1)), wrong=((normal(4),), (normal(4, 5),)), integers=True),
     Row("Unflatten -2", lambda: M.Unflatten(-2, [3, 1, 2]), (normal(2, 6, 2),), naive.flattened(-1, 3, 1, 2, 2),
-        lambda t: t.nn.Unflatten(-2, [3, 1, 2]), wrong=((normal(4),), (normal(4, 5, 2),)), integers=True,
-        native=NOT_YET),
+        lambda t: t.nn.Unflatten(-2, [3, 1, 2]), wrong=((normal(4),), (normal(4, 5, 2),)), integers=True),
 ]
 # fmt: on

@@ -2,7 +2,7 @@
 
 from naive.losses import ctc as naive
 
-from catalogue.rows import REDUCTIONS, constant, distribution, given, later_loss as loss, log_of, normal, unit
+from catalogue.rows import REDUCTIONS, constant, distribution, given, log_of, loss, normal, unit
 
 STEPS = log_of(distribution(2, 5, 3, 3))
 PADDED = (STEPS, given([1, 2], [2, 2], [1, 0]), given(5, 4, 3), given(2, 2, 1))

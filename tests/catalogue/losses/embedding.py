@@ -4,7 +4,7 @@ import math
 
 from naive.losses import embedding as naive
 
-from catalogue.rows import REDUCTIONS, later_loss as loss, normal, signs, unit
+from catalogue.rows import REDUCTIONS, loss, normal, signs, unit
 
 PAIR = (normal(5, 3), normal(5, 3))
 PAIRS = (normal(5, 3), normal(5, 3), signs(5))

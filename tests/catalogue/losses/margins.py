@@ -2,7 +2,7 @@
 
 from naive.losses import margins as naive
 
-from catalogue.rows import REDUCTIONS, given, labels, later_loss as loss, normal, signs, unit
+from catalogue.rows import REDUCTIONS, given, labels, loss, normal, signs, unit
 
 PAIR = (normal(5, 3), normal(5, 3))
 PAIR_WRONG = ((normal(5, 3), normal(5)), (normal(5, 1), normal(5)), (normal(5, 3), normal(5, 1)))

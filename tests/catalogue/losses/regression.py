@@ -4,7 +4,7 @@ import numpy as np
 from naive.losses import regression as naive
 from naive.losses.elements import paired
 
-from catalogue.rows import REDUCTIONS, distribution, given, later_loss as loss, log_of, normal, unit
+from catalogue.rows import REDUCTIONS, distribution, given, log_of, loss, normal, unit
 
 PAIR = (normal(5, 3), normal(5, 3))
 PAIR_WRONG = ((normal(5, 3), normal(5)), (normal(5, 1), normal(5)), (normal(5, 3), normal(5, 1)))

@@ -6,14 +6,14 @@ from naive.norms import dropout as naive
 from naive.values import same
 
 import maillon as M
-from catalogue.rows import NOT_YET, Draw, Row, drawn_from_words, normal, words
+from catalogue.rows import Draw, Row, drawn_from_words, normal, words
 from maillon.random import Generator
 
 
 def channels(name: str, p: float, value: Any, draw: Draw, **more: Any) -> Row:
     """A dropout in training, whose masks are no other's."""
     shape = "x".join(map(str, draw(Generator(0)).shape))
-    return Row(f"{name} {p} {shape}", drawn_from_words(name, p), (draw,), value, native=NOT_YET, **more)
+    return Row(f"{name} {p} {shape}", drawn_from_words(name, p), (draw,), value, **more)
 
 
 # fmt: off

@@ -6,7 +6,7 @@ from typing import Any
 from naive.norms import normalization as naive
 
 import maillon as M
-from catalogue.rows import NOT_YET, Row, normal, unit
+from catalogue.rows import Row, normal, unit
 from maillon.nn import Module
 
 
@@ -32,7 +32,7 @@ def torch_evaluated(torch: Any, link: Any, *shape: int) -> Any:
 
 
 def row(name: str, make: Callable[[], Module], formula: Any, torch: Any, *shape: int, **more: Any) -> Row:
-    return Row(name, lambda: moved(make()), (normal(*shape),), formula, torch, native=NOT_YET, **more)
+    return Row(name, lambda: moved(make()), (normal(*shape),), formula, torch, **more)
 
 
 LAST_WRONG = ((normal(4, 5),), (normal(),), (normal(3, 4),))

@@ -6,7 +6,7 @@ import numpy as np
 from naive.sequence import attention as naive
 
 import maillon
-from catalogue.rows import NOT_YET, Draw, Row, constant, given, normal
+from catalogue.rows import Draw, Row, constant, given, normal
 
 M = maillon
 
@@ -25,7 +25,6 @@ def attention(name: str, draws: tuple[Draw, ...], *args: Any, batched: bool = Tr
         lambda t: t.nn.MultiheadAttention(*args, **options),
         batched=batched,
         wrong=wrong,
-        native=NOT_YET,
     )
 
 

@@ -5,13 +5,12 @@ from typing import Any
 from naive.sequence import recurrent as naive
 
 import maillon
-from catalogue.rows import NO_BATCH, NOT_YET, Row, normal
+from catalogue.rows import NO_BATCH, Row, normal
 from maillon.random import Generator
 
 BEYOND_TORCH = {"LastStep", "EveryStep", "LSTM"}  # LSTM: its masks are another stream's there
 
 STEPS = {"RNN": naive.simple_step, "LSTM": naive.lstm_step, "GRU": naive.gru_step}
-NO_FIT = {**NO_BATCH, "native": NOT_YET}  # the state has its layers first, not the batch
 
 
 def _state(name: str, *shapes: tuple[int, ...]) -> Any:
@@ -41,7 +40,7 @@ def _row(name: str, inputs: tuple[Any, ...], note: str = "", wrong: Any = (), **
         naive.cell(step) if is_cell else naive.layers(step),
         None if drawn else lambda t: getattr(t.nn, name)(3, size, **options),
         wrong=wrong,
-        **({"native": NOT_YET} if is_cell and "one sample" not in note else NO_FIT),
+        **({} if is_cell and "one sample" not in note else NO_BATCH),  # a state has its layers first
     )
 
 
@@ -84,7 +83,7 @@ LINKS = [
         maillon.LastStep,
         ((normal(2, 4, 3), normal(2, 2, 3)),),
         naive.last_step,
-        **NO_FIT,
+        **NO_BATCH,
     ),
     Row(
         "LastStep of an LSTM in both directions",
@@ -92,13 +91,13 @@ LINKS = [
         ((normal(2, 4, 6), (normal(4, 2, 3), normal(4, 2, 3))),),
         naive.last_step,
         wrong=(((normal(2, 4, 6), normal(4, 2)),), ((normal(2, 4, 6), normal(1, 2, 3)),)),
-        **NO_FIT,
+        **NO_BATCH,
     ),
     Row(
         "EveryStep",
         maillon.EveryStep,
         ((normal(4, 2, 3), (normal(1, 2, 3), normal(1, 2, 5))),),
         naive.every_step,
-        **NO_FIT,
+        **NO_BATCH,
     ),
 ]

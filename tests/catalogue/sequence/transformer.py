@@ -7,7 +7,7 @@ import numpy as np
 from naive.sequence import attention as naive
 
 import maillon
-from catalogue.rows import NOT_YET, Draw, Row, constant, given, normal
+from catalogue.rows import Draw, Row, constant, given, normal
 
 M = maillon
 NONE = constant(None)
@@ -15,11 +15,11 @@ NONE = constant(None)
 
 def transformer(name: str, made: Callable[[Any], Any], draws: tuple[Draw, ...], formula: Any, **more: Any) -> Row:
     """Ours and PyTorch's are made by the same call, of `maillon` and of `torch.nn`."""
-    return Row(name, lambda: made(M), draws, formula, lambda t: made(t.nn), native=NOT_YET, **more)
+    return Row(name, lambda: made(M), draws, formula, lambda t: made(t.nn), **more)
 
 
 def positional(name: str, made: Callable[[], Any], draw: Draw, formula: Any, **more: Any) -> Row:
-    return Row(name, made, (draw,), naive.positioned(formula), native=NOT_YET, **more)
+    return Row(name, made, (draw,), naive.positioned(formula), **more)
 
 
 PLAIN: dict[str, Any] = {"batch_first": True, "dropout": 0.0}

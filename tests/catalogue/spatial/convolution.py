@@ -5,7 +5,7 @@ from typing import Any
 from naive.spatial import convolution as naive
 
 import maillon
-from catalogue.rows import NO_BATCH, NOT_YET, Draw, Row, normal
+from catalogue.rows import NO_BATCH, Draw, Row, normal
 
 FORMULAS = {
     "Conv1d": naive.conv1d,
@@ -19,7 +19,7 @@ IMAGES: tuple[tuple[Draw, ...], ...] = ((normal(2, 3, 5, 5),), (normal(5, 5),), 
 
 def convolution(name: str, draw: Draw, *args: Any, **options: Any) -> Row:
     """A row of two or four channels."""
-    more = {"wrong": LINES if name.endswith("1d") else IMAGES, "native": NOT_YET}
+    more = {"wrong": LINES if name.endswith("1d") else IMAGES}
     if options.pop("batched", True) is False:
         more |= NO_BATCH
     shown = ", ".join([*map(str, args), *(f"{key}={value}" for key, value in options.items())])
@@ -40,7 +40,7 @@ def window(name: str, draw: Draw, formula: Any, *args: Any, **more: Any) -> Row:
         (draw,),
         formula,
         lambda t: getattr(t.nn, name)(*args),
-        **{"native": NOT_YET, **more},
+        **{**more},
     )
 
 

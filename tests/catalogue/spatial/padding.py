@@ -5,7 +5,7 @@ from typing import Any
 from naive.spatial.convolution import padded
 
 import maillon
-from catalogue.rows import NO_BATCH, NOT_YET, Draw, Row, normal
+from catalogue.rows import NO_BATCH, Draw, Row, normal
 
 
 def row(kind: str, mode: str, draw: Draw, *sides: int, value: float | None = None, **more: Any) -> Row:
@@ -20,7 +20,7 @@ def row(kind: str, mode: str, draw: Draw, *sides: int, value: float | None = Non
         padded(dims, mode, *sides, value=value or 0.0),
         lambda t: getattr(t.nn, name)(*args),
         integers=True,
-        **{"native": NOT_YET, **more},
+        **{**more},
     )
 
 

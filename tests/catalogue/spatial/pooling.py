@@ -5,7 +5,7 @@ from typing import Any
 from naive.spatial import pooling as naive
 
 import maillon
-from catalogue.rows import NO_BATCH, NOT_YET, Draw, Row, given, normal
+from catalogue.rows import NO_BATCH, Draw, Row, given, normal
 
 SIGNALS, IMAGES = normal(2, 3, 9), normal(2, 3, 7, 6)
 WRONG: dict[int, tuple[tuple[Draw, ...], ...]] = {
@@ -20,7 +20,7 @@ def pool(name: str, *args: Any, draw: Draw | None = None, wrong: Any = (), **opt
     windows = naive.adaptive if "Adaptive" in name else naive.sliding(rank)
     formula = (naive.mean if "Avg" in name else naive.greatest)(rank, windows)
     told = [*map(str, args), *(f"{key}={value}" for key, value in options.items())]
-    more: dict[str, Any] = {"native": NOT_YET} if draw is None else NO_BATCH
+    more: dict[str, Any] = {} if draw is None else NO_BATCH
     return Row(
         " ".join([name, *told, *(["of one sample"] if draw else [])]),
         lambda: getattr(maillon, name)(*args, **options),
@@ -41,7 +41,6 @@ def unpool(name: str, args: tuple[Any, ...], draws: tuple[Draw, Draw], *sizes: i
         naive.unpooled(*sizes),
         lambda t: getattr(t.nn, name)(*args),
         wrong=((normal(4), draws[1]), (normal(*shape[:-1], shape[-1] + 1), draws[1])),
-        native=NOT_YET,
     )
 
 

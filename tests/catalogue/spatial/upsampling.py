@@ -5,7 +5,7 @@ from typing import Any
 from naive.spatial import upsampling as naive
 
 import maillon as M
-from catalogue.rows import NO_BATCH, NOT_YET, Row, normal
+from catalogue.rows import NO_BATCH, Row, normal
 
 WRONG: dict[int, Any] = {
     1: ((normal(3, 4),), (normal(2, 0, 4),)),
@@ -23,12 +23,11 @@ def row(shape: tuple[int, ...], formula: Any, name: str = "Upsample", **options:
         formula,
         lambda t: getattr(t.nn, name)(**options),
         wrong=WRONG[len(shape) - 2],
-        native=NOT_YET,
     )
 
 
 SIGNAL, IMAGE, VOLUME = (2, 3, 5), (2, 2, 4, 3), (2, 1, 2, 3, 2)
-PIXELS = {"native": NOT_YET, "integers": True}
+PIXELS = {"integers": True}
 
 # fmt: off
 LINKS = [

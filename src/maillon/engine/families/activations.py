@@ -84,8 +84,8 @@ for _link, _kind in ((Tanh, "tanh"), (Sigmoid, "sigmoid"), (ReLU, "relu"), (Leak
 
 @lowers(Softmax, LogSoftmax)
 def softmax(b: Builder, link: Any, x: Value) -> Value:
-    axis = link.axis(x.shape) % len(x.shape)
-    if not x.shape[axis]:
+    axis = link.axis(x.shape) % len(x.shape) if x.shape else 0
+    if not x.shape or not x.shape[axis]:
         raise NotLoweredError(f"{link!r} has nothing to sum up in the shape {x.shape}")
     own = {
         "outer": math.prod(x.shape[:axis]),
