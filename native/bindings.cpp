@@ -79,8 +79,12 @@ struct Stream : WordStream {
     static void leave() {
         if (held_here.empty() && !raised) return;
         nb::gil_scoped_acquire gil;
-        while (!held_here.empty()) held_here.back()->give();
+        give_all();
         if (raised) std::rethrow_exception(std::exchange(raised, nullptr));
+    }
+
+    static void give_all() {
+        while (!held_here.empty()) held_here.back()->give();
     }
 
   private:
@@ -90,7 +94,7 @@ struct Stream : WordStream {
         nb::gil_scoped_acquire gil;
         if (__atomic_load_n(wanted_, __ATOMIC_RELAXED) != 0 || !acquired(false, -1)) {
             // Nobody waits for a lock while he holds another one: two could wait for each other.
-            while (!held_here.empty()) held_here.back()->give();
+            give_all();
             let_others_first();
             do __atomic_store_n(wanted_, 1, __ATOMIC_RELAXED);
             while (!acquired(true, again_seconds));
@@ -134,6 +138,22 @@ struct Stream : WordStream {
 thread_local std::vector<Stream*> Stream::held_here;
 thread_local std::exception_ptr Stream::raised;
 
+constexpr int64_t in_python = -1; // the number of an operation that is a function to call
+
+// On the thread that called the training: the first one of its team. The function keeps what it raises to itself.
+bool call_python(const Operation& op, const Team&) {
+    nb::gil_scoped_acquire gil;
+    Stream::give_all();
+    PyObject* result = PyObject_CallNoArgs(op.as<PyObject*>());
+    if (result == nullptr) {
+        PyErr_Clear();
+        return false;
+    }
+    const bool fine = result == Py_True;
+    Py_DECREF(result);
+    return fine;
+}
+
 // One tuple an operation: its number, its fields as bytes, its work, its stream (-1: none), whether one thread does it,
 // whether it may end the step. The fields of one that draws end with room for its stream's address.
 struct Operations {
@@ -142,6 +162,11 @@ struct Operations {
         for (nb::handle each : table) {
             const nb::tuple row = nb::cast<nb::tuple>(each);
             if (row.size() != 6) throw std::invalid_argument("a table of operations has other columns");
+            if (nb::cast<int64_t>(row[0]) == in_python) {
+                calls.emplace_back(row[1]);
+                *static_cast<PyObject**>(arena.add(call_python, 8, 0, true)) = calls.back().ptr();
+                continue;
+            }
             const Entry* entry = entry_of(core, nb::cast<int64_t>(row[0]));
             if (entry == nullptr) throw std::invalid_argument("no such operation");
             const nb::bytes fields = nb::cast<nb::bytes>(row[1]);
@@ -161,6 +186,7 @@ struct Operations {
     const Core& core;
     Arena arena;
     const Program& program = arena.program;
+    std::vector<nb::object> calls;
 };
 
 struct Once {

@@ -118,7 +118,11 @@ class Predictor {
             throw nb::python_error();
         }
         std::memcpy(input_, given.buf, size_t(given.len));
-        run_program(operations_, threads_);
+        if (!run_program(operations_, threads_)) { // NumPy will say why
+            PyBuffer_Release(&made);
+            PyBuffer_Release(&given);
+            return not_implemented();
+        }
         std::memcpy(made.buf, output_, size_t(made.len));
         PyBuffer_Release(&made);
         PyBuffer_Release(&given);

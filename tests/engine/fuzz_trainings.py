@@ -197,7 +197,7 @@ def training(rng: np.random.Generator) -> Sample:
 def plan(sample: Sample) -> Plan:
     """The step on the whole of the batch; what momenta hold is there before."""
     state, gradients = rule_and_gradients(sample.optim)
-    made, _ = lower_training(sample.optim, sample.batches, sample.batches.rows, state, gradients, Memory())
+    made = lower_training(sample.optim, sample.batches, sample.batches.rows, state, gradients, Memory()).plan
     sample.states = {generator: generator.get_state() for generator in [default_generator(), *made.streams]}
     return made
 
@@ -212,4 +212,4 @@ def prediction(rng: np.random.Generator) -> tuple[maillon.Sequential, Array]:
 
 
 def prediction_plan(network: Any, shape: Shape) -> Plan:
-    return lower_prediction(network.eval(), shape, Memory())
+    return lower_prediction(network.eval(), shape, Memory())[0]

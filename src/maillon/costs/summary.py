@@ -10,7 +10,7 @@ from maillon import engine as engines
 from maillon.costs.trace import Seen, traced
 from maillon.costs.walk import wanted
 from maillon.engine import NotLoweredError
-from maillon.engine.lowering import require_known
+from maillon.engine.lowering import is_known
 from maillon.engine.memory import Memory
 from maillon.engine.predictor import lower_prediction
 from maillon.html import block, paragraph, table
@@ -351,11 +351,7 @@ def _row(one: Listed, seen: Seen | None, upstream: bool, reason: str) -> Summary
 
 def _unknown(link: Module) -> str:
     """What keeps the link itself from the core; '' where it is one of those inside, which have rows of their own."""
-    try:
-        require_known(link)
-    except NotLoweredError as reason:
-        return "" if str(reason).startswith("[") else str(reason)
-    return ""
+    return "" if is_known(link) else "it is the user's own"
 
 
 def _why_not_the_core(network: Module, inputs: Any) -> str:
@@ -363,7 +359,6 @@ def _why_not_the_core(network: Module, inputs: Any) -> str:
     if engines.choose("auto") == "numpy":
         return "this installation has none"
     try:
-        require_known(network)
         if isinstance(inputs, np.ndarray):
             lower_prediction(network, inputs.shape, Memory())
         elif inputs is not None:

@@ -88,6 +88,30 @@ def values_of(tree: Tree) -> Iterator[Value]:
         yield tree
 
 
+class Errors:
+    """What ended a step in Python."""
+
+    def __init__(self) -> None:
+        self._raised: BaseException | None = None
+
+    def guarded(self, work: Callable[[], bool]) -> Callable[[], bool]:
+        """`work`, for the core to call: an exception is kept, and False ends the step."""
+
+        def guarded() -> bool:
+            try:
+                return work()
+            except BaseException as error:  # KeyboardInterrupt too: the core knows no exceptions
+                self._raised = error
+                return False
+
+        return guarded
+
+    def take(self) -> BaseException | None:
+        """The exception, once; None where it was no exception that ended the step."""
+        error, self._raised = self._raised, None
+        return error
+
+
 @dataclass(frozen=True, slots=True)
 class _Record:
     """What was computed, and how its gradients go on from there."""
@@ -120,7 +144,11 @@ class Builder:
         self.changing: list[Array] = []  # what effects change
         self.sparse: set[Buffer] = set()  # data that are mostly zeros: products leave them out
         self.scope = ""  # the place of the link that is being lowered
+        self.path: tuple[tuple[str, str], ...] = ()  # the same, each name with the class of the link that it is in
+        self.own: list[Module] = []  # links and losses of the user's own, which run in NumPy
+        self.errors = Errors()
         self.part = "forward"
+        self._link: Module | None = None
         self._learning: set[Buffer] = set()  # values that something which learns stands before
         self._records: list[_Record] = []
         self._contributions: dict[Buffer, list[Buffer]] = {}
@@ -131,14 +159,17 @@ class Builder:
         return self.gradients is not None
 
     @contextmanager
-    def inside(self, name: str) -> Iterator[None]:
-        """While a child of that name is lowered."""
-        before = self.scope
-        self.scope = f"{before}.{name}" if before and name else before or name
+    def inside(self, name: str, link: Module) -> Iterator[None]:
+        """While a link is lowered, which has that name in the one that is being lowered."""
+        before = self.scope, self.path, self._link
+        self.scope = f"{self.scope}.{name}" if self.scope and name else self.scope or name
+        if self._link is not None:
+            self.path = (*self.path, (type(self._link).__name__, name))
+        self._link = link
         try:
             yield
         finally:
-            self.scope = before
+            self.scope, self.path, self._link = before
 
     def _named(self, name: str) -> str:
         return f"{self.scope}.{name}" if self.scope else name
@@ -208,6 +239,16 @@ class Builder:
         Sizes and numbers that are left out are 0; a workspace comes by itself.
         """
         self.operations.append(self._operation(kind, self.part, stream, fields))
+
+    def python(self, work: Callable[[], bool], label: str, reads: Iterable[Any], writes: Iterable[Any]) -> None:
+        """An operation that is a function in Python; False, or an exception, ends the step. label: how it is shown."""
+        operands = {
+            f"{letter}{place}": value.buffer if isinstance(value, Value) else value
+            for letter, values in (("r", reads), ("w", writes))
+            for place, value in enumerate(values)
+        }
+        call = self.errors.guarded(work)
+        self.operations.append(Operation("python", self.part, operands, {}, {}, None, call, label))
 
     def effect(self, kind: str, /, **fields: Any) -> None:
         """An operation that changes what outlives the step: it runs once the loss is known to be finite."""

@@ -9,6 +9,7 @@ import numpy as np
 from maillon.engine import families as families  # noqa: PLC0414 - their import fills the tables
 from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredError, Tree, Value, lowers, values_of
 from maillon.engine.memory import Memory
+from maillon.engine.own import lower_own, lower_own_loss
 from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer
 from maillon.nn import Loss, Module, Sequential
@@ -17,17 +18,16 @@ from maillon.nn.support.errors import LinkError, shown
 from maillon.typing import Array
 
 
-def require_known(network: Module) -> None:
-    """NotLoweredError, naming the first link that the table lacks, or that has a method of its own."""
-    for name, link in network.named_modules():
-        if type(link) not in LINKS:
-            raise NotLoweredError(f"{_at(name)}{shown(link)} is not among the links it knows")
-        if method := own_method(link):
-            raise NotLoweredError(f"{_at(name)}{shown(link)} has a {method} of its own")
+def is_known(link: Module) -> bool:
+    """Whether a family lowers it; else it is the user's own and runs in NumPy."""
+    return type(link) in LINKS and own_method(link) is None
 
 
-def _at(name: str) -> str:
-    return f"[{name}] " if name else ""
+def own_links(network: Module) -> list[Module]:
+    """The outermost links that run in NumPy, in order."""
+    if not is_known(network):
+        return [network]
+    return [own for _, child in network.named_children() for own in own_links(child)]
 
 
 def own_method(owner: object) -> str | None:
@@ -47,7 +47,10 @@ def _methods(kind: type) -> frozenset[str]:
 
 def lower_network(b: Builder, network: Module, x: Any) -> Tree:
     """The network's output for one input, or for a tuple or dict of several; NotLoweredError says what cannot be."""
-    require_known(network)
+    if not is_known(network):
+        method = own_method(network) if type(network) in LINKS else None
+        why = f"has a {method} of its own" if method else "is not among the links it knows"
+        raise NotLoweredError(f"{shown(network)} {why}")
     several = x if isinstance(x, tuple) else () if isinstance(x, dict) else (x,)
     try:
         return lower_child(b, network, "", *several, **(x if isinstance(x, dict) else {}))
@@ -57,7 +60,9 @@ def lower_network(b: Builder, network: Module, x: Any) -> Tree:
 
 def lower_child(b: Builder, link: Module, name: str, *inputs: Tree, **named: Tree) -> Tree:
     """The output of a link, a child of that name of the one that is being lowered."""
-    with b.inside(name):
+    with b.inside(name, link):
+        if not is_known(link):
+            return lower_own(b, link, inputs, named)
         return LINKS[type(link)](b, link, *inputs, **named)
 
 
@@ -77,9 +82,9 @@ def sequential(b: Builder, chain: Sequential, *inputs: Tree) -> Tree:
 
 def lower_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, weight: Value | None) -> Buffer:
     """Add the loss, and the gradient of the prediction; returns its result (value, denominator)."""
-    lower: Callable[..., None] | None = LOSSES.get(type(loss))
-    if lower is None:
-        raise NotLoweredError(f"{loss!r} is not among the losses it knows")
+    lower: Callable[..., None] = LOSSES.get(type(loss), lower_own_loss)
+    if own_method(loss) is not None:
+        lower = lower_own_loss
     b.part = "loss"
     result = b.given("loss", (2,), np.dtype(np.float64))
     divisor = b.gradients.divisor if b.gradients is not None and b.gradients.gathers and loss.averages else None
@@ -114,10 +119,12 @@ def given_inputs(b: Builder, arrays: Mapping[str, Array], rows: int | None = Non
 
 def output_shape(network: Module, x: Array) -> tuple[int, ...]:
     """The shape of a network's output for x, found by lowering it; NotLoweredError where that fails."""
-    if x.dtype != network.dtype:
+    if x.dtype.kind == "f" and x.dtype != network.dtype:
         raise NotLoweredError(f"x is {x.dtype}, not {network.dtype}")
+    if own_links(network):
+        raise NotLoweredError("links of the user's own are to be tried")
     b = Builder(network.dtype, Memory())
-    output = lower_network(b, network, b.local("x", x.shape))
+    output = lower_network(b, network, b.local("x", x.shape, x.dtype))
     if not isinstance(output, Value):
         raise NotLoweredError("the network has several outputs")
     return output.shape

@@ -82,6 +82,12 @@ class Gradients:
         self._buffers |= {id(parameter): buffer for parameter, buffer in self.others}
         self._adding = {id(parameter) for parameter, _ in self.others}
 
+    @property
+    def gathering(self) -> list[Array]:
+        """The arrays that add up over several steps."""
+        adding = [buffer.array for _, buffer in self.others]
+        return adding + [self.whole.array, self.divisor.array] * self.gathers
+
     @cached_property
     def divisor(self) -> Buffer:
         return Buffer("divisor", np.full(1, np.nan), (1,))

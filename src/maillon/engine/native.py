@@ -5,21 +5,23 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.builder import Builder, NotLoweredError, Tree
+from maillon.engine.builder import Builder, Errors, NotLoweredError, Tree
 from maillon.engine.lowering import finish, given_inputs, lower_loss, lower_network
 from maillon.engine.memory import Gradients, Memory, aligned
 from maillon.engine.origins import Origins, gathers, require_plain
-from maillon.engine.plan import Buffer, Plan, address, table
+from maillon.engine.own import StepBegin
+from maillon.engine.plan import Buffer, Operation, Plan, address, table
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Slice
 from maillon.engine.table import product_workspace
 from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
 from maillon.nesting import leaf_names, leaves, mapped, rebuilt
+from maillon.nn import Module
 from maillon.optim import Optim
 from maillon.random import Generator, GeneratorState, default_generator
 from maillon.typing import Array
@@ -93,13 +95,24 @@ def _named(value: Any, name: str) -> Iterator[tuple[str, Array]]:
             yield leaf_name, leaf
 
 
+@dataclass(frozen=True)
+class Lowered:
+    """A step, lowered: its plan, the arrays beside parameters and momenta that it changes.
+
+    own: links and losses that run in NumPy; begin and errors are theirs.
+    """
+
+    plan: Plan
+    changing: list[Array]
+    own: list[Module]
+    begin: StepBegin | None
+    errors: Errors
+
+
 def lower_training(
     optim: Optim, batches: Batches, rows: int, state: RuleState, gradients: Gradients, memory: Memory
-) -> tuple[Plan, list[Array]]:
-    """The plan of one step on so many rows, and the arrays beside parameters and momenta that it changes.
-
-    NotLoweredError with the reason where the core cannot do it.
-    """
+) -> Lowered:
+    """One step on so many rows; NotLoweredError with the reason where the core cannot do it."""
     dtype = gradients.whole.dtype
     b = Builder(dtype, memory, gradients)
     given = given_inputs(b, dict(batches.feeds()), rows)
@@ -117,12 +130,17 @@ def lower_training(
     b.operations += b.effects
     b.walk_back()
     state.lower_once(b, gradients)
+    begin = StepBegin(optim.network, b.own) if b.own else None
+    if begin is not None:
+        b.operations.insert(0, Operation("python", "forward", {}, {}, {}, None, begin.note, "the step begins"))
     shown = finish(b, output)
+    if begin is not None:
+        begin.arrays = [*b.changing, *gradients.gathering, result.array, *(value.array for value in leaves(shown))]
     subject = (optim.network, optim.loss, optim.rule)
     inputs = [value.buffer for value in given.values()]
     plan = Plan(subject, dtype, rows, b.operations, inputs, shown, result, b.streams)
     verify(plan)
-    return plan, b.changing
+    return Lowered(plan, b.changing, b.own, begin, b.errors)
 
 
 def _values(data: Any, name: str, given: dict[str, Any]) -> Tree:
@@ -133,7 +151,7 @@ def _values(data: Any, name: str, given: dict[str, Any]) -> Tree:
 def plan_of(optim: Optim, batches: Batches) -> Plan:
     """The plan of a step on the whole of `batches`."""
     state, gradients = rule_and_gradients(optim)
-    return lower_training(optim, batches, batches.rows, state, gradients, Memory())[0]
+    return lower_training(optim, batches, batches.rows, state, gradients, Memory()).plan
 
 
 def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
@@ -154,7 +172,16 @@ class Runner:
     streams are changed in place.
     """
 
-    engine: ClassVar[str] = "native"
+    @property
+    def own(self) -> list[Module]:
+        """Links and losses that run in NumPy."""
+        return self._lowered[0].own
+
+    @property
+    def engine(self) -> str:
+        """native, and what runs in NumPy meanwhile."""
+        names = list(dict.fromkeys(type(own).__name__ for own in self.own))
+        return f"native, with NumPy for: {', '.join(names)}" if names else "native"
 
     def __init__(self, optim: Optim, batches: Batches) -> None:
         self.optim = optim
@@ -165,6 +192,8 @@ class Runner:
         self._shown = True  # Python sees the gradients of the last step
         self._stepped = False  # a step has added to those outside of the rule since then
         self._refused = False  # the next step is NumPy's to do
+        self._error: BaseException | None = None  # what a link of the user's own has raised in the next step
+        self._ordered = False  # the order of that step's epoch is drawn already
         self._order = np.empty(len(batches.first), np.int64)
         # The core shuffles all that it goes through: where rows are left out, each epoch's order is drawn here.
         self._draws = batches.shuffle and batches.rows < len(batches.first)
@@ -179,16 +208,15 @@ class Runner:
         state, gradients = rule_and_gradients(optim)
         memory = Memory()
         full = min(batches.size, batches.rows)
-        whole, changing = lower_training(optim, batches, full, state, gradients, memory)
+        whole = lower_training(optim, batches, full, state, gradients, memory)
         short = batches.rows % batches.size if batches.rows > batches.size else 0
-        rest = lower_training(optim, batches, short, state, gradients, memory)[0] if short else None
-        self._generator, self.state, self.gradients, self.whole, self.rest = generator, state, gradients, whole, rest
+        rest = lower_training(optim, batches, short, state, gradients, memory) if short else None
+        self._generator, self.state, self.gradients, self._lowered = generator, state, gradients, (whole, rest)
+        self.whole, self.rest = whole.plan, None if rest is None else rest.plan
         self._prepare(full)
         self._origins = Origins(optim, list(self._streams))
         self._changing = [parameter.data for _, parameter, _, _ in state.trained] + state.arrays
-        self._changing += [*changing, *(buffer.array for _, buffer in gradients.others)]
-        if gradients.gathers:
-            self._changing += [gradients.whole.array, gradients.divisor.array]
+        self._changing += [*whole.changing, *gradients.gathering]
         self._heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
 
     def _prepare(self, full: int) -> None:
@@ -248,43 +276,56 @@ class Runner:
         A step whose loss is not finite, or which a probability out of range would spoil, is done by NumPy, which raises
         the error that says what happened.
         """
+        if self._error is not None:
+            raise self._taken_error()
         self._take_in()
         training = self._training
         begun = int(training.position)
         if not begun:
             self.batch = 0
-            if self._draws:
+            if self._draws and not self._ordered:
                 self._order[:] = self._generator.randperm(len(self._order))
         if self._refused:
             return self._in_numpy(record)
-        alone = self._heavy or (self.gradients.gathers and self.optim.accumulate <= 1)  # then one more step gathers
-        most, epochs = 1 if alone else max_steps, 1 if self._draws else min(max_epochs, _MOST_EPOCHS)
-        in_one = record and self._recordable
-        room = self._recorded(most) if in_one else None
-        if record:
-            most = 1 if room is None else len(room) // self.whole.rows
-        verify_sums(self._ends, epochs)
-        before = self._checkpoint(whole=most > 1)
+        room, most, epochs = self._limits(max_steps, max_epochs, record)
+        before = self._checkpoint(whole=most > 1 and not self.own)
         for stream in self._streams.values():
             stream.drawn = 0
         steps, ended, ending = self._core_steps(most, epochs, seconds)
         ends = self._ends[:ended].copy()
         if room is not None:
             training.record(0, 0, 0)
-        self._refused = _ENDINGS[ending] == "trouble"
-        if self._refused:
-            steps, ended = self._go_back(before, steps, ended)
+        if _ENDINGS[ending] == "trouble":
+            steps, ended = self._after_trouble(before, steps, ended)
             if not steps:
                 return self._in_numpy(record)
         done = Slice(steps, ends[:ended])
-        if room is not None:
-            done.seen = self._seen(room, begun, steps)
         if steps:
             self._hand_out(steps)
-        if record and room is None and steps:
-            rows = self._rows(begun)
-            done.seen = [(self.optim.prediction, self.batches.part(rows)[1], self._length(begun))]
+        if record:
+            done.seen = self._seen(room, begun, steps)
         return done
+
+    def _limits(self, max_steps: int, max_epochs: int, record: bool) -> tuple[Array | None, int, int]:
+        """Where predictions are recorded, and how many steps and epochs a slice may have."""
+        alone = self._heavy or (self.gradients.gathers and self.optim.accumulate <= 1)  # then one more step gathers
+        most, epochs = 1 if alone else max_steps, 1 if self._draws else min(max_epochs, _MOST_EPOCHS)
+        verify_sums(self._ends, epochs)
+        room = self._recorded(most) if record and self._recordable else None
+        if record:
+            most = 1 if room is None else len(room) // self.whole.rows
+        return room, most, epochs
+
+    def _after_trouble(self, before: "_Checkpoint", steps: int, ended: int) -> tuple[int, int]:
+        """As if the step that failed had not been tried; the steps and epochs done. Raises what its links raised."""
+        if self.own:
+            self._go_back_a_step()
+        else:
+            steps, ended = self._go_back(before, steps, ended)
+            self._refused = True
+        if not steps and self._error is not None:
+            raise self._taken_error()
+        return steps, ended
 
     def _take_in(self) -> None:
         """What may have changed since the last slice: options and counts, or what the plans were made from."""
@@ -420,6 +461,28 @@ class Runner:
         training.position, training.total, training.size, training.gathered = before.sums
         return self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
 
+    def _go_back_a_step(self) -> None:
+        """As if the step that failed had not been tried, without doing the others once more.
+
+        They may hold links of the user's own, which are not called twice for one step.
+        """
+        position = int(self._training.position)
+        whole, rest = self._lowered
+        failed = rest if rest is not None and self._length(position) < self.batches.size else whole
+        assert failed.begin is not None
+        failed.begin.go_back()
+        self._error = failed.errors.take()
+        self._refused = self._error is None
+        self._ordered = position == 0
+
+    def _taken_error(self) -> BaseException:
+        """To be raised, once; links may have kept something for a backward that will not come."""
+        error, self._error = self._error, None
+        assert error is not None
+        self.optim.network.forget()
+        self.optim.loss.forget()
+        return error
+
     def _drawn_alone(self, generator: Generator, before: GeneratorState) -> bool:
         """Whether the words drawn since then are those of this slice."""
         after = Generator(0).set_state(before)
@@ -451,8 +514,11 @@ class Runner:
         self._training.record(address(room), address(output.array), bytes_a_step // self.whole.rows)
         return room
 
-    def _seen(self, room: Array, begun: int, steps: int) -> list[tuple[Array, Array, int]]:
-        """The recorded predictions, step by step, with their targets."""
+    def _seen(self, room: Array | None, begun: int, steps: int) -> list[tuple[Any, Any, int]]:
+        """The predictions, step by step, with their targets: what is recorded, or that of a single step."""
+        if room is None:
+            target = self.batches.part(self._rows(begun))[1]
+            return [(self.optim.prediction, target, self._length(begun))][:steps]
         seen, done = [], 0
         for step in range(steps):
             row = begun + step * self.whole.rows
@@ -466,11 +532,11 @@ class Runner:
         self.show()
         batches, training, started = self.batches, self._training, time.perf_counter()
         position = int(training.position)
-        if not position and batches.shuffle and not self._draws:
+        if not position and batches.shuffle and not (self._draws or self._ordered):
             self._order[:] = self._generator.randperm(batches.rows)
         x, target, weight = batches.part(self._rows(position))
         self.loss = self.optim.learn(x, target, weight)
-        self._refused = False
+        self._refused = self._ordered = False
         self.steps += 1
         size = self.optim.loss.denominator if self.optim.loss.averages else 1.0
         training.total, training.size = training.total + self.loss * size, training.size + size

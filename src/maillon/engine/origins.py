@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine.builder import NotLoweredError
-from maillon.engine.lowering import own_method
+from maillon.engine.lowering import own_links, own_method
 from maillon.nn import Loss, Sequential
 from maillon.optim import Optim
 from maillon.random import Generator, default_generator
@@ -26,7 +26,10 @@ class Origins:
         """generators: those that the plans draw from."""
         self._optim = optim
         self._parts = _parts(optim)
-        modules = list(optim.network.modules())
+        own = {
+            inner for link in own_links(optim.network) for inner in link.modules()
+        }  # whatever they are, they are called
+        modules = [module for module in optim.network.modules() if module not in own]
         self._modules = [(vars(module), _without_kept(vars(module)).copy()) for module in modules]
         self._chains = [(module, tuple(module)) for module in modules if type(module) is Sequential]
         self._parameters = [
@@ -114,10 +117,9 @@ def require_plain(optim: Optim) -> None:
     for owner, exact in ((optim, Optim), *((generator, Generator) for generator in generators)):
         if type(owner) is not exact:
             raise NotLoweredError(f"it does not know what {type(owner).__name__}, a subclass of {exact.__name__}, does")
-    for owner in (optim, *generators, optim.loss, optim.rule):
+    for owner in (optim, *generators, optim.rule):
         if method := own_method(owner):
-            name = repr(owner) if owner is optim.loss else type(owner).__name__
-            raise NotLoweredError(f"{name} has a {method} of its own")
+            raise NotLoweredError(f"{type(owner).__name__} has a {method} of its own")
     if type(optim.accumulate) is not int:
         raise NotLoweredError(f"accumulate is {optim.accumulate!r}, no int")
 

@@ -23,8 +23,10 @@ _WITHIN = {
 def improve(operations: list[Operation], kept: Iterable[Buffer], memory: Memory) -> list[Operation]:
     """The operations as they will run, all their buffers with memory. kept: what must be there at the end."""
     outputs = set(kept)
-    improved = go_in_place(fuse(operations, outputs), outputs)
+    improved, becomes = go_in_place(fuse(operations, outputs), outputs)
     place(improved, outputs, memory)
+    for written, buffer in becomes.items():  # whoever holds the value itself finds it too
+        written.put(buffer.array)
     return improved
 
 
@@ -68,8 +70,11 @@ def _bound(product: Operation, activation: Operation) -> bool:
     return activation.sizes["activation"] < end and set(activation.numbers) == {"slope"}
 
 
-def go_in_place(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
-    """What an operation may write over what it reads is written there, if that is its last use."""
+def go_in_place(operations: list[Operation], kept: set[Buffer]) -> tuple[list[Operation], dict[Buffer, Buffer]]:
+    """What an operation may write over what it reads is written there, if that is its last use.
+
+    With the operations the buffers that have become others.
+    """
     last: dict[Buffer, int] = {}
     for number, operation in enumerate(operations):
         for buffer in operation.operands.values():
@@ -78,7 +83,7 @@ def go_in_place(operations: list[Operation], kept: set[Buffer]) -> list[Operatio
     improved = []
     for number, operation in enumerate(operations):
         operands = {name: becomes.get(buffer, buffer) for name, buffer in operation.operands.items()}
-        for name, within in _WITHIN[operation.kind]:
+        for name, within in _WITHIN[operation.kind]:  # none for one in Python, which gets copies
             written, read = operands.get(name), operands.get(within)
             if written is None or read is None or written is read:
                 continue
@@ -89,7 +94,7 @@ def go_in_place(operations: list[Operation], kept: set[Buffer]) -> list[Operatio
                 becomes[written] = operands[name] = read
                 last[read] = last[written]
         improved.append(replace(operation, operands=operands) if operands != operation.operands else operation)
-    return improved
+    return improved, becomes
 
 
 def place(operations: list[Operation], kept: set[Buffer], memory: Memory) -> None:

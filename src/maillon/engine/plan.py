@@ -4,7 +4,7 @@
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -65,7 +65,10 @@ class Buffer:
 
 @dataclass
 class Operation:
-    """One operation: operands by name (absent ones left out), sizes and numbers by name."""
+    """One operation: operands by name (absent ones left out), sizes and numbers by name.
+
+    call: what a `python` operation does. label: how that is shown.
+    """
 
     kind: str
     part: str
@@ -73,6 +76,15 @@ class Operation:
     sizes: Mapping[str, int]
     numbers: Mapping[str, float] = field(default_factory=dict)
     stream: int | None = None
+    call: Callable[[], bool] | None = None
+    label: str = ""
+
+    @property
+    def written(self) -> list[str]:
+        """The operands that it writes."""
+        if self.call is not None:
+            return [name for name in self.operands if name[0] == "w"]
+        return [operand.name for operand in OPERATIONS[self.kind].written if operand.name in self.operands]
 
     @property
     def flops(self) -> int:
@@ -89,6 +101,9 @@ class Operation:
         return touched
 
     def __str__(self) -> str:
+        if self.call is not None:
+            sides = [", ".join(repr(b) for name, b in self.operands.items() if name[0] == side) for side in "wr"]
+            return f"{sides[0]} ← {sides[1]}  [{self.label}]"
         spec = OPERATIONS[self.kind]
         written = [self.operands[o.name] for o in spec.operands if "w" in o.access and _shown(self, o.name)]
         read = [self.operands[o.name] for o in spec.operands if o.access == "r" and _shown(self, o.name)]
@@ -195,19 +210,22 @@ def _leaves(tree: Any) -> Iterator[Buffer]:
         yield tree
 
 
-Row = tuple[int, bytes, float, int, bool, bool]
+Row = tuple[int, bytes | Callable[[], bool], float, int, bool, bool]
 
 
 def table(plan: Plan) -> list[Row]:
     """The operations as the core reads them.
 
-    The kind's number, the fields as in its struct, its work, its stream (-1: none), whether one thread does it, whether
-    it may end the step.
+    The kind's number (-1: a function to call), the fields as in its struct or the function, its work, its stream (-1:
+    none), whether one thread does it, whether it may end the step.
     """
     number = numbers()
     rows: list[Row] = []
     for operation in plan.operations:
         kind, form = OPERATIONS[operation.kind], _form(operation.kind)
+        if operation.call is not None:
+            rows.append((-1, operation.call, 0.0, -1, True, True))
+            continue
         buffers = map(operation.operands.get, _names(operation.kind))
         addresses = [0 if buffer is None else buffer.address for buffer in buffers]
         sizes = operation.sizes.values()
@@ -233,7 +251,7 @@ def numbers() -> dict[str, int]:
     """The core's number of each operation. RuntimeError where the two sides were not built from the same rows."""
     known = dict(processor.core().operations())
     names = list(known)
-    expected = {name: kind.words for name, kind in OPERATIONS.items()}
+    expected = {name: kind.words for name, kind in OPERATIONS.items() if name != "python"}
     if known != expected:
         wrong = sorted(name for name in known.keys() | expected if known.get(name) != expected.get(name))
         raise RuntimeError(

@@ -8,16 +8,16 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.builder import LINKS, Builder, NotLoweredError
-from maillon.engine.lowering import finish, lower_network, require_known, rows_of
+from maillon.engine.builder import Builder, Errors, NotLoweredError
+from maillon.engine.lowering import finish, is_known, lower_network, rows_of
 from maillon.engine.memory import Memory
 from maillon.engine.plan import Buffer, Plan, address, table
 from maillon.engine.verify import verify
 from maillon.engine.watch import watch
-from maillon.nn import Module, Sequential, no_grad
+from maillon.nn import Module, no_grad
 from maillon.nn.support.modes import mode
 from maillon.optim.door import call, convert
-from maillon.typing import Array
+from maillon.typing import Array, DType
 
 _MOST_SHAPES = 16  # that a Predictor has prepared at a time
 
@@ -28,16 +28,19 @@ _KEPT_BYTES = 2**18  # of a plan's buffers: to make a larger one anew costs litt
 Shape = tuple[int, ...]
 
 
-def lower_prediction(network: Module, shape: Shape, memory: Memory) -> Plan:
-    """The plan of the network's output, in evaluation mode, for an input of this shape."""
+def lower_prediction(network: Module, shape: Shape, memory: Memory, dtype: DType | None = None) -> tuple[Plan, Errors]:
+    """The plan of the network's output, in evaluation mode, for an input of this shape and dtype.
+
+    With it what keeps the exceptions of links of the user's own.
+    """
     b = Builder(network.dtype, memory)
-    x = b.given("x", shape, network.dtype)
+    x = b.given("x", shape, network.dtype if dtype is None else dtype)
     output = finish(b, lower_network(b, network, x))
     if not isinstance(output, Buffer):
         raise NotLoweredError("several outputs are not among what it knows")
     plan = Plan((network,), b.dtype, rows_of(shape), b.operations, [x.buffer], output)
     verify(plan)
-    return plan
+    return plan, b.errors
 
 
 class Prepared:
@@ -49,7 +52,7 @@ class Prepared:
     def __init__(self, network: Module, shape: Shape, held: bool = True) -> None:
         core, chosen, memory = processor.core(), processor.instruction_set(), Memory()
         self.watch = watch(core, network, root=held)  # first: what another thread changes meanwhile is seen
-        plan = lower_prediction(network, shape, memory)
+        plan, self.errors = lower_prediction(network, shape, memory)
         self.plan = plan if held else replace(plan, subject=())
         self.program = core.Program(chosen, plan.dtype == np.float64, plan.rows, table(plan), [])
         self.threads = processor.threads_for(self.program.work)
@@ -64,7 +67,8 @@ class Prepared:
     def __call__(self, x: Array) -> Array:
         """The output, copied, for an input of the plan's dtype and shape. One thread at a time."""
         self._x[...] = x
-        self.program.run(self.threads)
+        if not self.program.run(self.threads):
+            raise self.errors.take() or NotLoweredError("it refuses this x")
         return self._output.copy()
 
 
@@ -88,13 +92,11 @@ class Outputs:
 
     def __init__(self, network: Module) -> None:
         self.network = network
-        known = type(network) is Sequential or type(network) in LINKS
-        self._kept = _plans_of(network) if known else {}
+        self._kept = _plans_of(network) if is_known(network) else {}
         self._large: dict[Shape, Prepared] = {}
 
     def __call__(self, x: Any) -> Array:
         if not isinstance(x, np.ndarray):
-            require_known(self.network)
             raise NotLoweredError("it does not know networks of several inputs")
         shape = x.shape
         # Whoever uses a plan takes it out: another thread makes one of its own.

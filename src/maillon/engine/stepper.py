@@ -1,7 +1,7 @@
 """What carries out a training, a slice of steps at a time: what both engines' steppers have in common."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from maillon.typing import Array
 
@@ -47,7 +47,10 @@ class Stepper(Protocol):
     generators are those of the last step; the gradients are so after `show`.
     """
 
-    engine: ClassVar[str]
+    @property
+    def engine(self) -> str:
+        """Its engine's name."""
+
     loss: float
     """The last step's."""
     steps: int

@@ -190,6 +190,9 @@ OPERATIONS: dict[str, Kind] = {}
 """All rows by name, filled by the families."""
 
 
+OPERATIONS["python"] = Kind("python", "a link or loss of the user's own, in NumPy", (), (), alone=True, decides=True)
+
+
 def declare(*kinds: Kind) -> Mapping[str, Kind]:
     """Take rows into OPERATIONS; returns them by name."""
     for kind in kinds:

@@ -17,7 +17,7 @@ from maillon.typing import Array, DType
 Span = tuple[int, int]
 """The addresses where memory begins and ends; (0, 0) where there is none."""
 
-_LOSS_ENDS = frozenset(name for name, kind in OPERATIONS.items() if kind.decides and "result" in kind.names)
+_LOSSES = frozenset(name for name, kind in OPERATIONS.items() if kind.decides and "result" in kind.names)
 _OPERANDS = {
     kind: [(o.name, o.optional, None if o.dtype is None else np.dtype(o.dtype)) for o in spec.operands]
     for kind, spec in OPERATIONS.items()
@@ -97,12 +97,15 @@ def _gathering(plan: Plan) -> int | None:
 
     The core goes by these places, and its threads read the loss while the first of them goes on.
     """
-    found = [operation for operation in plan.operations if operation.kind in ("clear", "divide")]
-    kinds = [operation.kind for operation in plan.operations if operation in found or operation.kind in _LOSS_ENDS]
-    first, *others = kinds or [*_LOSS_ENDS][:1]
-    if first not in _LOSS_ENDS or others not in ([], ["clear", "divide"]):
+    found = [one for one in plan.operations if one.kind in ("clear", "divide") or _is_loss(one)]
+    first, *others = ["loss" if _is_loss(one) else one.kind for one in found] or ["loss"]
+    if first != "loss" or others not in ([], ["clear", "divide"]):
         raise PlanError("expected one loss, and after it one clear and one divide, or neither")
-    return _place(found[1].operands.get("divisor")) if others else None
+    return _place(found[2].operands.get("divisor")) if others else None
+
+
+def _is_loss(operation: Operation) -> bool:
+    return operation.kind in _LOSSES or (operation.kind == "python" and operation.part == "loss")
 
 
 def _verify_buffer(buffer: Buffer) -> None:
@@ -159,6 +162,10 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
     spec = OPERATIONS.get(operation.kind)
     if spec is None or operation.part not in PARTS:
         raise PlanError("there is no such operation")
+    if (operation.kind == "python") != (operation.call is not None):
+        raise PlanError("a function belongs to an operation in Python, and to no other")
+    if operation.call is not None:
+        return
     sizes, numbers = operation.sizes, operation.numbers
     if tuple(sizes) != spec.sizes or tuple(numbers) != spec.numbers:
         raise PlanError(f"expected sizes {spec.sizes} and numbers {spec.numbers}")
@@ -201,10 +208,9 @@ def _verify_aliases(operation: Operation, spans: dict[Buffer, Span], kept: list[
     that must stay as it is, under another name either."""
     operands = operation.operands
     touched = [(name, *spans[buffer]) for name, buffer in operands.items()]
-    for operand in OPERATIONS[operation.kind].written:
-        written, within = operand.name, operand.within
-        if written not in operands:
-            continue
+    may = {operand.name: operand.within for operand in OPERATIONS[operation.kind].written}
+    for written in operation.written:
+        within = may.get(written)
         begin, end = spans[operands[written]]
         for name, first, last in touched:
             if begin < last and first < end and name != written and not (name == within and begin == first):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from maillon.engine.lowering import own_links
 from maillon.nn import Module, Parameter
 
 _PASSING = ("_kept", "training")  # what a forward leaves behind, and the mode: a prediction depends on neither
@@ -14,7 +15,8 @@ def watch(core: Any, network: Module, root: bool = True) -> Any:
     Everything counts by identity: new values in an array that is learnt need no new plan.
     root: False does not keep the network itself alive, whose class then goes unwatched.
     """
-    modules = list(network.modules())
+    own = {inner for link in own_links(network) for inner in link.modules()}  # whatever they are, they are called
+    modules = [module for module in network.modules() if module not in own]
     attributes = [
         (vars(module), name, value)
         for module in modules

@@ -9,7 +9,6 @@ import numpy as np
 
 from maillon import engine as engines
 from maillon.engine import FallbackWarning, NotLoweredError
-from maillon.engine.lowering import require_known
 from maillon.engine.native import Batches, Runner
 from maillon.engine.stepper import SLICE_S, Place, Slice, Stepper
 from maillon.nesting import leaves
@@ -121,22 +120,28 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
     if engines.choose(engine) == "numpy":
         return NumpyStepper(optim, batches, interrupt)
     try:
-        require_known(optim.network)
         if not isinstance(batches, ArrayBatches):
             raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
         data, size = batches.data, batches.batch_size
         shuffle, drop_last = batches.shuffle, batches.drop_last
-        return Runner(optim, Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last))
+        runner = Runner(optim, Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last))
     except NotLoweredError as reason:
         fall_back(engine, "runs", reason)
         return NumpyStepper(optim, batches, interrupt)
+    if runner.own:
+        names = " and ".join(dict.fromkeys(type(own).__name__ for own in runner.own))
+        _tell(f"fit runs {names} in NumPy, and the rest in the compiled core: it knows no such link or loss.")
+    return runner
 
 
 def fall_back(engine: str, how: str, reason: NotLoweredError) -> None:
     """Say why NumPy does the steps: with "native" in a RuntimeError, with "auto" in a FallbackWarning, once."""
     if engine == "native":
         raise RuntimeError(f"engine='native': {reason}. Pass engine='auto' to train in NumPy where it must.") from None
-    message = f"fit {how} in NumPy, not in the compiled core: {reason}."
+    _tell(f"fit {how} in NumPy, not in the compiled core: {reason}.")
+
+
+def _tell(message: str) -> None:
     if message not in _told:
         _told.add(message)
         warn(message, FallbackWarning)
