@@ -331,7 +331,7 @@ void elementary(const std::string& set, const std::string& name,
 
 } // namespace maillon
 
-#include "predictor.hpp"
+#include "calls.hpp"
 
 NB_MODULE(_core, m) {
     using namespace maillon;
@@ -383,5 +383,5 @@ NB_MODULE(_core, m) {
     m.def("matmul", matmul<double>, "set"_a, a("a"), a("b"), a("c"), "workspace"_a, "transposed"_a, "threads"_a);
     m.def("elementary", elementary<float>, "set"_a, "name"_a, a("x"), a("y"));
     m.def("elementary", elementary<double>, "set"_a, "name"_a, a("x"), a("y"));
-    bind_predictor(m);
+    bind_calls(m);
 }

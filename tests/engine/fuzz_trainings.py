@@ -212,4 +212,4 @@ def prediction(rng: np.random.Generator) -> tuple[maillon.Sequential, Array]:
 
 
 def prediction_plan(network: Any, shape: Shape) -> Plan:
-    return lower_prediction(network.eval(), shape, Memory())[0]
+    return lower_prediction(network.eval(), np.empty(shape, network.dtype), Memory())[0]

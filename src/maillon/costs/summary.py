@@ -359,10 +359,8 @@ def _why_not_the_core(network: Module, inputs: Any) -> str:
     if engines.choose("auto") == "numpy":
         return "this installation has none"
     try:
-        if isinstance(inputs, np.ndarray):
-            lower_prediction(network, inputs.shape, Memory())
-        elif inputs is not None:
-            return "it does not know networks of several inputs"
+        if inputs is not None:
+            lower_prediction(network, inputs, Memory())
     except NotLoweredError as reason:
         return str(reason)
     return ""

@@ -5,6 +5,7 @@ backward are added. Nothing is fused, nothing shares memory yet: `passes.py` doe
 as often as one likes; its gradients are added up.
 """
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from maillon.engine.memory import Gradients, Memory, aligned
 from maillon.engine.plan import Buffer, NotLoweredError as NotLoweredError, Operation  # noqa: PLC0414
 from maillon.engine.table import OPERATIONS
 from maillon.nn import Loss, Module, Parameter
+from maillon.nn.support.errors import shown
 from maillon.typing import Array, DType
 
 
@@ -55,11 +57,25 @@ LINKS: dict[type[Module], Lowering] = {}
 LOSSES: dict[type[Loss], Callable[..., None]] = {}
 
 
-def lowers(*kinds: type[Module]) -> Callable[[Lowering], Lowering]:
-    """What follows lowers links of exactly these classes."""
+def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lowering]:
+    """What follows lowers links of exactly these classes: `f(builder, link, *inputs, **named)`.
+
+    trees: whether it takes tuples of values; else each input is a Value or None.
+    """
 
     def take(function: Lowering) -> Lowering:
-        LINKS.update(dict.fromkeys(kinds, function))
+        signature = inspect.signature(function)
+
+        def lower(b: Builder, link: Module, *inputs: Tree, **named: Tree) -> Tree:
+            if not trees and any(isinstance(tree, tuple) for tree in (*inputs, *named.values())):
+                raise NotLoweredError(f"{shown(link)} does not take tuples")
+            try:
+                signature.bind(b, link, *inputs, **named)
+            except TypeError:
+                raise NotLoweredError(f"{shown(link)} does not take {len(inputs) + len(named)} inputs") from None
+            return function(b, link, *inputs, **named)
+
+        LINKS.update(dict.fromkeys(kinds, lower))
         return function
 
     return take

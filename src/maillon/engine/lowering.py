@@ -12,6 +12,7 @@ from maillon.engine.memory import Memory
 from maillon.engine.own import lower_own, lower_own_loss
 from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer
+from maillon.nesting import leaf_names, rebuilt
 from maillon.nn import Loss, Module, Sequential
 from maillon.nn.containers import takes_several
 from maillon.nn.support.errors import LinkError, shown
@@ -72,7 +73,7 @@ def lower_handed(b: Builder, link: Module, name: str, x: Tree) -> Tree:
     return lower_child(b, link, name, *(x if several else (x,)))
 
 
-@lowers(Sequential)
+@lowers(Sequential, trees=True)
 def sequential(b: Builder, chain: Sequential, *inputs: Tree) -> Tree:
     x: Tree = inputs[0] if len(inputs) == 1 else inputs
     for name, link in chain.named_children():
@@ -115,6 +116,11 @@ def given_inputs(b: Builder, arrays: Mapping[str, Array], rows: int | None = Non
         name: b.given(name, array.shape if rows is None else (rows, *array.shape[1:]), array.dtype)
         for name, array in arrays.items()
     }
+
+
+def values_for(data: Any, name: str, given: Mapping[str, Value]) -> Tree:
+    """What stands in a plan for data that are given by name, nested alike."""
+    return rebuilt(data, iter([given.get(leaf_name) for leaf_name in leaf_names(data, name)]))
 
 
 def output_shape(network: Module, x: Array) -> tuple[int, ...]:

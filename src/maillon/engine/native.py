@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.builder import Builder, Errors, NotLoweredError, Tree
-from maillon.engine.lowering import finish, given_inputs, lower_loss, lower_network
+from maillon.engine.builder import Builder, Errors, NotLoweredError
+from maillon.engine.lowering import finish, given_inputs, lower_loss, lower_network, values_for
 from maillon.engine.memory import Gradients, Memory, aligned
 from maillon.engine.origins import Origins, gathers, require_plain
 from maillon.engine.own import StepBegin
@@ -20,7 +20,7 @@ from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Slice
 from maillon.engine.table import product_workspace
 from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
-from maillon.nesting import leaf_names, leaves, mapped, rebuilt
+from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module
 from maillon.optim import Optim
 from maillon.random import Generator, GeneratorState, default_generator
@@ -119,10 +119,10 @@ def lower_training(
     for name, value in given.items():
         if value.real and value.buffer.dtype != dtype:
             raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {dtype}")
-    x = _values(batches.x, "x", given)
+    x = values_for(batches.x, "x", given)
     b.sparse = {given["x"].buffer} if batches.mostly_zeros and "x" in given else set()
     output = lower_network(b, optim.network, x)
-    target = x if batches.y is batches.x else _values(batches.y, "target", given)
+    target = x if batches.y is batches.x else values_for(batches.y, "target", given)
     result = lower_loss(b, optim.loss, output, target, given.get("sample weight"))
     if gradients.gathers:
         b.part = "clear"
@@ -141,11 +141,6 @@ def lower_training(
     plan = Plan(subject, dtype, rows, b.operations, inputs, shown, result, b.streams)
     verify(plan)
     return Lowered(plan, b.changing, b.own, begin, b.errors)
-
-
-def _values(data: Any, name: str, given: dict[str, Any]) -> Tree:
-    """What stands for the data in a plan, nested alike."""
-    return rebuilt(data, iter([given.get(leaf_name) for leaf_name in leaf_names(data, name)]))
 
 
 def plan_of(optim: Optim, batches: Batches) -> Plan:

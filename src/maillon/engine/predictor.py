@@ -9,15 +9,15 @@ import numpy as np
 
 from maillon.engine import processor
 from maillon.engine.builder import Builder, Errors, NotLoweredError
-from maillon.engine.lowering import finish, is_known, lower_network, rows_of
+from maillon.engine.lowering import finish, given_inputs, is_known, lower_network, own_links, rows_of, values_for
 from maillon.engine.memory import Memory
-from maillon.engine.plan import Buffer, Plan, address, table
+from maillon.engine.plan import Buffer, Plan, table
 from maillon.engine.verify import verify
 from maillon.engine.watch import watch
+from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module, no_grad
 from maillon.nn.support.modes import mode
 from maillon.optim.door import call, convert
-from maillon.typing import Array, DType
 
 _MOST_SHAPES = 16  # that a Predictor has prepared at a time
 
@@ -25,58 +25,72 @@ _MOST_SHAPES = 16  # that a Predictor has prepared at a time
 _KEPT_NETWORKS, _KEPT_SHAPES = 16, 8
 _KEPT_BYTES = 2**18  # of a plan's buffers: to make a larger one anew costs little beside running it
 
-Shape = tuple[int, ...]
+Key = tuple[Any, ...]
+"""The shapes and dtypes of all inputs."""
 
 
-def lower_prediction(network: Module, shape: Shape, memory: Memory, dtype: DType | None = None) -> tuple[Plan, Errors]:
-    """The plan of the network's output, in evaluation mode, for an input of this shape and dtype.
+def key_of(x: Any) -> Key:
+    """What a plan is made for: the shape and dtype of each array."""
+    if isinstance(x, np.ndarray):
+        return x.shape, x.dtype.char
+    return tuple(None if leaf is None else (leaf.shape, leaf.dtype.char) for leaf in leaves(x))
+
+
+def lower_prediction(network: Module, x: Any, memory: Memory) -> tuple[Plan, Errors]:
+    """The plan of the network's output, in evaluation mode, for inputs of these shapes and dtypes.
 
     With it what keeps the exceptions of links of the user's own.
     """
     b = Builder(network.dtype, memory)
-    x = b.given("x", shape, network.dtype if dtype is None else dtype)
-    output = finish(b, lower_network(b, network, x))
-    if not isinstance(output, Buffer):
-        raise NotLoweredError("several outputs are not among what it knows")
-    plan = Plan((network,), b.dtype, rows_of(shape), b.operations, [x.buffer], output)
+    arrays = dict(zip(leaf_names(x, "x"), leaves(x), strict=True))
+    given = given_inputs(b, {name: array for name, array in arrays.items() if array is not None})
+    for name, value in given.items():
+        if value.real and value.buffer.dtype != b.dtype:
+            raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {b.dtype}")
+    output = finish(b, lower_network(b, network, values_for(x, "x", given)))
+    inputs = [value.buffer for value in given.values()]
+    rows = rows_of(inputs[0].shape) if inputs else 1
+    plan = Plan((network,), b.dtype, rows, b.operations, inputs, output)
     verify(plan)
     return plan, b.errors
 
 
 class Prepared:
-    """A plan of the output for one shape of input, in the core. `fits` is whether the network is still the same.
+    """A plan of the output for inputs of one shape, in the core. `fits` is whether the network is still the same.
 
     held: whether it keeps the network itself alive.
     """
 
-    def __init__(self, network: Module, shape: Shape, held: bool = True) -> None:
+    def __init__(self, network: Module, x: Any, held: bool = True) -> None:
         core, chosen, memory = processor.core(), processor.instruction_set(), Memory()
         self.watch = watch(core, network, root=held)  # first: what another thread changes meanwhile is seen
-        plan, self.errors = lower_prediction(network, shape, memory)
+        plan, self.errors = lower_prediction(network, x, memory)
+        self.own = bool(own_links(network))
         self.plan = plan if held else replace(plan, subject=())
         self.program = core.Program(chosen, plan.dtype == np.float64, plan.rows, table(plan), [])
         self.threads = processor.threads_for(self.program.work)
         self.bytes = memory.bytes
-        self._x = plan.inputs[0].array.reshape(shape)
-        self._output = plan.output.array.reshape(plan.output.shape)
+        self._inputs = [buffer.array.reshape(buffer.shape) for buffer in plan.inputs]
+        self._outputs = mapped(lambda buffer: buffer.array.reshape(buffer.shape), plan.output)
 
     def fits(self) -> bool:
         same: bool = self.watch.same()
         return same
 
-    def __call__(self, x: Array) -> Array:
-        """The output, copied, for an input of the plan's dtype and shape. One thread at a time."""
-        self._x[...] = x
+    def __call__(self, x: Any) -> Any:
+        """The output, copied, for inputs of the plan's dtypes and shapes. One thread at a time."""
+        for to, array in zip(self._inputs, (leaf for leaf in leaves(x) if leaf is not None), strict=True):
+            to[...] = array
         if not self.program.run(self.threads):
             raise self.errors.take() or NotLoweredError("it refuses this x")
-        return self._output.copy()
+        return mapped(np.copy, self._outputs)
 
 
-_plans: WeakKeyDictionary[Module, dict[Shape, Prepared]] = WeakKeyDictionary()
+_plans: WeakKeyDictionary[Module, dict[Key, Prepared]] = WeakKeyDictionary()
 _plans_changing = threading.Lock()
 
 
-def _plans_of(network: Module) -> dict[Shape, Prepared]:
+def _plans_of(network: Module) -> dict[Key, Prepared]:
     """The plans of a network, kept from one `predict` to the next for as long as the network lives."""
     plans = _plans.get(network)
     if plans is None:
@@ -93,21 +107,19 @@ class Outputs:
     def __init__(self, network: Module) -> None:
         self.network = network
         self._kept = _plans_of(network) if is_known(network) else {}
-        self._large: dict[Shape, Prepared] = {}
+        self._large: dict[Key, Prepared] = {}
 
-    def __call__(self, x: Any) -> Array:
-        if not isinstance(x, np.ndarray):
-            raise NotLoweredError("it does not know networks of several inputs")
-        shape = x.shape
+    def __call__(self, x: Any) -> Any:
+        key = key_of(x)
         # Whoever uses a plan takes it out: another thread makes one of its own.
-        prepared = self._kept.pop(shape, None) or self._large.pop(shape, None)
+        prepared = self._kept.pop(key, None) or self._large.pop(key, None)
         if prepared is None or not prepared.fits():
-            prepared = Prepared(self.network, shape, held=False)
+            prepared = Prepared(self.network, x, held=False)
         output = prepared(x)
         if prepared.bytes > _KEPT_BYTES:
-            self._large[shape] = prepared
+            self._large[key] = prepared
         elif len(self._kept) < _KEPT_SHAPES:
-            self._kept[shape] = prepared
+            self._kept[key] = prepared
         else:
             self._kept.clear()
         return output
@@ -124,7 +136,8 @@ class Predictor:
     Notes
     -----
     x: an array of the network's dtype, one sample or a batch, of any shape the network takes; each shape is prepared at
-    its first call. Lists and other dtypes are converted; a network of several inputs takes a tuple or dict of them.
+    its first call. Lists and other dtypes are converted. A network of several inputs takes them one after the other,
+    or as a tuple or dict: `y, h = predictor(x, h)` carries a recurrent state from call to call.
 
     It follows every later change of the network: values changed in place (`fit`, `load_state_dict`) or replaced (`to`),
     Parameters, options and links exchanged, added or taken out. What the core does not know runs in NumPy. Copies and
@@ -134,12 +147,14 @@ class Predictor:
     def __init__(self, network: Module) -> None:
         self.network = network
         self._fast: Any = _nothing_fast
-        self._known: dict[Shape, Any] = {}
+        self._known: dict[Key, Any] = {}
         self._changing = threading.Lock()
 
-    def __call__(self, x: Any) -> Array:
-        result = self._fast(x)
-        return self._slowly(x) if result is NotImplemented else result
+    def __call__(self, *inputs: Any) -> Any:
+        result = self._fast(*inputs)
+        if result is NotImplemented or result is None:
+            return self._slowly(inputs[0] if len(inputs) == 1 else inputs)
+        return result
 
     def __reduce__(self) -> Any:
         return type(self), (self.network,)
@@ -147,42 +162,46 @@ class Predictor:
     def _slowly(self, x: Any) -> Any:
         """A first call with this shape, something to convert, or an error to raise."""
         network = self.network
-        if x is None:
+        if any(leaf is None for leaf in leaves(x)) and not isinstance(x, tuple | dict):
             return self._in_numpy(x)
-        array = convert(x, network.dtype, network=network)
-        if not isinstance(array, np.ndarray) or processor.core() is None:
-            return self._in_numpy(array)
-        array = np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
-        fast = self._known.get(array.shape, _nothing_fast)
-        result = fast(array)
+        x = mapped(lambda leaf: convert(leaf, network.dtype, network=network), x)
+        if processor.core() is None:
+            return self._in_numpy(x)
+        x = mapped(lambda leaf: np.require(leaf, requirements=["C_CONTIGUOUS", "ALIGNED"]), x)
+        given = [leaf for leaf in leaves(x) if leaf is not None]
+        fast = self._known.get(key_of(x), _nothing_fast)
+        result = fast(*given)
         if result is NotImplemented:
             try:
-                fast = self._prepare(array.shape)
+                fast = self._prepare(x)
             except NotLoweredError:
-                return self._in_numpy(array)
-            result = fast(array)
+                return self._in_numpy(x)
+            result = fast(*given)
         self._fast = fast
-        return self._in_numpy(array) if result is NotImplemented else result  # changed meanwhile, in another thread
+        refused = (
+            result is NotImplemented or result is None
+        )  # changed meanwhile in another thread, or numbers went wrong
+        return self._in_numpy(x) if refused else result
 
-    def _prepare(self, shape: Shape) -> Any:
-        prepared = Prepared(self.network, shape)
+    def _prepare(self, x: Any) -> Any:
+        prepared = Prepared(self.network, x)
         plan = prepared.plan
-        fast = processor.core().Predictor(
+        fast = processor.core().Call(
             prepared.program,
-            address(plan.inputs[0].array),
-            shape,
-            address(plan.output.array),
+            [slot(buffer) for buffer in plan.inputs],
+            [slot(buffer) for buffer in plan.outputs],
             np.empty,
-            (plan.output.shape, plan.dtype),
             prepared.watch,
             prepared,
             prepared.threads,
         )
+        nested = _Nested(fast, plan.output, prepared.errors)
+        made = fast if isinstance(plan.output, Buffer) and not prepared.own else nested
         with self._changing:
             while len(self._known) >= _MOST_SHAPES:
                 del self._known[next(iter(self._known))]
-            self._known[shape] = fast
-        return fast
+            self._known[key_of(x)] = made
+        return made
 
     def _in_numpy(self, x: Any) -> Any:
         with mode(self.network, training=False), no_grad():
@@ -192,5 +211,36 @@ class Predictor:
         return f"compile({self.network!r})"
 
 
-def _nothing_fast(_x: Any) -> Any:
+class _Nested:
+    """A call whose outputs are nested, or which a link of the user's own may end by an exception."""
+
+    def __init__(self, fast: Any, output: Any, errors: Errors) -> None:
+        self._fast, self._output, self._errors = fast, output, errors
+
+    def __call__(self, *inputs: Any) -> Any:
+        result = self._fast(*inputs)
+        if result is None:
+            error = self._errors.take()
+            if error is not None:
+                raise error
+            return NotImplemented
+        if result is NotImplemented:
+            return result
+        flat = iter(result if isinstance(result, tuple) else (result,))
+        return _placed(self._output, flat)
+
+
+def _placed(output: Any, flat: Any) -> Any:
+    if isinstance(output, tuple):
+        return tuple(_placed(part, flat) for part in output)
+    return None if output is None else next(flat)
+
+
+def slot(buffer: Buffer) -> tuple[int, tuple[int, ...], Any, str, int]:
+    """Where the core copies an array to or from: address, shape, dtype, its format, bytes an element."""
+    dtype = buffer.dtype
+    return buffer.address, buffer.shape, dtype, np.empty(0, dtype).data.format, dtype.itemsize
+
+
+def _nothing_fast(*_inputs: Any) -> Any:
     return NotImplemented

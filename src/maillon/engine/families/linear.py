@@ -2,7 +2,7 @@
 
 import math
 
-from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
+from maillon.engine.builder import Builder, NotLoweredError, Tree, Value, lowers
 from maillon.engine.table import Choice, Kind, declare
 from maillon.nn import Flatten, Identity, Linear, Module, Unflatten
 
@@ -89,8 +89,8 @@ def linear(b: Builder, link: Linear, x: Value) -> Value:
     return y
 
 
-@lowers(Identity)
-def identity(b: Builder, link: Module, x: Value) -> Value:
+@lowers(Identity, trees=True)
+def identity(b: Builder, link: Module, x: Tree) -> Tree:
     return x
 
 
