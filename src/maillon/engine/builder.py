@@ -64,15 +64,17 @@ def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lo
     """
 
     def take(function: Lowering) -> Lowering:
-        signature = inspect.signature(function)
+        taken = list(inspect.signature(function).parameters.values())[2:]
+        any_number = any(one.kind is one.VAR_POSITIONAL for one in taken)
+        names = [one.name for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD]
+        needed = set() if any_number else {one.name for one in taken if one.default is one.empty}
 
         def lower(b: Builder, link: Module, *inputs: Tree, **named: Tree) -> Tree:
-            if not trees and any(isinstance(tree, tuple) for tree in (*inputs, *named.values())):
+            if not trees and (tuple in map(type, inputs) or tuple in map(type, named.values())):
                 raise NotLoweredError(f"{shown(link)} does not take tuples")
-            try:
-                signature.bind(b, link, *inputs, **named)
-            except TypeError:
-                raise NotLoweredError(f"{shown(link)} does not take {len(inputs) + len(named)} inputs") from None
+            by_place = set(names[: len(inputs)])
+            if not any_number and (len(inputs) > len(names) or not needed <= by_place | named.keys()):
+                raise NotLoweredError(f"{shown(link)} does not take {len(inputs) + len(named)} inputs")
             return function(b, link, *inputs, **named)
 
         LINKS.update(dict.fromkeys(kinds, lower))
