@@ -37,6 +37,8 @@ template <> struct Number<float> {
     static constexpr float tanh[] = {-0x1.55554ep-2f, 0x1.110582p-3f, -0x1.afcb96p-5f};
     // log((1 + s) / (1 - s)) = 2s + s³ Σ c s^2i, |s| ≤ 0.1716, relative error 2^-30.2
     static constexpr float log[] = {0x1.55557ap-1f, 0x1.995ed4p-2f, 0x1.31e0d2p-2f};
+    // the same, |s| ≤ 1/3, relative error 2^-33.0
+    static constexpr float log_far[] = {0x1.555558p-1f, 0x1.9996dcp-2f, 0x1.25046ap-2f, 0x1.b73c84p-3f, 0x1.f045d6p-3f};
     // Φ(-t) e^(t²/2) = Σ c t^i / Σ d t^i, 0 ≤ t ≤ 14.5, relative error 2^-25.7
     static constexpr float normal_above[] = {0x1p-1f,          0x1.03b78ep-1f, 0x1.00549ep-2f,
                                              0x1.23a4bcp-4f, 0x1.7cbab6p-7f, 0x1.d10394p-11f};
@@ -56,7 +58,8 @@ template <> struct Number<double> {
     static constexpr double sigmoid_most = 40.0, tanh_most = 20.0, normal_most = 39.0;
     static constexpr Word high_half = 0xfffffffff8000000;
 
-    // as above; exp, |r| ≤ 0.3467: 2^-57.9; tanh, |r| ≤ 0.17334: 2^-57.8; log: 2^-59.5; normal, t ≤ 39: 2^-54.8
+    // as above; exp, |r| ≤ 0.3467: 2^-57.9; tanh, |r| ≤ 0.17334: 2^-57.8; log: 2^-59.5; log_far: 2^-59.4; normal,
+    // t ≤ 39: 2^-54.8
     static constexpr double exp[] = {0x1.000000000000ap-1,  0x1.5555555555502p-3,  0x1.5555555550600p-5,
                                      0x1.11111111251a1p-7,  0x1.6c16c184b7453p-10, 0x1.a01a013bb5a01p-13,
                                      0x1.a0199886fcf47p-16, 0x1.71def7e711179p-19, 0x1.28aee09711b4cp-22,
@@ -66,6 +69,10 @@ template <> struct Number<double> {
     static constexpr double log[] = {0x1.5555555555592p-1, 0x1.999999997ff06p-2, 0x1.24924941e313cp-2,
                                      0x1.c71c521277bdep-3, 0x1.74663d6188630p-3, 0x1.39a1db6821dc3p-3,
                                      0x1.2f045021fd4dap-3};
+    static constexpr double log_far[] = {0x1.5555555555535p-1, 0x1.99999999a0730p-2, 0x1.249249208d898p-2,
+                                         0x1.c71c741bd3e85p-3, 0x1.745cb417db465p-3, 0x1.3b1dd947a8ebfp-3,
+                                         0x1.1067e455c8c44p-3, 0x1.efd62dfd59d09p-4, 0x1.55bb215604ac3p-4,
+                                         0x1.5c6ecb7622cbdp-3};
     static constexpr double normal_above[] = {0x1p-1,                0x1.a7e7e4d5aaa91p-1,  0x1.5bf8f3639b349p-1,
                                               0x1.6df0a9b03dd74p-2,  0x1.0e72d0528c4e1p-3,  0x1.2436c09e2ed0ap-5,
                                               0x1.d2d8d51c14778p-8,  0x1.1094e764ab9c4p-10, 0x1.bf0abd0953ac3p-14,
@@ -281,10 +288,11 @@ template <class T> MAILLON_INLINE Vec<T> log1p_of(Vec<T> x) {
     return log_or_special<T>((u > zero) & (u < infinity) & (x != zero), y, u, x);
 }
 
-// log(1 + e^x)
+// log(1 + e^x) = max(x, 0) + log(1 + f) with f = e^-|x| ≤ 1, which is as in log_of_parts
 template <class T> MAILLON_INLINE Vec<T> softplus_of(Vec<T> x) {
-    const Vec<T> negative = (Vec<T>)((Words<T>)x | (Words<T>)broadcast(T(-0.0)));
-    return at_least<T>(T(0), x) + log1p_of<T>(exp_of<T>(negative));
+    const Vec<T> f = exp_of<T>((Vec<T>)((Words<T>)x | (Words<T>)broadcast(T(-0.0))));
+    const Vec<T> s = f / (f + T(2)), z = s * s, half = f * f * T(0.5);
+    return at_least<T>(T(0), x) + (f - (half - s * fma(z, polynomial(Number<T>::log_far, z), half)));
 }
 
 // The normal law: its distribution function Φ, within 6 units, and its density φ. With t = |x|, Φ(-t) is e^(-t²/2) times
