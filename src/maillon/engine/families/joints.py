@@ -27,9 +27,7 @@ _WHOLE = f"outer * ({' + '.join(_WIDTHS)})"
 _GRID = (*(f"n{dim}" for dim in range(_DIMS)), *(f"stride{dim}±" for dim in range(_DIMS)))
 _MOVED = " * ".join(f"n{dim}" for dim in range(_DIMS))
 _REACH = " + ".join(f"{{0}}(0, (n{dim} - 1) * stride{dim})" for dim in range(_DIMS))
-_INSIDE = (
-    f"{_MOVED} == 0 or (offset + {_REACH.format('min')} >= 0 and offset + {_REACH.format('max')} < size)"
-)
+_INSIDE = f"{_MOVED} == 0 or (offset + {_REACH.format('min')} >= 0 and offset + {_REACH.format('max')} < size)"
 _SPREAD = "n0 * n1 * n2 * n3"
 _SPREAD_REACH = " + ".join(f"(n{dim} - 1) * stride{dim}" for dim in range(4))
 
