@@ -311,7 +311,7 @@ REFUSED: dict[str, tuple[Callable[[Plan], Plan], str]] = {
     "a negative size": (sized(LINEAR, rows=-1), "operation 0, linear: size rows is -1"),
     "a size that is no integer": (sized(LINEAR, rows=5.0), "operation 0, linear: size rows is 5.0"),
     "an enormous size": (sized(LINEAR, rows=2**40), f"operation 0, linear: size rows is {2**40}"),
-    "a choice": (sized(LINEAR, activation=5), "operation 0, linear: size activation is 5"),
+    "a choice": (sized(LINEAR, activation=99), "operation 0, linear: size activation is 99"),
     "an ignored index": (
         sized(LOSS, ignore_index=2**63),
         f"operation 3, class_loss: size ignore_index is {2**63}",

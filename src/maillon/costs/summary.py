@@ -10,9 +10,9 @@ from maillon import engine as engines
 from maillon.costs.trace import Seen, traced
 from maillon.costs.walk import wanted
 from maillon.engine import NotLoweredError
-from maillon.engine.lowering import is_known
 from maillon.engine.memory import Memory
 from maillon.engine.predictor import lower_prediction
+from maillon.engine.walk import is_known
 from maillon.html import block, paragraph, table
 from maillon.messages import got, metric
 from maillon.nesting import leaves, mapped

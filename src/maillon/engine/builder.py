@@ -365,6 +365,13 @@ class Builder:
         self.scope = ""
 
 
+def floating(link: Module, x: Tree) -> Value:
+    """The input, if it is one array of real numbers; NumPy refuses others with words of its own."""
+    if not isinstance(x, Value) or not x.real:
+        raise NotLoweredError(f"{link!r} takes one array of real numbers")
+    return x
+
+
 def sizes_around(shape: tuple[int, ...], axis: int) -> Mapping[str, int]:
     """The shape seen as (outer, size, inner) around one axis."""
     return {"outer": math.prod(shape[:axis]), "size": shape[axis], "inner": math.prod(shape[axis + 1 :])}

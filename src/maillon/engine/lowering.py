@@ -1,49 +1,21 @@
 """The walk through a network: every link lowered, in the order in which it computes."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from maillon.engine import families as families  # noqa: PLC0414 - their import fills the tables
-from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredError, Tree, Value, lowers, values_of
+from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredError, Tree, Value, values_of
 from maillon.engine.memory import Memory
-from maillon.engine.own import lower_own, lower_own_loss
+from maillon.engine.own import lower_own_loss
 from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer
+from maillon.engine.walk import is_known, lower_child, own_links, own_method
 from maillon.nesting import leaf_names, rebuilt
-from maillon.nn import Loss, Module, Sequential
-from maillon.nn.containers import takes_several
+from maillon.nn import Loss, Module
 from maillon.nn.support.errors import LinkError, shown
 from maillon.typing import Array
-
-
-def is_known(link: Module) -> bool:
-    """Whether a family lowers it; else it is the user's own and runs in NumPy."""
-    return type(link) in LINKS and own_method(link) is None
-
-
-def own_links(network: Module) -> list[Module]:
-    """The outermost links that run in NumPy, in order."""
-    if not is_known(network):
-        return [network]
-    return [own for _, child in network.named_children() for own in own_links(child)]
-
-
-def own_method(owner: object) -> str | None:
-    """The method of its class that something has replaced on the instance itself, if there is one."""
-    kind: Any = type(owner)  # as one that can be hashed, which mypy doubts
-    methods = _methods(kind)
-    for attribute in vars(owner):
-        if attribute in methods:
-            return attribute
-    return None
-
-
-@lru_cache(128)
-def _methods(kind: type) -> frozenset[str]:
-    return frozenset(name for name in dir(kind) if callable(getattr(kind, name, None)))
 
 
 def lower_network(b: Builder, network: Module, x: Any) -> Tree:
@@ -57,28 +29,6 @@ def lower_network(b: Builder, network: Module, x: Any) -> Tree:
         return lower_child(b, network, "", *several, **(x if isinstance(x, dict) else {}))
     except LinkError as error:  # NumPy will raise it with the link's place in the network
         raise NotLoweredError(str(error).removesuffix(".")) from None
-
-
-def lower_child(b: Builder, link: Module, name: str, *inputs: Tree, **named: Tree) -> Tree:
-    """The output of a link, a child of that name of the one that is being lowered."""
-    with b.inside(name, link):
-        if not is_known(link):
-            return lower_own(b, link, inputs, named)
-        return LINKS[type(link)](b, link, *inputs, **named)
-
-
-def lower_handed(b: Builder, link: Module, name: str, x: Tree) -> Tree:
-    """The same for what another link gave: a tuple becomes several inputs where the link takes several."""
-    several = type(x) is tuple and len(x) > 1 and takes_several(type(link).forward)
-    return lower_child(b, link, name, *(x if several else (x,)))
-
-
-@lowers(Sequential, trees=True)
-def sequential(b: Builder, chain: Sequential, *inputs: Tree) -> Tree:
-    x: Tree = inputs[0] if len(inputs) == 1 else inputs
-    for name, link in chain.named_children():
-        x = lower_handed(b, link, name, x)
-    return x
 
 
 def lower_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, weight: Value | None) -> Buffer:

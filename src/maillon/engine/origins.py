@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine.builder import NotLoweredError
-from maillon.engine.lowering import own_links, own_method
+from maillon.engine.walk import own_links, own_method
 from maillon.nn import Loss, Sequential
 from maillon.optim import Optim
 from maillon.random import Generator, default_generator

@@ -9,10 +9,11 @@ import numpy as np
 
 from maillon.engine import processor
 from maillon.engine.builder import Builder, Errors, NotLoweredError
-from maillon.engine.lowering import finish, given_inputs, is_known, lower_network, own_links, rows_of, values_for
+from maillon.engine.lowering import finish, given_inputs, lower_network, rows_of, values_for
 from maillon.engine.memory import Memory
 from maillon.engine.plan import Buffer, Plan, table
 from maillon.engine.verify import verify
+from maillon.engine.walk import is_known, own_links
 from maillon.engine.watch import watch
 from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module, no_grad

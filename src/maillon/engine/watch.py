@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maillon.engine.lowering import own_links
+from maillon.engine.walk import own_links
 from maillon.nn import Module, Parameter
 
 _PASSING = ("_kept", "training")  # what a forward leaves behind, and the mode: a prediction depends on neither

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from maillon import nn, optim
-from maillon.engine.lowering import own_method
+from maillon.engine.walk import own_method
 from maillon.nn import Module, Parameter
 from maillon.nn.support.outline import outline, outlined, real
 from maillon.optim import lr_scheduler
