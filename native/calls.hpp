@@ -135,12 +135,18 @@ struct Slot {
 class Call {
   public:
     // watch: what the program was made from; owner: whatever owns the memory that it works on, alive as long as this.
-    Call(Operations& operations, nb::list inputs, nb::list outputs, nb::object empty, const Watch& watch,
+    Call(Operations& operations, nb::list inputs, nb::list outputs, nb::object empty, nb::object watched,
          nb::object owner, int threads)
-        : operations_(operations), watch_(watch), empty_(std::move(empty)), owner_(std::move(owner)),
-          threads_(threads) {
+        : operations_(operations), empty_(std::move(empty)), owner_(std::move(owner)), threads_(threads) {
+        watch(std::move(watched));
         for (nb::handle row : inputs) inputs_.emplace_back(row);
         for (nb::handle row : outputs) outputs_.emplace_back(row);
+    }
+
+    // Another picture of what the program was made from.
+    void watch(nb::object watched) {
+        watch_ = &nb::cast<const Watch&>(watched);
+        watched_ = std::move(watched);
     }
 
     // After each call: the loss is returned in place of the outputs, object.name = value is set for each row of sets,
@@ -157,7 +163,7 @@ class Call {
     }
 
     nb::object call(nb::args given) {
-        if (given.size() != inputs_.size() || !watch_.same()) return not_implemented();
+        if (given.size() != inputs_.size() || !watch_->same()) return not_implemented();
         // Made now: nothing of Python runs from the first look at `given` on, so that another thread may call this too.
         std::vector<nb::object> made;
         for (const Slot& output : outputs_) {
@@ -174,7 +180,7 @@ class Call {
             if (PyDict_SetItem(count.dictionary.ptr(), count.key.ptr(), value.ptr()) != 0) throw nb::python_error();
         }
         if (result_ != nullptr) {
-            put(prediction_[0], prediction_[1], made[0]);
+            if (prediction_.size() != 0) put(prediction_[0], prediction_[1], made[0]);
             if (denominator_.size() != 0) put(denominator_[0], denominator_[1], nb::float_(result_[1]));
             return nb::float_(result_[0]);
         }
@@ -199,13 +205,13 @@ class Call {
     }
 
     Operations& operations_;
-    const Watch& watch_;
+    const Watch* watch_ = nullptr;
     std::vector<Slot> inputs_, outputs_;
     std::vector<Set> sets_;
     std::vector<Count> counts_;
     const double* result_ = nullptr;
     nb::tuple prediction_, denominator_;
-    nb::object empty_, owner_;
+    nb::object empty_, owner_, watched_;
     int threads_;
 };
 
@@ -214,8 +220,9 @@ void bind_calls(nb::module_& m) {
         .def(nb::init<nb::list, nb::list, nb::list, nb::list>(), "types"_a, "attributes"_a, "absent"_a, "arrays"_a)
         .def("same", &Watch::same);
     nb::class_<Call>(m, "Call")
-        .def(nb::init<Operations&, nb::list, nb::list, nb::object, const Watch&, nb::object, int>(),
-             nb::keep_alive<1, 2>(), nb::keep_alive<1, 6>())
+        .def(nb::init<Operations&, nb::list, nb::list, nb::object, nb::object, nb::object, int>(),
+             nb::keep_alive<1, 2>())
+        .def("watch", &Call::watch)
         .def("step", &Call::step)
         .def("leave", &Call::leave)
         .def("__call__", &Call::call);

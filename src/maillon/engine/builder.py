@@ -170,6 +170,7 @@ class Builder:
         self._learning: set[Buffer] = set()  # values that something which learns stands before
         self._records: list[_Record] = []
         self._contributions: dict[Buffer, list[Buffer]] = {}
+        self.adding = False  # gradients of parameters are added to what there is
         self._written: set[int] = set()  # gradients that a first operation has set, and others add to
 
     @property
@@ -338,7 +339,7 @@ class Builder:
         """Where ∂loss/∂parameter goes, None where nobody wants it, and whether to add to what is there."""
         if self.gradients is None or parameter is None or not parameter.requires_grad:
             return None, False
-        keep = id(parameter) in self._written or self.gradients.adds(parameter)
+        keep = self.adding or id(parameter) in self._written or self.gradients.adds(parameter)
         self._written.add(id(parameter))
         return self.gradients.buffer(parameter), keep
 

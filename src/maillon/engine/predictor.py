@@ -1,6 +1,7 @@
 """Inference by the core: a prepared predictor for many calls, and whole arrays for `predict` and `evaluate`."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,6 +20,7 @@ from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module, no_grad
 from maillon.nn.support.modes import mode
 from maillon.optim.door import call, convert
+from maillon.typing import Array
 
 _MOST_SHAPES = 16  # that a Predictor has prepared at a time
 
@@ -227,13 +229,17 @@ class _Nested:
             return NotImplemented
         if result is NotImplemented:
             return result
-        flat = iter(result if isinstance(result, tuple) else (result,))
-        return _placed(self._output, flat)
+        return nested(self._output, result)
 
 
-def _placed(output: Any, flat: Any) -> Any:
+def nested(output: Any, result: Any) -> Any:
+    """What a call has returned, one array or several, nested like the plan's output."""
+    return _nested(output, iter(result if isinstance(result, tuple) else (result,)))
+
+
+def _nested(output: Any, flat: Iterator[Array]) -> Any:
     if isinstance(output, tuple):
-        return tuple(_placed(part, flat) for part in output)
+        return tuple(_nested(part, flat) for part in output)
     return None if output is None else next(flat)
 
 
