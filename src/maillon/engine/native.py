@@ -17,7 +17,7 @@ from maillon.engine.origins import Origins, gathers, require_plain
 from maillon.engine.own import StepBegin
 from maillon.engine.plan import Buffer, Operation, Plan, address, table
 from maillon.engine.rules import RuleState
-from maillon.engine.stepper import SLICE_S, Place, Slice
+from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice
 from maillon.engine.table import product_workspace
 from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
 from maillon.nesting import leaf_names, leaves, mapped
@@ -265,7 +265,22 @@ class Runner:
         training = self._training
         training.position, training.total, training.size = place.row, place.total, place.size
 
-    def run(self, max_steps: int, max_epochs: int, record: bool = False, seconds: float = SLICE_S) -> Slice:
+    def run(
+        self,
+        max_steps: int,
+        max_epochs: int,
+        record: bool = False,
+        schedule: Schedule | None = None,
+        seconds: float = SLICE_S,
+    ) -> Slice:
+        if schedule is None:
+            return self._run(max_steps, max_epochs, record, seconds)
+        done = self._run(1 if schedule.by_step else max_steps, 1, record, seconds)
+        if schedule.by_step and not self.optim.waiting:
+            schedule.step()
+        return done
+
+    def _run(self, max_steps: int, max_epochs: int, record: bool, seconds: float) -> Slice:
         """Go on until one of the limits is reached.
 
         A step whose loss is not finite, or which a probability out of range would spoil, is done by NumPy, which raises

@@ -6,6 +6,7 @@ from typing import Any
 
 from maillon.messages import unknown_name
 from maillon.optim import LambdaLR, LRScheduler, Optim, ReduceLROnPlateau
+from maillon.train.foresight import Foresight
 from maillon.train.history import History
 
 Schedule = Callable[[int], float] | LRScheduler
@@ -23,6 +24,7 @@ class Scheduling:
         self._given, self._optim = schedule, optim
         self.by_step = by == "step" or (by is None and isinstance(schedule, LRScheduler) and schedule.per_step)
         self._schedule: LRScheduler | None = None
+        self._foresight: Foresight | None = None
         self._monitor: str | None = None
 
     def watch(self, scored: list[str]) -> None:
@@ -34,6 +36,11 @@ class Scheduling:
 
     def __bool__(self) -> bool:
         return self._given is not None
+
+    @property
+    def watches(self) -> bool:
+        """Whether it must see the scores of each epoch."""
+        return isinstance(self._given, ReduceLROnPlateau)
 
     @staticmethod
     def _check(schedule: Any, by: str | None, optim: Optim) -> None:
@@ -74,6 +81,22 @@ class Scheduling:
             self._schedule = LambdaLR(rule, given)
         else:
             self._schedule = given.bind(rule) if given.rule is None else given
+        self._foresight = Foresight(self._schedule)
+
+    # Within a slice: what a stepper calls. Steps of epochs are made there between two epochs of the slice only.
+
+    def step(self) -> None:
+        """Another step, now."""
+        if self._schedule is not None:
+            self._schedule.step()
+
+    def ahead(self, most: int, read: Callable[[], list[float]]) -> list[list[float]]:
+        """What `read` gives after each of the next steps, `most` of them or fewer; nothing has changed then."""
+        return [] if self._foresight is None else self._foresight.ahead(most, read)
+
+    def went(self, steps: int) -> list[float]:
+        """So many of these steps have been made; the first group's rate after each of them."""
+        return [] if self._foresight is None else self._foresight.went(steps)
 
     def describe(self) -> Any:
         """What it is, to be compared."""
