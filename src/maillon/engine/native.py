@@ -154,9 +154,9 @@ def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
     named = list(optim.network.named_parameters())
     state = RuleState(optim, {id(parameter): name for name, parameter in named})
     require_plain(optim)
-    trained = {id(parameter) for _, parameter, _, _ in state.trained}
+    trained = {id(each.parameter) for each in state.trained}
     others = [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in trained]
-    learnt = [(name, parameter) for name, parameter, _, _ in state.trained]
+    learnt = [(each.name, each.parameter) for each in state.trained]
     return state, Gradients(learnt, optim.network.dtype, others, gathers=gathers(optim))
 
 
@@ -210,7 +210,7 @@ class Runner:
         self.whole, self.rest = whole.plan, None if rest is None else rest.plan
         self._prepare(full)
         self._origins = Origins(optim, list(self._streams))
-        self._changing = [parameter.data for _, parameter, _, _ in state.trained] + state.arrays
+        self._changing = [each.parameter.data for each in state.trained] + state.arrays
         self._changing += [*whole.changing, *gradients.gathering]
         self._heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
 
@@ -401,7 +401,7 @@ class Runner:
         if self._shown:
             return
         for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
-            buffer = self.gradients.buffer(parameter)
+            buffer = self.gradients.buffer(parameter) if self.state.moves(parameter) else None
             parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
         for parameter, buffer in self.gradients.others if self._stepped else ():
             parameter.grad = buffer.array.reshape(parameter.shape).copy()
@@ -427,7 +427,7 @@ class Runner:
                 self._take_in()
             except NotLoweredError:
                 return False
-            if any(parameter.grad is None for _, parameter, _, _ in self.state.trained):
+            if any(each.moves and each.parameter.grad is None for each in self.state.trained):
                 return False
         return self.gradients.divisor.array[0] != 0
 

@@ -12,7 +12,7 @@ from maillon.optim import Optim
 from maillon.random import Generator, default_generator
 
 _NOTED = ("denominator", "shares", "_kept")  # what a loss notes at each forward
-_STRUCTURAL = ("momentum", "nesterov", "amsgrad", "maximize", "decoupled_weight_decay")
+_STRUCTURAL = ("momentum", "nesterov", "amsgrad", "maximize", "decoupled_weight_decay", "centered")
 """Options of a rule that decide which operations there are, by being on or off."""
 
 
