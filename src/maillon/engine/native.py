@@ -19,7 +19,7 @@ from maillon.engine.plan import Buffer, Operation, Plan, address, table
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice
 from maillon.engine.table import product_workspace
-from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
+from maillon.engine.verify import verify, verify_record, verify_schedule, verify_sums, verify_training
 from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module
 from maillon.optim import Optim
@@ -31,6 +31,7 @@ _RECORDED_BYTES = 2**24  # predictions kept for the metrics of a slice
 _LIGHT_BYTES = 2**22  # parameters and momenta that are worth copying once a slice
 _LOOKED_AT = 64  # rows
 _MANY_ZEROS = 0.6  # fewer numbers than that are not zero
+_FORESEEN = 1024  # steps of a schedule for one slice
 _ENDINGS = ("steps", "epochs", "time", "trouble")
 
 
@@ -273,14 +274,6 @@ class Runner:
         schedule: Schedule | None = None,
         seconds: float = SLICE_S,
     ) -> Slice:
-        if schedule is None:
-            return self._run(max_steps, max_epochs, record, seconds)
-        done = self._run(1 if schedule.by_step else max_steps, 1, record, seconds)
-        if schedule.by_step and not self.optim.waiting:
-            schedule.step()
-        return done
-
-    def _run(self, max_steps: int, max_epochs: int, record: bool, seconds: float) -> Slice:
         """Go on until one of the limits is reached.
 
         A step whose loss is not finite, or which a probability out of range would spoil, is done by NumPy, which raises
@@ -296,8 +289,10 @@ class Runner:
             if self._draws and not self._ordered:
                 self._order[:] = self._generator.randperm(len(self._order))
         if self._refused:
-            return self._in_numpy(record)
+            return self._in_numpy(record, schedule)
         room, most, epochs = self._limits(max_steps, max_epochs, record)
+        updates = [] if schedule is None else self._updates(most, epochs)
+        epochs = epochs if schedule is None else self._foresee(schedule, epochs, updates[-1])
         before = self._checkpoint(whole=most > 1 and not self.own)
         for stream in self._streams.values():
             stream.drawn = 0
@@ -306,12 +301,14 @@ class Runner:
         if room is not None:
             training.record(0, 0, 0)
         if _ENDINGS[ending] == "trouble":
-            steps, ended = self._after_trouble(before, steps, ended)
+            steps, ended = self._after_trouble(before, steps, ended, schedule)
             if not steps:
-                return self._in_numpy(record)
+                return self._in_numpy(record, schedule)
         done = Slice(steps, ends[:ended])
         if steps:
             self._hand_out(steps)
+        if schedule is not None:
+            self._follow(schedule, done, updates)
         if record:
             done.seen = self._seen(room, begun, steps)
         return done
@@ -326,16 +323,72 @@ class Runner:
             most = 1 if room is None else len(room) // self.whole.rows
         return room, most, epochs
 
-    def _after_trouble(self, before: "_Checkpoint", steps: int, ended: int) -> tuple[int, int]:
+    def _after_trouble(
+        self, before: "_Checkpoint", steps: int, ended: int, schedule: Schedule | None
+    ) -> tuple[int, int]:
         """As if the step that failed had not been tried; the steps and epochs done. Raises what its links raised."""
         if self.own:
             self._go_back_a_step()
         else:
-            steps, ended = self._go_back(before, steps, ended)
+            steps, ended = self._go_back(before, steps, ended, schedule)
             self._refused = True
         if not steps and self._error is not None:
             raise self._taken_error()
         return steps, ended
+
+    def _updates(self, steps: int, epochs: int) -> list[int]:
+        """How often the parameters will have moved at the end of each epoch of so many steps: _FORESEEN times or more
+        at the last one. Between two epochs what is left over moves them too."""
+        training, batches = self._training, self.batches
+        a_row, each = training.accumulate if self.gradients.gathers else 1, -(-batches.rows // batches.size)
+        gathered, moved = int(training.gathered) if self.gradients.gathers else 0, 0
+        left, counts = each - int(training.position) // batches.size, []
+        for epoch in range(epochs):
+            done = min(left, steps)
+            moved, gathered = moved + (gathered + done) // a_row, (gathered + done) % a_row
+            steps -= done
+            counts.append(moved)
+            if done < left or not steps or moved >= _FORESEEN or epoch == epochs - 1:
+                break
+            moved, gathered, left = moved + (gathered > 0), 0, each
+            counts[-1] = moved
+        return counts
+
+    def _foresee(self, schedule: Schedule, epochs: int, updates: int) -> int:
+        """Let the core know the options of the steps to come; how many epochs a slice may then have."""
+        wanted = min(updates if schedule.by_step else epochs - 1, _FORESEEN)
+        rows = schedule.ahead(wanted, self._read_options)
+        self._table = np.array(rows, np.float64).reshape(len(rows), self.state.options.size)
+        self._timetable(schedule)
+        return epochs if schedule.by_step else len(rows) + 1
+
+    def _read_options(self) -> list[float]:
+        """The rule's options; NotLoweredError where they are none of these plans."""
+        if not self._origins.switches_hold():
+            raise NotLoweredError("options change that decide which operations there are")
+        return self.state.read_options()
+
+    def _timetable(self, schedule: Schedule | None) -> None:
+        """Hand the core what was foreseen, from its beginning."""
+        if schedule is None:
+            self._training.schedule(0, 0, 0, 0, 0)
+            return
+        verify_schedule(self._table, self.state.options)
+        count, width = self._table.shape
+        turns, rows = 1 if schedule.by_step else 2, address(self._table) if count else 0
+        self._training.schedule(turns, rows, count, width, address(self.state.options))
+
+    def _follow(self, schedule: Schedule, done: Slice, updates: list[int]) -> None:
+        """Let the schedule stand where the core has come to."""
+        missing, ended = self._training.missing, len(done.epochs)
+        rates = schedule.went(int(self._training.scheduled))
+        if schedule.by_step:
+            done.rates = [rates[count - 1] for count in updates[:ended] if 0 < count <= len(rates)]
+        else:
+            done.rates = rates
+        self._timetable(None)
+        if missing:
+            schedule.step()
 
     def _take_in(self) -> None:
         """What may have changed since the last slice: options and counts, or what the plans were made from."""
@@ -450,7 +503,7 @@ class Runner:
             [array.copy() for array in self._changing] if whole else [],
         )
 
-    def _go_back(self, before: "_Checkpoint", steps: int, ended: int) -> tuple[int, int]:
+    def _go_back(self, before: "_Checkpoint", steps: int, ended: int, schedule: Schedule | None) -> tuple[int, int]:
         """As if the step that failed had not been tried: the slice's others once more, from its beginning.
 
         The same steps give the same bits, and what the failed one has overwritten is there again. Where another thread
@@ -469,6 +522,8 @@ class Runner:
         if before.order is not None:
             self._order[:] = before.order
         training.position, training.total, training.size, training.gathered = before.sums
+        self.state.refresh()
+        self._timetable(schedule)
         return self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
 
     def _go_back_a_step(self) -> None:
@@ -537,7 +592,7 @@ class Runner:
             done += rows
         return seen
 
-    def _in_numpy(self, record: bool) -> Slice:
+    def _in_numpy(self, record: bool, schedule: Schedule | None) -> Slice:
         """The step that the core has refused, by NumPy: from the same numbers, drawing the same words."""
         self.show()
         batches, training, started = self.batches, self._training, time.perf_counter()
@@ -558,6 +613,8 @@ class Runner:
             done.epochs = np.array([(training.total, training.size, time.perf_counter() - started)])
             training.position, training.total, training.size = 0, 0.0, 0.0
             self._drawn = False
+        if schedule is not None and schedule.by_step and not self.optim.waiting:
+            schedule.step()
         return done
 
 

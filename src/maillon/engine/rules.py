@@ -164,6 +164,8 @@ class RuleState:
         """
         places: dict[int, _Place] = {}
         for each in self.trained:
+            if not each.moves:
+                continue
             own, company = self._of(each.parameter), each.company
             if any(own.get(key) is not array for key, array in each.found.items()):
                 return False
@@ -171,7 +173,7 @@ class RuleState:
             if places.setdefault(id(company), place) != place or place.types != company.place.types:
                 return False
         for company in self._companies:
-            company.place = places[id(company)]
+            company.place = places.get(id(company), company.place)
         return True
 
     def read_options(self) -> list[float]:

@@ -88,9 +88,7 @@ class Stepper(Protocol):
     def go_to(self, place: Place) -> None:
         """Go on from there with the next slice, be it this stepper's place or another one's."""
 
-    def run(
-        self, max_steps: int, max_epochs: int, record: bool = False, schedule: Schedule | None = None
-    ) -> Slice:
+    def run(self, max_steps: int, max_epochs: int, record: bool = False, schedule: Schedule | None = None) -> Slice:
         """Go on until one of the limits is reached, or SLICE_S is over.
 
         record: give what the steps have predicted. schedule: goes on after each update, or between two epochs of the

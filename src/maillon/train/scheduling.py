@@ -87,8 +87,8 @@ class Scheduling:
 
     def step(self) -> None:
         """Another step, now."""
-        if self._schedule is not None:
-            self._schedule.step()
+        if self._foresight is not None:
+            self._foresight.step()
 
     def ahead(self, most: int, read: Callable[[], list[float]]) -> list[list[float]]:
         """What `read` gives after each of the next steps, `most` of them or fewer; nothing has changed then."""
@@ -113,17 +113,17 @@ class Scheduling:
         if self._schedule is None:
             self._begin()
         elif not isinstance(given, LRScheduler) and not self.by_step:
-            self._schedule.step()
+            self.step()
 
     def after_step(self, _state: Any) -> None:
         """A step is done; one that only gathered gradients does not count."""
-        if self._schedule is not None and not self._optim.waiting:
-            self._schedule.step()
+        if not self._optim.waiting:
+            self.step()
 
     def after_rest(self) -> None:
         """What was left over at the end of an epoch has moved the parameters: a step as well."""
-        if self.by_step and self._schedule is not None:
-            self._schedule.step()
+        if self.by_step:
+            self.step()
 
     def after_epoch(self, history: History) -> None:
         if self._schedule is None or self.by_step or not isinstance(self._given, LRScheduler):
@@ -131,7 +131,7 @@ class Scheduling:
         if isinstance(self._schedule, ReduceLROnPlateau):
             self._schedule.step(history[self._monitor or "loss"][-1])
         else:
-            self._schedule.step()
+            self.step()
 
 
 def _plain(value: Any) -> Any:

@@ -60,9 +60,7 @@ class NumpyStepper:
         self._order, self._total, self._size = place.order, place.total, place.size
         self._epoch = self.batches.after(self._order, place.row) if place.row else None
 
-    def run(
-        self, max_steps: int, max_epochs: int, record: bool = False, schedule: Schedule | None = None
-    ) -> Slice:
+    def run(self, max_steps: int, max_epochs: int, record: bool = False, schedule: Schedule | None = None) -> Slice:
         """Go on until a limit is reached, at most to the end of the epoch; what is recorded ends a slice as well.
 
         Everything a step does not need stands outside of the loop: a small network's step is measured against it.
