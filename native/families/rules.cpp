@@ -10,7 +10,7 @@ namespace maillon::MAILLON_ISA {
 namespace {
 
 template <class T> bool count_step(const op::CountStep<T>& op, const Team&) {
-    ++*op.count;
+    ++*op.steps;
     return true;
 }
 

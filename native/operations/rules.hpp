@@ -6,9 +6,9 @@
 
 namespace maillon::op {
 
-// one more step
+// steps + 1
 template <class T> struct CountStep {
-    int64_t* count; // rw 1
+    int64_t* steps; // rw 1
 };
 
 // gradient descent; options: lr, momentum, dampening, weight decay

@@ -9,7 +9,7 @@ import pytest
 from cores import outcome, same_for_both, trained
 
 import maillon as m
-from maillon.engine import native
+from maillon.engine import timetable
 from maillon.engine.native import Runner
 from maillon.optim import lr_scheduler as lr
 from maillon.random import Generator
@@ -129,7 +129,7 @@ def test_beside_a_callback_of_every_step(name: str, by: str) -> None:
 @both_ways
 @pytest.mark.parametrize("name", ["exponential", "one cycle", "restarts"])
 def test_a_few_rows_ahead(name: str, by: str, accumulate: int, foreseen: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_FORESEEN", foreseen)
+    monkeypatch.setattr(timetable, "FORESEEN", foreseen)
     alike(name, by, {"accumulate": accumulate})
 
 

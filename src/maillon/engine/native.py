@@ -19,7 +19,8 @@ from maillon.engine.plan import Buffer, Operation, Plan, address, table
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice
 from maillon.engine.table import product_workspace
-from maillon.engine.verify import verify, verify_record, verify_schedule, verify_sums, verify_training
+from maillon.engine.timetable import Timetable, moves
+from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
 from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module
 from maillon.optim import Optim
@@ -31,7 +32,6 @@ _RECORDED_BYTES = 2**24  # predictions kept for the metrics of a slice
 _LIGHT_BYTES = 2**22  # parameters and momenta that are worth copying once a slice
 _LOOKED_AT = 64  # rows
 _MANY_ZEROS = 0.6  # fewer numbers than that are not zero
-_FORESEEN = 1024  # steps of a schedule for one slice
 _ENDINGS = ("steps", "epochs", "time", "trouble")
 
 
@@ -291,8 +291,9 @@ class Runner:
         if self._refused:
             return self._in_numpy(record, schedule)
         room, most, epochs = self._limits(max_steps, max_epochs, record)
-        updates = [] if schedule is None else self._updates(most, epochs)
-        epochs = epochs if schedule is None else self._foresee(schedule, epochs, updates[-1])
+        timetable = None if schedule is None else self._timetable(schedule)
+        if timetable is not None:
+            epochs = timetable.foresee(self._moves(most, epochs), epochs)
         before = self._checkpoint(whole=most > 1 and not self.own)
         for stream in self._streams.values():
             stream.drawn = 0
@@ -301,14 +302,14 @@ class Runner:
         if room is not None:
             training.record(0, 0, 0)
         if _ENDINGS[ending] == "trouble":
-            steps, ended = self._after_trouble(before, steps, ended, schedule)
+            steps, ended = self._after_trouble(before, steps, ended, timetable)
             if not steps:
                 return self._in_numpy(record, schedule)
         done = Slice(steps, ends[:ended])
         if steps:
             self._hand_out(steps)
-        if schedule is not None:
-            self._follow(schedule, done, updates)
+        if timetable is not None:
+            timetable.end(done)
         if record:
             done.seen = self._seen(room, begun, steps)
         return done
@@ -324,71 +325,39 @@ class Runner:
         return room, most, epochs
 
     def _after_trouble(
-        self, before: "_Checkpoint", steps: int, ended: int, schedule: Schedule | None
+        self, before: "_Checkpoint", steps: int, ended: int, timetable: Timetable | None
     ) -> tuple[int, int]:
         """As if the step that failed had not been tried; the steps and epochs done. Raises what its links raised."""
         if self.own:
             self._go_back_a_step()
         else:
-            steps, ended = self._go_back(before, steps, ended, schedule)
+            steps, ended = self._go_back(before, steps, ended, timetable)
             self._refused = True
         if not steps and self._error is not None:
             raise self._taken_error()
         return steps, ended
 
-    def _updates(self, steps: int, epochs: int) -> list[int]:
-        """How often the parameters will have moved at the end of each epoch of so many steps: _FORESEEN times or more
-        at the last one. Between two epochs what is left over moves them too."""
-        training, batches = self._training, self.batches
-        a_row, each = training.accumulate if self.gradients.gathers else 1, -(-batches.rows // batches.size)
-        gathered, moved = int(training.gathered) if self.gradients.gathers else 0, 0
-        left, counts = each - int(training.position) // batches.size, []
-        for epoch in range(epochs):
-            done = min(left, steps)
-            moved, gathered = moved + (gathered + done) // a_row, (gathered + done) % a_row
-            steps -= done
-            counts.append(moved)
-            if done < left or not steps or moved >= _FORESEEN or epoch == epochs - 1:
-                break
-            moved, gathered, left = moved + (gathered > 0), 0, each
-            counts[-1] = moved
-        return counts
+    def _timetable(self, schedule: Schedule) -> Timetable:
+        return Timetable(schedule, self._training, self.state.options, self._read_options)
 
-    def _foresee(self, schedule: Schedule, epochs: int, updates: int) -> int:
-        """Let the core know the options of the steps to come; how many epochs a slice may then have."""
-        wanted = min(updates if schedule.by_step else epochs - 1, _FORESEEN)
-        rows = schedule.ahead(wanted, self._read_options)
-        self._table = np.array(rows, np.float64).reshape(len(rows), self.state.options.size)
-        self._timetable(schedule)
-        return epochs if schedule.by_step else len(rows) + 1
+    def _moves(self, steps: int, epochs: int) -> list[int]:
+        """How often the parameters will have moved at the end of each epoch."""
+        training, batches, gathers = self._training, self.batches, self.gradients.gathers
+        each = -(-batches.rows // batches.size)
+        return moves(
+            steps,
+            epochs,
+            left=each - int(training.position) // batches.size,
+            each=each,
+            gathered=int(training.gathered) if gathers else 0,
+            accumulate=int(training.accumulate) if gathers else 1,
+        )
 
     def _read_options(self) -> list[float]:
         """The rule's options; NotLoweredError where they are none of these plans."""
         if not self._origins.switches_hold():
             raise NotLoweredError("options change that decide which operations there are")
         return self.state.read_options()
-
-    def _timetable(self, schedule: Schedule | None) -> None:
-        """Hand the core what was foreseen, from its beginning."""
-        if schedule is None:
-            self._training.schedule(0, 0, 0, 0, 0)
-            return
-        verify_schedule(self._table, self.state.options)
-        count, width = self._table.shape
-        turns, rows = 1 if schedule.by_step else 2, address(self._table) if count else 0
-        self._training.schedule(turns, rows, count, width, address(self.state.options))
-
-    def _follow(self, schedule: Schedule, done: Slice, updates: list[int]) -> None:
-        """Let the schedule stand where the core has come to."""
-        missing, ended = self._training.missing, len(done.epochs)
-        rates = schedule.went(int(self._training.scheduled))
-        if schedule.by_step:
-            done.rates = [rates[count - 1] for count in updates[:ended] if 0 < count <= len(rates)]
-        else:
-            done.rates = rates
-        self._timetable(None)
-        if missing:
-            schedule.step()
 
     def _take_in(self) -> None:
         """What may have changed since the last slice: options and counts, or what the plans were made from."""
@@ -503,7 +472,7 @@ class Runner:
             [array.copy() for array in self._changing] if whole else [],
         )
 
-    def _go_back(self, before: "_Checkpoint", steps: int, ended: int, schedule: Schedule | None) -> tuple[int, int]:
+    def _go_back(self, before: "_Checkpoint", steps: int, ended: int, timetable: Timetable | None) -> tuple[int, int]:
         """As if the step that failed had not been tried: the slice's others once more, from its beginning.
 
         The same steps give the same bits, and what the failed one has overwritten is there again. Where another thread
@@ -522,8 +491,9 @@ class Runner:
         if before.order is not None:
             self._order[:] = before.order
         training.position, training.total, training.size, training.gathered = before.sums
-        self.state.refresh()
-        self._timetable(schedule)
+        if timetable is not None:
+            self.state.refresh()
+            timetable.begin()
         return self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
 
     def _go_back_a_step(self) -> None:

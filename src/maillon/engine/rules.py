@@ -262,7 +262,7 @@ class RuleState:
             if not company.moves:
                 continue
             if known.counted or company.group.get("momentum"):
-                b.add("count_step", count=company.count)
+                b.add("count_step", steps=company.count)
             if not known.rates:
                 continue
             kind = f"{known.kind}_rates"

@@ -43,7 +43,7 @@ def _rates(name: str, about: str, options: int, rates: int, *operands: str, size
 
 
 OPERATIONS = declare(
-    Kind("count_step", "one more step", ("count: rw int64 1",), (), alone=True),
+    Kind("count_step", "steps + 1", ("steps: rw int64 1",), (), alone=True),
     _moves(
         "sgd",
         "gradient descent; options: lr, momentum, dampening, weight decay",
