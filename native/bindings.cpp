@@ -247,6 +247,11 @@ struct Trainer {
         training.prediction_row_bytes = row_bytes;
     }
 
+    // turns: 0 for no schedule, 1 for one that goes on after each update, 2 for one that does between two epochs
+    void schedule(int turns, uint64_t rows, int64_t count, int64_t width, uint64_t options) {
+        training.timetable = {Timetable::Turns(turns), at<const double>(rows), count, width, at<double>(options)};
+    }
+
     std::tuple<int64_t, int64_t, int> run(int threads, bool paced, int64_t max_steps, int64_t max_epochs,
                                           double seconds, uint64_t epoch_totals) {
         Slice slice;
@@ -352,6 +357,9 @@ NB_MODULE(_core, m) {
              "whole"_a, "rest"_a.none(), "feeds"_a, "rows"_a, "batch_size"_a, "order"_a, "words"_a.none(), "result"_a,
              nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(), nb::keep_alive<1, 8>())
         .def("record", &Trainer::record)
+        .def("schedule", &Trainer::schedule)
+        .def_prop_ro("scheduled", [](const Trainer& t) { return t.training.timetable.taken; })
+        .def_prop_ro("missing", [](const Trainer& t) { return t.training.timetable.missing; })
         .def("run", &Trainer::run, "threads"_a, "paced"_a, "max_steps"_a, "max_epochs"_a, "seconds"_a,
              "epoch_totals"_a, nb::call_guard<nb::gil_scoped_release>())
         .def("flush", &Trainer::flush, nb::call_guard<nb::gil_scoped_release>())

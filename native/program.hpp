@@ -96,6 +96,26 @@ struct Feed { // rows of data, copied to where the program reads its batch
 
 enum class Ending : int { steps, epochs, time, trouble };
 
+struct Timetable { // a rule's options in the steps to come
+    enum class Turns : int { none, updates, epochs };
+
+    Turns turns = Turns::none; // when they change: after each update, or between two epochs
+    const double* rows = nullptr;
+    int64_t count = 0, width = 0;
+    double* options = nullptr;
+    int64_t taken = 0;
+    bool missing = false; // they were to change, and there was no row left
+
+    // The next row, if there is one.
+    bool take() {
+        missing = taken == count;
+        if (missing) return false;
+        for (int64_t i = 0; i < width; ++i) options[i] = rows[taken * width + i];
+        ++taken;
+        return true;
+    }
+};
+
 struct Training {
     const Program* whole = nullptr; // a full mini-batch
     const Program* rest = nullptr;  // the last, shorter one of an epoch; null when there is none
@@ -115,6 +135,7 @@ struct Training {
     int64_t accumulate = 1; // how many mini-batches move the parameters once, where the programs gather
     int64_t gathered = 0;   // mini-batches whose gradients have not moved the parameters yet
 
+    Timetable timetable;
     Pace pace;
 };
 

@@ -160,6 +160,15 @@ __attribute__((noinline)) inline bool paced_step(Training& t, const Slice& slice
     return step.fine;
 }
 
+// Between two epochs of a slice: what is left over moves the parameters, and the options change. Whether it goes on.
+template <bool gathers> bool next_epoch(Training& t) {
+    const bool flushes = gathers && t.gathered != 0;
+    if (flushes) flush(t);
+    const auto turns = t.timetable.turns;
+    const bool change = turns == Timetable::Turns::epochs || (turns == Timetable::Turns::updates && flushes);
+    return !change || t.timetable.take();
+}
+
 // Until a limit of the slice. What an epoch leaves over moves the parameters before the next one; after the last epoch
 // of a slice it waits for `flush`. Time is up one step after the clock said so: it is not looked at in each step.
 template <bool gathers> void train_slice(Training& t, Slice& slice) {
@@ -198,12 +207,11 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
         position += rows;
         record_step(t, slice, position, rows);
         if (position == t.rows) position = 0;
-        const bool enough_epochs = slice.epochs == slice.max_epochs, enough_steps = step + 1 == slice.max_steps;
-        if (!(enough_epochs || enough_steps || time_up)) {
-            if constexpr (gathers)
-                if (position == 0 && t.gathered != 0) flush(t);
-            continue;
-        }
+        const bool enough_epochs = slice.epochs == slice.max_epochs;
+        bool enough_steps = step + 1 == slice.max_steps;
+        if (t.timetable.turns == Timetable::Turns::updates && (!gathers || turn.due))
+            enough_steps |= !t.timetable.take();
+        if (!(enough_epochs || enough_steps || time_up) && (position != 0 || next_epoch<gathers>(t))) continue;
         slice.ending = enough_epochs ? Ending::epochs : enough_steps ? Ending::steps : Ending::time;
         return;
     }

@@ -81,10 +81,10 @@ def ended_at(step: int) -> Iterator[None]:
         for kind in (NumpyStepper, Runner):
             original: Any = kind.run
 
-            def run(self: Any, most: int, epochs: int, record: bool = False, original: Any = original) -> Any:
+            def run(self: Any, most: int, epochs: int, original: Any = original, **more: Any) -> Any:
                 if self.steps >= step:
                     raise EndedError
-                return original(self, min(most, step - self.steps), epochs, record)
+                return original(self, min(most, step - self.steps), epochs, **more)
 
             stack.enter_context(patch.object(kind, "run", run))
         yield

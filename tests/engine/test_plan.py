@@ -28,7 +28,7 @@ Plan of Sequential(
   Linear(4, 3),
 ), CrossEntropyLoss(label_smoothing=0.1), SGD(<4 parameters>, lr=0.1, momentum=0.9, dampening=0, weight_decay=0, \
 nesterov=False, maximize=False)
-5 rows, float32, 13 operations, 1.25 kFLOP and 3.39 kB moved a step, 1.26 kB of buffers
+5 rows, float32, 14 operations, 1.25 kFLOP and 3.38 kB moved a step, 1.23 kB of buffers
 forward
   linear                  240 FLOP 312 B  2.y (5×4) ← x (5×2×3), 1.weight (4×6), 1.bias (4)  [activation=tanh, zeros=1]
   dropout                  20 FLOP 240 B  3.y (5×4), 3.mask (5×4) ← 2.y (5×4)  [p=0.25]
@@ -43,10 +43,11 @@ backward
   activation_grad          60 FLOP 240 B  d3.y (5×4) ← d3.y (5×4), 2.y (5×4)  [activation=tanh]
   linear_grad_weight      240 FLOP 424 B  d1.weight (4×6), d1.bias (4) ← d3.y (5×4), x (5×2×3)  [zeros=1]
 update
-  sgd                      48 FLOP 528 B  1.weight (4×6), momentum_buffer of 1.weight (4×6) ← d1.weight (4×6)
-  sgd                       8 FLOP 128 B  1.bias (4), momentum_buffer of 1.bias (4) ← d1.bias (4)
-  sgd                      24 FLOP 288 B  4.weight (3×4), momentum_buffer of 4.weight (3×4) ← d4.weight (3×4)
-  sgd                       6 FLOP 108 B  4.bias (3), momentum_buffer of 4.bias (3) ← d4.bias (3)"""
+  count_step                 0 FLOP 16 B  steps of 1.weight (1)
+  sgd                      48 FLOP 520 B  1.weight (4×6), momentum_buffer of 1.weight (4×6) ← d1.weight (4×6)
+  sgd                       8 FLOP 120 B  1.bias (4), momentum_buffer of 1.bias (4) ← d1.bias (4)
+  sgd                      24 FLOP 280 B  4.weight (3×4), momentum_buffer of 4.weight (3×4) ← d4.weight (3×4)
+  sgd                       6 FLOP 100 B  4.bias (3), momentum_buffer of 4.bias (3) ← d4.bias (3)"""
 
 X, LABELS, WEIGHT = np.zeros((5, 2, 3)), np.arange(5) % 3, np.ones(5)
 
@@ -270,7 +271,7 @@ def partly(made: Plan) -> Plan:
     return change(7, operands=operands)(made)
 
 
-LINEAR, DROPOUT, LAST, LOSS, GRAD_WEIGHT, GRAD_INPUT, GRAD, SGD = 0, 1, 2, 3, 4, 5, 7, 9
+LINEAR, DROPOUT, LAST, LOSS, GRAD_WEIGHT, GRAD_INPUT, GRAD, SGD = 0, 1, 2, 3, 4, 5, 7, 10
 REFUSED: dict[str, tuple[Callable[[Plan], Plan], str]] = {
     "a dtype": (lambda made: replace(made, dtype=np.dtype("float16")), "expected float32 or float64, got float16"),
     "the output's size": (
@@ -377,7 +378,7 @@ REFUSED: dict[str, tuple[Callable[[Plan], Plan], str]] = {
         lambda made: change(
             SGD, operands={**made.operations[SGD].operands, "grad": made.operations[SGD].operands["parameter"]}
         )(made),
-        "operation 9, sgd: parameter overlaps grad",
+        "operation 10, sgd: parameter overlaps grad",
     ),
 }
 

@@ -343,6 +343,10 @@ class Builder:
         self._written.add(id(parameter))
         return self.gradients.buffer(parameter), keep
 
+    def reaches(self, parameter: Parameter) -> bool:
+        """Whether an operation writes ∂loss/∂parameter."""
+        return id(parameter) in self._written
+
     def gradient_of(self, value: Value) -> Value | None:
         """The sum of all that its uses have contributed; None where there is none."""
         contributions = self._contributions.pop(value.buffer, None)

@@ -17,8 +17,9 @@ from maillon.engine.origins import Origins, gathers, require_plain
 from maillon.engine.own import StepBegin
 from maillon.engine.plan import Buffer, Operation, Plan, address, table
 from maillon.engine.rules import RuleState
-from maillon.engine.stepper import SLICE_S, Place, Slice
+from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice
 from maillon.engine.table import product_workspace
+from maillon.engine.timetable import Timetable, moves
 from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
 from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module
@@ -154,9 +155,9 @@ def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
     named = list(optim.network.named_parameters())
     state = RuleState(optim, {id(parameter): name for name, parameter in named})
     require_plain(optim)
-    trained = {id(parameter) for _, parameter, _, _ in state.trained}
+    trained = {id(each.parameter) for each in state.trained}
     others = [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in trained]
-    learnt = [(name, parameter) for name, parameter, _, _ in state.trained]
+    learnt = [(each.name, each.parameter) for each in state.trained]
     return state, Gradients(learnt, optim.network.dtype, others, gathers=gathers(optim))
 
 
@@ -210,7 +211,7 @@ class Runner:
         self.whole, self.rest = whole.plan, None if rest is None else rest.plan
         self._prepare(full)
         self._origins = Origins(optim, list(self._streams))
-        self._changing = [parameter.data for _, parameter, _, _ in state.trained] + state.arrays
+        self._changing = [each.parameter.data for each in state.trained] + state.arrays
         self._changing += [*whole.changing, *gradients.gathering]
         self._heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
 
@@ -265,7 +266,14 @@ class Runner:
         training = self._training
         training.position, training.total, training.size = place.row, place.total, place.size
 
-    def run(self, max_steps: int, max_epochs: int, record: bool = False, seconds: float = SLICE_S) -> Slice:
+    def run(
+        self,
+        max_steps: int,
+        max_epochs: int,
+        record: bool = False,
+        schedule: Schedule | None = None,
+        seconds: float = SLICE_S,
+    ) -> Slice:
         """Go on until one of the limits is reached.
 
         A step whose loss is not finite, or which a probability out of range would spoil, is done by NumPy, which raises
@@ -281,8 +289,11 @@ class Runner:
             if self._draws and not self._ordered:
                 self._order[:] = self._generator.randperm(len(self._order))
         if self._refused:
-            return self._in_numpy(record)
+            return self._in_numpy(record, schedule)
         room, most, epochs = self._limits(max_steps, max_epochs, record)
+        timetable = None if schedule is None else self._timetable(schedule)
+        if timetable is not None:
+            epochs = timetable.foresee(self._moves(most, epochs), epochs)
         before = self._checkpoint(whole=most > 1 and not self.own)
         for stream in self._streams.values():
             stream.drawn = 0
@@ -291,12 +302,14 @@ class Runner:
         if room is not None:
             training.record(0, 0, 0)
         if _ENDINGS[ending] == "trouble":
-            steps, ended = self._after_trouble(before, steps, ended)
+            steps, ended = self._after_trouble(before, steps, ended, timetable)
             if not steps:
-                return self._in_numpy(record)
+                return self._in_numpy(record, schedule)
         done = Slice(steps, ends[:ended])
         if steps:
             self._hand_out(steps)
+        if timetable is not None:
+            timetable.end(done)
         if record:
             done.seen = self._seen(room, begun, steps)
         return done
@@ -311,16 +324,40 @@ class Runner:
             most = 1 if room is None else len(room) // self.whole.rows
         return room, most, epochs
 
-    def _after_trouble(self, before: "_Checkpoint", steps: int, ended: int) -> tuple[int, int]:
+    def _after_trouble(
+        self, before: "_Checkpoint", steps: int, ended: int, timetable: Timetable | None
+    ) -> tuple[int, int]:
         """As if the step that failed had not been tried; the steps and epochs done. Raises what its links raised."""
         if self.own:
             self._go_back_a_step()
         else:
-            steps, ended = self._go_back(before, steps, ended)
+            steps, ended = self._go_back(before, steps, ended, timetable)
             self._refused = True
         if not steps and self._error is not None:
             raise self._taken_error()
         return steps, ended
+
+    def _timetable(self, schedule: Schedule) -> Timetable:
+        return Timetable(schedule, self._training, self.state.options, self._read_options)
+
+    def _moves(self, steps: int, epochs: int) -> list[int]:
+        """How often the parameters will have moved at the end of each epoch."""
+        training, batches, gathers = self._training, self.batches, self.gradients.gathers
+        each = -(-batches.rows // batches.size)
+        return moves(
+            steps,
+            epochs,
+            left=each - int(training.position) // batches.size,
+            each=each,
+            gathered=int(training.gathered) if gathers else 0,
+            accumulate=int(training.accumulate) if gathers else 1,
+        )
+
+    def _read_options(self) -> list[float]:
+        """The rule's options; NotLoweredError where they are none of these plans."""
+        if not self._origins.switches_hold():
+            raise NotLoweredError("options change that decide which operations there are")
+        return self.state.read_options()
 
     def _take_in(self) -> None:
         """What may have changed since the last slice: options and counts, or what the plans were made from."""
@@ -386,7 +423,7 @@ class Runner:
         if self._shown:
             return
         for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
-            buffer = self.gradients.buffer(parameter)
+            buffer = self.gradients.buffer(parameter) if self.state.moves(parameter) else None
             parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
         for parameter, buffer in self.gradients.others if self._stepped else ():
             parameter.grad = buffer.array.reshape(parameter.shape).copy()
@@ -412,7 +449,7 @@ class Runner:
                 self._take_in()
             except NotLoweredError:
                 return False
-            if any(parameter.grad is None for _, parameter, _, _ in self.state.trained):
+            if any(each.moves and each.parameter.grad is None for each in self.state.trained):
                 return False
         return self.gradients.divisor.array[0] != 0
 
@@ -435,7 +472,7 @@ class Runner:
             [array.copy() for array in self._changing] if whole else [],
         )
 
-    def _go_back(self, before: "_Checkpoint", steps: int, ended: int) -> tuple[int, int]:
+    def _go_back(self, before: "_Checkpoint", steps: int, ended: int, timetable: Timetable | None) -> tuple[int, int]:
         """As if the step that failed had not been tried: the slice's others once more, from its beginning.
 
         The same steps give the same bits, and what the failed one has overwritten is there again. Where another thread
@@ -454,6 +491,9 @@ class Runner:
         if before.order is not None:
             self._order[:] = before.order
         training.position, training.total, training.size, training.gathered = before.sums
+        if timetable is not None:
+            self.state.refresh()
+            timetable.begin()
         return self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
 
     def _go_back_a_step(self) -> None:
@@ -522,7 +562,7 @@ class Runner:
             done += rows
         return seen
 
-    def _in_numpy(self, record: bool) -> Slice:
+    def _in_numpy(self, record: bool, schedule: Schedule | None) -> Slice:
         """The step that the core has refused, by NumPy: from the same numbers, drawing the same words."""
         self.show()
         batches, training, started = self.batches, self._training, time.perf_counter()
@@ -543,6 +583,8 @@ class Runner:
             done.epochs = np.array([(training.total, training.size, time.perf_counter() - started)])
             training.position, training.total, training.size = 0, 0.0, 0.0
             self._drawn = False
+        if schedule is not None and schedule.by_step and not self.optim.waiting:
+            schedule.step()
         return done
 
 

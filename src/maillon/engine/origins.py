@@ -12,7 +12,7 @@ from maillon.optim import Optim
 from maillon.random import Generator, default_generator
 
 _NOTED = ("denominator", "shares", "_kept")  # what a loss notes at each forward
-_STRUCTURAL = ("momentum", "nesterov", "amsgrad", "maximize", "decoupled_weight_decay")
+_STRUCTURAL = ("momentum", "nesterov", "amsgrad", "maximize", "decoupled_weight_decay", "centered")
 """Options of a rule that decide which operations there are, by being on or off."""
 
 
@@ -37,10 +37,8 @@ class Origins:
             for parameter in optim.network.parameters()
         ]
         self._loss = _constants(optim.loss)
-        self._groups = [
-            (group, list(group["params"]), [bool(group.get(name)) for name in _STRUCTURAL])
-            for group in optim.rule.param_groups
-        ]
+        self._groups = [(group, list(group["params"])) for group in optim.rule.param_groups]
+        self._switches = _switches(optim)
         self._streams = [(generator, generator.bit_generator) for generator in generators]
         self._default = default_generator()
 
@@ -61,13 +59,23 @@ class Origins:
             and all(generator.bit_generator is words for generator, words in self._streams)
         )
 
+    def switches_hold(self) -> bool:
+        """Whether the options that decide which operations there are are on and off as they were."""
+        return _switches(self._optim) == self._switches
+
     def _same_groups(self, groups: list[dict[str, Any]]) -> bool:
-        return len(groups) == len(self._groups) and all(
-            group is before
-            and group["params"] == parameters
-            and [bool(group.get(name)) for name in _STRUCTURAL] == switches
-            for group, (before, parameters, switches) in zip(groups, self._groups, strict=True)
+        return (
+            len(groups) == len(self._groups)
+            and all(
+                group is before and group["params"] == parameters
+                for group, (before, parameters) in zip(groups, self._groups, strict=True)
+            )
+            and self.switches_hold()
         )
+
+
+def _switches(optim: Optim) -> list[bool]:
+    return [bool(group.get(name)) for group in optim.rule.param_groups for name in _STRUCTURAL]
 
 
 def _parts(optim: Optim) -> tuple[Any, ...]:

@@ -1,25 +1,65 @@
-"""Rules to operations, and their state between Python and the core: momenta in place, options read anew each time."""
+"""Rules to operations, and their state between Python and the core: arrays in place, options read anew each time."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from maillon.engine.builder import Builder, NotLoweredError
+from maillon.engine.families.rules import OPERATIONS, RULES, Group
 from maillon.engine.memory import Gradients, aligned
 from maillon.engine.plan import Buffer, Operation
 from maillon.nn import Parameter
-from maillon.optim import SGD, Adam, Optim, Rule
+from maillon.optim import Optim
 from maillon.typing import Array
 
-Group = dict[str, Any]
+_NOTHING: dict[str, Any] = {}
+_NUMBERS: tuple[type, ...] = (float, np.float64, np.float32)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a parameter's learning stands: its steps, and the numbers that the rule keeps of it, with their types."""
+
+    count: int
+    numbers: tuple[Any, ...]
+    types: tuple[type, ...]
+
+
+@dataclass
+class _Company:
+    """Parameters of one group that stand at one place: what depends on it is worked out once for all of them."""
+
+    group: Group
+    place: _Place
+    options: Buffer
+    count: Buffer
+    numbers: Buffer
+    rates: Buffer
+    moves: bool = False
+
+
+@dataclass
+class Trained:
+    """A parameter that the rule moves, and the arrays that the rule keeps of it, by operand.
+
+    moves: a gradient reaches it; without one the rule passes it by.
+    """
+
+    name: str
+    parameter: Parameter
+    company: _Company
+    arrays: dict[str, Buffer]
+    found: dict[str, Any]
+    moves: bool = True
 
 
 class RuleState:
     """What a rule's operations need beside parameters and gradients, for as long as the plans live.
 
     `refresh` reads the options and the numbers of steps from the rule, `store` writes what the core has changed into
-    `rule.state`; `holds` says whether the arrays there are still those that the plans work on.
+    `rule.state`; `holds` says whether what stands there is still what the plans work on.
     """
 
     def __init__(self, optim: Optim, names: dict[int, str]) -> None:
@@ -28,52 +68,73 @@ class RuleState:
         known = RULES.get(type(self.rule))
         if known is None:
             raise NotLoweredError(f"{self.rule!r} is not among the rules it knows")
-        self._own, self._options, self._size, self._update = known
-        self._counts = type(self.rule) is Adam
-        self.trained: list[tuple[str, Parameter, Group, Buffer]] = []
-        self._groups: list[tuple[Group, Buffer]] = []
-        for number, group in enumerate(self.rule.param_groups):
-            options = self._buffer(f"options of group {number}", self._size, np.float64)
-            self._groups.append((group, options))
+        self._known = known
+        groups = self.rule.param_groups
+        self.options = aligned(sum(len(known.options(group)) for group in groups), np.dtype(np.float64))
+        """Those of all groups, one after the other."""
+        self._companies: list[_Company] = []
+        self.trained: list[Trained] = []
+        begin = 0
+        for number, group in enumerate(groups):
+            end = begin + len(known.options(group))
+            options = Buffer(f"options of group {number}", self.options[begin:end], (end - begin,))
+            begin = end
             for parameter in group["params"]:
                 if parameter.requires_grad and id(parameter) in names:
-                    self.trained.append((names[id(parameter)], parameter, group, options))
-        self.state = {
-            id(parameter): self._own(self, name, parameter, group) for name, parameter, group, _ in self.trained
-        }
-        self.counts = {
-            id(parameter): self._buffer(f"steps of {name}", 1, np.int64) for name, parameter, _, _ in self.trained
-        }
-        self._kept = [
-            (parameter, _STATE_KEYS[key], buffer.array)
-            for _, parameter, _, _ in self.trained
-            for key, buffer in self.state[id(parameter)].items()
-        ]
-        self._found = [self._of(parameter).get(key) for parameter, key, _ in self._kept]
-        self.limit = self._buffer("limit of the gradients", 1, np.float64)
+                    self._take(names[id(parameter)], parameter, group, options)
+        self._known_as = {id(each.parameter): each for each in self.trained}
+        self.limit = self._buffer("limit of the gradients", 1)
         self._lowered: list[Operation] | None = None
         self.refresh()
 
+    # What the plans are made of
+
     @staticmethod
-    def _buffer(name: str, size: int, dtype: Any) -> Buffer:
+    def _buffer(name: str, size: int, dtype: Any = np.float64) -> Buffer:
         return Buffer(name, aligned(size, np.dtype(dtype)), (size,))
 
-    def _count(self, own: dict[str, Any]) -> int:
-        """The steps that a parameter's moments have had; for SGD whether it has a velocity."""
-        if not self._counts:
-            return int(own.get("momentum_buffer") is not None)
-        return int(own.get("step", 0)) if "exp_avg" in own else 0
+    def _take(self, name: str, parameter: Parameter, group: Group, options: Buffer) -> None:
+        known, place = self._known, self._place(name, parameter, group)
+        company = next((one for one in self._companies if one.group is group and one.place == place), None)
+        if company is None:
+            count = self._buffer(f"steps of {name}", 1, np.int64)
+            numbers = self._buffer(f"numbers of {name}", len(known.numbers))
+            rates = self._buffer(f"rates of {name}", known.rates)
+            company = _Company(group, place, options, count, numbers, rates)
+            self._companies.append(company)
+        keys = {
+            operand: key
+            for operand, key in known.keeps.items()
+            if operand not in known.only_with or known.only_with[operand](group)
+        }
+        arrays = {operand: self._array(name, parameter, key) for operand, key in keys.items()}
+        own = self._of(parameter)
+        found = {key: own.get(key) for key in keys.values()}
+        self.trained.append(Trained(name, parameter, company, arrays, found))
 
     def _of(self, parameter: Parameter) -> dict[str, Any]:
         return self.rule.state.get(parameter, _NOTHING)
 
-    @property
-    def arrays(self) -> list[Array]:
-        """All that steps change here."""
-        return [array for _, _, array in self._kept] + [count.array for count in self.counts.values()]
+    def _place(self, name: str, parameter: Parameter, group: Group) -> _Place:
+        """NotLoweredError for what no step of the rule leaves so."""
+        known, own = self._known, self._of(parameter)
+        there = [own.get(key) is not None for key in known.together]
+        if any(there) and not all(there):
+            raise NotLoweredError(f"the state of {name} lacks some of {', '.join(known.together)}")
+        try:
+            fresh = bool(there) and not there[0]
+            steps = int(own.get("step", 0)) if known.counted else 1
+            first = known.first_numbers(group)
+            numbers = tuple(own.get(key, value) for key, value in zip(known.numbers, first, strict=True))
+        except (TypeError, ValueError, OverflowError):
+            raise NotLoweredError(f"the state of {name} or an option is not a number") from None
+        types = tuple(map(type, numbers))
+        if not set(types) <= set(_NUMBERS):
+            raise NotLoweredError(f"{', '.join(known.numbers)} of {name} are no numbers of 32 or 64 bits")
+        return _Place(0 if fresh else steps, numbers, types)
 
-    def array(self, name: str, parameter: Parameter, key: str) -> Buffer:
-        """A momentum: the rule's own array, or a new one of zeros."""
+    def _array(self, name: str, parameter: Parameter, key: str) -> Buffer:
+        """The rule's own array, or a new one of zeros."""
         known = self._of(parameter).get(key)
         if known is None:
             known = aligned(parameter.size, parameter.dtype).reshape(parameter.shape)
@@ -82,113 +143,131 @@ class RuleState:
             raise NotLoweredError(f"{key} of {name} is not an array like the parameter")
         return Buffer(f"{key} of {name}", known, parameter.shape)
 
+    # Between two slices
+
+    @property
+    def arrays(self) -> list[Array]:
+        """All that steps change here."""
+        shared = [buffer.array for company in self._companies for buffer in (company.count, company.numbers)]
+        return [buffer.array for each in self.trained for buffer in each.arrays.values()] + shared
+
+    def moves(self, parameter: Parameter) -> bool:
+        """Whether steps move it: it learns, and a gradient reaches it."""
+        each = self._known_as.get(id(parameter))
+        return each is not None and each.moves
+
     @property
     def holds(self) -> bool:
-        """Whether the rule's arrays are those that the plans work on, or were not there from the beginning."""
-        state = self.rule.state
-        return all(
-            state.get(parameter, _NOTHING).get(key) is found
-            for (parameter, key, _), found in zip(self._kept, self._found, strict=True)
-        )
+        """Whether the rule's arrays are those that the plans work on, or were not there from the beginning.
+
+        And whether the parameters that stood at one place still do.
+        """
+        places: dict[int, _Place] = {}
+        for each in self.trained:
+            if not each.moves:
+                continue
+            own, company = self._of(each.parameter), each.company
+            if any(own.get(key) is not array for key, array in each.found.items()):
+                return False
+            place = self._place(each.name, each.parameter, company.group)
+            if places.setdefault(id(company), place) != place or place.types != company.place.types:
+                return False
+        for company in self._companies:
+            company.place = places.get(id(company), company.place)
+        return True
+
+    def read_options(self) -> list[float]:
+        """Those of all groups, one after the other."""
+        options: Callable[[Group], list[Any]] = self._known.options
+        return [value for group in self.rule.param_groups for value in options(group)]
 
     def refresh(self) -> None:
         """Take the options in force, and how many steps each parameter has had."""
         try:
-            for group, options in self._groups:
-                options.array[:] = self._options(group)
-            for _, parameter, _, _ in self.trained:
-                self.counts[id(parameter)].array[0] = self._count(self._of(parameter))
+            self.options[:] = self.read_options()
         except (TypeError, ValueError, OverflowError):
-            raise NotLoweredError(f"an option or a count of {self.rule!r} is not a number") from None
+            raise NotLoweredError(f"an option of {self.rule!r} is not a number") from None
+        for company in self._companies:
+            company.count.array[0] = company.place.count
+            company.numbers.array[:] = company.place.numbers
+        for each in self.trained:
+            for operand, value in self._known.begins(self.rule, each.company.group).items():
+                if each.found[self._known.keeps[operand]] is None:
+                    each.arrays[operand].array[...] = value
         self.limit.array[0] = self.optim.clip_grad_norm or self.optim.clip_grad_value or 0.0
 
     def store(self) -> None:
         """Let `rule.state` hold what it would after the same steps in NumPy."""
-        state = self.rule.state
-        for _, parameter, _, _ in self.trained:
-            own = state.setdefault(parameter, {})
-            if self._counts:
-                own["step"] = int(self.counts[id(parameter)].array[0])
-        for parameter, key, array in self._kept:
-            state[parameter][key] = array
-        self._found = [array for _, _, array in self._kept]
+        known, state = self._known, self.rule.state
+        for each in self.trained:
+            if not each.moves:
+                continue
+            own, company = state.setdefault(each.parameter, {}), each.company
+            if known.counted:
+                own["step"] = int(company.count.array[0])
+            for key, kind, value in zip(known.numbers, company.place.types, company.numbers.array, strict=True):
+                own[key] = kind(value)
+            for operand, buffer in each.arrays.items():
+                key = known.keeps[operand]
+                own[key] = each.found[key] = buffer.array
 
-    def lower_once(self, builder: Builder, gradients: Gradients) -> None:
+    # Operations
+
+    def lower_once(self, b: Builder, gradients: Gradients) -> None:
         """As `lower`: for any number of rows the operations are the same, so that several plans share them."""
         if self._lowered is None:
-            begun = len(builder.operations)
-            self.lower(builder, gradients)
-            self._lowered = builder.operations[begun:]
+            begun = len(b.operations)
+            self.lower(b, gradients)
+            self._lowered = b.operations[begun:]
         else:
-            builder.operations += self._lowered
+            b.operations += self._lowered
 
-    def lower(self, builder: Builder, gradients: Gradients) -> None:
+    def lower(self, b: Builder, gradients: Gradients) -> None:
         """Add the division of gathered gradients, the clipping and the updates."""
         whole = gradients.whole
         if gradients.gathers:
-            builder.part = "divide"
-            builder.add("divide", gradients=whole, divisor=gradients.divisor, n=whole.size)
+            b.part = "divide"
+            b.add("divide", gradients=whole, divisor=gradients.divisor, n=whole.size)
         if not self.trained:
             return
         if self.optim.clip_grad_norm or self.optim.clip_grad_value:
-            builder.part = "clip"
+            b.part = "clip"
             kind = "clip_norm" if self.optim.clip_grad_norm else "clip_value"
-            builder.add(kind, gradients=whole, options=self.limit, n=whole.size)
-        builder.part = "update"
-        for name, parameter, group, options in self.trained:
-            fields = {
-                "parameter": builder.parameter(name, parameter),
-                "grad": gradients.buffer(parameter),
-                "options": options,
-                "count": self.counts[id(parameter)],
-                "n": parameter.size,
-                **self.state[id(parameter)],
-            }
-            self._update(builder, fields, group)
+            b.add(kind, gradients=whole, options=self.limit, n=whole.size)
+        b.part = "update"
+        for each in self.trained:
+            each.moves = b.reaches(each.parameter)
+            each.company.moves |= each.moves
+        self._lower_rates(b)
+        names = OPERATIONS[self._known.kind].names
+        for each in self.trained:
+            if not each.moves:
+                continue
+            company = each.company
+            shared = {"options": company.options, "count": company.count, "rates": company.rates}
+            b.add(
+                self._known.kind,
+                parameter=b.parameter(each.name, each.parameter),
+                grad=gradients.buffer(each.parameter),
+                n=each.parameter.size,
+                **each.arrays,
+                **{name: buffer for name, buffer in shared.items() if name in names},
+                **{size: int(company.group[option]) for size, option in self._known.flags.items()},
+            )
 
-
-_NOTHING: dict[str, Any] = {}
-
-_STATE_KEYS = {
-    "velocity": "momentum_buffer",
-    "mean": "exp_avg",
-    "square": "exp_avg_sq",
-    "largest": "max_exp_avg_sq",
-}
-
-
-def _sgd_state(state: RuleState, name: str, parameter: Parameter, group: Group) -> dict[str, Buffer]:
-    return {"velocity": state.array(name, parameter, "momentum_buffer")} if group["momentum"] else {}
-
-
-def _sgd_options(group: Group) -> list[Any]:
-    return [group["lr"], group["momentum"], group["dampening"], group["weight_decay"]]
-
-
-def _sgd_update(builder: Builder, fields: dict[str, Any], group: Group) -> None:
-    builder.add("sgd", nesterov=int(group["nesterov"]), maximize=int(group["maximize"]), **fields)
-
-
-def _adam_state(state: RuleState, name: str, parameter: Parameter, group: Group) -> dict[str, Buffer]:
-    own = state.rule.state.get(parameter, {})
-    keys = ["mean", "square"] + ["largest"] * bool(group["amsgrad"])
-    if ("exp_avg" in own) != ("exp_avg_sq" in own):
-        raise NotLoweredError(f"the state of {name} lacks one of its moments")
-    if group["decoupled_weight_decay"]:
-        raise NotLoweredError("it does not know Adam with decoupled weight decay")
-    return {key: state.array(name, parameter, _STATE_KEYS[key]) for key in keys}
-
-
-def _adam_options(group: Group) -> list[Any]:
-    return [group["lr"], *group["betas"], group["eps"], group["weight_decay"]]
-
-
-def _adam_update(builder: Builder, fields: dict[str, Any], group: Group) -> None:
-    builder.add("adam", maximize=int(group["maximize"]), **fields)
-
-
-RULES: dict[type[Rule], tuple[Callable[..., dict[str, Buffer]], Callable[[Group], list[Any]], int, Callable[..., None]]]
-RULES = {
-    SGD: (_sgd_state, _sgd_options, 4, _sgd_update),
-    Adam: (_adam_state, _adam_options, 5, _adam_update),
-}
+    def _lower_rates(self, b: Builder) -> None:
+        """What is worked out once for several parameters."""
+        known = self._known
+        for company in self._companies:
+            if not company.moves:
+                continue
+            if known.counted or company.group.get("momentum"):
+                b.add("count_step", steps=company.count)
+            if not known.rates:
+                continue
+            kind = f"{known.kind}_rates"
+            given: dict[str, Any] = {"options": company.options, "count": company.count, "rates": company.rates}
+            spec = OPERATIONS[kind]
+            given |= {operand.name: company.numbers for operand in spec.operands if operand.name not in given}
+            given |= {"wide": int(np.float32 not in company.place.types)} if "wide" in spec.sizes else {}
+            b.add(kind, **given)

@@ -1,5 +1,6 @@
 """What carries out a training, a slice of steps at a time: what both engines' steppers have in common."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,11 +16,14 @@ class Slice:
 
     steps: how many. epochs: a row for each that ended: Σ loss · size, Σ size, seconds since the slice began.
     seen: of each step its prediction (before the update), its target and its rows, where they were wanted.
+    rates: the first group's at the beginning of each epoch but the one that the slice began in, where a schedule has
+    changed it within the slice.
     """
 
     steps: int
     epochs: Array
     seen: list[tuple[Any, Any, int]] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,21 @@ class Place:
     row: int
     total: float
     size: float
+
+
+class Schedule(Protocol):
+    """What changes a rule's options: after each update, or between two epochs of a slice."""
+
+    by_step: bool
+
+    def step(self) -> None:
+        """Another step, now."""
+
+    def ahead(self, most: int, read: Callable[[], list[float]]) -> list[list[float]]:
+        """What `read` gives after each of the next steps, `most` of them or fewer; nothing has changed then."""
+
+    def went(self, steps: int) -> list[float]:
+        """So many of these steps have been made; the first group's rate after each of them."""
 
 
 class Stepper(Protocol):
@@ -69,8 +88,12 @@ class Stepper(Protocol):
     def go_to(self, place: Place) -> None:
         """Go on from there with the next slice, be it this stepper's place or another one's."""
 
-    def run(self, max_steps: int, max_epochs: int, record: bool = False) -> Slice:
-        """Go on until one of the limits is reached, or SLICE_S is over. record: give what the steps have predicted."""
+    def run(self, max_steps: int, max_epochs: int, record: bool = False, schedule: Schedule | None = None) -> Slice:
+        """Go on until one of the limits is reached, or SLICE_S is over.
+
+        record: give what the steps have predicted. schedule: goes on after each update, or between two epochs of the
+        slice; after its last epoch it is the caller's.
+        """
 
     def flush(self) -> bool:
         """Move the parameters by gradients gathered for a larger mini-batch; whether there were any.

@@ -92,6 +92,12 @@ def verify_record(whole: Plan, room: Array, steps: int) -> None:
         raise PlanError(f"the output is no row for each of {whole.rows} rows")
 
 
+def verify_schedule(rows: Array, options: Array) -> None:
+    """PlanError unless each row fills the options of a rule."""
+    if rows.dtype != np.float64 or rows.ndim != 2 or not rows.flags.c_contiguous or rows.shape[1] != options.size:
+        raise PlanError(f"expected rows of {options.size} options in C order, got {rows.dtype} {rows.shape}")
+
+
 def _gathering(plan: Plan) -> int | None:
     """Where a plan has the divisor of gathered gradients, which it then clears once and later divides once.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from maillon.messages import unknown_name
 from maillon.optim import LambdaLR, LRScheduler, Optim, ReduceLROnPlateau
+from maillon.train.foresight import Foresight
 from maillon.train.history import History
 
 Schedule = Callable[[int], float] | LRScheduler
@@ -23,6 +24,7 @@ class Scheduling:
         self._given, self._optim = schedule, optim
         self.by_step = by == "step" or (by is None and isinstance(schedule, LRScheduler) and schedule.per_step)
         self._schedule: LRScheduler | None = None
+        self._foresight: Foresight | None = None
         self._monitor: str | None = None
 
     def watch(self, scored: list[str]) -> None:
@@ -34,6 +36,11 @@ class Scheduling:
 
     def __bool__(self) -> bool:
         return self._given is not None
+
+    @property
+    def watches(self) -> bool:
+        """Whether it must see the scores of each epoch."""
+        return isinstance(self._given, ReduceLROnPlateau)
 
     @staticmethod
     def _check(schedule: Any, by: str | None, optim: Optim) -> None:
@@ -74,6 +81,22 @@ class Scheduling:
             self._schedule = LambdaLR(rule, given)
         else:
             self._schedule = given.bind(rule) if given.rule is None else given
+        self._foresight = Foresight(self._schedule)
+
+    # Within a slice: what a stepper calls. Steps of epochs are made there between two epochs of the slice only.
+
+    def step(self) -> None:
+        """Another step, now."""
+        if self._foresight is not None:
+            self._foresight.step()
+
+    def ahead(self, most: int, read: Callable[[], list[float]]) -> list[list[float]]:
+        """What `read` gives after each of the next steps, `most` of them or fewer; nothing has changed then."""
+        return [] if self._foresight is None else self._foresight.ahead(most, read)
+
+    def went(self, steps: int) -> list[float]:
+        """So many of these steps have been made; the first group's rate after each of them."""
+        return [] if self._foresight is None else self._foresight.went(steps)
 
     def describe(self) -> Any:
         """What it is, to be compared."""
@@ -90,17 +113,17 @@ class Scheduling:
         if self._schedule is None:
             self._begin()
         elif not isinstance(given, LRScheduler) and not self.by_step:
-            self._schedule.step()
+            self.step()
 
     def after_step(self, _state: Any) -> None:
         """A step is done; one that only gathered gradients does not count."""
-        if self._schedule is not None and not self._optim.waiting:
-            self._schedule.step()
+        if not self._optim.waiting:
+            self.step()
 
     def after_rest(self) -> None:
         """What was left over at the end of an epoch has moved the parameters: a step as well."""
-        if self.by_step and self._schedule is not None:
-            self._schedule.step()
+        if self.by_step:
+            self.step()
 
     def after_epoch(self, history: History) -> None:
         if self._schedule is None or self.by_step or not isinstance(self._given, LRScheduler):
@@ -108,7 +131,7 @@ class Scheduling:
         if isinstance(self._schedule, ReduceLROnPlateau):
             self._schedule.step(history[self._monitor or "loss"][-1])
         else:
-            self._schedule.step()
+            self.step()
 
 
 def _plain(value: Any) -> Any:

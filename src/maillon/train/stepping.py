@@ -10,7 +10,7 @@ import numpy as np
 from maillon import engine as engines
 from maillon.engine import FallbackWarning, NotLoweredError
 from maillon.engine.native import Batches, Runner
-from maillon.engine.stepper import SLICE_S, Place, Slice, Stepper
+from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice, Stepper
 from maillon.nesting import leaves
 from maillon.optim import Optim
 from maillon.tracebacks import warn
@@ -60,7 +60,7 @@ class NumpyStepper:
         self._order, self._total, self._size = place.order, place.total, place.size
         self._epoch = self.batches.after(self._order, place.row) if place.row else None
 
-    def run(self, max_steps: int, max_epochs: int, record: bool = False) -> Slice:
+    def run(self, max_steps: int, max_epochs: int, record: bool = False, schedule: Schedule | None = None) -> Slice:
         """Go on until a limit is reached, at most to the end of the epoch; what is recorded ends a slice as well.
 
         Everything a step does not need stands outside of the loop: a small network's step is measured against it.
@@ -72,6 +72,7 @@ class NumpyStepper:
         optim, interrupt, clock = self.optim, self.interrupt, time.perf_counter
         learn, loss = optim.learn, optim.loss
         averages, most = loss.averages, 1 if record else max_steps
+        after_update = schedule.step if schedule is not None and schedule.by_step else None
         steps, value, total, size, seen = 0, self.loss, self._total, self._size, []
         ended, begun = True, clock()
         until = begun + SLICE_S
@@ -84,6 +85,8 @@ class NumpyStepper:
                 size += counted
                 if record:
                     seen.append((optim.prediction, y, len(leaves(x)[0])))
+                if after_update is not None and not optim.waiting:
+                    after_update()
                 if steps >= most or interrupt.requested or clock() > until:
                     ended = False
                     break

@@ -65,8 +65,9 @@ class Training:
         self.metrics = dict(metrics)
         self.hooks = hooks
         self.scheduling = scheduling
-        if scheduling.by_step:
+        if scheduling.by_step and hooks.step_end:
             hooks.step_end.append(scheduling.after_step)
+        self._within = None if not scheduling or (scheduling.by_step and hooks.step_end) else scheduling
         self.progress = progress
         self.engine = engine
         self._evaluates: Module | None = None  # the network whose outputs these are
@@ -219,7 +220,7 @@ class Training:
     def _unwatched(self) -> bool:
         """Whether nobody wants to do anything between two epochs."""
         hooks = self.hooks.epoch_begin or self.hooks.step_end or self.hooks.epoch_end
-        return not (hooks or self.scheduling or self.metrics or self.validation or self._keeper.by_epoch)
+        return not (hooks or self.scheduling.watches or self.metrics or self.validation or self._keeper.by_epoch)
 
     def _enter_epoch(self) -> bool:
         """Begin the next epoch, unless the training ends before its first step."""
@@ -241,7 +242,7 @@ class Training:
     def _slice(self, most: int, epochs: int) -> Slice:
         """Some steps, and the state after them; in NumPy from now on where the core cannot go on."""
         try:
-            return self.stepper.run(most, epochs, record=bool(self.metrics))
+            return self.stepper.run(most, epochs, record=bool(self.metrics), schedule=self._within)
         except NotLoweredError as reason:
             self._go_on_in_numpy(reason)
             return self._slice(most, epochs)
@@ -289,7 +290,7 @@ class Training:
         self.history.extend(
             **{name: [value] for name, value in row.items()} | {"loss": losses},
             epoch=list(range(self.whole + 1, self.whole + count + 1)),
-            lr=[self.lr] * count,
+            lr=self._rates(done),
             seconds=(ended - np.concatenate(([self.epoch_begun], ended[:-1]))).tolist(),
         )
         self.whole += count
@@ -299,7 +300,15 @@ class Training:
         if self.bar is not None:
             self.bar.epoch_end(state.epoch, state.step, row)
         self._call(self.hooks.epoch_end)
-        self.scheduling.after_epoch(self.history)
+        if self.stepper.between_epochs:
+            self.scheduling.after_epoch(self.history)
+
+    def _rates(self, done: Slice) -> list[float]:
+        """The rate of each epoch that ended in the slice, as it was when that epoch began."""
+        rates = [self.lr, *done.rates][: len(done.epochs) + 1]
+        rates += rates[-1:] * (len(done.epochs) + 1 - len(rates))
+        self.lr = rates.pop()
+        return rates
 
     def _validated(self, data: Data) -> dict[str, float]:
         optim = self.optim
