@@ -342,9 +342,9 @@ class _Pass:
             Plan(subject, b.dtype, 1, operations, read, written, None, b.streams)
             for operations, read, written in zip(parts, inputs, (self.output, shown_back, ()), strict=True)
         ]
-        written = (outputs, backs, [])
+        copied_out: tuple[list[Buffer], ...] = (outputs, backs, [])
         self._forward, self._backward, self._update = (
-            common.call(plan, buffers, self) for plan, buffers in zip(plans, written, strict=True)
+            common.call(plan, buffers, self) for plan, buffers in zip(plans, copied_out, strict=True)
         )
         self._backward.leave(common.shown(), [])
         self._update.leave([], common.state.counters())

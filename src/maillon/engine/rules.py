@@ -211,6 +211,18 @@ class RuleState:
                 key = known.keeps[operand]
                 own[key] = each.found[key] = buffer.array
 
+    @property
+    def keeps_numbers(self) -> bool:
+        """Whether the rule keeps more of a parameter than arrays and the number of its steps."""
+        return bool(self._known.numbers)
+
+    def counters(self) -> list[tuple[dict[str, Any], str, int]]:
+        """Where Python and the core keep the number of each parameter's steps: dictionary, key, address."""
+        if not self._known.counted:
+            return []
+        moved = (each for each in self.trained if each.moves)
+        return [(self.rule.state[each.parameter], "step", each.company.count.address) for each in moved]
+
     # Operations
 
     def lower_once(self, b: Builder, gradients: Gradients) -> None:
