@@ -1,8 +1,9 @@
 // The links that are linear maps with fixed places and weights: padding, up-sampling, the pools that take means, and the
 // gradients of these, which are such maps too; and PixelShuffle.
-#include "../lanes.hpp"
 #include "../operations/padding.hpp"
-#include "../team.hpp"
+
+#include "../entry.hpp"
+#include "../lanes.hpp"
 
 namespace maillon::MAILLON_ISA {
 
@@ -12,6 +13,14 @@ namespace {
 template <class T> struct Taps {
     const int64_t *starts, *places;
     const T* weights;
+
+    // Whether they lead to the `taps` places and weights, and these to the inputs.
+    bool sound(int64_t outputs, int64_t taps, int64_t inputs) const {
+        bool fine = starts[0] == 0 && starts[outputs] <= taps;
+        for (int64_t i = 0; i < outputs; ++i) fine &= starts[i] <= starts[i + 1];
+        for (int64_t t = 0; fine && t < starts[outputs]; ++t) fine = uint64_t(places[t]) < uint64_t(inputs);
+        return fine;
+    }
 
     int64_t count(int64_t i) const { return starts[i + 1] - starts[i]; }
 
@@ -26,14 +35,14 @@ template <class T> struct Taps {
 // y = scale · (a row of outputs from the row x), added to y where `add` says so. The outputs from run_begin to run_end
 // are the inputs from run_from on.
 template <class T>
-void resample_row(const Resample<T>& op, const Taps<T>& taps, const T* x, T scale, bool add, T* y) {
+void resample_row(const op::Resample<T>& op, const Taps<T>& taps, const T* x, T scale, bool add, T fill, T* y) {
     const auto from_taps = [&](int64_t begin, int64_t end) {
         for (int64_t c = begin, t = taps.starts[begin]; c < end; ++c) {
             const int64_t stop = taps.starts[c + 1];
             T sum = 0;
             const bool none = t == stop;
             for (; t < stop; ++t) sum = fma(taps.weights[t], x[taps.places[t]], sum);
-            y[c] = none ? T(op.fill) : add ? fma(scale, sum, y[c]) : scale * sum;
+            y[c] = none ? fill : add ? fma(scale, sum, y[c]) : scale * sum;
         }
     };
     from_taps(0, op.run_begin);
@@ -60,12 +69,14 @@ MAILLON_INLINE void add_rows(const Taps<T>& rows, Span taps, const T* x, int64_t
 
 inline constexpr int64_t longest_row = 2048;
 
-} // namespace
-
 // y[r, c] = Σ row weight · column weight · x[its row, its column] for each plane, `fill` where r or c has no taps.
-template <class T> bool resample(const Resample<T>& op, const Team& team) {
+template <class T> bool resample(const op::Resample<T>& op, const Team& team) {
     const Taps<T> rows{op.row_starts, op.row_places, op.row_weights};
     const Taps<T> columns{op.column_starts, op.column_places, op.column_weights};
+    if (!rows.sound(op.out_height, op.row_taps, op.height)) return false;
+    if (!columns.sound(op.out_width, op.column_taps, op.width)) return false;
+    if (op.out_height * op.out_width == 0) return true;
+    const T fill = op.fill ? *op.fill : T(0);
     T together[longest_row];
     const Span own = share(op.planes, 1, team);
     for (int64_t plane = own.begin; plane < own.end; ++plane) {
@@ -78,17 +89,17 @@ template <class T> bool resample(const Resample<T>& op, const Team& team) {
                     store_up_to(y + i, load_up_to(y - op.out_width + i, n), n);
                 });
             } else if (count == 0) {
-                for (int64_t c = 0; c < op.out_width; ++c) y[c] = T(op.fill);
+                for (int64_t c = 0; c < op.out_width; ++c) y[c] = fill;
             } else if (count == 1 || op.width > longest_row) { // column by column first, in y itself
                 for (int64_t t = begin; t < begin + count; ++t)
-                    resample_row(op, columns, x + rows.places[t] * op.width, rows.weights[t], t > begin, y);
+                    resample_row(op, columns, x + rows.places[t] * op.width, rows.weights[t], t > begin, fill, y);
             } else {
                 const Span taps{begin, begin + count};
                 int64_t i = 0;
                 for (; i + 4 * lanes<T> <= op.width; i += 4 * lanes<T>)
                     add_rows<T, 4>(rows, taps, x, op.width, together, i, lanes<T>);
                 for (; i < op.width; i += lanes<T>) add_rows<T, 1>(rows, taps, x, op.width, together, i, op.width - i);
-                resample_row(op, columns, together, T(1), false, y);
+                resample_row(op, columns, together, T(1), false, fill, y);
             }
         }
     }
@@ -96,8 +107,9 @@ template <class T> bool resample(const Resample<T>& op, const Team& team) {
 }
 
 // y[b, r h + i, r w + j] = x[b, i, j, h, w]: a block is r · r small images of x, one large one of y.
-template <class T> bool pixel_shuffle(const PixelShuffle<T>& op, const Team& team) {
+template <class T> bool pixel_shuffle(const op::PixelShuffle<T>& op, const Team& team) {
     const int64_t r = op.factor, area = op.height * op.width;
+    if (r * area == 0) return true;
     const Span own = share(op.blocks, 1, team);
     for (int64_t b = own.begin; b < own.end; ++b)
         for (int64_t h = 0; h < op.height; ++h)
@@ -111,8 +123,9 @@ template <class T> bool pixel_shuffle(const PixelShuffle<T>& op, const Team& tea
     return true;
 }
 
-template <class T> bool pixel_unshuffle(const PixelUnshuffle<T>& op, const Team& team) {
+template <class T> bool pixel_unshuffle(const op::PixelUnshuffle<T>& op, const Team& team) {
     const int64_t r = op.factor, area = op.height * op.width;
+    if (r * area == 0) return true;
     const Span own = share(op.blocks, 1, team);
     for (int64_t b = own.begin; b < own.end; ++b)
         for (int64_t h = 0; h < op.height; ++h)
@@ -125,5 +138,12 @@ template <class T> bool pixel_unshuffle(const PixelUnshuffle<T>& op, const Team&
             }
     return true;
 }
+
+const Entry entries[] = {ENTRY(Resample, resample), ENTRY(PixelShuffle, pixel_shuffle),
+                         ENTRY(PixelUnshuffle, pixel_unshuffle)};
+
+} // namespace
+
+FAMILY(padding)
 
 } // namespace maillon::MAILLON_ISA

@@ -4,12 +4,13 @@
 // Of equals the first in the order of the rows is the greatest; a NaN is greater than any number, the last one of all.
 // `places` holds where in its image the greatest of each window was: an integer of T's width, -1 for a window that saw
 // nothing.
+#include "../operations/pooling.hpp"
+
 #include <cstring>
 
+#include "../entry.hpp"
 #include "../lanes.hpp"
-#include "../operations/pooling.hpp"
 #include "../pairs.hpp"
-#include "../team.hpp"
 
 namespace maillon::MAILLON_ISA {
 
@@ -206,13 +207,12 @@ template <class T> void greatest_row(Image<T> image, Window rows, const Windows&
     }
 }
 
-} // namespace
-
-template <class T> bool max_pool(const MaxPool<T>& op, const Team& team) {
+template <class T> bool max_pool(const op::MaxPool<T>& op, const Team& team) {
     const Windows rows = vertical(op), columns = horizontal(op);
     const bool pairs = in_pairs(rows, columns);
     const Span own = share(op.planes, 1, team);
     const int64_t inputs = op.height * op.width, outputs = op.out_height * op.out_width;
+    if (outputs == 0) return true;
     for (int64_t plane = own.begin; plane < own.end; ++plane) {
         const Image<T> image{op.x + plane * inputs, op.width, op.x + op.planes * inputs};
         T* places = op.places ? op.places + plane * outputs : nullptr;
@@ -224,8 +224,6 @@ template <class T> bool max_pool(const MaxPool<T>& op, const Team& team) {
     }
     return true;
 }
-
-namespace {
 
 // Two rows (or the one) of an image whose windows are pairs, from one row of outputs.
 template <class T> void spread_pairs(const T* dy, const T* places, T* dx, int64_t at, int64_t outputs, int64_t width,
@@ -246,13 +244,12 @@ template <class T> void spread_pairs(const T* dy, const T* places, T* dx, int64_
         for (int64_t c = 2 * outputs; c < width; ++c) dx[at + k * width + c] = 0;
 }
 
-} // namespace
-
-template <class T> bool max_pool_grad(const MaxPoolGrad<T>& op, const Team& team) {
+template <class T> bool max_pool_grad(const op::MaxPoolGrad<T>& op, const Team& team) {
     const Windows rows = vertical(op), columns = horizontal(op);
     const bool pairs = in_pairs(rows, columns);
     const Span own = share(op.planes, 1, team);
     const int64_t inputs = op.height * op.width, outputs = op.out_height * op.out_width;
+    if (inputs == 0) return true;
     for (int64_t plane = own.begin; plane < own.end; ++plane) {
         const T *dy = op.dy + plane * outputs, *places = op.places + plane * outputs;
         T* dx = op.dx + plane * inputs;
@@ -274,26 +271,35 @@ template <class T> bool max_pool_grad(const MaxPoolGrad<T>& op, const Team& team
 }
 
 // Every thread looks at all of them, because they decide whether the step goes on.
-template <class T> bool max_unpool(const MaxUnpool<T>& op, const Team& team) {
+template <class T> bool max_unpool(const op::MaxUnpool<T>& op, const Team& team) {
     bool inside = true;
-    for (int64_t i = 0; i < op.planes * op.values; ++i) inside &= uint64_t(op.indices[i]) < uint64_t(op.size);
+    for (int64_t i = 0; i < op.planes * op.values; ++i) inside &= uint64_t(op.indices[i]) < uint64_t(op.places);
     if (!inside) return false;
+    if (op.places == 0) return true;
     const Span own = share(op.planes, 1, team);
-    std::memset(op.y + own.begin * op.size, 0, size_t((own.end - own.begin) * op.size) * sizeof(T));
+    std::memset(op.y + own.begin * op.places, 0, size_t((own.end - own.begin) * op.places) * sizeof(T));
     for (int64_t plane = own.begin; plane < own.end; ++plane)
         for (int64_t i = plane * op.values; i < (plane + 1) * op.values; ++i)
-            op.y[plane * op.size + op.indices[i]] = op.x[i];
+            op.y[plane * op.places + op.indices[i]] = op.x[i];
     return true;
 }
 
-template <class T> bool max_unpool_grad(const MaxUnpoolGrad<T>& op, const Team& team) {
+template <class T> bool max_unpool_grad(const op::MaxUnpoolGrad<T>& op, const Team& team) {
+    if (op.values == 0) return true;
     const Span own = share(op.planes, 1, team);
     for (int64_t plane = own.begin; plane < own.end; ++plane)
         for (int64_t i = plane * op.values; i < (plane + 1) * op.values; ++i) {
             const int64_t place = op.indices[i];
-            op.dx[i] = uint64_t(place) < uint64_t(op.size) ? op.dy[plane * op.size + place] : T(0);
+            op.dx[i] = uint64_t(place) < uint64_t(op.places) ? op.dy[plane * op.places + place] : T(0);
         }
     return true;
 }
+
+const Entry entries[] = {ENTRY(MaxPool, max_pool), ENTRY(MaxPoolGrad, max_pool_grad), ENTRY(MaxUnpool, max_unpool),
+                         ENTRY(MaxUnpoolGrad, max_unpool_grad)};
+
+} // namespace
+
+FAMILY(pooling)
 
 } // namespace maillon::MAILLON_ISA
