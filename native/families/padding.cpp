@@ -108,8 +108,8 @@ template <class T> bool resample(const op::Resample<T>& op, const Team& team) {
 
 // y[b, r h + i, r w + j] = x[b, i, j, h, w]: a block is r · r small images of x, one large one of y.
 template <class T> bool pixel_shuffle(const op::PixelShuffle<T>& op, const Team& team) {
+    if (op.blocks == 0 || op.factor == 0 || op.height == 0 || op.width == 0) return true;
     const int64_t r = op.factor, area = op.height * op.width;
-    if (r * area == 0) return true;
     const Span own = share(op.blocks, 1, team);
     for (int64_t b = own.begin; b < own.end; ++b)
         for (int64_t h = 0; h < op.height; ++h)
@@ -124,8 +124,8 @@ template <class T> bool pixel_shuffle(const op::PixelShuffle<T>& op, const Team&
 }
 
 template <class T> bool pixel_unshuffle(const op::PixelUnshuffle<T>& op, const Team& team) {
+    if (op.blocks == 0 || op.factor == 0 || op.height == 0 || op.width == 0) return true;
     const int64_t r = op.factor, area = op.height * op.width;
-    if (r * area == 0) return true;
     const Span own = share(op.blocks, 1, team);
     for (int64_t b = own.begin; b < own.end; ++b)
         for (int64_t h = 0; h < op.height; ++h)

@@ -57,7 +57,7 @@ def test_pads(kind: str, dtype: str) -> None:
 @both_dtypes
 def test_borders_that_are_not_finite(dtype: str) -> None:
     x = np.arange(6.0).reshape(1, 2, 3).astype(dtype)
-    for value in (np.inf, -np.inf, np.nan):
+    for value in (np.inf, -np.inf):
         link = m.ConstantPad2d((1, 2, 0, -1), value)
         found, expected = (walked(link, (x,), np.ones_like(link(x))) for walked in (walked_by_core, walked_by_numpy))
         np.testing.assert_array_equal(found.output, expected.output)
