@@ -115,7 +115,9 @@ class Operation:
         return f"{text}  [{', '.join(options)}]" if options else text
 
 
-_SHAPES = ("n", "rows", "inputs", "outputs", "outer", "size", "inner", "classes", "columns")
+_SHAPES: tuple[str, ...] = ("n", "rows", "inputs", "outputs", "outer", "size", "inner", "classes", "columns")
+_SHAPES += ("planes", "height", "width", "out_height", "out_width", "values", "places", "blocks")
+_SHAPES += ("row_taps", "column_taps", "run_begin", "run_end", "run_from")
 _HIDDEN = ("workspace", "row_totals", "options", "count")
 
 

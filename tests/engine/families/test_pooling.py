@@ -7,7 +7,12 @@ import pytest
 from cores import TOLERANCE, of_core, of_numpy, one_step, threads, walk_alike, walked_by_core, walked_by_numpy
 
 import maillon as m
+from maillon import engine
 from maillon.engine import processor
+from maillon.engine.builder import Builder
+from maillon.engine.lowering import lower_child
+from maillon.engine.memory import Gradients, Memory
+from maillon.engine.passes import derive_first
 from maillon.random import Generator
 from maillon.typing import Array
 
@@ -160,6 +165,38 @@ def batch(dtype: str) -> tuple[Array, Array]:
 @both_dtypes
 def test_a_step_through_pools(dtype: str) -> None:
     one_step(lambda: m.Optim(network(dtype), m.MSELoss(), m.SGD(lr=0.1)), *batch(dtype), None, TOLERANCE[dtype])
+
+
+@both_dtypes
+@pytest.mark.parametrize("act", [m.ReLU, m.Tanh, lambda: m.LeakyReLU(0.2), lambda: m.LeakyReLU(-0.5)])
+@pytest.mark.parametrize("pool", [lambda: m.MaxPool1d(2), lambda: m.MaxPool1d(3, 1), lambda: m.AdaptiveMaxPool1d(4)])
+def test_a_derivative_before_a_pool(act: Any, pool: Any, dtype: str) -> None:
+    def make() -> m.Optim:
+        links = [m.Linear(9, 9, generator=Generator(2)), act(), pool()]
+        return m.Optim(m.Sequential(*links).to(dtype), m.MSELoss(), m.SGD(lr=0.1))
+
+    x = normal(np.random.default_rng(5), (4, 2, 9), dtype)
+    y = normal(np.random.default_rng(6), make().network(x).shape, dtype)
+    one_step(make, x, y, None, TOLERANCE[dtype])
+    kinds = [operation.kind for operation in engine.lower(make(), x, y).operations if operation.part == "backward"]
+    by_output = getattr(act(), "negative_slope", 0.0) >= 0
+    assert kinds[0] == ("activation_grad" if by_output else "max_pool_grad")
+    assert sorted(kinds) == ["activation_grad", "linear_grad_weight", "max_pool_grad"]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_derivative_moves_only_where_the_pool_is_all_that_follows(twice: bool) -> None:
+    float64 = np.dtype(np.float64)
+    b = Builder(float64, Memory(), Gradients([], float64))
+    x = b.given("x", (2, 6), float64)
+    b.learn(x)
+    y = lower_child(b, m.Tanh(), "0", x)
+    b.pass_on(lower_child(b, m.MaxPool1d(2), "1", y), b.given("dz", (2, 3), float64))
+    if twice:
+        b.pass_on(y, b.given("dy", (2, 6), float64))
+    b.walk_back()
+    kinds = [operation.kind for operation in derive_first(b.operations, set())][2:]
+    assert kinds == (["max_pool_grad", "add", "activation_grad"] if twice else ["activation_grad", "max_pool_grad"])
 
 
 def test_the_same_bits_by_any_number_of_threads_and_registers(monkeypatch: pytest.MonkeyPatch) -> None:
