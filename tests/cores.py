@@ -226,8 +226,8 @@ def walked_by_core(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) ->
     places = iter(range(99))
     values = mapped(lambda leaf: take(leaf, f"x{next(places)}"), inputs)
     output = lower_child(b, link, "", *values)
-    assert [value.shape for value in values_of(output)] == [leaf.shape for leaf in leaves(grad_output)]
     for value, grad in zip(values_of(output), leaves(grad_output), strict=True):
+        assert grad is None or value.shape == grad.shape
         if grad is not None and value.real:
             b.pass_on(value, take(grad, f"grad{next(places)}"))
     b.operations += b.effects

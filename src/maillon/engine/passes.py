@@ -1,8 +1,9 @@
 """Passes: they make a plan's plain operations better, and give its values memory.
 
-`fuse` lets products apply the activation that follows them, or the derivative of the one before; `go_in_place` lets an
-operation write over what nobody reads any more; `place` gives buffers the same memory where their lives do not
-overlap. Each goes by how often a value is used, and none changes a result.
+`derive_first` takes derivatives of activations before the gradient of a max pool; `fuse` lets products apply the
+activation that follows them, or the derivative of the one before; `go_in_place` lets an operation write over what
+nobody reads any more; `place` gives buffers the same memory where their lives do not overlap. Each goes by how often a
+value is used, and none changes a result.
 """
 
 from bisect import insort
@@ -23,11 +24,50 @@ _WITHIN = {
 def improve(operations: list[Operation], kept: Iterable[Buffer], memory: Memory) -> list[Operation]:
     """The operations as they will run, all their buffers with memory. kept: what must be there at the end."""
     outputs = set(kept)
-    improved, becomes = go_in_place(fuse(operations, outputs), outputs)
+    improved, becomes = go_in_place(fuse(derive_first(operations, outputs), outputs), outputs)
     place(improved, outputs, memory)
     for written, buffer in becomes.items():  # whoever holds the value itself finds it too
         written.put(buffer.array)
     return improved
+
+
+def derive_first(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
+    """The derivative of an activation before a max pool is taken of the pool's output, before its gradient is spread.
+
+    That goes only to where x was the greatest, and there x is y: f'(x) of what is spread is f'(y) of what is not yet,
+    which is less, and x need not be kept.
+    """
+    pools = {op.operands["places"]: op for op in operations if op.kind == "max_pool" and "places" in op.operands}
+    if not pools:
+        return operations
+    uses = _uses(operations)
+    spread: dict[Buffer, Operation] = {}
+    moved: list[Operation] = []
+    for operation in operations:
+        operands = operation.operands
+        if operation.kind == "max_pool_grad" and uses[operands["dx"]] == 2 and operands["dx"] not in kept:
+            spread[operands["dx"]] = operation
+        before = spread.get(operands["dy"]) if operation.kind == "activation_grad" else None
+        pool = None if before is None else pools.get(before.operands["places"])
+        if before is not None and pool is not None and pool.operands["x"] is operands["reference"]:
+            y = pool.operands["y"]
+            dy = Buffer.local(f"d{y.name}, derived", y.size, y.dtype, y.shape)
+            own = {**operands, "dy": before.operands["dy"], "reference": y, "dx": dy}
+            moved = [other for other in moved if other is not before]
+            moved.append(replace(operation, operands=own, sizes={**operation.sizes, "n": y.size}))
+            moved.append(replace(before, operands={**before.operands, "dy": dy, "dx": operands["dx"]}))
+        else:
+            moved.append(operation)
+    return moved
+
+
+def _uses(operations: list[Operation]) -> dict[Buffer, int]:
+    """How often each buffer is an operand."""
+    uses: dict[Buffer, int] = {}
+    for operation in operations:
+        for buffer in operation.operands.values():
+            uses[buffer] = uses.get(buffer, 0) + 1
+    return uses
 
 
 def fuse(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
@@ -35,10 +75,7 @@ def fuse(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
 
     Only for products that can apply one (`epilogue` in their row), and activations that need but one number.
     """
-    uses: dict[Buffer, int] = {}
-    for operation in operations:
-        for buffer in operation.operands.values():
-            uses[buffer] = uses.get(buffer, 0) + 1
+    uses = _uses(operations)
     made: dict[Buffer, int] = {}  # by which operation of those kept so far, where that could have an epilogue
     fused: list[Operation] = []
     for operation in operations:

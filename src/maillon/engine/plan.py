@@ -115,8 +115,11 @@ class Operation:
         return f"{text}  [{', '.join(options)}]" if options else text
 
 
-_SHAPES = ("n", "rows", "inputs", "outputs", "outer", "size", "inner", "classes", "columns")
-_HIDDEN = ("workspace", "row_totals", "options", "count")
+_SHAPES: tuple[str, ...] = ("n", "rows", "inputs", "outputs", "outer", "size", "inner", "classes", "columns")
+_SHAPES += ("planes", "height", "width", "out_height", "out_width", "values", "places", "blocks")
+_SHAPES += ("row_taps", "column_taps", "run_begin", "run_end", "run_from")
+_HIDDEN: tuple[str, ...] = ("workspace", "row_totals", "options", "count")
+_HIDDEN += tuple(f"{axis}_{table}" for axis in ("row", "column") for table in ("starts", "places", "weights"))
 
 
 def _shown(operation: Operation, name: str) -> bool:

@@ -93,39 +93,40 @@ class _Pad(Module):
     """What all share: the widths, forward and backward."""
 
     _dims: ClassVar[int]
-    _mode: ClassVar[str] = "zeros"
+    mode: ClassVar[str] = "zeros"
     value: float = 0.0
 
     def __init__(self, padding: int | Sequence[int]) -> None:
         self.padding = _sides(type(self).__name__, padding, 2 * self._dims)
 
     @property
-    def _widths(self) -> Widths:
+    def widths(self) -> Widths:
         """PyTorch's order begins with the last dimension."""
         sides = self.padding
         return [(sides[i], sides[i + 1]) for i in range(len(sides) - 2, -1, -2)]
 
     def forward(self, x: Array) -> Array:
-        self._check(x)
-        return self.keep(pad(x, self._widths, self._mode, self.value), x.shape)
+        if not isinstance(x, np.ndarray):
+            raise errors.wrong_input(self, "x", x)
+        self.require_shape(x.shape)
+        return self.keep(pad(x, self.widths, self.mode, self.value), x.shape)
 
     def backward(self, grad_output: Array) -> Array:
         (shape,) = self.release(grad_output)
-        return pad_backward(grad_output, self._widths, self._mode, shape)
+        return pad_backward(grad_output, self.widths, self.mode, shape)
 
-    def _check(self, x: Array) -> None:
-        if not isinstance(x, np.ndarray):
-            raise errors.wrong_input(self, "x", x)
-        if x.ndim not in (self._dims + 1, self._dims + 2):
-            raise errors.wrong_shape(self, "x", either("C", self._dims), x.shape, "Reshape x, or pad other dimensions.")
-        self._check_sizes(x)
+    def require_shape(self, shape: tuple[int, ...]) -> None:
+        """LinkShapeError unless it can pad x of this shape."""
+        if len(shape) not in (self._dims + 1, self._dims + 2):
+            raise errors.wrong_shape(self, "x", either("C", self._dims), shape, "Reshape x, or pad other dimensions.")
+        self._require_sizes(shape)
 
-    def _check_sizes(self, x: Array) -> None:
-        least = [least_size(self._mode, before, after) for before, after in self._widths]
-        if any(n < need for n, need in zip(x.shape[-self._dims :], least, strict=True)):
-            before = "*" if self._mode == "zeros" else "N, C" if x.ndim == self._dims + 2 else "C"
-            way_out = f"{WHY[self._mode]}: take a smaller padding."
-            raise errors.wrong_shape(self, "x", layout(before, least), x.shape, way_out)
+    def _require_sizes(self, shape: tuple[int, ...]) -> None:
+        least = [least_size(self.mode, before, after) for before, after in self.widths]
+        if any(n < need for n, need in zip(shape[-self._dims :], least, strict=True)):
+            before = "*" if self.mode == "zeros" else "N, C" if len(shape) == self._dims + 2 else "C"
+            way_out = f"{WHY[self.mode]}: take a smaller padding."
+            raise errors.wrong_shape(self, "x", layout(before, least), shape, way_out)
 
     def _arguments(self) -> list[str]:
         return [repr(one_for_all(self.padding))]
@@ -155,13 +156,11 @@ class _ConstantPad(_Pad):
         super().__init__(padding)
         self.value = arguments.number(type(self).__name__, "value", value)
 
-    def _check(self, x: Array) -> None:
-        if not isinstance(x, np.ndarray):
-            raise errors.wrong_input(self, "x", x)
-        if x.ndim < self._dims:
+    def require_shape(self, shape: tuple[int, ...]) -> None:
+        if len(shape) < self._dims:
             letters = ", ".join(LETTERS[self._dims])
-            raise errors.wrong_shape(self, "x", f"(*, {letters})", x.shape, f"It pads {letters}.")
-        self._check_sizes(x)
+            raise errors.wrong_shape(self, "x", f"(*, {letters})", shape, f"It pads {letters}.")
+        self._require_sizes(shape)
 
     def _arguments(self) -> list[str]:
         return [*super()._arguments(), repr(self.value)]
@@ -324,7 +323,7 @@ class ReflectionPad1d(_Pad):
     array([[3., 2., 1., 2., 3., 2., 1.]])
     """
 
-    _dims, _mode = 1, "reflect"
+    _dims, mode = 1, "reflect"
 
 
 class ReflectionPad2d(_Pad):
@@ -355,7 +354,7 @@ class ReflectionPad2d(_Pad):
             [4., 3., 4.]]])
     """
 
-    _dims, _mode = 2, "reflect"
+    _dims, mode = 2, "reflect"
 
 
 class ReplicationPad1d(_Pad):
@@ -384,7 +383,7 @@ class ReplicationPad1d(_Pad):
     array([[1., 1., 1., 2., 2.]])
     """
 
-    _dims, _mode = 1, "replicate"
+    _dims, mode = 1, "replicate"
 
 
 class ReplicationPad2d(_Pad):
@@ -414,7 +413,7 @@ class ReplicationPad2d(_Pad):
             [1., 1., 2.]]])
     """
 
-    _dims, _mode = 2, "replicate"
+    _dims, mode = 2, "replicate"
 
 
 class CircularPad1d(_Pad):
@@ -443,7 +442,7 @@ class CircularPad1d(_Pad):
     array([[2., 3., 1., 2., 3., 1.]])
     """
 
-    _dims, _mode = 1, "circular"
+    _dims, mode = 1, "circular"
 
 
 class CircularPad2d(_Pad):
@@ -474,4 +473,4 @@ class CircularPad2d(_Pad):
             [2., 1., 2.]]])
     """
 
-    _dims, _mode = 2, "circular"
+    _dims, mode = 2, "circular"

@@ -22,11 +22,16 @@ Axes = list[tuple[windows.Steps, int]]
 def require_image(link: Module, name: str, x: Array, rank: int) -> None:
     """Signals (rank 1) or images (rank 2), one a channel, in a batch or of a single sample."""
     errors.require_floating(link, name, x)
-    if x.ndim not in (rank + 1, rank + 2):
-        way_out = "A single channel needs x[None]." if x.ndim == rank else "A batch comes before the channels."
-        raise errors.wrong_shape(link, name, either("C", rank), x.shape, way_out)
-    if 0 in x.shape[-rank:]:
-        raise errors.wrong_shape(link, name, either("C", rank), x.shape, "Only the batch may be empty.")
+    require_image_shape(link, name, x.shape, rank)
+
+
+def require_image_shape(link: Module, name: str, shape: Sequence[int], rank: int) -> None:
+    """LinkShapeError unless it is the shape of such."""
+    if len(shape) not in (rank + 1, rank + 2):
+        way_out = "A single channel needs x[None]." if len(shape) == rank else "A batch comes before the channels."
+        raise errors.wrong_shape(link, name, either("C", rank), tuple(shape), way_out)
+    if 0 in shape[-rank:]:
+        raise errors.wrong_shape(link, name, either("C", rank), tuple(shape), "Only the batch may be empty.")
 
 
 class _GreatestOf(Module):
@@ -38,13 +43,13 @@ class _GreatestOf(Module):
     _rank: ClassVar[int]
     return_indices: bool
 
-    def _axes(self, sizes: Sequence[int]) -> Axes:
+    def axes(self, sizes: Sequence[int]) -> Axes:
         raise NotImplementedError
 
     def forward(self, x: Array) -> Any:
         require_image(self, "x", x, self._rank)
         sizes = x.shape[-self._rank :]
-        axes = self._axes(sizes)
+        axes = self.axes(sizes)
         y, at = x, {}
         for axis in range(-1, -self._rank - 1, -1):  # rows first: so the first of equals is that of the first row
             y, at[axis] = windows.greatest(y, axis, *axes[axis])
@@ -71,10 +76,10 @@ class _MeanOf(Module):
 
     _rank: ClassVar[int]
 
-    def _axes(self, sizes: Sequence[int]) -> Axes:
+    def axes(self, sizes: Sequence[int]) -> Axes:
         raise NotImplementedError
 
-    def _divisor(self, sizes: Sequence[int], axes: Axes) -> Array:
+    def divisor(self, sizes: Sequence[int], axes: Axes) -> Array:
         """The number of inputs in each window."""
         inside = [windows.total(np.ones(size), -1, *axis) for size, axis in zip(sizes, axes, strict=True)]
         return functools.reduce(np.multiply.outer, inside)
@@ -82,8 +87,8 @@ class _MeanOf(Module):
     def forward(self, x: Array) -> Array:
         require_image(self, "x", x, self._rank)
         sizes = x.shape[-self._rank :]
-        axes = self._axes(sizes)
-        divisor = self._divisor(sizes, axes).astype(x.dtype)
+        axes = self.axes(sizes)
+        divisor = self.divisor(sizes, axes).astype(x.dtype)
         y = x
         for axis in range(-self._rank, 0):
             y = windows.total(y, axis, *axes[axis])
@@ -114,7 +119,7 @@ class _Sliding(Module):
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
 
-    def _geometry(self) -> list[tuple[int, ...]]:
+    def geometry(self) -> list[tuple[int, ...]]:
         """Kernel, stride, padding and dilation along each axis."""
         name, rank = type(self).__name__, self._rank
         single = self._single
@@ -125,15 +130,15 @@ class _Sliding(Module):
         return list(zip(kernel, stride, padding, dilation, strict=True))
 
     def _check_geometry(self) -> None:
-        if any(2 * padding > kernel for kernel, _, padding, _ in self._geometry()):
+        if any(2 * padding > kernel for kernel, _, padding, _ in self.geometry()):
             raise ValueError(
                 f"{type(self).__name__}: expected padding to be at most half of kernel_size {self.kernel_size!r}, "
                 f"got {self.padding!r}."
             )
 
-    def _axes(self, sizes: Sequence[int]) -> Axes:
+    def axes(self, sizes: Sequence[int]) -> Axes:
         axes: Axes = []
-        for size, (kernel, stride, padding, dilation) in zip(sizes, self._geometry(), strict=True):
+        for size, (kernel, stride, padding, dilation) in zip(sizes, self.geometry(), strict=True):
             room = size + 2 * padding - dilation * (kernel - 1) - 1
             outputs = (room + (stride - 1 if self.ceil_mode else 0)) // stride + 1
             if self.ceil_mode and (outputs - 1) * stride >= size + padding:
@@ -167,7 +172,7 @@ class _Adaptive(Module):
             )
         self.output_size = output_size
 
-    def _axes(self, sizes: Sequence[int]) -> Axes:
+    def axes(self, sizes: Sequence[int]) -> Axes:
         given = self.output_size
         wanted = given if isinstance(given, tuple | list) else (given,) * len(sizes)
         counts = [size if count is None else count for size, count in zip(sizes, wanted, strict=True)]
@@ -284,13 +289,13 @@ class _AvgPool(_Sliding, _MeanOf):
     count_include_pad: bool
     divisor_override: int | None = None
 
-    def _divisor(self, sizes: Sequence[int], axes: Axes) -> Array:
+    def divisor(self, sizes: Sequence[int], axes: Axes) -> Array:
         if self.divisor_override is not None:
             return np.array(self.divisor_override)
         if not self.count_include_pad:
-            return super()._divisor(sizes, axes)
+            return super().divisor(sizes, axes)
         counts = []
-        for size, (_, outputs), (kernel, stride, padding, _) in zip(sizes, axes, self._geometry(), strict=True):
+        for size, (_, outputs), (kernel, stride, padding, _) in zip(sizes, axes, self.geometry(), strict=True):
             start = np.arange(outputs) * stride - padding
             counts.append(np.minimum(kernel, size + padding - start))  # beyond the padding nothing counts
         return functools.reduce(np.multiply.outer, counts)
@@ -415,11 +420,11 @@ class _MaxUnpool(_Sliding):
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
         self._place(kernel_size, stride, padding)
-        self._geometry()
+        self.geometry()
 
     def forward(self, x: Array, indices: Array, output_size: Sequence[int] | None = None) -> Array:
         require_image(self, "x", x, self._rank)
-        sizes = self._sizes(x.shape[-self._rank :], output_size)
+        sizes = self.sizes(x.shape[-self._rank :], output_size)
         self._check_indices(x, indices, math.prod(sizes))
         flat = indices.reshape(*x.shape[: -self._rank], math.prod(x.shape[-self._rank :]))
         y = np.zeros((*flat.shape[:-1], math.prod(sizes)), x.dtype)
@@ -431,9 +436,9 @@ class _MaxUnpool(_Sliding):
         dy = grad_output.reshape(*flat.shape[:-1], math.prod(grad_output.shape[-self._rank :]))
         return np.take_along_axis(dy, flat, axis=-1).reshape(shape), None
 
-    def _sizes(self, pooled: Sequence[int], output_size: Sequence[int] | None) -> list[int]:
+    def sizes(self, pooled: Sequence[int], output_size: Sequence[int] | None) -> list[int]:
         """How large the image was before it was pooled."""
-        geometry = self._geometry()
+        geometry = self.geometry()
         usual = [(n - 1) * s + k - 2 * p for n, (k, s, p, _) in zip(pooled, geometry, strict=True)]
         if output_size is None:
             sizes = usual

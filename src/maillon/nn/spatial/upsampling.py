@@ -8,7 +8,7 @@ import numpy as np
 from maillon.nn.module import Module
 from maillon.nn.spatial import window_steps as windows
 from maillon.nn.support import arguments, errors
-from maillon.typing import Array
+from maillon.typing import Array, DType
 
 Size = int | tuple[int, ...] | None
 Scale = float | tuple[float, ...] | None
@@ -110,7 +110,8 @@ class Upsample(Module):
         self.recompute_scale_factor = recompute_scale_factor
 
     def forward(self, x: Array) -> Array:
-        taps = self._taps(x)
+        errors.require_floating(self, "x", x)
+        taps = self.taps(x.shape, x.dtype)
         y = x
         for axis, (outputs, along_axis) in taps.items():
             wider = np.zeros(windows.resized(y, axis, outputs), x.dtype)
@@ -129,33 +130,32 @@ class Upsample(Module):
             dx = np.moveaxis(np.moveaxis(dx, axis, -1) @ weight, -1, axis)
         return dx
 
-    def _taps(self, x: Array) -> dict[int, tuple[int, Taps]]:
+    def taps(self, shape: tuple[int, ...], dtype: DType) -> dict[int, tuple[int, Taps]]:
         """Of each axis of space the size of y, and what it takes of x."""
-        errors.require_floating(self, "x", x)
-        rank = x.ndim - 2
+        rank = len(shape) - 2
         if rank not in MODES[self.mode]:
             ranks = MODES[self.mode]
             layouts = " or ".join(LAYOUTS[n] for n in ranks)
             space = "1 dimension" if ranks == (1,) else f"{'1, 2 or ' * (len(ranks) > 1)}{ranks[-1]} dimensions"
             raise errors.wrong_shape(
-                self, "x", layouts, x.shape, f"It takes the batch, the channels, and {space} of space."
+                self, "x", layouts, shape, f"It takes the batch, the channels, and {space} of space."
             )
-        if 0 in x.shape[1:]:
-            raise errors.wrong_shape(self, "x", LAYOUTS[rank], x.shape, "Only the batch may be empty.")
-        wanted = self._each(x, self.size if self.scale_factor is None else self.scale_factor)
+        if 0 in shape[1:]:
+            raise errors.wrong_shape(self, "x", LAYOUTS[rank], shape, "Only the batch may be empty.")
+        wanted = self._each(shape, self.size if self.scale_factor is None else self.scale_factor)
         taps = {}
         for axis, part in zip(range(-rank, 0), wanted, strict=True):
-            size = x.shape[axis]
+            size = shape[axis]
             outputs = int(part) if self.scale_factor is None else int(size * float(part))
             if outputs < 1:
                 raise errors.LinkShapeError(
-                    f"{self!r}: expected x so large that the output is not empty, got shape {x.shape}. "
+                    f"{self!r}: expected x so large that the output is not empty, got shape {shape}. "
                     "Take a larger scale_factor."
                 )
             by_sizes = self.scale_factor is None or self.recompute_scale_factor or self.mode == "area"
             step = size / outputs if by_sizes else 1 / float(part)
             weights = [
-                (outs, ins, weight.astype(x.dtype)) for outs, ins, weight in self._along(size, outputs, step, rank)
+                (outs, ins, weight.astype(dtype)) for outs, ins, weight in self._along(size, outputs, step, rank)
             ]
             taps[axis] = (outputs, weights)
         return taps
@@ -183,13 +183,13 @@ class Upsample(Module):
         place = np.floor((i.astype(np.float32) + half) * np.float32(step))
         return np.minimum(place.astype(np.int64), size - 1)
 
-    def _each(self, x: Array, given: Any) -> tuple[Any, ...]:
+    def _each(self, shape: tuple[int, ...], given: Any) -> tuple[Any, ...]:
         """One for each dimension of space."""
-        rank = x.ndim - 2
+        rank = len(shape) - 2
         parts = _parts(given)
         if isinstance(given, Sequence) and len(parts) != rank:
             layout = LAYOUTS.get(len(parts), f"(N, C) and {len(parts)} dimensions of space")
-            raise errors.wrong_shape(self, "x", layout, x.shape, "One is given for each dimension of space.")
+            raise errors.wrong_shape(self, "x", layout, shape, "One is given for each dimension of space.")
         return parts if len(parts) == rank else parts * rank
 
 
