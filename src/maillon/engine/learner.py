@@ -148,12 +148,13 @@ class Learner:
         """
         self._step = _nothing  # the next one has gradients to forget first
         if self._pass is not None and type(x) is np.ndarray:
-            output = self._pass.forward(x)
+            output = self._pass.forward(x)  # NotImplemented too where it does not lie in C order
             if output is not NotImplemented:
                 return output
         network = self.optim.network
         inputs = convert(x, network.dtype, network=network)
         try:
+            inputs = mapped(np.ascontiguousarray, inputs)
             made = self._prepared(("pass", key_of(inputs)), lambda common: _Pass(common, inputs))
             output = made.forward(inputs)
         except NotLoweredError:
@@ -243,15 +244,15 @@ class _Common:
         self.gradients.whole.array[...] = 0
         self.in_use = False
 
-    def call(self, plan: Plan, outputs: list[Buffer], owner: Any) -> Any:
-        """A plan, for Python to call."""
+    def call(self, plan: Plan, outputs: list[Buffer]) -> Any:
+        """A plan, for Python to call; it owns the plan and its memory."""
         verify(plan)
         streams = [stream_of(generator) for generator in plan.streams]
         core, wide = processor.core(), plan.dtype == np.float64
         program = core.Program(processor.instruction_set(), wide, plan.rows, table(plan), streams)
         threads = processor.threads_for(program.work)
         slots = [slot(buffer) for buffer in plan.inputs], [slot(buffer) for buffer in outputs]
-        return core.Call(program, *slots, np.empty, watch_training(core, self.optim), owner, threads)
+        return core.Call(program, *slots, np.empty, watch_training(core, self.optim), (plan, self), threads)
 
     def shown(self) -> list[tuple[Any, str, Array]]:
         """The gradients as Python sees them: views."""
@@ -272,7 +273,7 @@ class _Step:
         self.plan = plan = lowered.plan
         self._generators = plan.streams
         self._one = isinstance(plan.output, Buffer)
-        self.call = common.call(plan, plan.outputs[:1] if self._one else [], self)
+        self.call = common.call(plan, plan.outputs[:1] if self._one else [])
         assert plan.result is not None
         loss = (optim.loss, "denominator") if optim.loss.averages else ()
         self.call.step(plan.result.address, (optim, "prediction") if self._one else (), loss)
@@ -344,10 +345,9 @@ class _Pass:
         ]
         copied_out: tuple[list[Buffer], ...] = (outputs, backs, [])
         self._forward, self._backward, self._update = (
-            common.call(plan, buffers, self) for plan, buffers in zip(plans, copied_out, strict=True)
+            common.call(plan, buffers) for plan, buffers in zip(plans, copied_out, strict=True)
         )
         self._backward.leave(common.shown(), [])
-        self._update.leave([], common.state.counters())
         self._x, self._backs, self._flat = x, [one is not None for one in shown_back], isinstance(x, np.ndarray)
         self.forwarded = False
 
@@ -357,7 +357,10 @@ class _Pass:
 
     def forward(self, x: Any) -> Any:
         """The output, or NotImplemented."""
-        done = self._forward(*(np.ascontiguousarray(leaf) for leaf in leaves(x) if leaf is not None))
+        if type(x) is np.ndarray:
+            done = self._forward(x)
+        else:
+            done = self._forward(*(np.ascontiguousarray(leaf) for leaf in leaves(x) if leaf is not None))
         if done is NotImplemented or done is None:
             return NotImplemented
         self.forwarded = True
