@@ -42,8 +42,14 @@ template <class T> bool embedding(const op::Embedding<T>& op, const Team& team) 
 }
 
 template <class T> bool embedding_shorten(const op::EmbeddingShorten<T>& op, const Team&) {
+    uint8_t* seen = op.workspace;
     for (int64_t i = 0; i < op.count; ++i) {
         if (uint64_t(op.x[i]) >= uint64_t(op.rows)) return false;
+        seen[op.x[i]] = 0;
+    }
+    for (int64_t i = 0; i < op.count; ++i) {
+        if (seen[op.x[i]]) continue;
+        seen[op.x[i]] = 1;
         T* row = op.weight + op.x[i] * op.columns;
         if (const T scale = scale_of(op, row); scale != 1) copy_scaled(row, row, op.columns, scale);
     }

@@ -16,10 +16,11 @@ template <class T> struct Embedding {
     double max_norm, p;
 };
 
-// the rows W[x] longer than max_norm are shortened
+// the rows W[x] longer than max_norm are shortened, each once
 template <class T> struct EmbeddingShorten {
     const int64_t* x; // r count
     T* weight; // rw rows * columns
+    uint8_t* workspace; // w rows
     int64_t count, rows, columns;
     choice::VectorNorm norm;
     double max_norm, p;

@@ -40,10 +40,10 @@ def _require_apart(b: Builder) -> None:
     Those that go together, as `embedding` and `embedding_shorten`, allow for it.
     """
     changed = {
-        effect.operands[operand.name].address: effect.kind
+        buffer.address: effect.kind
         for effect in b.effects
         for operand in OPERATIONS[effect.kind].written
-        if operand.name in effect.operands
+        if (buffer := effect.operands.get(operand.name)) is not None and not buffer.is_local
     }
     for operation in b.operations if changed else ():
         for buffer in operation.operands.values():

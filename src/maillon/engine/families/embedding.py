@@ -26,8 +26,8 @@ OPERATIONS = declare(
     ),
     Kind(
         "embedding_shorten",
-        "the rows W[x] longer than max_norm are shortened",
-        ("x: r int64 count", "weight: rw rows * columns"),
+        "the rows W[x] longer than max_norm are shortened, each once",
+        ("x: r int64 count", "weight: rw rows * columns", "workspace: w bool rows"),
         ("count", "rows>0", "columns>0", "norm"),
         ("max_norm", "p"),
         choices=_NORM,
