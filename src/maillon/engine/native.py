@@ -480,7 +480,8 @@ class Runner:
         steps and the epochs done.
         """
         training = self._training
-        if not all(self._drawn_alone(generator, state) for generator, state in before.streams.items()):
+        drawn = {generator: int(stream.drawn) for generator, stream in self._streams.items()}
+        if not all(generator.has_drawn(drawn[generator], state) for generator, state in before.streams.items()):
             return steps, ended
         for generator, state in before.streams.items():
             generator.set_state(state)
@@ -517,12 +518,6 @@ class Runner:
         self.optim.network.forget()
         self.optim.loss.forget()
         return error
-
-    def _drawn_alone(self, generator: Generator, before: GeneratorState) -> bool:
-        """Whether the words drawn since then are those of this slice."""
-        after = Generator(0).set_state(before)
-        after.random_raw(int(self._streams[generator].drawn))
-        return after.get_state() == generator.get_state()
 
     @property
     def _recordable(self) -> bool:
