@@ -4,6 +4,7 @@
 #include "entry.hpp"
 #include "program.hpp"
 #include "simd.hpp"
+#include "words.hpp"
 
 namespace maillon::MAILLON_ISA {
 
@@ -64,11 +65,12 @@ __attribute__((noinline)) inline void flush(Training& t) {
 // 0, 1, … in random order: Fisher and Yates' shuffle with PyTorch's words, as Generator.randperm.
 inline void permute(int64_t* order, int64_t n, WordStream& words) {
     for (int64_t i = 0; i < n; ++i) order[i] = i;
-    each_block(words, n - 1, [=, &words](int64_t i) __attribute__((always_inline)) {
-        const int64_t j = i + int64_t(words.next() % uint32_t(n - i));
-        const int64_t other = order[j];
-        order[j] = order[i];
-        order[i] = other;
+    each_words(words, n - 1, [=](int64_t begin, const uint32_t* drawn, int64_t count) {
+        for (int64_t k = 0; k < count; ++k) {
+            const int64_t i = begin + k, j = i + int64_t(drawn[k] % uint32_t(n - i)), other = order[j];
+            order[j] = order[i];
+            order[i] = other;
+        }
     });
 }
 

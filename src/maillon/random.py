@@ -89,6 +89,7 @@ class Generator:
         """Start the stream of `seed` from its beginning; returns the generator."""
         checked = _checked_seed(seed)
         state = _twister_state(_initial_words(checked), TWISTER_WORDS)
+        self._tell(None)
         with self._locked():
             self._twister.state = state
             self._seed = checked
@@ -103,6 +104,11 @@ class Generator:
     def bit_generator(self) -> "np.random.MT19937":  # as text: `numpy.random` is imported when first drawn from
         """The NumPy bit generator that the words come from: whoever draws from it draws from this stream."""
         return self._twister
+
+    @property
+    def twister(self) -> int:
+        """The address of the Mersenne Twister's 624 words, after which stands how many are used up; 0 where unknown."""
+        return int(self._twister.ctypes.state_address) if _is_readable() else 0
 
     @property
     def wanted(self) -> Array:
@@ -150,10 +156,24 @@ class Generator:
                 " Pass what get_state() gave."
             )
         twister = _twister_state(np.frombuffer(state.words, np.uint32), state.position)
+        self._tell(None)
         with self._locked():
             self._twister.state = twister
             self._seed, self._next_normal = state.seed, state.next_normal
         return self
+
+    def has_drawn(self, words: int, since: GeneratorState) -> bool:
+        """Whether exactly so many words were drawn since then, by whomever."""
+        expected = Generator(0).set_state(since)
+        expected.random_raw(words)
+        return expected.get_state()[:3] == self.get_state()[:3]
+
+    def _tell(self, words: int | None) -> None:
+        """Say to whoever listens that so many words are drawn now; None: that the stream goes elsewhere."""
+        drawn = _listening.get()
+        while drawn is not None:
+            drawn.note(self, words)
+            drawn = drawn.outer
 
     __getstate__ = get_state
 
@@ -167,6 +187,7 @@ class Generator:
     def random_raw(self, n: int) -> Array:
         """The next `n` words of the Mersenne Twister, uint32."""
         count = _checked_count(n, "random_raw")
+        self._tell(count)
         with self._locked():
             pass  # it is free now, and NumPy takes it itself
         words: Array = self._twister.random_raw(count)
@@ -259,6 +280,7 @@ class Generator:
     def _normal_pairs(self, n: int) -> Array:
         """Few normal numbers, in float64, the sine of each pair kept for the next one."""
         normal = np.empty(n)
+        self._tell(0)
         for i in range(n):
             if self._next_normal is not None:
                 normal[i], self._next_normal = self._next_normal, None
@@ -267,6 +289,37 @@ class Generator:
             radius, angle = math.sqrt(-2.0 * math.log1p(-depth)), 2.0 * math.pi * turn
             normal[i], self._next_normal = radius * math.cos(angle), radius * math.sin(angle)
         return normal
+
+
+class Drawn:
+    """What is drawn in this thread or task from now on until `close`, by whatever generators, so as to be taken back."""
+
+    __slots__ = ("_streams", "_token", "outer")
+
+    def __init__(self) -> None:
+        self._streams: dict[Generator, tuple[GeneratorState, int | None]] = {}
+        self.outer = _listening.get()
+        self._token = _listening.set(self)
+
+    def note(self, generator: Generator, words: int | None) -> None:
+        """The generator is about to draw so many words; None: to begin another stream."""
+        before, known = self._streams.get(generator) or (generator.get_state(), 0)
+        self._streams[generator] = before, None if words is None or known is None else known + words
+
+    def close(self) -> None:
+        _listening.reset(self._token)
+
+    def take_back(self) -> None:
+        """Let every stream be where it was.
+
+        Where another thread has drawn from one meanwhile there is no going back: it would draw its words a second time.
+        """
+        for generator, (before, words) in self._streams.items():
+            if words is None or generator.has_drawn(words, before):
+                generator.set_state(before)
+
+
+_listening: contextvars.ContextVar[Drawn | None] = contextvars.ContextVar("listening", default=None)
 
 
 def _box_muller(unit: Array) -> Array:

@@ -11,6 +11,7 @@ from maillon.engine.memory import Memory
 from maillon.engine.own import lower_own_loss
 from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer
+from maillon.engine.table import OPERATIONS
 from maillon.engine.walk import is_known, lower_child, own_links, own_method
 from maillon.nesting import leaf_names, rebuilt
 from maillon.nn import Loss, Module
@@ -26,9 +27,29 @@ def lower_network(b: Builder, network: Module, x: Any) -> Tree:
         raise NotLoweredError(f"{shown(network)} {why}")
     several = x if isinstance(x, tuple) else () if isinstance(x, dict) else (x,)
     try:
-        return lower_child(b, network, "", *several, **(x if isinstance(x, dict) else {}))
+        output = lower_child(b, network, "", *several, **(x if isinstance(x, dict) else {}))
     except LinkError as error:  # NumPy will raise it with the link's place in the network
         raise NotLoweredError(str(error).removesuffix(".")) from None
+    _require_apart(b)
+    return output
+
+
+def _require_apart(b: Builder) -> None:
+    """NotLoweredError where a forward reads what an effect of the same step changes: NumPy would have changed it by then.
+
+    Those that go together, as `embedding` and `embedding_shorten`, allow for it.
+    """
+    changed = {
+        buffer.address: effect.kind
+        for effect in b.effects
+        for operand in OPERATIONS[effect.kind].written
+        if (buffer := effect.operands.get(operand.name)) is not None and not buffer.is_local
+    }
+    for operation in b.operations if changed else ():
+        for buffer in operation.operands.values():
+            effect = None if buffer.is_local else changed.get(buffer.address)
+            if effect is not None and not effect.startswith(operation.kind):
+                raise NotLoweredError(f"{buffer.name} changes before another link uses it")
 
 
 def lower_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, weight: Value | None) -> Buffer:

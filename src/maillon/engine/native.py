@@ -480,7 +480,8 @@ class Runner:
         steps and the epochs done.
         """
         training = self._training
-        if not all(self._drawn_alone(generator, state) for generator, state in before.streams.items()):
+        drawn = {generator: int(stream.drawn) for generator, stream in self._streams.items()}
+        if not all(generator.has_drawn(drawn[generator], state) for generator, state in before.streams.items()):
             return steps, ended
         for generator, state in before.streams.items():
             generator.set_state(state)
@@ -517,12 +518,6 @@ class Runner:
         self.optim.network.forget()
         self.optim.loss.forget()
         return error
-
-    def _drawn_alone(self, generator: Generator, before: GeneratorState) -> bool:
-        """Whether the words drawn since then are those of this slice."""
-        after = Generator(0).set_state(before)
-        after.random_raw(int(self._streams[generator].drawn))
-        return after.get_state() == generator.get_state()
 
     @property
     def _recordable(self) -> bool:
@@ -606,7 +601,7 @@ def copied(output: Any) -> Any:
 def stream_of(generator: Generator) -> Any:
     """The generator's words for the core, which locks them for each block that it draws."""
     bits = generator.bit_generator
-    return processor.core().Stream(bits.capsule, bits.lock, address(generator.wanted))
+    return processor.core().Stream(bits.capsule, bits.lock, address(generator.wanted), generator.twister)
 
 
 def product(a: Array, b: Array, transposed: bool = False) -> Array:

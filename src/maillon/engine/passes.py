@@ -94,7 +94,8 @@ def fuse(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
                     if backward:
                         own["reference"] = operands["reference"]
                     sizes = {**product.sizes, "activation": operation.sizes["activation"]}
-                    fused[at] = replace(product, operands=own, sizes=sizes, numbers={"slope": numbers["a"]})
+                    given = {**product.numbers, "slope": numbers["a"]}
+                    fused[at] = replace(product, operands=own, sizes=sizes, numbers=given)
                     continue
         if kind.epilogue is not None and not operation.sizes["activation"]:
             made[operands[kind.epilogue]] = len(fused)

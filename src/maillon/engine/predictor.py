@@ -50,7 +50,9 @@ def lower_prediction(network: Module, x: Any, memory: Memory) -> tuple[Plan, Err
     for name, value in given.items():
         if value.real and value.buffer.dtype != b.dtype:
             raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {b.dtype}")
-    output = finish(b, lower_network(b, network, values_for(x, "x", given)))
+    made = lower_network(b, network, values_for(x, "x", given))
+    b.operations += b.effects
+    output = finish(b, made)
     inputs = [value.buffer for value in given.values()]
     rows = rows_of(inputs[0].shape) if inputs else 1
     plan = Plan((network,), b.dtype, rows, b.operations, inputs, output)

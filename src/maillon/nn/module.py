@@ -35,6 +35,24 @@ def no_grad() -> Iterator[None]:
         _keeping.reset(token)
 
 
+def owners_of_buffers(*roots: "Module") -> "list[Module]":
+    """All modules in these that have registered buffers, found at the least cost: every learning step asks."""
+    modules = [*roots]
+    owners = []
+    for each in modules:
+        if each._buffer_names:
+            owners.append(each)
+        for value in each.__dict__.values():
+            if type(value) in _HOLDING_NONE:
+                continue
+            if isinstance(value, Module):
+                modules.append(value)
+            elif isinstance(value, _HOLDING):
+                held = value.values() if isinstance(value, dict) else value
+                modules += [inside for inside in held if isinstance(inside, Module)]
+    return owners
+
+
 class IncompatibleKeys(NamedTuple):
     """What `load_state_dict(strict=False)` left alone."""
 

@@ -11,6 +11,7 @@ from maillon.nn import Loss, Module
 from maillon.nn.containers import refuse_twice
 from maillon.nn.loss import USUAL
 from maillon.nn.support import arguments
+from maillon.nn.support.undo import Undo
 from maillon.nn.utils import clip_grad_norm_, clip_grad_value_
 from maillon.optim.door import call, convert_batch
 from maillon.optim.rule import Rule
@@ -155,14 +156,18 @@ class Optim:
             return self.learn(*convert_batch(self.network, self.loss, x, y, sample_weight))
 
     def learn(self, x: Any, y: Any, sample_weight: Array | None = None) -> float:
-        """`step` on arrays that have passed the door already: no conversion, no cost."""
-        if self.rule.needs_closure:
-            return self._learn_by_closure(x, y, sample_weight)
-        total = self._walk(x, y, sample_weight, self.accumulate > 1 or self._gathered > 0)
-        self._gathered += 1
-        if self._gathered >= self.accumulate:
-            self.flush()
-        return total
+        """`step` on arrays that have passed the door already: no conversion, no cost.
+
+        Where it raises, it has changed nothing: buffers, rows that were shortened and random streams are put back.
+        """
+        with Undo(self.network, self.loss):
+            if self.rule.needs_closure:
+                return self._learn_by_closure(x, y, sample_weight)
+            total = self._walk(x, y, sample_weight, self.accumulate > 1 or self._gathered > 0)
+            self._gathered += 1
+            if self._gathered >= self.accumulate:
+                self.flush()
+            return total
 
     @property
     def waiting(self) -> bool:
@@ -227,7 +232,11 @@ class Optim:
         else:
             grad = loss.backward(divisor or 1.0)
             self._divisor = (self._divisor or 0.0) + divisor
-        network.backward_parameters(grad if loss.predicted is USUAL else loss.of_predictions(grad))
+        try:
+            network.backward_parameters(grad if loss.predicted is USUAL else loss.of_predictions(grad))
+        except BaseException:
+            self._gathered, self._divisor = 0, None  # some of what was gathered is no longer what it was
+            raise
         self.prediction = prediction
         return total
 

@@ -11,6 +11,7 @@ from maillon.nn.parameter import Parameter
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
 from maillon.nn.support.outline import empty, outlined
+from maillon.nn.support.undo import changing
 from maillon.typing import Array, DTypeLike
 
 DENSE = "a gradient here is an array as large as its parameter. Leave sparse out."
@@ -174,6 +175,7 @@ class Embedding(Module):
         norms = np.linalg.norm(self.weight.data[used], ord=self.norm_type, axis=1)
         long = norms > max_norm
         scale = max_norm / (norms[long] + 1e-7)
+        changing(self.weight.data, used[long])
         self.weight.data[used[long]] *= scale[:, None].astype(self.weight.dtype)
 
     def backward(self, grad_output: Array) -> None:

@@ -10,6 +10,7 @@ from maillon.nn.norms.normalization import Normalization
 from maillon.nn.support import arguments, errors
 from maillon.nn.support.dtypes import floating_dtype
 from maillon.nn.support.outline import full
+from maillon.nn.support.undo import changing
 from maillon.typing import Array, DTypeLike
 
 
@@ -96,6 +97,7 @@ class _ChannelNorm(Normalization):
             return
         unbiased = variance * (count / (count - 1))
         for running, seen in ((self.running_mean, mean), (self.running_var, unbiased)):
+            changing(running)
             running[...] = (1 - momentum) * running + momentum * seen.mean(axis=0).reshape(-1)
 
 
@@ -114,6 +116,7 @@ class _BatchNorm(_ChannelNorm):
             )
         y, mean, variance = self._normalize(x, grid, grid, running)
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
+            changing(self.num_batches_tracked)
             self.num_batches_tracked += 1
             momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
             self._track(mean, variance, samples * places, momentum)
