@@ -3,6 +3,6 @@
 Importing this package fills the tables: OPERATIONS in `engine/table.py`, LINKS and LOSSES in `engine/builder.py`.
 """
 
-from maillon.engine.families import activations, dropout, gradients, joints, linear, losses, rules
+from maillon.engine.families import activations, dropout, gradients, joints, linear, losses, recurrent, rules
 
-FAMILIES = (linear, activations, joints, dropout, losses, rules, gradients)
+FAMILIES = (linear, activations, joints, dropout, recurrent, losses, rules, gradients)
