@@ -1,205 +1,39 @@
-// The non-linear links: value by value, and the softmaxes line by line. The last, incomplete register of an array is
-// computed like any other.
+// The activations: functions of each element, and what a gradient is multiplied by. They are listed once, as functors in
+// families/activations.cpp, and found here by their kind: for an operation, for a product's result while it is still in
+// the cache, and for gradients alike.
 #pragma once
 
-#include "lanes.hpp"
-#include "math.hpp"
+#include <cstdint>
+
 #include "operations/choices.hpp"
-#include "team.hpp"
 
 namespace maillon::MAILLON_ISA {
 
 using choice::Activation;
 
-template <Activation kind, class T> MAILLON_INLINE Vec<T> activated(Vec<T> x, Vec<T> slope) {
-    const Vec<T> zero{};
-    if constexpr (kind == Activation::tanh) return tanh(x);
-    else if constexpr (kind == Activation::sigmoid) return sigmoid(x);
-    else if constexpr (kind == Activation::relu) return max(zero, x); // NaN stays NaN
-    else if constexpr (kind == Activation::leaky_relu) return x > zero ? x : slope * x;
-    else return x;
-}
+struct Numbers { // what they mean is each functor's matter
+    double a = 0, b = 0, c = 0, d = 0;
+};
 
-// The derivative times dy, from the output y; leaky ReLU's from the input, or an output of its sign.
-template <Activation kind, class T> MAILLON_INLINE Vec<T> activated_grad(Vec<T> dy, Vec<T> y, Vec<T> slope) {
-    const Vec<T> zero{}, one = broadcast(T(1));
-    if constexpr (kind == Activation::tanh) return (one - y * y) * dy;
-    else if constexpr (kind == Activation::sigmoid) return y * (one - y) * dy;
-    else if constexpr (kind == Activation::relu) return keep<T>(y > zero, dy);
-    else if constexpr (kind == Activation::leaky_relu) return y > zero ? dy : slope * dy;
-    else return dy;
-}
+struct Block { // rows of so many elements, `stride` apart
+    int64_t rows, columns, stride;
+};
 
-template <Activation kind, class T> void activate_all(T slope, const T* x, T* y, int64_t n) {
-    const Vec<T> slopes = broadcast(slope);
-    each_register<T>(n, [=](int64_t i, int64_t count) {
-        store_up_to(y + i, activated<kind, T>(load_up_to(x + i, count), slopes), count);
-    });
-}
+template <class T> struct Curve {
+    // y = f(x); y may be x.
+    void (*value)(const Numbers&, const T* x, T* y, Block);
+    // dx = f'(x) dy; dx may be dy. `reference` is x, or the output of those that tell their derivative by it.
+    void (*gradient)(const Numbers&, const T* dy, const T* reference, T* dx, Block);
+};
 
-template <Activation kind, class T>
-void activate_grad_all(T slope, const T* dy, const T* reference, T* dx, int64_t n) {
-    const Vec<T> slopes = broadcast(slope);
-    each_register<T>(n, [=](int64_t i, int64_t count) {
-        const Vec<T> d = load_up_to(dy + i, count), r = load_up_to(reference + i, count);
-        store_up_to(dx + i, activated_grad<kind, T>(d, r, slopes), count);
-    });
-}
+template <class T> const Curve<T>& curve(Activation kind);
 
-// y = f(x), value by value; y may be x.
+// Of those that need one number at most.
 template <class T> void activate(Activation kind, T slope, const T* x, T* y, int64_t n) {
-    switch (kind) {
-    case Activation::none: return activate_all<Activation::none>(slope, x, y, n);
-    case Activation::tanh: return activate_all<Activation::tanh>(slope, x, y, n);
-    case Activation::sigmoid: return activate_all<Activation::sigmoid>(slope, x, y, n);
-    case Activation::relu: return activate_all<Activation::relu>(slope, x, y, n);
-    case Activation::leaky_relu: return activate_all<Activation::leaky_relu>(slope, x, y, n);
-    }
+    curve<T>(kind).value({slope}, x, y, {1, n, n});
 }
-
-// dx = f'(x) dy; `reference` as in activated_grad; dx may be dy.
-template <class T>
-void activate_grad(Activation kind, T slope, const T* dy, const T* reference, T* dx, int64_t n) {
-    switch (kind) {
-    case Activation::none: return activate_grad_all<Activation::none>(slope, dy, reference, dx, n);
-    case Activation::tanh: return activate_grad_all<Activation::tanh>(slope, dy, reference, dx, n);
-    case Activation::sigmoid: return activate_grad_all<Activation::sigmoid>(slope, dy, reference, dx, n);
-    case Activation::relu: return activate_grad_all<Activation::relu>(slope, dy, reference, dx, n);
-    case Activation::leaky_relu: return activate_grad_all<Activation::leaky_relu>(slope, dy, reference, dx, n);
-    }
-}
-
-// out = a + b; out may be a or b.
-template <class T> void add(const T* a, const T* b, T* out, int64_t n) {
-    each_register<T>(n, [=](int64_t i, int64_t count) {
-        store_up_to(out + i, load_up_to(a + i, count) + load_up_to(b + i, count), count);
-    });
-}
-
-// out = a · b; out may be a or b.
-template <class T> void multiply(const T* a, const T* b, T* out, int64_t n) {
-    each_register<T>(n, [=](int64_t i, int64_t count) {
-        store_up_to(out + i, load_up_to(a + i, count) * load_up_to(b + i, count), count);
-    });
-}
-
-// One line in a row: e^(x - max) / Σ, or x - max - log Σ.
-template <class T, bool log_of_it> MAILLON_INLINE void softmax_line(const T* x, T* y, int64_t size) {
-    const Vec<T> most = broadcast(maximum(x, size));
-    const Vec<T> total = broadcast(sum_terms<T>(size, [=](int64_t i, int64_t count) {
-        const Vec<T> e = exp(load_up_to(x + i, count) - most);
-        if constexpr (!log_of_it) store_up_to(y + i, e, count);
-        return e;
-    }));
-    if constexpr (log_of_it) {
-        const Vec<T> log_total = log(total);
-        each_register<T>(size, [=](int64_t i, int64_t count) {
-            store_up_to(y + i, load_up_to(x + i, count) - most - log_total, count);
-        });
-    } else {
-        each_register<T>(size, [=](int64_t i, int64_t count) {
-            store_up_to(y + i, load_up_to(y + i, count) / total, count);
-        });
-    }
-}
-
-// `count` lines side by side, their elements `stride` apart.
-template <class T, bool log_of_it>
-MAILLON_INLINE void softmax_lines(const T* x, T* y, int64_t size, int64_t stride, int64_t count) {
-    Vec<T> most = broadcast(-T(__builtin_inff())), total{};
-    for (int64_t k = 0; k < size; ++k) most = max(load_up_to(x + k * stride, count), most);
-    for (int64_t k = 0; k < size; ++k) {
-        const Vec<T> e = exp(load_up_to(x + k * stride, count) - most);
-        if constexpr (!log_of_it) store_up_to(y + k * stride, e, count);
-        total += e;
-    }
-    const Vec<T> log_total = log(total);
-    for (int64_t k = 0; k < size; ++k) {
-        if constexpr (log_of_it) {
-            store_up_to(y + k * stride, load_up_to(x + k * stride, count) - most - log_total, count);
-        } else {
-            store_up_to(y + k * stride, load_up_to(y + k * stride, count) / total, count);
-        }
-    }
-}
-
-// y (dy - Σ dy y), or of a log-softmax dy - e^y Σ dy
-template <class T, bool log_of_it> MAILLON_INLINE Vec<T> softmax_derivative(Vec<T> dy, Vec<T> y, Vec<T> total) {
-    if constexpr (log_of_it) return fma(-exp(y), total, dy);
-    else return y * (dy - total);
-}
-
-template <class T, bool log_of_it>
-MAILLON_INLINE void softmax_grad_line(const T* dy, const T* y, T* dx, int64_t size) {
-    const Vec<T> total = broadcast(log_of_it ? sum(dy, size) : dot(dy, y, size));
-    each_register<T>(size, [=](int64_t i, int64_t count) {
-        const Vec<T> d = load_up_to(dy + i, count), v = load_up_to(y + i, count);
-        store_up_to(dx + i, softmax_derivative<T, log_of_it>(d, v, total), count);
-    });
-}
-
-template <class T, bool log_of_it>
-MAILLON_INLINE void softmax_grad_lines(const T* dy, const T* y, T* dx, int64_t size, int64_t stride, int64_t count) {
-    Vec<T> total{};
-    for (int64_t k = 0; k < size * stride; k += stride) {
-        const Vec<T> d = load_up_to(dy + k, count);
-        total = log_of_it ? total + d : fma(d, load_up_to(y + k, count), total);
-    }
-    for (int64_t k = 0; k < size * stride; k += stride) {
-        const Vec<T> d = load_up_to(dy + k, count), v = load_up_to(y + k, count);
-        store_up_to(dx + k, softmax_derivative<T, log_of_it>(d, v, total), count);
-    }
-}
-
-// step(offset of the first element, count) for every group of lines that lie side by side and fill a register.
-template <class T, class Step> MAILLON_INLINE void side_by_side(int64_t size, int64_t inner, Span lines, Step step) {
-    for (int64_t line = lines.begin; line < lines.end;) {
-        const int64_t column = line % inner;
-        int64_t count = inner - column < lines.end - line ? inner - column : lines.end - line;
-        if (count > lanes<T>) count = lanes<T>;
-        step(line / inner * size * inner + column, count);
-        line += count;
-    }
-}
-
-template <class T, bool log_of_it>
-void softmax_span(const T* x, T* y, int64_t size, int64_t inner, Span lines) {
-    if (inner == 1) {
-        for (int64_t line = lines.begin; line < lines.end; ++line) {
-            softmax_line<T, log_of_it>(x + line * size, y + line * size, size);
-        }
-    } else {
-        side_by_side<T>(size, inner, lines, [=](int64_t at, int64_t count) {
-            softmax_lines<T, log_of_it>(x + at, y + at, size, inner, count);
-        });
-    }
-}
-
-template <class T, bool log_of_it>
-void softmax_grad_span(const T* dy, const T* y, T* dx, int64_t size, int64_t inner, Span lines) {
-    if (inner == 1) {
-        for (int64_t line = lines.begin; line < lines.end; ++line) {
-            softmax_grad_line<T, log_of_it>(dy + line * size, y + line * size, dx + line * size, size);
-        }
-    } else {
-        side_by_side<T>(size, inner, lines, [=](int64_t at, int64_t count) {
-            softmax_grad_lines<T, log_of_it>(dy + at, y + at, dx + at, size, inner, count);
-        });
-    }
-}
-
-// The softmax, or its logarithm, of x seen as (outer, size, inner) in C order, along `size`. Line number l is the pair
-// (l / inner, l % inner). y may be x. Sums run in the order of lanes.hpp where inner = 1, else one by one.
-template <class T> void softmax(const T* x, T* y, int64_t size, int64_t inner, Span lines, bool log) {
-    if (log) softmax_span<T, true>(x, y, size, inner, lines);
-    else softmax_span<T, false>(x, y, size, inner, lines);
-}
-
-// dx from dy and the output y; dx may be dy.
-template <class T>
-void softmax_grad(const T* dy, const T* y, T* dx, int64_t size, int64_t inner, Span lines, bool log) {
-    if (log) softmax_grad_span<T, true>(dy, y, dx, size, inner, lines);
-    else softmax_grad_span<T, false>(dy, y, dx, size, inner, lines);
+template <class T> void activate_grad(Activation kind, T slope, const T* dy, const T* reference, T* dx, int64_t n) {
+    curve<T>(kind).gradient({slope}, dy, reference, dx, {1, n, n});
 }
 
 } // namespace maillon::MAILLON_ISA

@@ -37,7 +37,12 @@ template <class T> bool elementary(const char* name, const T* x, T* y, int64_t n
                  {"log", [](Vec<T> v) { return log(v); }},
                  {"log1p", [](Vec<T> v) { return log1p(v); }},
                  {"tanh", [](Vec<T> v) { return tanh(v); }},
-                 {"sigmoid", [](Vec<T> v) { return sigmoid(v); }}};
+                 {"sigmoid", [](Vec<T> v) { return sigmoid(v); }},
+                 {"expm1", [](Vec<T> v) { return expm1(v); }},
+                 {"softplus", [](Vec<T> v) { return softplus(v); }},
+                 {"normal", [](Vec<T> v) { return normal<T>(v).distribution; }},
+                 {"density", [](Vec<T> v) { return normal<T>(v).density; }},
+                 {"x^-0.75", [](Vec<T> v) { return pow(v, broadcast(T(-0.75))); }}};
     for (const auto& entry : known) {
         if (!same(entry.name, name)) continue;
         for (int64_t i = 0; i < n; i += lanes<T>) {

@@ -1,5 +1,6 @@
-// exp, log, log1p, tanh and sigmoid of a register, within 2 units in the last place everywhere, denormal numbers and
-// infinities included; NaN stays NaN. No tables, no branches: each lane's bits depend on that lane alone.
+// exp, expm1, log, log1p, tanh, sigmoid, softplus, the normal law and powers of a register, within 2 units in the last
+// place (what stands otherwise at a function aside), denormal numbers and infinities included; NaN stays NaN. No tables,
+// no branches: each lane's bits depend on that lane alone.
 //
 // The coefficients are minimax fits over the range named beside them, one coefficient rounded after the other and the
 // rest fitted anew. Polynomials are evaluated in pairs (Estrin): a short chain counts where one register is all there
@@ -27,6 +28,8 @@ template <> struct Number<float> {
     static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f; // high · k is exact
     static constexpr float exp_least = -104.0f, exp_most = 89.0f;              // e^x is 0, or infinite, beyond
     static constexpr float sigmoid_most = 20.0f, tanh_most = 10.0f;             // 1 beyond
+    static constexpr float normal_most = 14.5f;                                 // 0 below its negative
+    static constexpr Word high_half = 0xfffff000;                               // bits whose square is exact
 
     // e^r = 1 + r + r² Σ c r^i, |r| ≤ 0.35, relative error 2^-28.1
     static constexpr float exp[] = {0x1.fffffcp-2f, 0x1.555482p-3f, 0x1.555824p-5f, 0x1.124564p-7f, 0x1.6b14b4p-10f};
@@ -34,6 +37,13 @@ template <> struct Number<float> {
     static constexpr float tanh[] = {-0x1.55554ep-2f, 0x1.110582p-3f, -0x1.afcb96p-5f};
     // log((1 + s) / (1 - s)) = 2s + s³ Σ c s^2i, |s| ≤ 0.1716, relative error 2^-30.2
     static constexpr float log[] = {0x1.55557ap-1f, 0x1.995ed4p-2f, 0x1.31e0d2p-2f};
+    // the same, |s| ≤ 1/3, relative error 2^-33.0
+    static constexpr float log_far[] = {0x1.555558p-1f, 0x1.9996dcp-2f, 0x1.25046ap-2f, 0x1.b73c84p-3f, 0x1.f045d6p-3f};
+    // Φ(-t) e^(t²/2) = Σ c t^i / Σ d t^i, 0 ≤ t ≤ 14.5, relative error 2^-25.7
+    static constexpr float normal_above[] = {0x1p-1f,          0x1.03b78ep-1f, 0x1.00549ep-2f,
+                                             0x1.23a4bcp-4f, 0x1.7cbab6p-7f, 0x1.d10394p-11f};
+    static constexpr float normal_below[] = {0x1p+0f,        0x1.cff9b8p+0f, 0x1.725d38p+0f, 0x1.501f7ep-1f,
+                                             0x1.7215f6p-3f, 0x1.dd2b9p-6f,  0x1.23679ep-9f};
 };
 template <> struct Number<double> {
     typedef uint64_t Words __attribute__((vector_size(register_bytes)));
@@ -45,9 +55,11 @@ template <> struct Number<double> {
     static constexpr double log2_e = 0x1.71547652b82fep+0;
     static constexpr double ln2_high = 0x1.62e42fefa4p-1, ln2_low = -0x1.8432a1b0e2634p-43;
     static constexpr double exp_least = -746.0, exp_most = 710.0;
-    static constexpr double sigmoid_most = 40.0, tanh_most = 20.0;
+    static constexpr double sigmoid_most = 40.0, tanh_most = 20.0, normal_most = 39.0;
+    static constexpr Word high_half = 0xfffffffff8000000;
 
-    // as above; exp, |r| ≤ 0.3467: 2^-57.9; tanh, |r| ≤ 0.17334: 2^-57.8; log: 2^-59.5
+    // as above; exp, |r| ≤ 0.3467: 2^-57.9; tanh, |r| ≤ 0.17334: 2^-57.8; log: 2^-59.5; log_far: 2^-59.4; normal,
+    // t ≤ 39: 2^-54.8
     static constexpr double exp[] = {0x1.000000000000ap-1,  0x1.5555555555502p-3,  0x1.5555555550600p-5,
                                      0x1.11111111251a1p-7,  0x1.6c16c184b7453p-10, 0x1.a01a013bb5a01p-13,
                                      0x1.a0199886fcf47p-16, 0x1.71def7e711179p-19, 0x1.28aee09711b4cp-22,
@@ -57,6 +69,18 @@ template <> struct Number<double> {
     static constexpr double log[] = {0x1.5555555555592p-1, 0x1.999999997ff06p-2, 0x1.24924941e313cp-2,
                                      0x1.c71c521277bdep-3, 0x1.74663d6188630p-3, 0x1.39a1db6821dc3p-3,
                                      0x1.2f045021fd4dap-3};
+    static constexpr double log_far[] = {0x1.5555555555535p-1, 0x1.99999999a0730p-2, 0x1.249249208d898p-2,
+                                         0x1.c71c741bd3e85p-3, 0x1.745cb417db465p-3, 0x1.3b1dd947a8ebfp-3,
+                                         0x1.1067e455c8c44p-3, 0x1.efd62dfd59d09p-4, 0x1.55bb215604ac3p-4,
+                                         0x1.5c6ecb7622cbdp-3};
+    static constexpr double normal_above[] = {0x1p-1,                0x1.a7e7e4d5aaa91p-1,  0x1.5bf8f3639b349p-1,
+                                              0x1.6df0a9b03dd74p-2,  0x1.0e72d0528c4e1p-3,  0x1.2436c09e2ed0ap-5,
+                                              0x1.d2d8d51c14778p-8,  0x1.1094e764ab9c4p-10, 0x1.bf0abd0953ac3p-14,
+                                              0x1.d430d66c11279p-18, 0x1.e175c4f826d1fp-23};
+    static constexpr double normal_below[] = {0x1p+0,                0x1.3a15073a262ddp+1,  0x1.689667effe88ap+1,
+                                              0x1.0031b9f853fc4p+1,  0x1.f5d685f10ec3ap-1,  0x1.64b33800ce223p-2,
+                                              0x1.78c4bad653082p-4,  0x1.28e96a3c0982ep-6,  0x1.57ec2ef7b8510p-9,
+                                              0x1.18bb34c6abe84p-12, 0x1.2565226ea287dp-16, 0x1.2db5d888ff368p-21};
 };
 template <class T> using Words = typename Number<T>::Words;
 
@@ -136,13 +160,38 @@ template <class T> MAILLON_INLINE Reduced<T> reduce(Vec<T> x) {
     return {shifted - round, (Vec<T>)(half << N::mantissa_bits), (Vec<T>)((exponent - half) << N::mantissa_bits)};
 }
 
-template <class T> MAILLON_INLINE Vec<T> exp_of(Vec<T> x) {
+// e^x = (1 + p) · low · high
+template <class T> struct Exponential {
+    Vec<T> p, low, high;
+};
+template <class T> MAILLON_INLINE Exponential<T> exponential(Vec<T> x) {
     using N = Number<T>;
     x = at_least<T>(N::exp_least, at_most<T>(N::exp_most, x));
     const Reduced<T> e = reduce<T>(x);
     const Vec<T> r = fma(e.n, broadcast(-N::ln2_low), fma(e.n, broadcast(-N::ln2_high), x));
-    const Vec<T> p = fma(r * r, polynomial(N::exp, r), r) + T(1);
-    return p * e.low * e.high;
+    return {fma(r * r, polynomial(N::exp, r), r), e.low, e.high};
+}
+// e^(x + lost), |lost| small
+template <class T> MAILLON_INLINE Exponential<T> exponential(Vec<T> x, Vec<T> lost) {
+    using N = Number<T>;
+    x = at_least<T>(N::exp_least, at_most<T>(N::exp_most, x));
+    const Reduced<T> e = reduce<T>(x + lost);
+    const Vec<T> r = fma(e.n, broadcast(-N::ln2_low), fma(e.n, broadcast(-N::ln2_high), x) + lost);
+    return {fma(r * r, polynomial(N::exp, r), r), e.low, e.high};
+}
+
+template <class T> MAILLON_INLINE Vec<T> exp_of(Vec<T> x) {
+    const Exponential<T> e = exponential<T>(x);
+    return (e.p + T(1)) * e.low * e.high;
+}
+
+// With 2^n = low · high: (p low + low - 1 / high) high, which is exact but for p where n = 0, and cancels nowhere.
+template <class T> MAILLON_INLINE Vec<T> expm1_of(Vec<T> x) {
+    using N = Number<T>;
+    const Exponential<T> e = exponential<T>(x);
+    const Vec<T> down = (Vec<T>)((2 * N::bias << N::mantissa_bits) - (Words<T>)e.high);
+    const Vec<T> y = fma(e.low, e.p, e.low - down) * e.high;
+    return (Vec<T>)((Words<T>)y | ((Words<T>)x & (Words<T>)broadcast(T(-0.0)))); // of -0 it is -0
 }
 
 template <class T> MAILLON_INLINE Vec<T> tanh_near_0(Vec<T> r) {
@@ -239,6 +288,63 @@ template <class T> MAILLON_INLINE Vec<T> log1p_of(Vec<T> x) {
     return log_or_special<T>((u > zero) & (u < infinity) & (x != zero), y, u, x);
 }
 
+// log(1 + e^x) = max(x, 0) + log(1 + f) with f = e^-|x| ≤ 1, which is as in log_of_parts
+template <class T> MAILLON_INLINE Vec<T> softplus_of(Vec<T> x) {
+    const Vec<T> f = exp_of<T>((Vec<T>)((Words<T>)x | (Words<T>)broadcast(T(-0.0))));
+    const Vec<T> s = f / (f + T(2)), z = s * s, half = f * f * T(0.5);
+    return at_least<T>(T(0), x) + (f - (half - s * fma(z, polynomial(Number<T>::log_far, z), half)));
+}
+
+// The normal law: its distribution function Φ, within 6 units, and its density φ. With t = |x|, Φ(-t) is e^(-t²/2) times
+// a quotient of polynomials without cancellation. t²/2 is split into its high half, which is exact, and a small rest.
+template <class T> struct Normal {
+    Vec<T> distribution, density;
+};
+template <class T> MAILLON_INLINE Normal<T> normal(Vec<T> x) {
+    using N = Number<T>;
+    const Vec<T> t = at_most<T>(N::normal_most, (Vec<T>)((Words<T>)x & ~(Words<T>)broadcast(T(-0.0))));
+    const Vec<T> head = (Vec<T>)((Words<T>)t & (Words<T>{} + N::high_half));
+    const Exponential<T> e = exponential<T>(head * head * T(-0.5), (head - t) * (head + t) * T(0.5));
+    const Vec<T> q = polynomial(N::normal_above, t) / polynomial(N::normal_below, t);
+    const Vec<T> tail = fma(q, e.p, q) * e.low * e.high, zero{};
+    return {x < zero ? tail : T(1) - tail, (e.p + T(1)) * T(0.39894228040143267794) * e.low * e.high};
+}
+
+// What rounding took from the product of a and b.
+template <class T> MAILLON_INLINE Vec<T> product_error(Vec<T> a, Vec<T> b, Vec<T> rounded) {
+    if constexpr (fused) return fma(a, b, -rounded);
+    const Words<T> mask = Words<T>{} + Number<T>::high_half;
+    const Vec<T> a_high = (Vec<T>)((Words<T>)a & mask), b_high = (Vec<T>)((Words<T>)b & mask);
+    const Vec<T> a_low = a - a_high, b_low = b - b_high;
+    return ((a_high * b_high - rounded) + a_high * b_low + a_low * b_high) + a_low * b_low;
+}
+
+// x^y for x ≥ 0 (NaN below), within 2 units where |y log x| ≤ 8, and beyond it in proportion.
+template <class T> MAILLON_INLINE Vec<T> pow_of(Vec<T> x, Vec<T> y) {
+    using N = Number<T>;
+    const Vec<T> infinity = (Vec<T>)(Words<T>{} + N::infinity), zero{}, one = broadcast(T(1));
+    const Bits<T> denormal = x < broadcast(N::smallest_normal);
+    const T up = T(uint64_t(1) << N::mantissa_bits);
+    const Parts<T> u = parts<T>(denormal ? x * up : x);
+    const Vec<T> k = u.k - (denormal ? broadcast(T(N::mantissa_bits)) : zero), f = u.m - one;
+    // log x = high + low: f - f²/2 exactly, the rest as in log_of_parts
+    const Vec<T> s = f / (f + T(2)), z = s * s, square = f * f, half = square * T(0.5);
+    const Vec<T> half_low = product_error<T>(f, f, square) * T(0.5);
+    const Vec<T> near = f - half, near_low = (f - near) - half - half_low;
+    const Vec<T> rest = s * fma(z, polynomial(N::log, z), half);
+    const Vec<T> whole = k * N::ln2_high, sum = whole + near, part = sum - whole;
+    const Vec<T> sum_low = (whole - (sum - part)) + (near - part);
+    const Vec<T> low = fma(k, broadcast(N::ln2_low), sum_low + near_low) + rest;
+    const Vec<T> high = sum + low, lost = (sum - high) + low;
+    const Vec<T> power = y * high, power_low = fma(y, lost, product_error<T>(y, high, power));
+    const Exponential<T> e = exponential<T>(power, power - power == zero ? power_low : zero);
+    const Vec<T> usual = (e.p + T(1)) * e.low * e.high;
+    const Vec<T> at_0 = y > zero ? zero : y < zero ? infinity : one;
+    const Vec<T> at_infinity = y > zero ? infinity : y < zero ? zero : one;
+    const Vec<T> beyond = x == zero ? at_0 : x == infinity ? at_infinity : (Vec<T>)(Words<T>{} + N::nan);
+    return (x > zero) & (x < infinity) ? usual : beyond;
+}
+
 MAILLON_INLINE Vec<float> exp(Vec<float> x) { return exp_of<float>(x); }
 MAILLON_INLINE Vec<double> exp(Vec<double> x) { return exp_of<double>(x); }
 MAILLON_INLINE Vec<float> log(Vec<float> x) { return log_of<float>(x); }
@@ -249,5 +355,11 @@ MAILLON_INLINE Vec<float> tanh(Vec<float> x) { return tanh_of<float>(x); }
 MAILLON_INLINE Vec<double> tanh(Vec<double> x) { return tanh_of<double>(x); }
 MAILLON_INLINE Vec<float> sigmoid(Vec<float> x) { return sigmoid_of<float>(x); }
 MAILLON_INLINE Vec<double> sigmoid(Vec<double> x) { return sigmoid_of<double>(x); }
+MAILLON_INLINE Vec<float> expm1(Vec<float> x) { return expm1_of<float>(x); }
+MAILLON_INLINE Vec<double> expm1(Vec<double> x) { return expm1_of<double>(x); }
+MAILLON_INLINE Vec<float> softplus(Vec<float> x) { return softplus_of<float>(x); }
+MAILLON_INLINE Vec<double> softplus(Vec<double> x) { return softplus_of<double>(x); }
+MAILLON_INLINE Vec<float> pow(Vec<float> x, Vec<float> y) { return pow_of<float>(x, y); }
+MAILLON_INLINE Vec<double> pow(Vec<double> x, Vec<double> y) { return pow_of<double>(x, y); }
 
 } // namespace maillon::MAILLON_ISA

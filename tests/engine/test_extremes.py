@@ -48,11 +48,11 @@ def trained(network: Callable[[], m.Module], loss: m.Loss, x: Any, y: Any, engin
 NETWORKS: dict[str, tuple[Callable[[], m.Module], str]] = {
     "an infinite slope": (
         lambda: chain(m.LeakyReLU(INF)),
-        "LeakyReLU(inf) has a slope that is no finite float32",
+        "LeakyReLU(inf) has a number that is no finite float32",
     ),
     "a slope too large": (
         lambda: chain(m.LeakyReLU(1e300)),
-        "LeakyReLU(1e+300) has a slope that is no finite float32",
+        "LeakyReLU(1e+300) has a number that is no finite float32",
     ),
     "a dimension that is not there": (
         lambda: chain(m.Softmax(2**70)),
@@ -96,8 +96,7 @@ def test_a_softmax_over_no_rows(link: Callable[[int], m.Module], dim: int) -> No
     expected = result(lambda: m.predict(network, X[:0], engine="numpy"))
     require_same(result(lambda: m.predict(network, X[:0])), expected)
     require_same(result(lambda: m.compile(network)(X[:0])), expected)
-    with pytest.raises(RuntimeError, match=r"^engine='native': .* has nothing to sum up in the shape \(0, 2\)\. Pass"):
-        m.predict(network, X[:0], engine="native")
+    require_same(result(lambda: m.predict(network, X[:0], engine="native")), expected)
 
 
 @pytest.mark.parametrize("ignored", [2**63 - 1, 2**63, 2**70, -(2**63), -(2**63) - 1, -(2**70)])

@@ -20,7 +20,44 @@ def sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
-FUNCTIONS = {"exp": np.exp, "log": np.log, "log1p": np.log1p, "tanh": np.tanh, "sigmoid": sigmoid}
+def softplus(x: Array) -> Array:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def distribution(x: Array) -> Array:
+    """Φ, by Euler's continued fraction of the tail far out, and by the series of the integral near 0."""
+    t, near = np.abs(x), np.abs(x) < 2.5
+    fraction = t + 0
+    with np.errstate(all="ignore"):
+        for k in range(200, 0, -1):
+            fraction = t + k / fraction
+        tail = density(t) / fraction
+    term = total = np.where(near, t, 0)
+    for k in range(1, 60):
+        term = term * t * t / (2 * k + 1)
+        total = total + np.where(near, term, 0)
+    half = total.dtype.type(0.5)
+    tail = np.where(near, half - density(t) * total, tail)
+    return np.where(x < 0, tail, 1 - tail)
+
+
+def density(x: Array) -> Array:
+    return np.exp(-x * x / 2) / np.sqrt(8 * np.arctan(x.dtype.type(1)))
+
+
+FUNCTIONS = {
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "tanh": np.tanh,
+    "sigmoid": sigmoid,
+    "expm1": np.expm1,
+    "softplus": softplus,
+    "normal": distribution,
+    "density": density,
+    "x^-0.75": lambda x: x ** x.dtype.type(-0.75),
+}
+UNITS = {"normal": 6.0, "density": 2.5}
 
 
 def every_so_many(low: float, high: float) -> Array:
@@ -32,10 +69,13 @@ def every_so_many(low: float, high: float) -> Array:
 def samples(name: str, dtype: str) -> Array:
     """Over the whole range in which the function's value is a normal number, and around 0 and 1."""
     random = np.random.default_rng(3)
-    far = {"exp": 87.0 if dtype == "float32" else 708.0, "tanh": 30.0, "sigmoid": 87.0 if dtype == "float32" else 708.0}
+    most, tail = (87.0, 13.0) if dtype == "float32" else (708.0, 37.0)
+    far = dict.fromkeys(("exp", "sigmoid", "expm1", "softplus"), most) | {"tanh": 30.0, "normal": tail, "density": tail}
     if name in far:
         positive = every_so_many(1e-30, far[name])
         x = np.concatenate([positive, -positive, random.uniform(-1, 1, 50_000), [0.0, -0.0]])
+    elif name == "x^-0.75":
+        x = np.concatenate([every_so_many(1e-30, 1e30), random.uniform(0.5, 2, 100_000), [1.0]])
     elif name == "log":
         x = np.concatenate([every_so_many(1.2e-38, 3.3e38), random.uniform(0.5, 2, 100_000), [1.0]])
     else:
@@ -54,7 +94,7 @@ def carried_out(chosen: str, name: str, x: Array) -> Array:
 @every_set
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_elementary_functions_to_two_units_in_the_last_place(name: str, dtype: str, chosen: str) -> None:
+def test_elementary_functions_to_a_few_units_in_the_last_place(name: str, dtype: str, chosen: str) -> None:
     if dtype == "float64" and np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps:
         pytest.skip("no wider numbers to compare with here")
     x = samples(name, dtype)
@@ -62,7 +102,7 @@ def test_elementary_functions_to_two_units_in_the_last_place(name: str, dtype: s
         exact = FUNCTIONS[name](x.astype(np.float64 if dtype == "float32" else np.longdouble))
     units = np.abs(carried_out(chosen, name, x) - exact) / np.spacing(np.abs(exact).astype(dtype)).astype(exact.dtype)
     worst = int(np.argmax(units))
-    assert units[worst] <= 2, f"{units[worst]:.3f} at {x[worst]!r}"
+    assert units[worst] <= UNITS.get(name, 2), f"{units[worst]:.3f} at {x[worst]!r}"
 
 
 LIMITS = {
@@ -71,6 +111,11 @@ LIMITS = {
     "log1p": [(0.0, 0.0), (-1.0, -np.inf), (np.inf, np.inf)],
     "tanh": [(np.inf, 1.0), (-np.inf, -1.0), (0.0, 0.0), (1e4, 1.0), (-1e4, -1.0)],
     "sigmoid": [(np.inf, 1.0), (-np.inf, 0.0), (0.0, 0.5), (1e4, 1.0), (-1e4, 0.0)],
+    "expm1": [(np.inf, np.inf), (-np.inf, -1.0), (0.0, 0.0), (1e4, np.inf), (-1e4, -1.0)],
+    "softplus": [(np.inf, np.inf), (-np.inf, 0.0), (0.0, np.log(2)), (1e4, 1e4), (-1e4, 0.0)],
+    "normal": [(np.inf, 1.0), (-np.inf, 0.0), (0.0, 0.5), (1e4, 1.0), (-1e4, 0.0)],
+    "density": [(np.inf, 0.0), (-np.inf, 0.0), (1e4, 0.0), (-1e4, 0.0)],
+    "x^-0.75": [(np.inf, 0.0), (0.0, np.inf), (1.0, 1.0), (-1.0, np.nan)],
 }
 
 

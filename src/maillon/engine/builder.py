@@ -18,6 +18,7 @@ from maillon.engine.memory import Gradients, Memory, aligned
 from maillon.engine.plan import Buffer, NotLoweredError as NotLoweredError, Operation  # noqa: PLC0414
 from maillon.engine.table import OPERATIONS
 from maillon.nn import Loss, Module, Parameter
+from maillon.nn.containers import takes_several
 from maillon.typing import Array, DType
 
 
@@ -86,6 +87,18 @@ def values_of(tree: Tree) -> Iterator[Value]:
             yield from values_of(part)
     elif tree is not None:
         yield tree
+
+
+def lower_child(b: "Builder", link: Module, name: str, *inputs: Tree, **named: Tree) -> Tree:
+    """The output of a link, a child of that name of the one that is being lowered."""
+    with b.inside(name):
+        return LINKS[type(link)](b, link, *inputs, **named)
+
+
+def lower_handed(b: "Builder", link: Module, name: str, x: Tree) -> Tree:
+    """The same for what another link gave: a tuple becomes several inputs where the link takes several."""
+    several = type(x) is tuple and len(x) > 1 and takes_several(type(link).forward)
+    return lower_child(b, link, name, *(x if several else (x,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +317,13 @@ class Builder:
                 self.scope = record.scope
                 record.backward(*gradients)
         self.scope = ""
+
+
+def floating(link: Module, x: Tree) -> Value:
+    """The input, if it is one array of real numbers; NumPy refuses others with words of its own."""
+    if not isinstance(x, Value) or not x.real:
+        raise NotLoweredError(f"{link!r} takes one array of real numbers")
+    return x
 
 
 def sizes_around(shape: tuple[int, ...], axis: int) -> Mapping[str, int]:

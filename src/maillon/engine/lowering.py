@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import families as families  # noqa: PLC0414 - their import fills the tables
-from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredError, Tree, Value, lowers, values_of
+from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredError, Tree, Value, lower_child, values_of
 from maillon.engine.memory import Memory
 from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer
-from maillon.nn import Loss, Module, Sequential
-from maillon.nn.containers import takes_several
+from maillon.nn import Loss, Module
 from maillon.nn.support.errors import LinkError, shown
 from maillon.typing import Array
 
@@ -53,26 +52,6 @@ def lower_network(b: Builder, network: Module, x: Any) -> Tree:
         return lower_child(b, network, "", *several, **(x if isinstance(x, dict) else {}))
     except LinkError as error:  # NumPy will raise it with the link's place in the network
         raise NotLoweredError(str(error).removesuffix(".")) from None
-
-
-def lower_child(b: Builder, link: Module, name: str, *inputs: Tree, **named: Tree) -> Tree:
-    """The output of a link, a child of that name of the one that is being lowered."""
-    with b.inside(name):
-        return LINKS[type(link)](b, link, *inputs, **named)
-
-
-def lower_handed(b: Builder, link: Module, name: str, x: Tree) -> Tree:
-    """The same for what another link gave: a tuple becomes several inputs where the link takes several."""
-    several = type(x) is tuple and len(x) > 1 and takes_several(type(link).forward)
-    return lower_child(b, link, name, *(x if several else (x,)))
-
-
-@lowers(Sequential)
-def sequential(b: Builder, chain: Sequential, *inputs: Tree) -> Tree:
-    x: Tree = inputs[0] if len(inputs) == 1 else inputs
-    for name, link in chain.named_children():
-        x = lower_handed(b, link, name, x)
-    return x
 
 
 def lower_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, weight: Value | None) -> Buffer:

@@ -31,7 +31,7 @@ def improve(operations: list[Operation], kept: Iterable[Buffer], memory: Memory)
 def fuse(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
     """Activations, and derivatives of activations, become part of the product before them, where nobody else reads it.
 
-    Only for those few that a product knows (`epilogue` in its row).
+    Only for products that can apply one (`epilogue` in their row), and activations that need but one number.
     """
     uses: dict[Buffer, int] = {}
     for operation in operations:
@@ -48,24 +48,19 @@ def fuse(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
             if at is not None and uses[source] == 2 and source not in kept:
                 product = fused[at]
                 written = OPERATIONS[product.kind].epilogue
-                end = _bound(product, operation)
-                if written is not None and end and ("reference" in OPERATIONS[product.kind].names) == backward:
+                numbers = operation.numbers
+                alone = not any(numbers[name] for name in "bcd")
+                if written is not None and alone and ("reference" in OPERATIONS[product.kind].names) == backward:
                     own = {**product.operands, written: operands["y" if forward else "dx"]}
                     if backward:
                         own["reference"] = operands["reference"]
                     sizes = {**product.sizes, "activation": operation.sizes["activation"]}
-                    fused[at] = replace(product, operands=own, sizes=sizes, numbers=operation.numbers)
+                    fused[at] = replace(product, operands=own, sizes=sizes, numbers={"slope": numbers["a"]})
                     continue
         if kind.epilogue is not None and not operation.sizes["activation"]:
             made[operands[kind.epilogue]] = len(fused)
         fused.append(operation)
     return fused
-
-
-def _bound(product: Operation, activation: Operation) -> bool:
-    """Whether the activation is among those that the product knows."""
-    end: int = next(size.end for size in OPERATIONS[product.kind].bounds if size.name == "activation")
-    return activation.sizes["activation"] < end and set(activation.numbers) == {"slope"}
 
 
 def go_in_place(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:

@@ -4,11 +4,12 @@ import math
 
 from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
 from maillon.engine.plan import Buffer
+from maillon.engine.families.activations import ACTIVATION
 from maillon.engine.table import Choice, Kind, declare
 from maillon.nn import Flatten, Identity, Linear, Module, Unflatten
 
-EPILOGUE = Choice("Epilogue", ("none", "tanh", "sigmoid", "relu", "leaky_relu"))
-"""The activations that a product can apply to its result: the first ones of all activations."""
+EPILOGUE = Choice("Epilogue", ACTIVATION.values)
+"""The activations that a product can apply to its result, as long as they need but one number, `slope`."""
 
 OPERATIONS = declare(
     Kind(
