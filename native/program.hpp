@@ -21,6 +21,8 @@ struct BitGenerator {
 // words on until somebody else wants it; the next block locks it again.
 struct WordStream {
     BitGenerator* source = nullptr;
+    uint32_t* key = nullptr;     // where it is known: the 624 words of the Mersenne Twister,
+    int32_t* position = nullptr; // and how many of them are used up
     uint64_t drawn = 0;
     bool held = false;
     const uint32_t* wanted = nullptr; // not 0 while another thread waits for the lock

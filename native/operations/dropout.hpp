@@ -1,19 +1,6 @@
-// Written by `make operations` from src/maillon/engine/families/dropout.py: change that, and run it again.
 #pragma once
-
-#include "../program.hpp"
-#include "choices.hpp"
-
-namespace maillon::op {
-
-// mask = 0 with probability p, else 1 / (1 - p); y = mask x. One word for each element, in order
-template <class T> struct Dropout {
-    const T* x; // r n
-    T* y; // w n
-    T* mask; // w n
-    int64_t n;
-    double p;
-    WordStream* words;
-};
-
-} // namespace maillon::op
+#include "program.hpp"
+namespace maillon {
+template <class T> struct Dropout { const T* x; T* y; T* factor; int64_t count, places, alpha; double p; WordStream* words; };
+template <class T> struct DropoutGrad { const T* dy; const T* factor; T* dx; int64_t count, places; };
+}
