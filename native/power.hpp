@@ -7,7 +7,8 @@
 
 namespace maillon::MAILLON_ISA {
 
-MAILLON_INLINE Vec<double> power_of(Vec<double> x, double p) {
+// Out of line: it is long, and used in many places.
+__attribute__((noinline)) inline Vec<double> power_of(Vec<double> x, double p) {
     return exp(log(x) * p);
 }
 
