@@ -1,6 +1,7 @@
 // ‖d‖_p of a row of numbers, and its derivative.
 #pragma once
 
+#include "operations/choices.hpp"
 #include "power.hpp"
 #include "runs.hpp"
 
@@ -9,7 +10,7 @@ namespace maillon::MAILLON_ISA {
 template <class T> MAILLON_INLINE Vec<T> absolute(Vec<T> x) { return (Vec<T>)((Words<T>)x & ~(Words<T>)broadcast(T(-0.0))); }
 template <class T> MAILLON_INLINE T power_of_one(T x, double p) { return power<T>(broadcast(x), p)[0]; }
 
-MAILLON_INLINE bool infinite(double p) { return p == __builtin_inf() || p == -__builtin_inf(); }
+using choice::VectorNorm;
 
 // The largest or the smallest of n ≥ 1 numbers; NaN where one of them is. size(i, count) gives a register of them.
 template <class T, class Size> MAILLON_INLINE T extreme_of(int64_t n, bool largest, Size size) {
@@ -24,27 +25,28 @@ template <class T, class Size> MAILLON_INLINE T extreme_of(int64_t n, bool large
     return one;
 }
 
-// (Σ |d|^p)^(1/p) of n numbers, d(i, count) giving a register of them. Divided by the largest (for p < 0 the smallest)
-// first, no power overflows. p = 0 counts those that are not 0.
-template <class T, class D> MAILLON_INLINE T vector_norm(int64_t n, double p, D d) {
+// (Σ |d|^p)^(1/p) of n numbers, or the largest or smallest |d|; d(i, count) gives a register of them. Divided by the
+// largest (for p < 0 the smallest) first, no power overflows. p = 0 counts those that are not 0.
+template <class T, class D> MAILLON_INLINE T vector_norm(VectorNorm norm, int64_t n, double p, D d) {
     const auto size = [=](int64_t i, int64_t m) { return absolute<T>(d(i, m)); };
     Runs<T, 1> runs;
-    if (p == 0) {
+    if (norm == VectorNorm::power && p == 0) {
         runs.add(n, [=](int64_t i, int64_t m) {
             return Terms<T, 1>{{keep<T>(size(i, m) != Vec<T>{}, broadcast(T(1)))}};
         });
         return runs.total(0);
     }
     if (n == 0) return T(0);
-    const T extreme = extreme_of<T>(n, p > 0, size);
-    if (infinite(p)) return extreme;
+    const bool largest = norm == VectorNorm::power ? p > 0 : norm == VectorNorm::largest;
+    const T extreme = extreme_of<T>(n, largest, size);
+    if (norm != VectorNorm::power) return extreme;
     runs.add(n, [=](int64_t i, int64_t m) {
         return Terms<T, 1>{{power<T>(extreme == 0 ? broadcast(T(1)) : size(i, m) / extreme, p)}};
     });
     return T(double(extreme) * power_of_one<double>(double(runs.total(0)), 1 / p));
 }
 
-// How many of the numbers reach ‖d‖ of p = ±∞, at least 1.
+// How many of the numbers reach the largest or smallest, at least 1.
 template <class T, class D> MAILLON_INLINE T reaching(int64_t n, T norm, D d) {
     Runs<T, 1> runs;
     runs.add(n, [=](int64_t i, int64_t m) {
@@ -54,12 +56,12 @@ template <class T, class D> MAILLON_INLINE T reaching(int64_t n, T norm, D d) {
     return count > 1 ? count : T(1);
 }
 
-// ∂‖d‖/∂d = sign(d) (|d| / ‖d‖)^(p-1), 0 where d is 0. For p = ±∞ those that reach the norm share it.
-template <class T> MAILLON_INLINE Vec<T> norm_slope(Vec<T> d, T norm, double p, T reaching) {
+// ∂‖d‖/∂d = sign(d) (|d| / ‖d‖)^(p-1), 0 where d is 0. Those that reach the largest or smallest share it.
+template <class T> MAILLON_INLINE Vec<T> norm_slope(VectorNorm kind, Vec<T> d, T norm, double p, T reaching) {
     const Vec<T> zero{}, one = broadcast(T(1)), size = absolute<T>(d);
-    if (p == 0) return zero;
+    if (kind == VectorNorm::power && p == 0) return zero;
     const Vec<T> sign = d > zero ? one : d < zero ? -one : d;
-    if (infinite(p)) return sign * (keep<T>(size == broadcast(norm), one) / reaching);
+    if (kind != VectorNorm::power) return sign * (keep<T>(size == broadcast(norm), one) / reaching);
     const Bits<T> counts = (size != zero) & (broadcast(norm) != zero);
     return sign * keep<T>(counts, power<T>(counts ? size / norm : one, p - 1));
 }

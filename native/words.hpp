@@ -7,7 +7,7 @@
 
 namespace maillon::MAILLON_ISA {
 
-inline constexpr int twister_words = 624, twister_shift = 397;
+inline constexpr int twister_shift = 397;
 
 // Matsumoto and Nishimura's MT19937: the next 624 words of the state.
 inline void twist(uint32_t* key) {

@@ -1,8 +1,9 @@
 // Dropout: of values, or of channels, whose places share one factor.
-#include "lanes.hpp"
-#include "operations/dropout.hpp"
-#include "team.hpp"
-#include "words.hpp"
+#include "../operations/dropout.hpp"
+
+#include "../entry.hpp"
+#include "../lanes.hpp"
+#include "../words.hpp"
 
 namespace maillon::MAILLON_ISA {
 
@@ -33,11 +34,9 @@ template <class T> Law<T> law_of(double p, bool alpha) {
     return {T(a), (T(1) - mean) * far, -mean * far, true};
 }
 
-} // namespace
-
 // One word of the generator for each factor, in order: a value is kept where the word's low 24 bits, over 2^24, are at
 // least p.
-template <class T> bool dropout(const Dropout<T>& op, const Team& team) {
+template <class T> bool dropout(const op::Dropout<T>& op, const Team& team) {
     using Int = typename Native<T>::Int;
     const Law<T> law = law_of<T>(op.p, op.alpha != 0);
     const double limit = double(float(op.p)) * 0x1p24;
@@ -72,7 +71,7 @@ template <class T> bool dropout(const Dropout<T>& op, const Team& team) {
 }
 
 // dx may be dy.
-template <class T> bool dropout_grad(const DropoutGrad<T>& op, const Team& team) {
+template <class T> bool dropout_grad(const op::DropoutGrad<T>& op, const Team& team) {
     if (op.places == 1) {
         const Span own = share(op.count, 64, team);
         each_register<T>(own.end - own.begin, [=, &op](int64_t i, int64_t m) {
@@ -90,5 +89,11 @@ template <class T> bool dropout_grad(const DropoutGrad<T>& op, const Team& team)
     }
     return true;
 }
+
+const Entry entries[] = {ENTRY(Dropout, dropout), ENTRY(DropoutGrad, dropout_grad)};
+
+} // namespace
+
+FAMILY(dropout)
 
 } // namespace maillon::MAILLON_ISA

@@ -1,17 +1,18 @@
 // The norms: y = w x̂ + b with x̂ = ((x - mean) - rest) · inverse. `mean` is the rounded mean, `rest` what rounding has
 // left of it, `inverse` 1 / √(variance + ε). Statistics are four rows: mean, rest, inverse, variance.
-#include "operations/norms.hpp"
-#include "power.hpp"
-#include "runs.hpp"
-#include "simd.hpp"
-#include "team.hpp"
+#include "../operations/norms.hpp"
+
+#include "../activations.hpp"
+#include "../entry.hpp"
+#include "../power.hpp"
+#include "../runs.hpp"
 
 namespace maillon::MAILLON_ISA {
 
 namespace {
 
 // A channel with fewer places is looked at as so many columns, of which a register holds several.
-constexpr int64_t few_places = 16;
+constexpr int64_t few_places = 16; // as in engine/families/norms.py
 
 template <class T> struct Statistics {
     T *mean, *rest, *inverse, *variance;
@@ -106,7 +107,7 @@ template <class T> MAILLON_INLINE Vec<T> load_or(const T* from, int64_t i, int64
 }
 
 template <class T>
-void measure_columns(const BatchNorm<T>& op, const Statistics<T>& s, T* space, Span own, int64_t width) {
+void measure_columns(const op::BatchNorm<T>& op, const Statistics<T>& s, T* space, Span own, int64_t width) {
     const int64_t places = op.places, begin = own.begin * places, end = own.end * places;
     const T count = T(op.samples * places);
     const T* x = op.x;
@@ -135,9 +136,14 @@ void measure_columns(const BatchNorm<T>& op, const Statistics<T>& s, T* space, S
     finish(s, own, count, T(op.eps));
 }
 
+// What follows the norm, while the values are in the cache.
+template <class T> void activate_part(const op::BatchNorm<T>& op, T* y, int64_t n) {
+    activate<T>(Activation(op.activation), T(op.slope), y, y, n);
+}
+
 // Everything per column: y = w x̂ + b.
 template <class T>
-void apply_columns(const BatchNorm<T>& op, const Statistics<T>& s, T* space, Span own, int64_t width) {
+void apply_columns(const op::BatchNorm<T>& op, const Statistics<T>& s, T* space, Span own, int64_t width) {
     const int64_t places = op.places, begin = own.begin * places;
     const Statistics<T> columns = spread(s, space, width, own, places);
     const T* weight = spread<T>(op.weight, space + 3 * width, own, places);
@@ -151,14 +157,14 @@ void apply_columns(const BatchNorm<T>& op, const Statistics<T>& s, T* space, Spa
         for (int64_t n = 0; n < op.samples; ++n, from += width, to += width)
             store_up_to(to, fma(hat(load_up_to(from, m)), w, b), m);
     });
+    for (int64_t n = 0; n < (op.activation == choice::Epilogue::none ? 0 : op.samples); ++n)
+        activate_part(op, op.y + n * width + begin, (own.end - own.begin) * places);
 }
-
-} // namespace
 
 // ── The norm over a batch ───────────────────────────────────────────────────────────────────────────────────────────
 
 // With running statistics these take the place of the batch's.
-template <class T> bool batch_norm(const BatchNorm<T>& op, const Team& team) {
+template <class T> bool batch_norm(const op::BatchNorm<T>& op, const Team& team) {
     const int64_t places = op.places, width = op.channels * places;
     const bool columns = places < few_places;
     const Span own = share(op.channels, columns ? 16 : 1, team);
@@ -192,19 +198,18 @@ template <class T> bool batch_norm(const BatchNorm<T>& op, const Team& team) {
             each_register<T>(places, [=](int64_t i, int64_t m) {
                 store_up_to(y + i, fma(hat(load_up_to(x + i, m)), w, b), m);
             });
+            if (op.activation != choice::Epilogue::none) activate_part(op, y, places);
         }
     }
     return true;
 }
 
-namespace {
-
 // dw = Σ x̂ dy and db = Σ dy of the channels that are this thread's.
-template <class T>
-void give_sums(const T* products, const T* totals, T* dweight, T* dbias, bool keep, Span own) {
+template <class T, class Op>
+void give_sums(const Op& op, const T* totals, const T* products, Span own) {
     for (int64_t c = own.begin; c < own.end; ++c) {
-        if (dweight != nullptr) dweight[c] = keep ? dweight[c] + products[c] : products[c];
-        if (dbias != nullptr) dbias[c] = keep ? dbias[c] + totals[c] : totals[c];
+        if (op.dweight) op.dweight[c] = op.keep_weight ? op.dweight[c] + products[c] : products[c];
+        if (op.dbias) op.dbias[c] = op.keep_bias ? op.dbias[c] + totals[c] : totals[c];
     }
 }
 
@@ -219,7 +224,7 @@ template <class T> struct Slope {
     }
 };
 
-template <class T> void batch_norm_grad_columns(const BatchNormGrad<T>& op, Span own, T* totals, T* products) {
+template <class T> void batch_norm_grad_columns(const op::BatchNormGrad<T>& op, Span own, T* totals, T* products) {
     const int64_t places = op.places, width = op.channels * places, begin = own.begin * places;
     T* space = op.workspace + 2 * op.channels;
     const T *x = op.x, *dy = op.dy, count = T(op.samples * places);
@@ -257,7 +262,7 @@ template <class T> void batch_norm_grad_columns(const BatchNormGrad<T>& op, Span
     });
 }
 
-template <class T> void batch_norm_grad_pieces(const BatchNormGrad<T>& op, Span own, T* totals, T* products) {
+template <class T> void batch_norm_grad_pieces(const op::BatchNormGrad<T>& op, Span own, T* totals, T* products) {
     const int64_t places = op.places, width = op.channels * places;
     const Statistics<T> s = statistics_of(op.statistics, op.channels);
     const T count = T(op.samples * places);
@@ -291,21 +296,19 @@ template <class T> void batch_norm_grad_pieces(const BatchNormGrad<T>& op, Span 
     }
 }
 
-} // namespace
-
 // dx may be dy.
-template <class T> bool batch_norm_grad(const BatchNormGrad<T>& op, const Team& team) {
+template <class T> bool batch_norm_grad(const op::BatchNormGrad<T>& op, const Team& team) {
     const bool columns = op.places < few_places;
     const Span own = share(op.channels, columns ? 16 : 1, team);
     T *totals = op.workspace, *products = op.workspace + op.channels;
     if (columns) batch_norm_grad_columns(op, own, totals, products);
     else batch_norm_grad_pieces(op, own, totals, products);
-    give_sums(products, totals, op.dweight, op.dbias, op.keep != 0, own);
+    give_sums(op, totals, products, own);
     return true;
 }
 
 // running ← (1 - m) running + m · the mean over the samples' statistics. Carried out once a step is known to be good.
-template <class T> bool track_statistics(const TrackStatistics<T>& op, const Team&) {
+template <class T> bool track_statistics(const op::TrackStatistics<T>& op, const Team&) {
     double momentum = op.momentum;
     if (op.batches != nullptr) ++*op.batches;
     if (op.cumulative) momentum = 1 / double(*op.batches);
@@ -328,15 +331,13 @@ template <class T> bool track_statistics(const TrackStatistics<T>& op, const Tea
 // A slice is `channels` channels of `places` places that lie side by side, one of `parts` that a sample is divided into.
 // Weights and biases are one for each part's channel.
 
-namespace {
-
 // Short slices are measured some at a time: their divisions and roots are then done together.
 constexpr int64_t slices_at_once = 16, short_slice = 512;
 
 template <class Op> MAILLON_INLINE bool by_pieces(const Op& op) { return op.channels == 1 || op.places >= few_places; }
 
 template <class T>
-MAILLON_INLINE void apply_to_slice(const SliceNorm<T>& op, const Hat<T>& hat, const T* weight, const T* bias, int64_t i) {
+MAILLON_INLINE void apply_to_slice(const op::SliceNorm<T>& op, const Hat<T>& hat, const T* weight, const T* bias, int64_t i) {
     const int64_t length = op.channels * op.places, part = i % op.parts;
     const T* x = op.x + i * length;
     T* y = op.y + i * length;
@@ -356,9 +357,7 @@ MAILLON_INLINE void apply_to_slice(const SliceNorm<T>& op, const Hat<T>& hat, co
     }
 }
 
-} // namespace
-
-template <class T> bool slice_norm(const SliceNorm<T>& op, const Team& team) {
+template <class T> bool slice_norm(const op::SliceNorm<T>& op, const Team& team) {
     const int64_t length = op.channels * op.places, all = op.parts * op.channels;
     const T *weight = op.weight, *bias = op.bias;
     if (!by_pieces(op) && op.places > 1) {
@@ -379,10 +378,8 @@ template <class T> bool slice_norm(const SliceNorm<T>& op, const Team& team) {
     return true;
 }
 
-namespace {
-
 // The sums over all samples for this thread's channels.
-template <class T> void slice_norm_grad_weight(const SliceNormGrad<T>& op, T* totals, T* products, T* space, const Team& team) {
+template <class T> void slice_norm_grad_weight(const op::SliceNormGrad<T>& op, T* totals, T* products, T* space, const Team& team) {
     const int64_t places = op.places, length = op.channels * places, all = op.parts * op.channels;
     const int64_t samples = op.slices / op.parts, width = op.parts * length;
     const Statistics<T> s = statistics_of(op.statistics, op.slices);
@@ -422,11 +419,11 @@ template <class T> void slice_norm_grad_weight(const SliceNormGrad<T>& op, T* to
             fold(product, products, own, places);
         }
     }
-    give_sums(products, totals, op.dweight, op.dbias, op.keep != 0, own);
+    give_sums(op, totals, products, own);
 }
 
 // With dx̂ = w dy: dx = inverse · (dx̂ - mean dx̂ - x̂ mean(dx̂ x̂)), the means over the slice.
-template <class T> void slice_norm_grad_input(const SliceNormGrad<T>& op, const T* weight, const Team& team) {
+template <class T> void slice_norm_grad_input(const op::SliceNormGrad<T>& op, const T* weight, const Team& team) {
     const int64_t length = op.channels * op.places, runs_of = by_pieces(op) ? op.places : length;
     const bool pieces = by_pieces(op);
     const T count = T(length);
@@ -459,10 +456,8 @@ template <class T> void slice_norm_grad_input(const SliceNormGrad<T>& op, const 
     }
 }
 
-} // namespace
-
 // dx may be dy.
-template <class T> bool slice_norm_grad(const SliceNormGrad<T>& op, const Team& team) {
+template <class T> bool slice_norm_grad(const op::SliceNormGrad<T>& op, const Team& team) {
     const int64_t all = op.parts * op.channels;
     T *totals = op.workspace, *products = totals + all, *space = products + all;
     const T* weight = op.weight;
@@ -475,8 +470,6 @@ template <class T> bool slice_norm_grad(const SliceNormGrad<T>& op, const Team& 
 }
 
 // ── Local response ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-namespace {
 
 constexpr int64_t block = 512; // numbers of a sample, channel after channel, that are summed at a time
 
@@ -513,10 +506,8 @@ template <class T> MAILLON_INLINE Vec<T> response(Vec<T> d, double beta) {
     return T(1) / (root * sqrt(root));
 }
 
-} // namespace
-
 // y = x d^-β, d = k + α / size Σ x² over the channels around each one.
-template <class T> bool response_norm(const ResponseNorm<T>& op, const Team& team) {
+template <class T> bool response_norm(const op::ResponseNorm<T>& op, const Team& team) {
     const int64_t all = op.channels * op.places;
     const T slope = T(op.alpha / double(op.size)), k = T(op.k);
     each_block_of_samples(op.samples, all, team, [&](int64_t sample, int64_t begin, int64_t end) {
@@ -536,7 +527,7 @@ template <class T> bool response_norm(const ResponseNorm<T>& op, const Team& tea
 }
 
 // dx = dy d^-β - (2 α β / size) x Σ dy y / d over the channels whose window holds this one.
-template <class T> bool response_norm_grad(const ResponseNormGrad<T>& op, const Team& team) {
+template <class T> bool response_norm_grad(const op::ResponseNormGrad<T>& op, const Team& team) {
     const int64_t all = op.channels * op.places, n = op.samples * all;
     const T slope = T(2 * op.alpha * op.beta / double(op.size));
     T* shares = op.workspace;
@@ -561,5 +552,17 @@ template <class T> bool response_norm_grad(const ResponseNormGrad<T>& op, const 
     });
     return true;
 }
+
+const Entry entries[] = {ENTRY(BatchNorm, batch_norm),
+                         ENTRY(BatchNormGrad, batch_norm_grad),
+                         ENTRY(SliceNorm, slice_norm),
+                         ENTRY(SliceNormGrad, slice_norm_grad),
+                         ENTRY(TrackStatistics, track_statistics),
+                         ENTRY(ResponseNorm, response_norm),
+                         ENTRY(ResponseNormGrad, response_norm_grad)};
+
+} // namespace
+
+FAMILY(norms)
 
 } // namespace maillon::MAILLON_ISA

@@ -3,6 +3,28 @@
 Importing this package fills the tables: OPERATIONS in `engine/table.py`, LINKS and LOSSES in `engine/builder.py`.
 """
 
-from maillon.engine.families import activations, dropout, gradients, joints, linear, losses, rules
+from maillon.engine.families import (
+    activations,
+    distances,
+    dropout,
+    embedding,
+    gradients,
+    joints,
+    linear,
+    losses,
+    norms,
+    rules,
+)
 
-FAMILIES = (linear, activations, joints, dropout, losses, rules, gradients)
+FAMILIES = (
+    linear,
+    activations,
+    joints,
+    dropout,
+    norms,
+    embedding,
+    distances,
+    losses,
+    rules,
+    gradients,
+)

@@ -1,11 +1,12 @@
 // CosineSimilarity and PairwiseDistance, of two arrays of one shape.
-#pragma once
+#include "../operations/distances.hpp"
 
-#include "operations/linear_mine.hpp"
-#include "team.hpp"
-#include "vector_norm.hpp"
+#include "../entry.hpp"
+#include "../vector_norm.hpp"
 
 namespace maillon::MAILLON_ISA {
+
+namespace {
 
 // Of each vector of both arrays: 1 / max(norm, ε) and 1 / norm (1 where that is 0).
 template <class T> struct Scales {
@@ -30,7 +31,7 @@ template <class T> MAILLON_INLINE void store_scales(T* to, int64_t vectors, int6
 }
 
 // Vectors along a row: outer of them.
-template <class T> void cosine_rows(const CosineSimilarity<T>& op, Span own) {
+template <class T> void cosine_rows(const op::CosineSimilarity<T>& op, Span own) {
     for (int64_t i = own.begin; i < own.end; ++i) {
         const T *a = op.x1 + i * op.size, *b = op.x2 + i * op.size;
         Runs<T, 2> squares;
@@ -56,7 +57,7 @@ MAILLON_INLINE void each_side_by_side(int64_t inner, Span own, Step step) {
 }
 
 // y = Σ u₁ u₂, u = x / max(‖x‖, ε), along the middle dimension.
-template <class T> bool cosine_similarity(const CosineSimilarity<T>& op, const Team& team) {
+template <class T> bool cosine_similarity(const op::CosineSimilarity<T>& op, const Team& team) {
     const Span own = share(op.outer, op.inner == 1 ? 16 : 1, team);
     if (op.inner == 1) {
         cosine_rows(op, own);
@@ -91,7 +92,7 @@ template <class T> struct CosineSlope {
     MAILLON_INLINE Vec<T> two(Vec<T> a, Vec<T> b) const { return (a * s.inverse1 - b * s.direction2 * y) * dy * s.inverse2; }
 };
 
-template <class T> bool cosine_similarity_grad(const CosineSimilarityGrad<T>& op, const Team& team) {
+template <class T> bool cosine_similarity_grad(const op::CosineSimilarityGrad<T>& op, const Team& team) {
     const int64_t vectors = op.outer * op.inner;
     const Span own = share(op.outer, op.inner == 1 ? 16 : 1, team);
     const auto slope_at = [=, &op](int64_t i, auto read) __attribute__((always_inline)) {
@@ -126,25 +127,65 @@ template <class T, class Op> MAILLON_INLINE auto difference(const Op& op, int64_
 }
 
 // y = ‖x₁ - x₂ + ε‖_p of each row.
-template <class T> bool pairwise_distance(const PairwiseDistance<T>& op, const Team& team) {
+template <class T> bool pairwise_distance(const op::PairwiseDistance<T>& op, const Team& team) {
     const Span own = share(op.rows, 16, team);
-    for (int64_t i = own.begin; i < own.end; ++i) op.y[i] = vector_norm<T>(op.columns, op.p, difference<T>(op, i));
+    for (int64_t i = own.begin; i < own.end; ++i) op.y[i] = vector_norm<T>(op.norm, op.columns, op.p, difference<T>(op, i));
     return true;
 }
 
-template <class T> bool pairwise_distance_grad(const PairwiseDistanceGrad<T>& op, const Team& team) {
+template <class T> bool pairwise_distance_grad(const op::PairwiseDistanceGrad<T>& op, const Team& team) {
     const Span own = share(op.rows, 1, team);
     for (int64_t i = own.begin; i < own.end; ++i) {
         const auto d = difference<T>(op, i);
-        const T norm = op.y[i], dy = op.dy[i], sharing = infinite(op.p) ? reaching<T>(op.columns, norm, d) : T(1);
+        const T norm = op.y[i], dy = op.dy[i], sharing = op.norm != choice::VectorNorm::power ? reaching<T>(op.columns, norm, d) : T(1);
         each_register<T>(op.columns, [=, &op](int64_t k, int64_t m) {
             const int64_t at = i * op.columns + k;
-            const Vec<T> slope = norm_slope<T>(d(k, m), norm, op.p, sharing) * dy;
+            const Vec<T> slope = norm_slope<T>(op.norm, d(k, m), norm, op.p, sharing) * dy;
             if (op.dx1 != nullptr) store_up_to(op.dx1 + at, slope, m);
             if (op.dx2 != nullptr) store_up_to(op.dx2 + at, -slope, m);
         });
     }
     return true;
 }
+
+// ── One value as often as it is wanted ──────────────────────────────────────────────────────────────────────────────
+
+template <class T> bool repeat(const op::Repeat<T>& op, const Team& team) {
+    const Span own = share(op.outer * op.times, 1, team);
+    for (int64_t i = own.begin; i < own.end; ++i) {
+        const T* from = op.x + i / op.times * op.inner;
+        T* to = op.y + i * op.inner;
+        each_register<T>(op.inner, [=](int64_t j, int64_t m) { store_up_to(to + j, load_up_to(from + j, m), m); });
+    }
+    return true;
+}
+
+template <class T> bool repeat_grad(const op::RepeatGrad<T>& op, const Team& team) {
+    const Span own = share(op.outer, 1, team);
+    for (int64_t i = own.begin; i < own.end; ++i) {
+        const T* from = op.dy + i * op.times * op.inner;
+        T* to = op.dx + i * op.inner;
+        if (op.inner == 1) {
+            to[0] = sum(from, op.times);
+            continue;
+        }
+        column_totals<T, 1>(
+            op.times, 0, op.inner,
+            [=, &op](int64_t k, int64_t j, int64_t m) { return Terms<T, 1>{{load_up_to(from + k * op.inner + j, m)}}; },
+            [=](int64_t j, int64_t m, const Terms<T, 1>& t) { store_up_to(to + j, t.of[0], m); });
+    }
+    return true;
+}
+
+const Entry entries[] = {ENTRY(CosineSimilarity, cosine_similarity),
+                         ENTRY(CosineSimilarityGrad, cosine_similarity_grad),
+                         ENTRY(PairwiseDistance, pairwise_distance),
+                         ENTRY(PairwiseDistanceGrad, pairwise_distance_grad),
+                         ENTRY(Repeat, repeat),
+                         ENTRY(RepeatGrad, repeat_grad)};
+
+} // namespace
+
+FAMILY(distances)
 
 } // namespace maillon::MAILLON_ISA
