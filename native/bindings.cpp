@@ -65,11 +65,16 @@ std::vector<std::tuple<std::string, int64_t>> operations() {
 // The words of a NumPy bit generator, which Python keeps alive, and the lock that all who draw from it take. Only the
 // thread that called a training draws from its streams; between blocks it holds the locks without the GIL.
 struct Stream : WordStream {
-    Stream(nb::capsule capsule, nb::object its_lock, uint64_t its_wanted)
+    // twister: where NumPy keeps the state of its Mersenne Twister; 0 where that is not known.
+    Stream(nb::capsule capsule, nb::object its_lock, uint64_t its_wanted, uint64_t twister)
         : acquire_(its_lock.attr("acquire")), release_(its_lock.attr("release")), wanted_(at<uint32_t>(its_wanted)) {
         void* pointer = PyCapsule_GetPointer(capsule.ptr(), "BitGenerator");
         if (pointer == nullptr) throw nb::python_error();
         source = static_cast<BitGenerator*>(pointer);
+        if (twister != 0) {
+            key = at<uint32_t>(twister);
+            position = at<int32_t>(twister + 4 * twister_words);
+        }
         wanted = wanted_;
         lock = [](WordStream& words) { static_cast<Stream&>(words).take(); };
         unlock = [](WordStream& words) { static_cast<Stream&>(words).give(); };
@@ -313,7 +318,7 @@ NB_MODULE(_core, m) {
     m.def("operations", operations);
     m.def("address", address, "array"_a);
     nb::class_<Stream>(m, "Stream")
-        .def(nb::init<nb::capsule, nb::object, uint64_t>(), "capsule"_a, "lock"_a, "wanted"_a)
+        .def(nb::init<nb::capsule, nb::object, uint64_t, uint64_t>(), "capsule"_a, "lock"_a, "wanted"_a, "twister"_a)
         .def_prop_rw(
             "drawn", [](const Stream& s) { return s.drawn; }, [](Stream& s, uint64_t n) { s.drawn = n; });
     nb::class_<Operations>(m, "Program")

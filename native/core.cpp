@@ -5,15 +5,36 @@
 
 namespace maillon::MAILLON_ISA {
 
-extern const Family linear_family, activations_family, joints_family, dropout_family, losses_family, rules_family,
-    gradients_family, recurrent_family;
+extern const Family linear_family,
+    activations_family,
+    joints_family,
+    dropout_family,
+    norms_family,
+    embedding_family,
+    distances_family,
+    recurrent_family,
+    attention_family,
+    losses_family,
+    rules_family,
+    gradients_family;
 
 namespace {
 
 // By their addresses: nothing of one instruction set may run while the library is loaded.
-const Family* const families[] = {&linear_family, &activations_family, &joints_family,   &dropout_family,
-                                  &losses_family, &rules_family,       &gradients_family,
-                                  &recurrent_family};
+const Family* const families[] = {
+    &linear_family,
+    &activations_family,
+    &joints_family,
+    &dropout_family,
+    &norms_family,
+    &embedding_family,
+    &distances_family,
+    &recurrent_family,
+    &attention_family,
+    &losses_family,
+    &rules_family,
+    &gradients_family,
+};
 
 template <class T>
 void matmul(const T* a, const T* b, T* c, T* workspace, int64_t m, int64_t n, int64_t k, bool transposed,

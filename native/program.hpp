@@ -17,10 +17,14 @@ struct BitGenerator {
     uint64_t (*next_raw)(void*);
 };
 
+inline constexpr int twister_words = 624;
+
 // A stream of words, and how many of them were drawn. Others may draw from it too, so that it is locked from a block of
 // words on until somebody else wants it; the next block locks it again.
 struct WordStream {
     BitGenerator* source = nullptr;
+    uint32_t* key = nullptr;     // where it is known: the words of the Mersenne Twister,
+    int32_t* position = nullptr; // and how many of them are used up
     uint64_t drawn = 0;
     bool held = false;
     const uint32_t* wanted = nullptr; // not 0 while another thread waits for the lock

@@ -209,7 +209,8 @@ def walked_by_numpy(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) -
 def walked_by_core(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) -> Walked:
     """By the core, as a plan of the link alone; its effects take place."""
     named = [(name, p) for name, p in link.named_parameters() if p.requires_grad]
-    dtype = next(leaf.dtype for leaf in leaves(inputs) if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f")
+    reals = (leaf.dtype for leaf in leaves(inputs) if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f")
+    dtype = next(reals, link.dtype)
     gradients = Gradients(named, dtype)
     b = Builder(dtype, Memory(), gradients)
     given: list[tuple[Value, Array]] = []

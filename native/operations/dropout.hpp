@@ -6,14 +6,22 @@
 
 namespace maillon::op {
 
-// mask = 0 with probability p, else 1 / (1 - p); y = mask x. One word for each element, in order
+// y = x factor + shift: the factor is 0 with probability p, else 1 / (1 - p); with alpha mean and variance stay. One word for each factor, in order
 template <class T> struct Dropout {
-    const T* x; // r n
-    T* y; // w n
-    T* mask; // w n
-    int64_t n;
+    const T* x; // r count * places
+    T* y; // w count * places
+    T* factor; // w count
+    int64_t count, places, alpha;
     double p;
     WordStream* words;
+};
+
+// dx = dy factor
+template <class T> struct DropoutGrad {
+    const T* dy; // r count * places
+    const T* factor; // r count
+    T* dx; // w count * places
+    int64_t count, places;
 };
 
 } // namespace maillon::op

@@ -105,6 +105,11 @@ class Generator:
         return self._twister
 
     @property
+    def twister(self) -> int:
+        """The address of the Mersenne Twister's 624 words, after which stands how many are used up; 0 where unknown."""
+        return int(self._twister.ctypes.state_address) if _is_readable() else 0
+
+    @property
     def wanted(self) -> Array:
         """One uint32: not 0 while a thread waits for the lock, which a training in the core then gives away."""
         return self._wanted

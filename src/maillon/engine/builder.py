@@ -193,6 +193,13 @@ class Builder:
             self.changing.append(data)
         return Value(Buffer(self._named(name), data, data.shape), data.shape)
 
+    def changed(self, parameter: Value) -> Value:
+        """A parameter that effects change, be it learnt or not."""
+        data = parameter.buffer.array
+        if not any(data is known for known in self.changing):
+            self.changing.append(data)
+        return parameter
+
     def _own(self, name: str, array: Array, dtype: Any = None) -> Array:
         wanted = self.dtype if dtype is None else np.dtype(dtype)
         if array.dtype != wanted:

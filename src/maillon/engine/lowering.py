@@ -11,6 +11,7 @@ from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredErr
 from maillon.engine.memory import Memory
 from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer
+from maillon.engine.table import OPERATIONS
 from maillon.nn import Loss, Module
 from maillon.nn.support.errors import LinkError, shown
 from maillon.typing import Array
@@ -49,9 +50,29 @@ def lower_network(b: Builder, network: Module, x: Any) -> Tree:
     require_known(network)
     several = x if isinstance(x, tuple) else () if isinstance(x, dict) else (x,)
     try:
-        return lower_child(b, network, "", *several, **(x if isinstance(x, dict) else {}))
+        output = lower_child(b, network, "", *several, **(x if isinstance(x, dict) else {}))
     except LinkError as error:  # NumPy will raise it with the link's place in the network
         raise NotLoweredError(str(error).removesuffix(".")) from None
+    _require_apart(b)
+    return output
+
+
+def _require_apart(b: Builder) -> None:
+    """NotLoweredError where a forward reads what an effect of the same step changes: NumPy would have changed it by then.
+
+    Those that go together, as `embedding` and `embedding_shorten`, allow for it.
+    """
+    changed = {
+        effect.operands[operand.name].address: effect.kind
+        for effect in b.effects
+        for operand in OPERATIONS[effect.kind].written
+        if operand.name in effect.operands
+    }
+    for operation in b.operations if changed else ():
+        for buffer in operation.operands.values():
+            effect = None if buffer.is_local else changed.get(buffer.address)
+            if effect is not None and not effect.startswith(operation.kind):
+                raise NotLoweredError(f"{buffer.name} changes before another link uses it")
 
 
 def lower_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, weight: Value | None) -> Buffer:

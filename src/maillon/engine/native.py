@@ -503,7 +503,7 @@ def copied(output: Any) -> Any:
 def stream_of(generator: Generator) -> Any:
     """The generator's words for the core, which locks them for each block that it draws."""
     bits = generator.bit_generator
-    return processor.core().Stream(bits.capsule, bits.lock, address(generator.wanted))
+    return processor.core().Stream(bits.capsule, bits.lock, address(generator.wanted), generator.twister)
 
 
 def product(a: Array, b: Array, transposed: bool = False) -> Array:

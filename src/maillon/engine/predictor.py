@@ -32,7 +32,9 @@ def lower_prediction(network: Module, shape: Shape, memory: Memory) -> Plan:
     """The plan of the network's output, in evaluation mode, for an input of this shape."""
     b = Builder(network.dtype, memory)
     x = b.given("x", shape, network.dtype)
-    output = finish(b, lower_network(b, network, x))
+    made = lower_network(b, network, x)
+    b.operations += b.effects
+    output = finish(b, made)
     if not isinstance(output, Buffer):
         raise NotLoweredError("several outputs are not among what it knows")
     plan = Plan((network,), b.dtype, rows_of(shape), b.operations, [x.buffer], output)

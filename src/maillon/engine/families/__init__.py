@@ -3,6 +3,32 @@
 Importing this package fills the tables: OPERATIONS in `engine/table.py`, LINKS and LOSSES in `engine/builder.py`.
 """
 
-from maillon.engine.families import activations, dropout, gradients, joints, linear, losses, recurrent, rules
+from maillon.engine.families import (
+    activations,
+    attention,
+    distances,
+    dropout,
+    embedding,
+    gradients,
+    joints,
+    linear,
+    losses,
+    norms,
+    recurrent,
+    rules,
+)
 
-FAMILIES = (linear, activations, joints, dropout, recurrent, losses, rules, gradients)
+FAMILIES = (
+    linear,
+    activations,
+    joints,
+    dropout,
+    norms,
+    embedding,
+    distances,
+    recurrent,
+    attention,
+    losses,
+    rules,
+    gradients,
+)

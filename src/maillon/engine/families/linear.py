@@ -1,4 +1,4 @@
-"""Linear, Identity, Flatten."""
+"""Linear, Bilinear, Identity, Flatten."""
 
 import math
 
@@ -6,7 +6,7 @@ from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
 from maillon.engine.plan import Buffer
 from maillon.engine.families.activations import ACTIVATION
 from maillon.engine.table import Choice, Kind, declare
-from maillon.nn import Flatten, Identity, Linear, Module, Unflatten
+from maillon.nn import Bilinear, Flatten, Identity, Linear, Module, Unflatten
 
 EPILOGUE = Choice("Epilogue", ACTIVATION.values)
 """The activations that a product can apply to its result, as long as they need but one number, `slope`."""
@@ -58,6 +58,40 @@ OPERATIONS = declare(
         ("rows", "inputs>0", "outputs>0", "keep<2", "zeros<2"),
         flops="2 * rows * inputs * outputs",
     ),
+    Kind(
+        "bilinear",
+        "y_k = x₁ᵀ W_k x₂ + b_k; half = x₁ᵀ W_k",
+        (
+            "x1: r rows * inputs1",
+            "x2: r rows * inputs2",
+            "weight: r outputs * inputs1 * inputs2",
+            "bias?: r outputs",
+            "y: w rows * outputs",
+            "half: w rows * outputs * inputs2",
+            "workspace: w product_workspace(rows, inputs2, inputs1)",
+        ),
+        ("rows", "inputs1>0", "inputs2>0", "outputs>0"),
+        flops="2 * rows * outputs * inputs2 * (inputs1 + 1)",
+    ),
+    Kind(
+        "bilinear_grad",
+        "dx₁ = Σ_k W_k (dy_k x₂), dx₂ = Σ_k dy_k W_kᵀ x₁, dW_k (+)= Σ x₁ (dy_k x₂)ᵀ, db (+)= Σ dy",
+        (
+            "dy: r rows * outputs",
+            "x1: r rows * inputs1",
+            "x2: r rows * inputs2",
+            "weight: r outputs * inputs1 * inputs2",
+            "half: r rows * outputs * inputs2",
+            "dx1?: w rows * inputs1",
+            "dx2?: w rows * inputs2",
+            "dweight?: rw outputs * inputs1 * inputs2",
+            "dbias?: rw outputs",
+            "products: w rows * outputs * inputs2",
+            "workspace: w max(product_workspace(rows, inputs1, inputs2), product_workspace(inputs1, inputs2, rows))",
+        ),
+        ("rows", "inputs1>0", "inputs2>0", "outputs>0", "keep_weight<2", "keep_bias<2"),
+        flops="rows * outputs * inputs2 * (4 * inputs1 + 3)",
+    ),
 )
 
 
@@ -99,6 +133,32 @@ def linear(b: Builder, link: Linear, x: Value) -> Value:
             b.add("linear_grad_input", dy=dy, weight=weight, dx=b.grad(x), **sizes)
 
     b.differentiate(backward, y, (x,), (link.weight, link.bias))
+    return y
+
+
+@lowers(Bilinear)
+def bilinear(b: Builder, link: Bilinear, x1: Value, x2: Value) -> Value:
+    inputs1, inputs2, outputs = link.in1_features, link.in2_features, link.out_features
+    if x1.shape[-1:] != (inputs1,) or x2.shape[-1:] != (inputs2,) or x1.shape[:-1] != x2.shape[:-1]:
+        raise NotLoweredError(f"[{b.scope}] {link!r} does not take the shapes {x1.shape} and {x2.shape}")
+    rows = math.prod(x1.shape[:-1])
+    sizes = {"rows": rows, "inputs1": inputs1, "inputs2": inputs2, "outputs": outputs}
+    weight = b.parameter("weight", link.weight)
+    bias = None if link.bias is None else b.parameter("bias", link.bias)
+    y, half = b.local("y", (*x1.shape[:-1], outputs)), b.local("half", (rows, outputs, inputs2))
+    b.add("bilinear", x1=x1, x2=x2, weight=weight, bias=bias, y=y, half=half, **sizes)
+
+    def backward(dy: Value) -> None:
+        dweight, keep_weight = b.parameter_grad(link.weight)
+        dbias, keep_bias = b.parameter_grad(link.bias)
+        dx1 = b.grad(x1) if b.wants(x1) else None
+        dx2 = b.grad(x2) if b.wants(x2) else None
+        given = {"dy": dy, "x1": x1, "x2": x2, "weight": weight, "half": half, "dx1": dx1, "dx2": dx2}
+        keeps = {"keep_weight": int(keep_weight), "keep_bias": int(keep_bias)}
+        products = b.local("products", half.shape)
+        b.add("bilinear_grad", **given, dweight=dweight, dbias=dbias, products=products, **sizes, **keeps)
+
+    b.differentiate(backward, y, (x1, x2), (link.weight, link.bias))
     return y
 
 
