@@ -13,7 +13,7 @@ import pytest
 import maillon as m
 from maillon import engine
 from maillon.engine import processor
-from maillon.engine.builder import Builder, Value, values_of
+from maillon.engine.builder import Builder, Value
 from maillon.engine.lowering import finish, lower_child
 from maillon.engine.memory import Gradients, Memory
 from maillon.engine.native import Batches, Runner, copied, stream_of
@@ -227,9 +227,9 @@ def walked_by_core(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) ->
     places = iter(range(99))
     values = mapped(lambda leaf: take(leaf, f"x{next(places)}"), inputs)
     output = lower_child(b, link, "", *values)
-    assert [value.shape for value in values_of(output)] == [leaf.shape for leaf in leaves(grad_output)]
-    for value, grad in zip(values_of(output), leaves(grad_output), strict=True):
-        if grad is not None and value.real:
+    for value, grad in zip(leaves(output), leaves(grad_output), strict=True):
+        if grad is not None:
+            assert value.shape == grad.shape
             b.pass_on(value, take(grad, f"grad{next(places)}"))
     b.operations += b.effects
     b.walk_back()
@@ -265,6 +265,9 @@ def walk_alike(make: Callable[[], m.Module], inputs: tuple[Any, ...], tolerance:
     expected = walked_by_numpy(make(), inputs, grad_output)
     found = walked_by_core(make(), inputs, grad_output)
     for place, (one, other) in enumerate(zip(leaves(found.output), leaves(expected.output), strict=True)):
+        if one is None or other is None:
+            assert one is other, f"output {place}"
+            continue
         close(f"output {place}", one, np.asarray(other), tolerance)
     steepest = max([largest(grad) for grad in expected.grads if grad is not None], default=0.0)
     for place, (one, other) in enumerate(zip(found.grads, expected.grads, strict=True)):

@@ -7,6 +7,7 @@
 
 #include "../entry.hpp"
 #include "../gemm.hpp"
+#include "../math.hpp"
 
 namespace maillon::MAILLON_ISA {
 
@@ -90,9 +91,9 @@ template <class Op> struct Walk {
         const int64_t place = op.y_by_sample ? n * op.steps + time(step) : row(step, n);
         return (place * op.directions + op.direction) * features;
     }
-    // This layer's and direction's part of a state, `size` features of each sample.
+    // This direction's half of a state, `size` features of each sample.
     template <class T> T* part(T* state, int64_t size) const {
-        return state ? state + op.state * op.batch * size : nullptr;
+        return state ? state + op.direction * op.batch * size : nullptr;
     }
 };
 
@@ -384,32 +385,8 @@ template <class T> bool gru_grad(const op::GruGrad<T>& op, const Team& team) {
     return true;
 }
 
-// ── Steps or samples first ──────────────────────────────────────────────────────────────────────────────────────────
-
-template <class T> bool swap(const op::Swap<T>& op, const Team& team) {
-    const Span own = share(op.columns, 1, team);
-    const T* x = op.x + op.skip * op.columns * op.inner;
-    for (int64_t j = own.begin; j < own.end; ++j)
-        for (int64_t i = 0; i < op.rows; ++i)
-            std::memcpy(op.y + (j * op.rows + i) * op.inner, x + (i * op.columns + j) * op.inner,
-                        size_t(op.inner) * sizeof(T));
-    return true;
-}
-
-template <class T> bool swap_grad(const op::SwapGrad<T>& op, const Team& team) {
-    const Span own = share(op.columns, 1, team);
-    const int64_t skipped = op.skip * op.columns * op.inner;
-    if (team.rank == 0) std::memset(op.dx, 0, size_t(skipped) * sizeof(T));
-    for (int64_t j = own.begin; j < own.end; ++j)
-        for (int64_t i = 0; i < op.rows; ++i)
-            std::memcpy(op.dx + skipped + (i * op.columns + j) * op.inner, op.dy + (j * op.rows + i) * op.inner,
-                        size_t(op.inner) * sizeof(T));
-    return true;
-}
-
 const Entry entries[] = {ENTRY(Rnn, rnn),         ENTRY(RnnGrad, rnn_grad), ENTRY(Lstm, lstm),
-                         ENTRY(LstmGrad, lstm_grad), ENTRY(Gru, gru),       ENTRY(GruGrad, gru_grad),
-                         ENTRY(Swap, swap),       ENTRY(SwapGrad, swap_grad)};
+                         ENTRY(LstmGrad, lstm_grad), ENTRY(Gru, gru),       ENTRY(GruGrad, gru_grad)};
 
 } // namespace
 

@@ -65,6 +65,11 @@ def test_options_of_layers(kind: str, more: dict[str, Any], batch: tuple[int, ..
         walk_alike(made(kind, 3, 5, **sizes, **more), (x, *hx), TOLERANCE["float64"])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_as_many_samples_as_steps(kind: str) -> None:
+    walk_alike(made(kind, 3, 4, num_layers=2, batch_first=True), (normal(1, 3, 3, 3),), TOLERANCE["float64"])
+
+
 @pytest.mark.parametrize("p", [0.4, 1.0])
 @pytest.mark.parametrize("first", [True, False])
 def test_dropout_between_layers_draws_the_same_words(p: float, first: bool) -> None:

@@ -16,6 +16,7 @@ from maillon.engine.families import (
     norms,
     recurrent,
     rules,
+    transformer as transformer,
 )
 
 FAMILIES = (

@@ -175,7 +175,9 @@ def _by_channel(b: Builder, link: Any, x: Value, grid: tuple[int, int, int], *, 
     return y, statistics
 
 
-def _by_slice(b: Builder, link: Any, x: Value, slices: int, parts: int, channels: int, places: int) -> tuple[Value, Value]:
+def _by_slice(
+    b: Builder, link: Any, x: Value, slices: int, parts: int, channels: int, places: int
+) -> tuple[Value, Value]:
     """y and the statistics: a mean and variance for each slice of `channels` channels of `places` places.
 
     parts: how many of them a sample is divided into.
