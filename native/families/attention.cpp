@@ -5,6 +5,7 @@
 #include "../entry.hpp"
 #include "../gemm.hpp"
 #include "../math.hpp"
+#include "../words.hpp"
 
 namespace maillon::MAILLON_ISA {
 
@@ -265,11 +266,12 @@ template <class T> bool attention_grad(const op::AttentionGrad<T>& op, const Tea
 
 // ── What comes before ───────────────────────────────────────────────────────────────────────────────────────────────
 
-// One word of the generator an element, in order: this cannot be shared.
+// One word of the generator an element, in order: kept where its low 24 bits, over 2^24, are at least p.
 template <class T> bool keep_mask(const op::KeepMask<T>& op, const Team&) {
-    const T limit = T(float(op.p));
-    each_block(*op.words, op.n, [&](int64_t i) __attribute__((always_inline)) {
-        op.kept[i] = T(float(op.words->next() & 0xffffffu) * 0x1p-24f) >= limit;
+    const double limit = double(float(op.p)) * 0x1p24;
+    const uint32_t least = uint32_t(limit) + (double(uint32_t(limit)) < limit);
+    each_words(*op.words, op.n, [=, &op](int64_t begin, const uint32_t* words, int64_t count) {
+        for (int64_t i = 0; i < count; ++i) op.kept[begin + i] = (words[i] & 0xffffffu) >= least;
     });
     return true;
 }

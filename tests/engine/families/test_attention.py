@@ -51,7 +51,7 @@ WIDTHS: tuple[dict[str, int], ...] = ({}, {"kdim": 3, "vdim": 5})
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
 def test_options(batch: tuple[int, ...], widths: dict[str, int]) -> None:
     for bias, learnt, zero, first, weights, averaged in itertools.product((True, False), repeat=6):
-        options = {"bias": bias, "add_bias_kv": learnt, "add_zero_attn": zero, "batch_first": first, **widths}
+        options: dict[str, Any] = {"bias": bias, "add_bias_kv": learnt, "add_zero_attn": zero, "batch_first": first, **widths}
 
         def positions(seed: int, count: int, width: int, first: bool = first) -> Array:
             return normal(seed, *((*batch, count) if first else (count, *batch)), width)
@@ -126,7 +126,7 @@ def test_dropout_draws_the_same_words(p: float, weights: bool) -> None:
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_layers_with_dropout(first: bool, activation: str) -> None:
     for batch_first in (True, False):
-        options = {"norm_first": first, "batch_first": batch_first, "activation": activation}
+        options: dict[str, Any] = {"norm_first": first, "batch_first": batch_first, "activation": activation}
         x, memory = normal(1, 3, 3, 6), normal(2, 3, 3, 6)
         walk_alike(made("TransformerEncoderLayer", 6, 2, 7, 0.3, **options), (x,), TOLERANCE["float64"])
         walk_alike(made("TransformerDecoderLayer", 6, 2, 7, 0.3, **options), (x, memory), TOLERANCE["float64"])

@@ -9,6 +9,7 @@ import pytest
 from cores import TOLERANCE, one_step, threads, walk_alike, walked_by_core
 
 import maillon as m
+from maillon.engine.native import Batches, plan_of
 from maillon.nesting import leaves, mapped
 from maillon.random import Generator
 from maillon.typing import Array
@@ -149,3 +150,12 @@ def test_infinite_and_missing_numbers_go_the_same_way(kind: str) -> None:
     for one, other in zip(leaves(found), leaves(expected), strict=True):
         assert (np.isnan(one) == np.isnan(other)).all()
         assert np.isnan(one).any()
+
+
+def test_what_nobody_reads_is_not_written() -> None:
+    for following, written in ((m.LastStep(), {"last"}), (m.EveryStep(), {"y"})):
+        optim = m.Optim(m.Sequential(m.LSTM(3, 4, batch_first=True), following), m.MSELoss(), m.SGD(lr=0.1))
+        x = np.zeros((2, 5, 3), np.float32)
+        plan = plan_of(optim, Batches.of(x, optim.network(x), None, 2, shuffle=False))
+        (lstm,) = (one for one in plan.operations if one.kind == "lstm")
+        assert lstm.operands.keys() & {"y", "last", "last_cell"} == written

@@ -40,6 +40,7 @@ OPERATIONS = declare(
         (*_SIZES, "relu<2"),
         flops=f"{_ROWS} * (2 * units * units + 20 * units)",
         must=_MUST,
+        spares=("y", "last"),
     ),
     Kind(
         "rnn_grad",
@@ -79,6 +80,7 @@ OPERATIONS = declare(
         _LSTM_SIZES,
         flops=_LSTM_FLOPS,
         must=(*_MUST, "features == units or (weight_hr and features < units)", "made == weight_hr"),
+        spares=("y", "last", "last_cell"),
     ),
     Kind(
         "lstm_grad",
@@ -121,6 +123,7 @@ OPERATIONS = declare(
         _SIZES,
         flops=f"{_ROWS} * (6 * units * units + 60 * units)",
         must=_MUST,
+        spares=("y", "last"),
     ),
     Kind(
         "gru_grad",
