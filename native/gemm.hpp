@@ -67,17 +67,18 @@ template <class T> void multiply_slice(const Blocked<T>& w, int64_t p, int64_t k
             const int64_t b_stride = w.packs_b ? tile_columns<T> : g.b_k;
             Tile<T> t{k, w.a + i * k, tile_rows, b, b_stride, g.c + i * g.c_row + j, g.c_row, 0,
                       begin == Begin::bias ? g.bias + j : nullptr, begin};
+            const bool along_k = !w.packs_a && g.a_k == 1;
             const int64_t a_step = tile_rows * (w.packs_a ? k : g.a_row);
             if (!w.packs_a) {
                 t.a = g.a + i * g.a_row + p * g.a_k;
-                t.a_stride = g.a_row;
+                t.a_stride = along_k ? g.a_row : g.a_k;
             }
             const bool listed = g.zeros != Zeros::few && n == tile_columns<T>;
             if (listed && g.zeros == Zeros::many_in_b) steps_of_panel(b, b_stride, k, *steps);
             const bool one_for_all = g.zeros == Zeros::many_in_b;
-            if (listed && w.packs_a) listed_column<T, false>(t, end - i, a_step, steps, one_for_all);
+            if (listed && !along_k) listed_column<T, false>(t, end - i, a_step, steps, one_for_all);
             else if (listed) listed_column<T, true>(t, end - i, a_step, steps, one_for_all);
-            else if (w.packs_a) tile_column<T, tile_vectors, false>(t, end - i, a_step, n, true);
+            else if (!along_k) tile_column<T, tile_vectors, false>(t, end - i, a_step, n, true);
             else tile_column<T, tile_vectors, true>(t, end - i, a_step, n, true);
             if (last) apply_epilogue(w.epilogue, g.c, i * g.c_row + j, g.c_row, end - i, n);
         }
@@ -94,8 +95,9 @@ void product_blocked(const Product<T>& g, T* workspace, const Team& team, const 
     const bool by_rows = worst(g.m, tile_rows) <= 1.1 * worst(g.n, tile_columns<T>);
     const int64_t slices = (g.k + slice - 1) / slice, depth = (g.k + slices - 1) / slices;
     const int64_t padded = (g.n + tile_columns<T> - 1) / tile_columns<T> * tile_columns<T>;
-    const bool packs_a = g.a_k != 1 || g.n > 128 || g.a_row * sizeof(T) % 512 == 0;
-    // In place where a panel's rows fall into different sets of the cache, and few tiles read each.
+    // In place where a panel's rows fall into different sets of the cache (A across k: into few pages), and few tiles
+    // read each.
+    const bool packs_a = g.n > 128 || (g.a_k == 1 ? g.a_row * sizeof(T) % 512 == 0 : g.a_k * sizeof(T) > 2048);
     const bool packs_b = g.b_col != 1 || g.n % tile_columns<T> != 0 || g.m > 128 || g.b_k * sizeof(T) % 512 == 0;
     const bool shares_panels = packs_b || (packs_a && !by_rows);
     const Span my_rows = share(g.m, tile_rows, team), my_columns = share(g.n, tile_columns<T>, team);

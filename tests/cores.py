@@ -265,6 +265,9 @@ def walk_alike(make: Callable[[], m.Module], inputs: tuple[Any, ...], tolerance:
     expected = walked_by_numpy(make(), inputs, grad_output)
     found = walked_by_core(make(), inputs, grad_output)
     for place, (one, other) in enumerate(zip(leaves(found.output), leaves(expected.output), strict=True)):
+        if one is None or other is None:
+            assert one is other, f"output {place}"
+            continue
         close(f"output {place}", one, np.asarray(other), tolerance)
     steepest = max([largest(grad) for grad in expected.grads if grad is not None], default=0.0)
     for place, (one, other) in enumerate(zip(found.grads, expected.grads, strict=True)):

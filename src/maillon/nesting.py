@@ -39,9 +39,9 @@ def rebuilt(like: Any, parts: Iterator[Any]) -> Any:
 
 
 def filled(output: Any, grad_output: Any) -> Any:
-    """`grad_output` with zeros, nested and shaped like the output, wherever it is None."""
+    """`grad_output` with zeros, nested and shaped like the output, wherever it is None and the output is not."""
     if grad_output is None:
-        return rebuilt(output, iter([np.zeros_like(leaf) for leaf in leaves(output)]))
+        return mapped(np.zeros_like, output)
     if not isinstance(output, tuple):
         return grad_output
     return tuple(filled(part, grad_part) for part, grad_part in zip(output, grad_output, strict=True))

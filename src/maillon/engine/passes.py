@@ -1,12 +1,13 @@
 """Passes: they make a plan's plain operations better, and give its values memory.
 
-`derive_first` takes derivatives of activations before the gradient of a max pool; `fuse` lets products apply the
+`leave_out` spares an operation what nobody reads; `derive_first` takes derivatives of activations before the gradient of a max pool; `fuse` lets products apply the
 activation that follows them, or the derivative of the one before; `go_in_place` lets an operation write over what
 nobody reads any more; `place` gives buffers the same memory where their lives do not overlap. Each goes by how often a
 value is used, and none changes a result.
 """
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ _WITHIN = {
 def improve(operations: list[Operation], kept: Iterable[Buffer], memory: Memory) -> list[Operation]:
     """The operations as they will run, all their buffers with memory. kept: what must be there at the end."""
     outputs = set(kept)
-    improved, becomes = go_in_place(fuse(derive_first(operations, outputs), outputs), outputs)
+    improved, becomes = go_in_place(fuse(derive_first(leave_out(operations, outputs), outputs), outputs), outputs)
     place(improved, outputs, memory)
     for written, buffer in becomes.items():  # whoever holds the value itself finds it too
         written.put(buffer.array)
@@ -68,6 +69,26 @@ def _uses(operations: list[Operation]) -> dict[Buffer, int]:
         for buffer in operation.operands.values():
             uses[buffer] = uses.get(buffer, 0) + 1
     return uses
+
+
+def leave_out(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
+    """What an operation can do without writing (`spares` in its row), and nobody reads, it does not write."""
+    uses = Counter(buffer for operation in operations for buffer in operation.operands.values())
+    needed = []
+    for operation in operations:
+        idle = [
+            name
+            for name in OPERATIONS[operation.kind].spares
+            if (buffer := operation.operands.get(name)) is not None
+            and buffer.is_local
+            and uses[buffer] == 1
+            and buffer not in kept
+        ]
+        if idle:
+            operands = {name: buffer for name, buffer in operation.operands.items() if name not in idle}
+            operation = replace(operation, operands=operands)  # noqa: PLW2901
+        needed.append(operation)
+    return needed
 
 
 def fuse(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:

@@ -114,6 +114,8 @@ class Kind:
     epilogue : str, optional
         The operand to which it can apply an activation (sizes `activation`, numbers `slope`): what it is given a
         `reference` for is the derivative of one.
+    spares : sequence of str
+        Optional operands that it need not write where nobody reads them.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class Kind:
         alone: bool = False,
         decides: bool = False,
         epilogue: str | None = None,
+        spares: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.about = about
@@ -142,7 +145,7 @@ class Kind:
         self.numbers = tuple(numbers)
         self.must = tuple(must)
         self.stream, self.alone, self.decides = stream, alone, decides
-        self.epilogue = epilogue
+        self.epilogue, self.spares = epilogue, tuple(spares)
         self.names = frozenset(operand.name for operand in self.operands)
         self.written = tuple(operand for operand in self.operands if "w" in operand.access)
         self.flops_text, self.work_text = flops, work or flops

@@ -5,6 +5,7 @@ Importing this package fills the tables: OPERATIONS in `engine/table.py`, LINKS 
 
 from maillon.engine.families import (
     activations,
+    attention,
     distances,
     dropout,
     embedding,
@@ -15,7 +16,9 @@ from maillon.engine.families import (
     norms,
     padding,
     pooling,
+    recurrent,
     rules,
+    transformer as transformer,
 )
 
 FAMILIES = (
@@ -28,6 +31,8 @@ FAMILIES = (
     distances,
     padding,
     pooling,
+    recurrent,
+    attention,
     losses,
     rules,
     gradients,

@@ -4,6 +4,7 @@ import math
 
 from maillon.engine.builder import Builder, NotLoweredError, Tree, Value, lowers
 from maillon.engine.families.activations import ACTIVATION
+from maillon.engine.plan import Buffer
 from maillon.engine.table import Choice, Kind, declare
 from maillon.nn import Bilinear, Flatten, Identity, Linear, Module, Unflatten
 
@@ -94,6 +95,25 @@ OPERATIONS = declare(
 )
 
 
+Adding = tuple[Buffer | Value | None, bool]
+"""Where a parameter's gradient goes, None where nobody wants it, and whether to add to what is there."""
+
+
+def product_grads(
+    b: Builder, dy: Value, x: Value, weight: Adding, bias: Adding, zeros: int, rows: int, inputs: int, outputs: int
+) -> None:
+    """The gradients of the weight and bias of a product x Wᵀ + b."""
+    (dweight, keep), (dbias, keep_bias) = weight, bias
+    parts = [(dweight, dbias, keep)]
+    if dbias is not None and (dweight is None or keep_bias != keep):
+        unwanted = b.local("dweight, unwanted", (outputs, inputs))
+        parts = [(dweight, None, keep), (unwanted, dbias, keep_bias)]
+    sizes = {"rows": rows, "inputs": inputs, "outputs": outputs, "zeros": zeros}
+    for to_weight, to_bias, adds in parts:
+        if to_weight is not None:
+            b.add("linear_grad_weight", dy=dy, x=x, dweight=to_weight, dbias=to_bias, keep=int(adds), **sizes)
+
+
 @lowers(Linear)
 def linear(b: Builder, link: Linear, x: Value) -> Value:
     inputs, outputs = link.in_features, link.out_features
@@ -107,16 +127,8 @@ def linear(b: Builder, link: Linear, x: Value) -> Value:
     b.add("linear", x=x, weight=weight, bias=bias, y=y, zeros=zeros, **sizes)
 
     def backward(dy: Value) -> None:
-        dweight, keep = b.parameter_grad(link.weight)
-        dbias, keep_bias = b.parameter_grad(link.bias)
-        parts = [(dweight, dbias, keep)]
-        if dbias is not None and (dweight is None or keep_bias != keep):
-            unwanted = b.local("dweight, unwanted", (outputs, inputs)).buffer
-            parts = [(dweight, None, keep), (unwanted, dbias, keep_bias)]
-        for to_weight, to_bias, adds in parts:
-            if to_weight is not None:
-                own = {"dy": dy, "x": x, "dweight": to_weight, "dbias": to_bias}
-                b.add("linear_grad_weight", **own, keep=int(adds), zeros=zeros, **sizes)
+        grads = b.parameter_grad(link.weight), b.parameter_grad(link.bias)
+        product_grads(b, dy, x, *grads, zeros, rows, inputs, outputs)
         if b.wants(x):
             b.add("linear_grad_input", dy=dy, weight=weight, dx=b.grad(x), **sizes)
 

@@ -17,7 +17,7 @@ from maillon.typing import Array, DTypeLike
 
 
 @functools.lru_cache(maxsize=8)
-def _sinusoids(length: int, embed_dim: int, base: float) -> Array:
+def sinusoids(length: int, embed_dim: int, base: float) -> Array:
     """The vector of each position, in float64."""
     angles = np.arange(length)[:, None] * base ** (-np.arange(0, embed_dim, 2) / embed_dim)
     table = np.empty((length, embed_dim))
@@ -104,7 +104,7 @@ class SinusoidalPositionalEncoding(_Positional):
     def forward(self, x: Array) -> Array:
         errors.require_floating(self, "x", x)
         self._check(x)
-        y: Array = self.keep(self._dropout(x + _sinusoids(x.shape[-2], self.embed_dim, self.base).astype(x.dtype)))
+        y: Array = self.keep(self._dropout(x + sinusoids(x.shape[-2], self.embed_dim, self.base).astype(x.dtype)))
         return y
 
     def backward(self, grad_output: Array) -> Array:
