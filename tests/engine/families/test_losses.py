@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from catalogue import LOSSES, Row
-from cores import TOLERANCE, close, largest
+from cores import TOLERANCE, close, largest, same_for_both
 
 import maillon as m
 from maillon.engine import processor
@@ -358,6 +358,58 @@ def test_cosines_of_nothing_and_of_much() -> None:
             for sign in (1.0, -1.0, 0.5, math.nan):
                 pair = np.array([[scale, -scale]], dtype), np.array([[2.0, 1.0]], dtype)
                 edge_alike(m.CosineEmbeddingLoss(), (*pair, np.array([sign], dtype)), dtype)
+
+
+# ── In training ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def head(loss: m.Loss, place: int, shape: tuple[int, ...]) -> m.Sequential:
+    """From rows of numbers to a prediction of the shape, in the range that the loss wants."""
+    width = shape[-1] if len(shape) > 1 else 1
+    links: list[m.Module] = [m.Linear(width, width, generator=Generator(4 + place))]
+    if isinstance(loss, m.BCELoss) or (isinstance(loss, m.PoissonNLLLoss) and not loss.log_input) or place == 1:
+        links.append(m.Sigmoid())
+    if isinstance(loss, m.KLDivLoss | m.CTCLoss):
+        links.append(m.LogSoftmax(-1))
+    if not getattr(loss, "from_logits", True):
+        links.append(m.Softmax(1))
+    return m.Sequential(*links, *([] if len(shape) > 1 else [m.Flatten(0)]))
+
+
+def trained_alike(make: Callable[[], m.Loss], inputs: tuple[Any, ...], weight: Array | None, dtype: str) -> None:
+    """Two epochs in mini-batches, the last of them short, by both engines."""
+    loss = make()
+    of = [value for value, predicted in zip(inputs, loss.predicted, strict=True) if predicted]
+    targets = tuple(value for value, predicted in zip(inputs, loss.predicted, strict=True) if not predicted)
+    shapes = [value.shape for value in of]
+
+    def optim() -> m.Optim:
+        heads = [head(loss, place, shape) for place, shape in enumerate(shapes)]
+        network = heads[0] if len(heads) == 1 else m.Parallel(*heads)
+        return m.Optim(network.to(dtype), make(), m.SGD(lr=0.05))
+
+    xs = tuple(value if value.ndim > 1 else value[:, None] for value in of)
+    y = targets[0] if len(targets) == 1 else targets or None
+    size = len(xs[0]) if isinstance(loss, m.CTCLoss) else 4
+    options = {"batch_size": size, "epochs": 2, "shuffle": False, "sample_weight": weight}
+    same_for_both(optim, xs[0] if len(xs) == 1 else xs, y, TOLERANCE[dtype], **options)
+
+
+@both_dtypes
+@pytest.mark.parametrize(
+    "row", [row for row in LOSSES if row.batched and row.link().predicted[0]], ids=lambda row: row.name
+)
+def test_a_training_with_a_loss(row: Row, dtype: str) -> None:
+    trained_alike(lambda: row.link(dtype), *arguments(row, dtype)[1:], dtype)
+
+
+@both_dtypes
+def test_a_training_on_sequences(dtype: str) -> None:
+    draw = Draw(4, dtype)
+    for by in ("mean", "sum"):
+        inputs = (draw.normal(6, 6, 5), 1 + draw.labels(4, 6, 2), 5 + draw.labels(2, 6), 1 + draw.labels(2, 6))
+        for weight in (None, draw.unit(6)):
+            trained_alike(lambda by=by: m.CTCLoss(reduction=by), inputs, weight, dtype)
 
 
 # ── What is not lowered ─────────────────────────────────────────────────────────────────────────────────────────────
