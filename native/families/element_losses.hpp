@@ -231,19 +231,47 @@ MAILLON_INLINE Vec<T> element_values(const op::ElementLoss<T>& op, T scale, int6
     return keep<T>(first<T>(n), l.value * sample_weight);
 }
 
-// One column: every vector holds rows.
-template <class Loss, class T> MAILLON_INLINE void element_column(const op::ElementLoss<T>& op, T scale, Span rows) {
-    for (int64_t i = rows.begin; i < rows.end; i += lanes<T>) {
-        const int n = rows.end - i < lanes<T> ? int(rows.end - i) : lanes<T>;
-        const Vec<T> weight = op.sample_weight ? load_up_to(op.sample_weight + i, n) : broadcast(T(1));
-        const Vec<T> value = element_values<Loss, T>(op, scale, i, n, weight);
-        for (int k = 0; k < n; ++k) op.row_totals[i + k] = double(value[k]);
+// Each row's sum, in the order of lanes.hpp.
+template <class T> void sum_rows(const T* values, int64_t rows, int64_t columns, double* totals) {
+    if (columns == 1) {
+        for (int64_t row = 0; row < rows; ++row) totals[row] = double(values[row]);
+        return;
+    }
+    for (int64_t row = 0; row < rows; ++row, values += columns) {
+        double lane[4]{};
+        int64_t c = 0;
+        for (; c + 4 <= columns; c += 4)
+            for (int k = 0; k < 4; ++k) lane[k] += double(values[c + k]);
+        if (c < columns) lane[0] += double(values[c]);
+        if (c + 1 < columns) lane[1] += double(values[c + 1]);
+        if (c + 2 < columns) lane[2] += double(values[c + 2]);
+        totals[row] = (lane[0] + lane[2]) + (lane[1] + lane[3]);
+    }
+}
+
+inline constexpr int64_t few_columns = 16;
+
+// Rows of few columns: a register may hold several of them.
+template <class Loss, class T> MAILLON_INLINE void narrow_rows(const op::ElementLoss<T>& op, T scale, Span rows) {
+    constexpr int64_t room = 256;
+    T values[room + lanes<T>], weights[room];
+    const int64_t columns = op.columns, at_once = room / columns;
+    for (int64_t row = rows.begin; row < rows.end; row += at_once) {
+        const int64_t count = rows.end - row < at_once ? rows.end - row : at_once, n = count * columns;
+        for (int64_t i = 0; op.sample_weight != nullptr && i < count; ++i)
+            for (int64_t c = 0; c < columns; ++c) weights[i * columns + c] = op.sample_weight[row + i];
+        for (int64_t i = 0; i < n; i += lanes<T>) {
+            const int left = n - i < lanes<T> ? int(n - i) : lanes<T>;
+            const Vec<T> weight = op.sample_weight ? load_up_to(weights + i, left) : broadcast(T(1));
+            store(values + i, element_values<Loss, T>(op, scale, row * columns + i, left, weight));
+        }
+        sum_rows(values, count, columns, op.row_totals + row);
     }
 }
 
 // By value: what is stored may then change no field of the operation, for all that the compiler knows.
 template <class Loss, class T> void element_rows(const op::ElementLoss<T> op, T scale, Span rows) {
-    if (op.columns == 1) return element_column<Loss, T>(op, scale, rows);
+    if (op.columns >= 1 && op.columns <= few_columns) return narrow_rows<Loss, T>(op, scale, rows);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
         const Vec<T> weight = broadcast(op.sample_weight ? op.sample_weight[row] : T(1));
         const int64_t begin = row * op.columns;
