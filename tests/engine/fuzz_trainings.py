@@ -115,17 +115,42 @@ def _weights(rng: np.random.Generator, shape: Shape) -> Array | None:
     return rng.random([1 if rng.random() < 0.3 else size for size in kept]) * 2
 
 
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "HuberLoss": {"delta": 0.3},
+    "SmoothL1Loss": {"beta": 0.7},
+    "KLDivLoss": {"reduction": "batchmean"},
+    "PoissonNLLLoss": {"full": True},
+    "HingeEmbeddingLoss": {"margin": 0.4},
+}
+_BINARY = ("BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
+_KINDS = ("MSELoss", "HalfMSELoss", "L1Loss", "BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
+
+
 def _element_loss(rng: np.random.Generator, shape: Shape) -> tuple[Any, Array]:
-    kind = _pick(rng, ("MSELoss", "HalfMSELoss", "L1Loss", "BCELoss", "BCEWithLogitsLoss"))
+    kind = _pick(rng, (*_KINDS, "SoftMarginLoss", *_OPTIONS))
     options: dict[str, Any] = {"reduction": _pick(rng, ("mean", "sum", "none"))}
-    if kind.startswith("BCE"):
+    options |= _OPTIONS.get(kind, {}) if rng.random() < 0.5 else {}
+    target: Array = rng.normal(size=shape)
+    if kind in _BINARY:
         options["weight"] = _weights(rng, shape)
         target = rng.random(shape)
         if kind == "BCEWithLogitsLoss":
             options["pos_weight"] = _weights(rng, shape)
-    else:
-        target = rng.normal(size=shape)
+    elif kind in ("SoftMarginLoss", "HingeEmbeddingLoss"):
+        target = np.where(target > 0, 1.0, -1.0)
+    elif kind in ("KLDivLoss", "PoissonNLLLoss"):
+        target = np.maximum(target, 0)
     return getattr(maillon, kind)(**options), target
+
+
+def _margin_loss(rng: np.random.Generator, shape: Shape) -> tuple[Any, Array]:
+    rows, classes = shape
+    by = _pick(rng, ("mean", "sum", "none"))
+    if rng.random() < 0.5:
+        lists = rng.integers(-1, classes, shape)
+        return maillon.MultiLabelMarginLoss(reduction=by), lists
+    weight = rng.random(classes) if rng.random() < 0.4 else None
+    return maillon.MultiMarginLoss(int(rng.integers(1, 3)), 0.8, weight, reduction=by), rng.integers(0, classes, rows)
 
 
 def _class_loss(rng: np.random.Generator, shape: Shape) -> tuple[Any, Array]:
@@ -183,7 +208,10 @@ def training(rng: np.random.Generator) -> Sample:
         network.to(dtype)
         classes = len(output) > 1 and output[1] and rng.random() < 0.5
         try:
-            loss, target = (_class_loss if classes else _element_loss)(rng, output)
+            draw = _class_loss if classes else _element_loss
+            if classes and len(output) == 2 and rng.random() < 0.3:
+                draw = _margin_loss
+            loss, target = draw(rng, output)
             clip = {_pick(rng, ("clip_grad_norm", "clip_grad_value")): 0.1} if rng.random() < 0.3 else {}
             optim = maillon.Optim(network, loss, _rule(rng, network), **clip, accumulate=int(_pick(rng, (1, 1, 2))))
         except ValueError:

@@ -1,4 +1,4 @@
-"""The losses."""
+"""The losses: value and gradients in one operation each."""
 
 import math
 from collections.abc import Callable
@@ -6,41 +6,132 @@ from typing import Any
 
 import numpy as np
 
-from maillon.engine.builder import Builder, Losses, NotLoweredError, Value, lowers_loss
+from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, lowers_loss
 from maillon.engine.table import Choice, Kind, declare
-from maillon.nn import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HalfMSELoss, L1Loss, Loss, MSELoss, NLLLoss
+from maillon.nn import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CosineEmbeddingLoss,
+    CrossEntropyLoss,
+    CTCLoss,
+    GaussianNLLLoss,
+    HalfMSELoss,
+    HingeEmbeddingLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    Loss,
+    MarginRankingLoss,
+    MSELoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    NLLLoss,
+    PoissonNLLLoss,
+    SmoothL1Loss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+)
+from maillon.nn.support.errors import LinkError
 from maillon.typing import Array
 
 REDUCTION = Choice("Reduction", ("mean", "sum"))
-ELEMENT_LOSS = Choice("ElementLoss", ("mse", "half_mse", "l1", "bce", "bce_logits"))
+ELEMENT_LOSS = Choice(
+    "ElementLoss",
+    (
+        "mse",
+        "half_mse",
+        "l1",
+        "bce",
+        "bce_logits",
+        "multi_label_soft_margin",
+        "huber",
+        "smooth_l1",
+        "kl_div",
+        "kl_div_log",
+        "poisson",
+        "poisson_full",
+        "poisson_log",
+        "poisson_log_full",
+        "hinge_embedding",
+        "soft_margin",
+        "margin_ranking",
+    ),
+)
+NORM = Choice("Norm", ("power", "count", "largest", "smallest"))
 FROM_LOGITS, LIKELIHOOD = 1, 2  # flags of a class_loss
 
 _TABLE = "rows * columns"
 _SCORES = "outer * classes * inner"
 _SAMPLES = "outer * inner"
-_RESULT = ("result: w float64 2", "divisor?: rw float64 1")
+_ROWS = "rows * classes"
+_VECTORS = "samples * each * columns"
+_STEPS = "time * samples * classes"
+
+
+def _results(rows: str) -> tuple[str, ...]:
+    """What every loss leaves; row_totals: the weighted values of the rows."""
+    return f"row_totals: w float64 max(1, {rows})", "result: w float64 2", "divisor?: rw float64 1"
+
+
+def _kind(
+    name: str,
+    about: str,
+    operands: tuple[str, ...],
+    sizes: tuple[str, ...],
+    numbers: tuple[str, ...] = (),
+    choices: dict[str, Choice] | None = None,
+    **more: Any,
+) -> Kind:
+    own = {**(choices or {}), "reduction": REDUCTION}
+    return Kind(name, about, operands, sizes, numbers, choices=own, decides=True, **more)
+
 
 OPERATIONS = declare(
-    Kind(
+    _kind(
         "element_loss",
-        "the loss between numbers one by one, and its gradient",
+        "the loss between numbers one by one, or of pairs of them (prediction − other), and its gradients",
         (
             f"prediction: r {_TABLE}",
+            f"other?: r {_TABLE}",
             f"target: r {_TABLE}",
             f"weight?: r {_TABLE}",
             f"pos_weight?: r {_TABLE}",
             "sample_weight?: r rows",
             f"grad?: w {_TABLE}",
-            "row_totals: w float64 max(1, rows)",
-            *_RESULT,
+            f"grad_other?: w {_TABLE}",
+            *_results("rows"),
         ),
         ("rows", "columns", "loss", "reduction"),
-        choices={"loss": ELEMENT_LOSS, "reduction": REDUCTION},
+        ("option", "denominator"),
+        {"loss": ELEMENT_LOSS},
         flops=f"5 * {_TABLE}",
         work=f"10 * {_TABLE}",
-        decides=True,
+        must=(f"other or loss != {ELEMENT_LOSS['margin_ranking']}",),
     ),
-    Kind(
+    _kind(
+        "gaussian_loss",
+        "½ (log v + (μ − y)² / v) and its gradients; y and v may lack a dimension `size` of (outer, size, inner)",
+        (
+            f"prediction: r {_TABLE}",
+            f"target: r {_TABLE} // target_size",
+            f"var: r {_TABLE} // var_size",
+            "sample_weight?: r rows",
+            f"grad?: w {_TABLE}",
+            f"grad_var?: w {_TABLE} // var_size",
+            f"workspace: w {_TABLE} if var_size > 1 else 0",
+            *_results("rows"),
+        ),
+        ("rows", "columns", "target_size>0", "target_inner>0", "var_size>0", "var_inner>0", "full<2", "reduction"),
+        ("eps",),
+        flops=f"12 * {_TABLE}",
+        work=f"20 * {_TABLE}",
+        must=(
+            f"target_size == 1 or {_TABLE} % (target_size * target_inner) == 0",
+            f"var_size == 1 or {_TABLE} % (var_size * var_inner) == 0",
+        ),
+    ),
+    _kind(
         "class_loss",
         "the loss between scores of classes and labels or distributions, and its gradient",
         (
@@ -50,22 +141,127 @@ OPERATIONS = declare(
             "class_weight?: r classes",
             "sample_weight?: r outer",
             f"grad?: w {_SCORES}",
-            f"row_totals: w float64 max(1, {_SAMPLES})",
-            *_RESULT,
+            *_results(_SAMPLES),
         ),
         ("outer", "classes>0", "inner", "reduction", "flags<4", "ignore_index±"),
         ("smoothing",),
-        choices={"reduction": REDUCTION},
         flops=f"15 * {_SCORES}",
         work=f"20 * {_SCORES}",
         must=("labels != distribution", "labels or flags < 2"),
-        decides=True,
+    ),
+    _kind(
+        "multi_margin_loss",
+        "w / C Σ_j max(0, Δ − x_t + x_j), j ≠ t, or of squares, and its gradient",
+        (
+            f"scores: r {_ROWS}",
+            "labels: r int64 rows",
+            "class_weight?: r classes",
+            "sample_weight?: r rows",
+            f"grad?: w {_ROWS}",
+            *_results("rows"),
+        ),
+        ("rows", "classes>0", "squares<2", "reduction"),
+        ("margin",),
+        flops=f"6 * {_ROWS}",
+        work=f"10 * {_ROWS}",
+    ),
+    _kind(
+        "multi_label_margin_loss",
+        "1 / C Σ_t Σ_i max(0, 1 − x_t + x_i), the labels t up to the first −1, all classes i but those; its gradient",
+        (
+            f"scores: r {_ROWS}",
+            f"labels: r int64 {_ROWS}",
+            "sample_weight?: r rows",
+            f"grad?: w {_ROWS}",
+            f"workspace: w {_ROWS}",
+            *_results("rows"),
+        ),
+        ("rows", "classes>0", "reduction"),
+        flops=f"5 * {_ROWS} * classes",
+    ),
+    _kind(
+        "cosine_loss",
+        "1 − cos(x₁, x₂) where y = 1, max(0, cos(x₁, x₂) − Δ) where y = −1, and the gradients of x₁ and x₂",
+        (
+            f"input1: r {_TABLE}",
+            f"input2: r {_TABLE}",
+            "target: r rows",
+            "sample_weight?: r rows",
+            f"grad1?: w {_TABLE}",
+            f"grad2?: w {_TABLE}",
+            *_results("rows"),
+        ),
+        ("rows", "columns", "reduction"),
+        ("margin",),
+        flops=f"14 * {_TABLE}",
+        work=f"20 * {_TABLE}",
+    ),
+    _kind(
+        "triplet_loss",
+        "max(0, Δ + d(a, p) − d(a, n)), d(x, y) = ‖x − y + ε‖_p, and its gradients; `each` triplets share a weight",
+        (
+            f"anchor: r {_VECTORS}",
+            f"positive: r {_VECTORS}",
+            f"negative: r {_VECTORS}",
+            "sample_weight?: r samples",
+            f"grad_anchor?: w {_VECTORS}",
+            f"grad_positive?: w {_VECTORS}",
+            f"grad_negative?: w {_VECTORS}",
+            *_results("samples * each"),
+        ),
+        ("samples", "each", "columns>0", "norm", "swap<2", "reduction"),
+        ("margin", "p", "eps"),
+        {"norm": NORM},
+        flops=f"20 * {_VECTORS}",
+        work=f"60 * {_VECTORS}",
+    ),
+    _kind(
+        "ctc_loss",
+        "−log Σ over all paths that read as the target, and its gradient; joined: targets one after the other",
+        (
+            f"log_probs: r {_STEPS}",
+            "targets: r int64 labels if joined else samples * labels",
+            "input_lengths: r int64 samples",
+            "target_lengths: r int64 samples",
+            "sample_weight?: r samples",
+            f"grad?: w {_STEPS}",
+            "workspace: w float64 samples * ((time + 3) * (2 * labels + 5) + 2 * time + classes)",
+            *_results("samples"),
+        ),
+        ("time", "samples", "classes>0", "labels", "joined<2", "blank", "zero_infinity<2", "reduction"),
+        flops=f"20 * {_STEPS} + 60 * time * samples * (2 * labels + 1)",
+        must=("blank < classes",),
     ),
 )
 
 
-def _reduction(loss: Loss) -> int:
-    return REDUCTION["mean" if loss.reduction == "mean" else "sum"]
+# ── What all losses need ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _checked(b: Builder, loss: Loss, prediction: Tree, target: Tree) -> tuple[Value, ...]:
+    """The loss's arguments in order, once it takes arrays of their shapes and dtypes."""
+    try:
+        values = loss.arranged(prediction, target)
+        if not all(isinstance(value, Value) for value in values):
+            raise NotLoweredError(f"{loss!r} is given something else than arrays")
+        if any(value.real and value.buffer.dtype != b.dtype for value in values):
+            raise NotLoweredError(f"{loss!r} is given arrays of another dtype than {b.dtype}")
+        loss.check(*(np.broadcast_to(value.buffer.dtype.type(value.real), value.shape) for value in values))
+    except LinkError as error:
+        raise NotLoweredError(str(error).removesuffix(".")) from None
+    return values
+
+
+def _around(
+    b: Builder, loss: Loss, own: Losses, elements: tuple[int, ...], rows: int, **grads: Value
+) -> dict[str, Any]:
+    """The operands and sizes of every loss; elements: the shape of its values; grads: of which predictions they are."""
+    weight = own["sample_weight"]
+    if weight is not None and (not elements or weight.shape != elements[:1]):
+        raise NotLoweredError(f"{loss!r} of {elements} values takes no sample_weight of {weight.shape}")
+    wanted = {name: b.grad(value) if b.wants(value) else None for name, value in grads.items()}
+    totals = b.local("row totals", (max(1, rows),), np.float64)
+    return {"row_totals": totals, "reduction": REDUCTION["mean" if loss.averages else "sum"], **wanted, **own}
 
 
 def _spread(b: Builder, loss: Loss, name: str, shape: tuple[int, ...]) -> Value | None:
@@ -79,75 +275,251 @@ def _spread(b: Builder, loss: Loss, name: str, shape: tuple[int, ...]) -> Value 
         raise NotLoweredError(f"the {name} of {loss!r} does not broadcast to {shape}") from None
 
 
-def _row_totals(b: Builder, rows: int) -> Value:
-    return b.local("row totals", (max(1, rows),), np.float64)
+def _class_weight(b: Builder, loss: Any) -> Value | None:
+    return None if loss.weight is None else b.constant("class weight", loss.weight)
 
 
-def _element_loss(kind: str) -> Callable[[Builder, Any, Any, Any, Losses], None]:
-    def lower(b: Builder, loss: Any, prediction: Value, target: Value, own: Losses) -> None:
-        shape = prediction.shape
-        if target.shape != shape or target.buffer.dtype != b.dtype:
-            raise NotLoweredError(f"{loss!r} compares {shape} with a target of {target.shape}")
-        rows = shape[0] if shape else 1
-        b.add(
-            "element_loss",
-            prediction=prediction,
-            target=target,
-            weight=_spread(b, loss, "weight", shape),
-            pos_weight=_spread(b, loss, "pos_weight", shape),
-            grad=b.grad(prediction) if b.wants(prediction) else None,
-            row_totals=_row_totals(b, rows),
-            rows=rows,
-            columns=math.prod(shape[1:]),
-            loss=ELEMENT_LOSS[kind],
-            reduction=_reduction(loss),
-            **own,
-        )
+# ── Element by element ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    return lower
+_ELEMENTS: dict[type[Loss], Callable[[Any], tuple[str, float]]] = {
+    MSELoss: lambda loss: ("mse", 0),
+    HalfMSELoss: lambda loss: ("half_mse", 0),
+    L1Loss: lambda loss: ("l1", 0),
+    BCELoss: lambda loss: ("bce", 0),
+    BCEWithLogitsLoss: lambda loss: ("bce_logits", 0),
+    HuberLoss: lambda loss: ("huber", loss.delta),
+    SmoothL1Loss: lambda loss: ("smooth_l1", loss.beta) if loss.beta else ("l1", 0),
+    KLDivLoss: lambda loss: ("kl_div_log" if loss.log_target else "kl_div", 0),
+    PoissonNLLLoss: lambda loss: (f"poisson{'_log' * loss.log_input}{'_full' * loss.full}", loss.eps),
+    HingeEmbeddingLoss: lambda loss: ("hinge_embedding", loss.margin),
+    SoftMarginLoss: lambda loss: ("soft_margin", 0),
+}
+"""The kind of each loss, and its option."""
 
 
-def _class_loss(flags_of: Callable[[Any], int]) -> Callable[[Builder, Any, Any, Any, Losses], None]:
-    def lower(b: Builder, loss: Any, prediction: Value, target: Value, own: Losses) -> None:
-        shape, flags = prediction.shape, flags_of(loss)
-        labels = target.buffer.dtype == np.int64
-        outer = shape[0] if len(shape) > 1 else 1
-        classes = shape[min(1, len(shape) - 1)] if shape else 0
-        expected = shape if not labels else shape[:1] * (len(shape) > 1) + shape[2:]
-        if not classes or target.shape != expected or (flags & LIKELIHOOD and not labels):
-            raise NotLoweredError(f"{loss!r} compares {shape} with a target of {target.shape}")
-        if not labels and loss.ignore_index >= 0:
-            raise NotLoweredError(f"{loss!r} ignores a label, and the target holds probabilities")
-        if own["sample_weight"] is not None and len(shape) < 2:
-            raise NotLoweredError(f"{loss!r} takes no weights on a single sample")
-        if not -(2**63) <= loss.ignore_index < 2**63:
-            raise NotLoweredError(f"{loss!r} ignores a label that no target of 64 bits can hold")
-        inner = math.prod(shape[2:])
-        b.add(
-            "class_loss",
-            scores=prediction,
-            labels=target if labels else None,
-            distribution=None if labels else target,
-            class_weight=None if loss.weight is None else b.constant("class weight", loss.weight),
-            grad=b.grad(prediction) if b.wants(prediction) else None,
-            row_totals=_row_totals(b, outer * inner),
-            outer=outer,
-            classes=classes,
-            inner=inner,
-            reduction=_reduction(loss),
-            flags=flags,
-            ignore_index=int(loss.ignore_index),
-            smoothing=getattr(loss, "label_smoothing", 0.0),
-            **own,
-        )
-
-    return lower
+def _add_elements(
+    b: Builder, loss: Any, values: tuple[Value, ...], around: dict[str, Any], kind: str, option: float, count: int
+) -> None:
+    """count: what the mean divides by."""
+    shape = values[0].shape
+    b.add(
+        "element_loss",
+        prediction=values[0],
+        target=values[-1],
+        weight=_spread(b, loss, "weight", shape),
+        pos_weight=_spread(b, loss, "pos_weight", shape),
+        rows=_rows(shape),
+        columns=math.prod(shape[1:]),
+        loss=ELEMENT_LOSS[kind],
+        option=option,
+        denominator=count,
+        **around,
+    )
 
 
-lowers_loss(MSELoss)(_element_loss("mse"))
-lowers_loss(HalfMSELoss)(_element_loss("half_mse"))
-lowers_loss(L1Loss)(_element_loss("l1"))
-lowers_loss(BCELoss)(_element_loss("bce"))
-lowers_loss(BCEWithLogitsLoss)(_element_loss("bce_logits"))
-lowers_loss(CrossEntropyLoss)(_class_loss(lambda loss: FROM_LOGITS * loss.from_logits))
-lowers_loss(NLLLoss)(_class_loss(lambda loss: LIKELIHOOD))
+def _rows(shape: tuple[int, ...]) -> int:
+    return shape[0] if shape else 1
+
+
+@lowers_loss(*_ELEMENTS)
+def element_loss(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
+    values = _checked(b, loss, prediction, target)
+    shape = values[0].shape
+    around = _around(b, loss, own, shape, _rows(shape), grad=values[0])
+    count = _rows(shape) if loss.reduction == "batchmean" else values[0].size
+    _add_elements(b, loss, values, around, *_ELEMENTS[type(loss)](loss), count)
+
+
+@lowers_loss(MultiLabelSoftMarginLoss)
+def multi_label_soft_margin(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
+    values = _checked(b, loss, prediction, target)
+    shape = values[0].shape
+    if not shape[-1]:
+        raise NotLoweredError(f"{loss!r} is given no labels")
+    around = _around(b, loss, own, shape[:-1], _rows(shape), grad=values[0])
+    count = math.prod(shape[:-1])
+    _add_elements(b, loss, values, around, "multi_label_soft_margin", shape[-1], count)
+
+
+@lowers_loss(MarginRankingLoss)
+def margin_ranking(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
+    values = _checked(b, loss, prediction, target)
+    first, other, _ = values
+    around = _around(b, loss, own, first.shape, _rows(first.shape), grad=first, grad_other=other)
+    _add_elements(b, loss, values, {**around, "other": other}, "margin_ranking", loss.margin, first.size)
+
+
+@lowers_loss(GaussianNLLLoss)
+def gaussian(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
+    mean, aim, var = _checked(b, loss, prediction, target)
+    target_size, target_inner = _stretched(aim.shape, mean.shape)
+    var_size, var_inner = _stretched(var.shape, mean.shape)
+    b.add(
+        "gaussian_loss",
+        prediction=mean,
+        target=aim,
+        var=var,
+        rows=_rows(mean.shape),
+        columns=math.prod(mean.shape[1:]),
+        target_size=target_size,
+        target_inner=target_inner,
+        var_size=var_size,
+        var_inner=var_inner,
+        full=int(loss.full),
+        eps=loss.eps,
+        **_around(b, loss, own, mean.shape, _rows(mean.shape), grad=mean, grad_var=var),
+    )
+
+
+def _stretched(shape: tuple[int, ...], whole: tuple[int, ...]) -> tuple[int, int]:
+    """The dimension of `whole` that the shape has 1 for, or lacks at the end, and what lies inside it; else 1, 1."""
+    if shape == whole:
+        return 1, 1
+    if shape == whole[:-1]:
+        return whole[-1], 1
+    axis = next(axis for axis, size in enumerate(shape) if size != whole[axis])
+    return whole[axis], math.prod(whole[axis + 1 :])
+
+
+# ── Classes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@lowers_loss(CrossEntropyLoss, NLLLoss)
+def class_loss(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
+    scores, aim = _checked(b, loss, prediction, target)
+    if not -(2**63) <= loss.ignore_index < 2**63:
+        raise NotLoweredError(f"{loss!r} ignores a label that no target of 64 bits can hold")
+    shape, labels = scores.shape, not aim.real
+    axis = min(1, len(shape) - 1)
+    samples = shape[:axis] + shape[axis + 1 :]
+    if not shape[axis]:
+        raise NotLoweredError(f"{loss!r} is given no classes")
+    b.add(
+        "class_loss",
+        scores=scores,
+        labels=aim if labels else None,
+        distribution=None if labels else aim,
+        class_weight=_class_weight(b, loss),
+        outer=shape[0] if axis else 1,
+        classes=shape[axis],
+        inner=math.prod(shape[2:]),
+        flags=LIKELIHOOD if type(loss) is NLLLoss else FROM_LOGITS * loss.from_logits,
+        ignore_index=int(loss.ignore_index),
+        smoothing=getattr(loss, "label_smoothing", 0.0),
+        **_around(b, loss, own, samples, math.prod(samples), grad=scores),
+    )
+
+
+@lowers_loss(MultiMarginLoss, MultiLabelMarginLoss)
+def class_margins(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
+    scores, labels = _checked(b, loss, prediction, target)
+    lists = type(loss) is MultiLabelMarginLoss
+    shape = scores.shape or (1,)
+    if not shape[-1]:
+        raise NotLoweredError(f"{loss!r} is given no classes")
+    rows = math.prod(shape[:-1])
+    samples = scores.shape[:-1] if lists else labels.shape
+    own_sizes = {} if lists else {"squares": int(loss.p == 2), "margin": loss.margin}
+    b.add(
+        "multi_label_margin_loss" if lists else "multi_margin_loss",
+        scores=scores,
+        labels=labels,
+        rows=rows,
+        classes=shape[-1],
+        **({} if lists else {"class_weight": _class_weight(b, loss)}),
+        **own_sizes,
+        **_around(b, loss, own, samples, rows, grad=scores),
+    )
+
+
+# ── Vectors ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@lowers_loss(CosineEmbeddingLoss)
+def cosine(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
+    first, second, aim = _checked(b, loss, prediction, target)
+    shape = first.shape
+    rows = math.prod(shape[:-1])
+    b.add(
+        "cosine_loss",
+        input1=first,
+        input2=second,
+        target=aim,
+        rows=rows,
+        columns=shape[-1],
+        margin=loss.margin,
+        **_around(b, loss, own, shape[:-1], rows, grad1=first, grad2=second),
+    )
+
+
+_NORMS = {0.0: "count", math.inf: "largest", -math.inf: "smallest"}
+
+
+@lowers_loss(TripletMarginLoss)
+def triplet(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
+    anchor, positive, negative = _checked(b, loss, prediction, target)
+    shape = anchor.shape
+    rows, samples = math.prod(shape[:-1]), _rows(shape[:-1])
+    grads = {"grad_anchor": anchor, "grad_positive": positive, "grad_negative": negative}
+    b.add(
+        "triplet_loss",
+        anchor=anchor,
+        positive=positive,
+        negative=negative,
+        samples=samples,
+        each=math.prod(shape[1:-1]),
+        columns=shape[-1],
+        norm=NORM[_NORMS.get(loss.p, "power")],
+        swap=int(loss.swap),
+        margin=loss.margin,
+        p=0.0 if loss.p in _NORMS else loss.p,
+        eps=loss.eps,
+        **_around(b, loss, own, shape[:-1], rows, **grads),
+    )
+
+
+# ── Sequences ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@lowers_loss(CTCLoss)
+def ctc(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
+    log_probs, labels, *lengths = _sequences(b, loss, prediction, target)
+    shape = log_probs.shape
+    time, classes = shape[0], shape[-1]
+    samples = shape[1] if len(shape) == 3 else 1
+    if loss.blank >= classes:
+        raise NotLoweredError(f"{loss!r} has a blank that is no class")
+    if any(each.size != samples for each in lengths) or (len(labels.shape) == 2 and labels.shape[0] != samples):
+        raise NotLoweredError(f"{loss!r} is given labels or lengths of other samples than {samples}")
+    b.add(
+        "ctc_loss",
+        log_probs=log_probs,
+        targets=labels,
+        input_lengths=lengths[0],
+        target_lengths=lengths[1],
+        time=time,
+        samples=samples,
+        classes=classes,
+        labels=labels.shape[-1],
+        joined=int(len(labels.shape) == 1),
+        blank=loss.blank,
+        zero_infinity=int(loss.zero_infinity),
+        **_around(b, loss, own, shape[1:-1], samples, grad=log_probs),
+    )
+
+
+def _sequences(b: Builder, loss: Any, prediction: Tree, target: Tree) -> list[Value]:
+    """The arguments of CTCLoss; the lengths of a single sample may come as a tuple of one."""
+    try:
+        given = loss.arranged(prediction, target)
+    except LinkError as error:
+        raise NotLoweredError(str(error).removesuffix(".")) from None
+    values = [part[0] if isinstance(part, tuple) and len(part) == 1 else part for part in given]
+    if not all(isinstance(value, Value) for value in values):
+        raise NotLoweredError(f"{loss!r} is given something else than arrays")
+    log_probs, labels, *lengths = values
+    if log_probs.buffer.dtype != b.dtype or len(log_probs.shape) not in (2, 3) or not log_probs.size:
+        raise NotLoweredError(f"{loss!r} is given log_probs of {log_probs.buffer.dtype} {log_probs.shape}")
+    if any(part.buffer.dtype != np.int64 for part in (labels, *lengths)) or len(labels.shape) not in (1, 2):
+        raise NotLoweredError(f"{loss!r} is given labels of {labels.buffer.dtype} {labels.shape}, or lengths not whole")
+    return values

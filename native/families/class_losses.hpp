@@ -4,26 +4,20 @@
 #pragma once
 
 #include "element_losses.hpp"
-#include "lanes.hpp"
-#include "math.hpp"
-#include "simd.hpp"
-#include "team.hpp"
-#include "wide.hpp"
+#include "loss_result.hpp"
+#include "../lanes.hpp"
+#include "../math.hpp"
+#include "../operations/losses.hpp"
+#include "../simd.hpp"
+#include "../team.hpp"
+#include "../wide.hpp"
 
 namespace maillon::MAILLON_ISA {
 
-template <class T> struct Classes { // scores seen as (outer, classes, inner); a sample is outer · inner + its place
-    const T* scores;
-    const int64_t* labels;  // (outer, inner), or null:
-    const T* distribution;  // probabilities of the scores' shape
-    const T* class_weight;  // one a class, or null
-    const T* sample_weight; // one for each outer row, or null
-    double smoothing;
-    int64_t ignore_index;
-    bool from_logits; // else the scores are probabilities
-    bool likelihood;  // NLLLoss: the scores are log-probabilities
-    int64_t classes, inner;
-};
+// Scores are seen as (outer, classes, inner); sample number i is the pair (i / inner, i % inner). The target is `labels`, or
+// `distribution`, of the scores' shape. The scores are log-probabilities (`likelihood`: NLLLoss), logits, or else
+// probabilities.
+inline constexpr int64_t from_logits = 1, likelihood = 2; // flags
 
 // 1 / p overflows a little below these; the rest is room for class weights.
 template <class T> inline constexpr T least_probability = sizeof(T) == 4 ? T(0x1p-106) : T(0x1p-1002);
@@ -34,25 +28,25 @@ template <class T> struct Label { // an ignored label counts 0 for class 0
 };
 
 // False for a label that is neither a class nor ignored.
-template <class T> MAILLON_INLINE bool read_label(const Classes<T>& a, int64_t sample, Label<T>& label) {
+template <class T> MAILLON_INLINE bool read_label(const op::ClassLoss<T>& op, int64_t sample, Label<T>& label) {
     label = {0, T(0)};
-    if (a.labels == nullptr) return true;
-    const int64_t given = a.labels[sample];
-    if (given == a.ignore_index) return true;
-    if (given < 0 || given >= a.classes) return false;
+    if (op.labels == nullptr) return true;
+    const int64_t given = op.labels[sample];
+    if (given == op.ignore_index) return true;
+    if (given < 0 || given >= op.classes) return false;
     label = {given, T(1)};
     return true;
 }
 
 // What the mean divides by: the sum of the class weights of the labels that count, in order (labels out of range are
 // for `class_loss` to find), or the number of samples.
-template <class T> double class_count(const Classes<T>& a, Span samples) {
-    if (a.labels == nullptr) return double(samples.end - samples.begin);
+template <class T> double class_count(const op::ClassLoss<T>& op, Span samples) {
+    if (op.labels == nullptr) return double(samples.end - samples.begin);
     double count = 0;
     for (int64_t i = samples.begin; i < samples.end; ++i) {
         Label<T> label;
-        if (!read_label(a, i, label) || label.counted == 0) continue;
-        count += a.class_weight ? double(a.class_weight[label.right]) : 1.0;
+        if (!read_label(op, i, label) || label.counted == 0) continue;
+        count += op.class_weight ? double(op.class_weight[label.right]) : 1.0;
     }
     return count;
 }
@@ -71,8 +65,8 @@ template <class T> MAILLON_INLINE Bits<T> lane_numbers() {
 template <class T> struct Smoothing {
     T own, others;
     bool on;
-    MAILLON_INLINE explicit Smoothing(const Classes<T>& a)
-        : own(T(1 - a.smoothing)), others(T(a.smoothing / double(a.classes))), on(a.smoothing != 0) {}
+    MAILLON_INLINE explicit Smoothing(const op::ClassLoss<T>& op)
+        : own(T(1 - op.smoothing)), others(T(op.smoothing / double(op.classes))), on(op.smoothing != 0) {}
 };
 
 // The classes of one sample side by side (inner = 1).
@@ -171,23 +165,23 @@ template <class T> MAILLON_INLINE double likelihood_row(const Row<T>& row) {
 }
 
 template <class T>
-bool class_rows(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
-    const int64_t size = a.classes;
-    Row<T> row{nullptr, nullptr, a.class_weight, {}, Smoothing<T>(a), size, scale, nullptr};
+bool class_rows(const op::ClassLoss<T> op, T scale, Span samples) {
+    const int64_t size = op.classes;
+    Row<T> row{nullptr, nullptr, op.class_weight, {}, Smoothing<T>(op), size, scale, nullptr};
     Bits<T> outside{};
     for (int64_t i = samples.begin; i < samples.end; ++i) {
-        if (!read_label(a, i, row.label)) return false;
-        const T weight = a.sample_weight ? a.sample_weight[i] : T(1);
-        row.scores = a.scores + i * size;
-        row.distribution = a.labels ? nullptr : a.distribution + i * size;
+        if (!read_label(op, i, row.label)) return false;
+        const T weight = op.sample_weight ? op.sample_weight[i] : T(1);
+        row.scores = op.scores + i * size;
+        row.distribution = op.labels ? nullptr : op.distribution + i * size;
         row.scale = scale * weight;
-        row.grad = grad ? grad + i * size : nullptr;
+        row.grad = op.grad ? op.grad + i * size : nullptr;
         double value;
-        if (a.likelihood) value = likelihood_row<T>(row);
-        else if (!a.from_logits) value = probabilities_row<T>(row, outside);
-        else if (a.labels != nullptr && !row.smoothing.on) value = logits_row<true, T>(row);
+        if (op.flags & likelihood) value = likelihood_row<T>(row);
+        else if (!(op.flags & from_logits)) value = probabilities_row<T>(row, outside);
+        else if (op.labels != nullptr && !row.smoothing.on) value = logits_row<true, T>(row);
         else value = logits_row<false, T>(row);
-        row_totals[i] = value * double(weight);
+        op.row_totals[i] = value * double(weight);
     }
     return !any_lane<T>(outside);
 }
@@ -268,41 +262,41 @@ template <class T> Vec<T> likelihood_block(const Strided<T>& b) {
     return b.of_counted(value);
 }
 
-template <class T> MAILLON_INLINE bool read_labels(const Classes<T>& a, int64_t sample, int n, Strided<T>& b) {
+template <class T> MAILLON_INLINE bool read_labels(const op::ClassLoss<T>& op, int64_t sample, int n, Strided<T>& b) {
     Label<T> label;
-    if (!read_label(a, sample, label)) return false;
+    if (!read_label(op, sample, label)) return false;
     b.right = Bits<T>{} + typename Native<T>::Int(label.right);
     b.counted = broadcast(label.counted);
     for (int k = 1; k < n; ++k) {
-        if (!read_label(a, sample + k, label)) return false;
+        if (!read_label(op, sample + k, label)) return false;
         b.right[k] = typename Native<T>::Int(label.right);
         b.counted[k] = label.counted;
     }
     return true;
 }
 
-template <class T> MAILLON_INLINE Vec<T> block_values(const Classes<T>& a, const Strided<T>& b, Bits<T>& outside) {
-    if (a.likelihood) return likelihood_block<T>(b);
-    return a.from_logits ? logits_block<T>(b) : probabilities_block<T>(b, outside);
+template <class T> MAILLON_INLINE Vec<T> block_values(const op::ClassLoss<T>& op, const Strided<T>& b, Bits<T>& outside) {
+    if (op.flags & likelihood) return likelihood_block<T>(b);
+    return op.flags & from_logits ? logits_block<T>(b) : probabilities_block<T>(b, outside);
 }
 
 template <class T>
-bool class_blocks(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
-    Strided<T> b{nullptr, nullptr, a.class_weight, {}, {}, Smoothing<T>(a), a.classes, a.inner, {}, nullptr, 0};
+bool class_blocks(const op::ClassLoss<T> op, T scale, Span samples) {
+    Strided<T> b{nullptr, nullptr, op.class_weight, {}, {}, Smoothing<T>(op), op.classes, op.inner, {}, nullptr, 0};
     Bits<T> outside{};
     for (int64_t i = samples.begin; i < samples.end; i += b.n) {
-        const int64_t outer = i / a.inner, place = i % a.inner, at = outer * a.classes * a.inner + place;
-        int64_t most = a.inner - place < lanes<T> ? a.inner - place : lanes<T>;
+        const int64_t outer = i / op.inner, place = i % op.inner, at = outer * op.classes * op.inner + place;
+        int64_t most = op.inner - place < lanes<T> ? op.inner - place : lanes<T>;
         if (samples.end - i < most) most = samples.end - i;
         b.n = int(most);
-        if (!read_labels(a, i, b.n, b)) return false;
-        const T weight = a.sample_weight ? a.sample_weight[outer] : T(1);
-        b.scores = a.scores + at;
-        b.distribution = a.labels ? nullptr : a.distribution + at;
+        if (!read_labels(op, i, b.n, b)) return false;
+        const T weight = op.sample_weight ? op.sample_weight[outer] : T(1);
+        b.scores = op.scores + at;
+        b.distribution = op.labels ? nullptr : op.distribution + at;
         b.scale = broadcast(T(scale * weight));
-        b.grad = grad ? grad + at : nullptr;
-        const Vec<T> value = block_values<T>(a, b, outside);
-        for (int k = 0; k < b.n; ++k) row_totals[i + k] = double(value[k]) * double(weight);
+        b.grad = op.grad ? op.grad + at : nullptr;
+        const Vec<T> value = block_values<T>(op, b, outside);
+        for (int k = 0; k < b.n; ++k) op.row_totals[i + k] = double(value[k]) * double(weight);
     }
     return !any_lane<T>(outside);
 }
@@ -324,35 +318,42 @@ template <class T> MAILLON_INLINE void turn(const T* rows, int64_t classes, int 
 
 // Few classes side by side: samples stand in lanes here too, because adding over lanes costs more than transposing the rows.
 template <class T>
-bool class_tiles(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
+bool class_tiles(const op::ClassLoss<T> op, T scale, Span samples) {
     T scores[few_classes * lanes<T>], distribution[few_classes * lanes<T>], slopes[few_classes * lanes<T>];
-    const T* targets = a.labels ? nullptr : distribution;
-    T* turned_grad = grad ? slopes : nullptr;
-    const Smoothing<T> smoothing(a);
-    Strided<T> b{scores, targets, a.class_weight, {}, {}, smoothing, a.classes, lanes<T>, {}, turned_grad, lanes<T>};
+    const T* targets = op.labels ? nullptr : distribution;
+    T* turned_grad = op.grad ? slopes : nullptr;
+    const Smoothing<T> smoothing(op);
+    Strided<T> b{scores, targets, op.class_weight, {}, {}, smoothing, op.classes, lanes<T>, {}, turned_grad, lanes<T>};
     Bits<T> outside{};
     for (int64_t i = samples.begin; i < samples.end; i += lanes<T>) {
         const int n = samples.end - i < lanes<T> ? int(samples.end - i) : lanes<T>;
-        if (!read_labels(a, i, n, b)) return false;
-        turn(a.scores + i * a.classes, a.classes, n, scores);
-        if (a.labels == nullptr) turn(a.distribution + i * a.classes, a.classes, n, distribution);
-        const Vec<T> weight = a.sample_weight ? load_up_to(a.sample_weight + i, n) : broadcast(T(1));
+        if (!read_labels(op, i, n, b)) return false;
+        turn(op.scores + i * op.classes, op.classes, n, scores);
+        if (op.labels == nullptr) turn(op.distribution + i * op.classes, op.classes, n, distribution);
+        const Vec<T> weight = op.sample_weight ? load_up_to(op.sample_weight + i, n) : broadcast(T(1));
         b.scale = broadcast(scale) * weight;
-        const Vec<T> value = block_values<T>(a, b, outside);
-        for (int k = 0; k < n; ++k) row_totals[i + k] = double(value[k]) * double(weight[k]);
-        if (grad == nullptr) continue;
+        const Vec<T> value = block_values<T>(op, b, outside);
+        for (int k = 0; k < n; ++k) op.row_totals[i + k] = double(value[k]) * double(weight[k]);
+        if (op.grad == nullptr) continue;
         for (int k = 0; k < n; ++k)
-            for (int64_t c = 0; c < a.classes; ++c) grad[(i + k) * a.classes + c] = slopes[c * lanes<T> + k];
+            for (int64_t c = 0; c < op.classes; ++c) op.grad[(i + k) * op.classes + c] = slopes[c * lanes<T> + k];
     }
     return !any_lane<T>(outside);
 }
 
-// `scale` is ∂value/∂element; `grad` null asks for values only. `row_totals` has one weighted value a sample, unscaled.
 // False, with the outputs unfinished, for a probability outside [0, 1] or a label that is neither a class nor ignored.
-template <class T> bool class_loss(const Classes<T>& a, T scale, T* grad, double* row_totals, Span samples) {
-    if (a.inner != 1) return class_blocks<T>(a, scale, grad, row_totals, samples);
-    if (a.classes <= few_classes && !a.likelihood) return class_tiles<T>(a, scale, grad, row_totals, samples);
-    return class_rows<T>(a, scale, grad, row_totals, samples);
+template <class T> bool class_values(const op::ClassLoss<T>& op, T scale, Span samples) {
+    if (op.inner != 1) return class_blocks<T>(op, scale, samples);
+    if (op.classes <= few_classes && !(op.flags & likelihood)) return class_tiles<T>(op, scale, samples);
+    return class_rows<T>(op, scale, samples);
+}
+
+template <class T> bool class_loss(const op::ClassLoss<T>& op, const Team& team) {
+    const int64_t samples = op.outer * op.inner;
+    const double denominator = averages(op) ? class_count<T>(op, Span{0, samples}) : 1;
+    const Span own = share(samples, 8, team);
+    if (!class_values<T>(op, loss_scale(op, denominator), own)) refuse(op, own.begin);
+    return loss_result(op, samples, denominator, team);
 }
 
 } // namespace maillon::MAILLON_ISA
