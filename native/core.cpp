@@ -6,13 +6,14 @@
 namespace maillon::MAILLON_ISA {
 
 extern const Family linear_family, activations_family, joints_family, dropout_family, losses_family, rules_family,
-    gradients_family, padding_family, pooling_family;
+    gradients_family, padding_family, pooling_family, convolution_family;
 
 namespace {
 
 // By their addresses: nothing of one instruction set may run while the library is loaded.
 const Family* const families[] = {&linear_family, &activations_family, &joints_family,   &dropout_family,
-                                  &losses_family, &rules_family,       &gradients_family, &padding_family, &pooling_family};
+                                  &losses_family, &rules_family,       &gradients_family, &padding_family, &pooling_family,
+                                  &convolution_family};
 
 template <class T>
 void matmul(const T* a, const T* b, T* c, T* workspace, int64_t m, int64_t n, int64_t k, bool transposed,

@@ -10,6 +10,8 @@
 
 namespace maillon::MAILLON_ISA {
 
+using namespace convolution;
+
 namespace {
 
 template <class Op> Axis rows(const Op& op, bool back) {

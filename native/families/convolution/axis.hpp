@@ -3,7 +3,7 @@
 
 #include "../../simd.hpp"
 
-namespace maillon::MAILLON_ISA {
+namespace maillon::MAILLON_ISA::convolution {
 
 MAILLON_INLINE int64_t common_divisor(int64_t a, int64_t b) {
     while (b != 0) {
@@ -82,4 +82,4 @@ struct Axis {
     }
 };
 
-} // namespace maillon::MAILLON_ISA
+} // namespace maillon::MAILLON_ISA::convolution

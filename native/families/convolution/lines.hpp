@@ -7,7 +7,7 @@
 #include "../../lanes.hpp"
 #include "axis.hpp"
 
-namespace maillon::MAILLON_ISA {
+namespace maillon::MAILLON_ISA::convolution {
 
 template <class T> inline constexpr int64_t most_laid_out = (48 << 10) / int64_t(sizeof(T)); // elements at a time
 inline constexpr int64_t most_taps = 128, narrow = 48;
@@ -141,4 +141,4 @@ MAILLON_INLINE int64_t parts_for(int64_t n, int team, int64_t most) {
     return n >= 4 * team ? 1 : smaller(team / common_divisor(n, team), most);
 }
 
-} // namespace maillon::MAILLON_ISA
+} // namespace maillon::MAILLON_ISA::convolution

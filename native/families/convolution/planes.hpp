@@ -3,7 +3,7 @@
 
 #include "values.hpp"
 
-namespace maillon::MAILLON_ISA {
+namespace maillon::MAILLON_ISA::convolution {
 
 template <class T> bool suits_planes(const Correlation<T>& c) {
     const AxisLines rows(c.h, false), columns(c.w, false);
@@ -40,4 +40,4 @@ template <class T> void correlate_planes(const Correlation<T>& c, const Team& te
     }
 }
 
-} // namespace maillon::MAILLON_ISA
+} // namespace maillon::MAILLON_ISA::convolution

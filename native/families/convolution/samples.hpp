@@ -5,7 +5,7 @@
 #include "values.hpp"
 #include "weights.hpp"
 
-namespace maillon::MAILLON_ISA {
+namespace maillon::MAILLON_ISA::convolution {
 
 inline constexpr int64_t samples_at_a_time = 48, columns_at_a_time = 32;
 
@@ -136,4 +136,4 @@ template <class T> void weight_gradient_samples(const WeightGradient<T>& g, cons
     }
 }
 
-} // namespace maillon::MAILLON_ISA
+} // namespace maillon::MAILLON_ISA::convolution

@@ -5,7 +5,7 @@
 #include "../../math.hpp"
 #include "axis.hpp"
 
-namespace maillon::MAILLON_ISA {
+namespace maillon::MAILLON_ISA::convolution {
 
 struct TapOffsets {
     int64_t x, weight;
@@ -200,11 +200,11 @@ template <class T> struct DotTile {
 };
 
 #if defined(__AVX512F__)
-inline constexpr int dot_rows = 4, dot_taps = 6;
+inline constexpr int dot_lines = 4, dot_taps = 6;
 #elif defined(__AVX2__) || defined(__aarch64__)
-inline constexpr int dot_rows = 2, dot_taps = 3;
+inline constexpr int dot_lines = 2, dot_taps = 3;
 #else
-inline constexpr int dot_rows = 1, dot_taps = 3;
+inline constexpr int dot_lines = 1, dot_taps = 3;
 #endif
 
 template <class T, int R, int Q> __attribute__((noinline)) void dot_tile(const DotTile<T>& t) {
@@ -257,7 +257,7 @@ template <class T, int R, int Q = dot_taps> void dots_of_taps(const DotTile<T>& 
     }
     dot_tile<T, R, Q>(t);
 }
-template <class T, int R = dot_rows> void dots_of_rows(const DotTile<T>& t, int64_t rows, int64_t taps) {
+template <class T, int R = dot_lines> void dots_of_rows(const DotTile<T>& t, int64_t rows, int64_t taps) {
     if constexpr (R > 1) {
         if (rows < R) return dots_of_rows<T, R - 1>(t, rows, taps);
     }
@@ -265,7 +265,7 @@ template <class T, int R = dot_rows> void dots_of_rows(const DotTile<T>& t, int6
 }
 
 template <class T> void dot_tiles(const DotTile<T>& all, int64_t rows, int64_t taps) {
-    const int64_t row_tiles = divided_up(rows, dot_rows), tap_tiles = divided_up(taps, dot_taps);
+    const int64_t row_tiles = divided_up(rows, dot_lines), tap_tiles = divided_up(taps, dot_taps);
     for (int64_t i = 0; i < row_tiles; ++i) {
         const int64_t row = rows * i / row_tiles, count = rows * (i + 1) / row_tiles - row;
         for (int64_t j = 0; j < tap_tiles; ++j) {
@@ -279,4 +279,4 @@ template <class T> void dot_tiles(const DotTile<T>& all, int64_t rows, int64_t t
     }
 }
 
-} // namespace maillon::MAILLON_ISA
+} // namespace maillon::MAILLON_ISA::convolution

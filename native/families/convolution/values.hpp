@@ -5,7 +5,7 @@
 #include "lines.hpp"
 #include "tiles.hpp"
 
-namespace maillon::MAILLON_ISA {
+namespace maillon::MAILLON_ISA::convolution {
 
 // y[n, o, out] = f(bias[o] + Σ weight[o, c, kernel] x[n, c, in]) over the channels and taps of a group.
 template <class T> struct Correlation {
@@ -250,4 +250,4 @@ template <class T> void correlate(const Correlation<T>& c, const Team& team) {
     }
 }
 
-} // namespace maillon::MAILLON_ISA
+} // namespace maillon::MAILLON_ISA::convolution

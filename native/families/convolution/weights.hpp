@@ -7,7 +7,7 @@
 #include "lines.hpp"
 #include "tiles.hpp"
 
-namespace maillon::MAILLON_ISA {
+namespace maillon::MAILLON_ISA::convolution {
 
 // dweight[o, c, kernel] (+)= Σ dy[n, o, out] x[n, c, in] over samples and places.
 template <class T> struct WeightGradient {
@@ -77,11 +77,11 @@ template <class T> class ChannelsGradient {
             t.dy_region = dy_sample;
             return dot_tiles(t, rows, tap_count);
         }
-        T lines[dot_rows * narrow]; // of several small images
+        T lines[dot_lines * narrow]; // of several small images
         t.dy = lines;
         t.dy_row = narrow;
-        for (int64_t o = 0; o < rows; o += dot_rows, t.sum += dot_rows * t.sum_row) {
-            const int64_t n = smaller(dot_rows, rows - o);
+        for (int64_t o = 0; o < rows; o += dot_lines, t.sum += dot_lines * t.sum_row) {
+            const int64_t n = smaller(dot_lines, rows - o);
             for (int64_t r = 0; r < n; ++r) {
                 T* to = lines + r * narrow;
                 for (int64_t at = 0; at < g.h.outputs; ++at)
@@ -175,4 +175,4 @@ void sums_of_channels(const T* x, int64_t samples, int64_t channels, int64_t pla
     }
 }
 
-} // namespace maillon::MAILLON_ISA
+} // namespace maillon::MAILLON_ISA::convolution

@@ -3,6 +3,17 @@
 Importing this package fills the tables: OPERATIONS in `engine/table.py`, LINKS and LOSSES in `engine/builder.py`.
 """
 
-from maillon.engine.families import activations, dropout, gradients, joints, linear, losses, padding, pooling, rules
+from maillon.engine.families import (
+    activations,
+    convolution,
+    dropout,
+    gradients,
+    joints,
+    linear,
+    losses,
+    padding,
+    pooling,
+    rules,
+)
 
-FAMILIES = (linear, activations, joints, dropout, losses, rules, gradients, padding, pooling)
+FAMILIES = (linear, activations, joints, dropout, losses, rules, gradients, padding, pooling, convolution)
