@@ -51,6 +51,7 @@ MAILLON_INLINE Wide<float> fma_wide(Wide<float> a, Wide<float> b, Wide<float> c)
 MAILLON_INLINE Wide<double> fma_wide(Wide<double> a, Wide<double> b, Wide<double> c) {
     return _mm256_fmadd_pd(a, b, c);
 }
+template <class T> MAILLON_INLINE Wide<T> add_wide(Wide<T> a, Wide<T> b) { return a + b; }
 template <class T> MAILLON_INLINE Wide<T> load_wide(const T* from) {
     Wide<T> v;
     std::memcpy(&v, from, sizeof v);
@@ -78,6 +79,9 @@ template <class T> struct Wide {
 };
 template <class T> MAILLON_INLINE Wide<T> fma_wide(Wide<T> a, Wide<T> b, Wide<T> c) {
     return {{fma(a.half[0], b.half[0], c.half[0]), fma(a.half[1], b.half[1], c.half[1])}};
+}
+template <class T> MAILLON_INLINE Wide<T> add_wide(Wide<T> a, Wide<T> b) {
+    return {{a.half[0] + b.half[0], a.half[1] + b.half[1]}};
 }
 template <class T> MAILLON_INLINE Wide<T> load_wide(const T* from) { return {{load(from), load(from + lanes<T>)}}; }
 template <class T> MAILLON_INLINE Wide<T> load_wide(const T* from, int n) {

@@ -6,6 +6,7 @@ Importing this package fills the tables: OPERATIONS in `engine/table.py`, LINKS 
 from maillon.engine.families import (
     activations,
     attention,
+    convolution,
     distances,
     dropout,
     embedding,
@@ -31,6 +32,7 @@ FAMILIES = (
     distances,
     padding,
     pooling,
+    convolution,
     recurrent,
     attention,
     losses,

@@ -1,6 +1,7 @@
 """Linear, Bilinear, Identity, Flatten."""
 
 import math
+from typing import Any
 
 from maillon.engine.builder import Builder, NotLoweredError, Tree, Value, lowers
 from maillon.engine.families.activations import ACTIVATION
@@ -116,9 +117,14 @@ def product_grads(
 
 @lowers(Linear)
 def linear(b: Builder, link: Linear, x: Value) -> Value:
-    inputs, outputs = link.in_features, link.out_features
-    if not x.shape or x.shape[-1] != inputs:
+    if not x.shape or x.shape[-1] != link.in_features:
         raise NotLoweredError(f"[{b.scope}] {link!r} does not take the shape {x.shape}")
+    return affine(b, link, x)
+
+
+def affine(b: Builder, link: Any, x: Value) -> Value:
+    """x Wᵀ + b along the last axis of x, for a link with a weight of as many values an output, and a bias or None."""
+    inputs, outputs = x.shape[-1], len(link.weight.data)
     rows, zeros = math.prod(x.shape[:-1]), int(x.buffer in b.sparse)
     sizes = {"rows": rows, "inputs": inputs, "outputs": outputs}
     weight = b.parameter("weight", link.weight)

@@ -54,7 +54,7 @@ class _Convolution(Module):
         self.kernel_size = arguments.integers(owner, "kernel_size", kernel_size, dims)
         self.stride = arguments.integers(owner, "stride", stride, dims, single=True)
         self.dilation = arguments.integers(owner, "dilation", dilation, dims, single=True)
-        self._windows = Windows(self.kernel_size, self.stride, self.dilation)
+        self.windows = Windows(self.kernel_size, self.stride, self.dilation)
 
     def _set_weights(
         self, channels: tuple[int, int], bias: bool, dtype: DTypeLike | None, generator: random.Generator | None
@@ -90,7 +90,7 @@ class _Convolution(Module):
         for block in self._blocks(len(dy), weight[..., 0].size * grouped.shape[-1] * dy.itemsize):
             part = dx[block]
             columns = np.matmul(weight, grouped[block])
-            self._windows.add_up(columns.reshape(*part.shape[:2], *kernel, *dy.shape[2:]), part)
+            self.windows.add_up(columns.reshape(*part.shape[:2], *kernel, *dy.shape[2:]), part)
         return dx
 
     def _products_dw(self, x: Array, dy: Array) -> Array:
@@ -112,7 +112,7 @@ class _Convolution(Module):
 
     def _columns(self, x: Array, counts: Sequence[int]) -> Iterator[tuple[slice, Array]]:
         """(block, G, K, L), block after block of the batch."""
-        windows = self._windows.view(x, counts)
+        windows = self.windows.view(x, counts)
         inputs = math.prod(windows.shape[1 : 2 + self._dims])
         shape = (self.groups, inputs // self.groups, math.prod(counts))
         for block in self._blocks(len(x), inputs * shape[2] * x.itemsize):
@@ -138,11 +138,10 @@ class _Convolution(Module):
         if self.bias is not None:
             self.bias.accumulate(np.add.reduce(dy, axis=(0, *range(2, dy.ndim))))
 
-    def _check(self, x: Array) -> None:
-        errors.require_dtype(self, "x", x, self.weight.dtype)
+    def _require_channels(self, shape: tuple[int, ...]) -> None:
         dims = self._dims
-        if x.ndim not in (dims + 1, dims + 2) or x.shape[-dims - 1] != self.in_channels:
-            raise errors.wrong_shape(self, "x", either(self.in_channels, dims), x.shape, self._way_out(x.shape))
+        if len(shape) not in (dims + 1, dims + 2) or shape[-dims - 1] != self.in_channels:
+            raise errors.wrong_shape(self, "x", either(self.in_channels, dims), shape, self._way_out(shape))
 
     def _way_out(self, shape: tuple[int, ...]) -> str:
         dims = self._dims
@@ -152,10 +151,10 @@ class _Convolution(Module):
             return "Give each sample its one channel: x[:, None]."
         return f"The channels, in_channels = {self.in_channels}, come right before {', '.join(LETTERS[dims])}."
 
-    def _check_sizes(self, x: Array, least: Sequence[int], way_out: str) -> None:
-        if any(n < need for n, need in zip(x.shape[-self._dims :], least, strict=True)):
-            before = f"N, {self.in_channels}" if x.ndim == self._dims + 2 else str(self.in_channels)
-            raise errors.wrong_shape(self, "x", layout(before, least), x.shape, way_out)
+    def _require_sizes(self, shape: tuple[int, ...], least: Sequence[int], way_out: str) -> None:
+        if any(n < need for n, need in zip(shape[-self._dims :], least, strict=True)):
+            before = f"N, {self.in_channels}" if len(shape) == self._dims + 2 else str(self.in_channels)
+            raise errors.wrong_shape(self, "x", layout(before, least), shape, way_out)
 
     def _arguments(self) -> list[str]:
         """One number for a tuple of equal ones, and nothing for the default."""
@@ -200,31 +199,36 @@ class _Conv(_Convolution):
         self._set_weights((self.out_channels, self.in_channels // self.groups), bias, dtype, generator)
 
     @property
-    def _widths(self) -> Widths:
+    def widths(self) -> Widths:
         if self.padding == "valid":
             return [(0, 0)] * self._dims
         if self.padding == "same":  # an odd number of values has one more after than before
-            return [((extent - 1) // 2, extent // 2) for extent in self._windows.extent]
+            return [((extent - 1) // 2, extent // 2) for extent in self.windows.extent]
         return [(int(width), int(width)) for width in self.padding]
 
     def forward(self, x: Array) -> Array:
-        self._check(x)
-        widths, extent, mode = self._widths, self._windows.extent, self.padding_mode
-        least = [max(1, e - b - a, least_size(mode, b, a)) for e, (b, a) in zip(extent, widths, strict=True)]
-        self._check_sizes(x, least, "The kernel and its padding need as much: take smaller ones.")
+        errors.require_dtype(self, "x", x, self.weight.dtype)
+        self.require_shape(x.shape)
         batch = x if x.ndim == self._dims + 2 else x[None]
-        padded = pad(batch, widths, mode)
-        y = self._with_bias(self._products(padded, self._windows.counts(padded.shape[2:])))
+        padded = pad(batch, self.widths, self.padding_mode)
+        y = self._with_bias(self._products(padded, self.windows.counts(padded.shape[2:])))
         return self.keep(y if batch is x else y[0], padded, batch.shape)
 
     def backward(self, grad_output: Array) -> Array:
         padded, shape, dy = self._walk_back(grad_output)
         dpadded = self._products_dx(dy, padded.shape[2:])
-        dx = pad_backward(dpadded, self._widths, self.padding_mode, shape)
+        dx = pad_backward(dpadded, self.widths, self.padding_mode, shape)
         return dx if dy is grad_output else dx[0]
 
     def backward_parameters(self, grad_output: Array) -> None:
         self._walk_back(grad_output)
+
+    def require_shape(self, shape: tuple[int, ...]) -> None:
+        """LinkShapeError unless it takes x of this shape."""
+        self._require_channels(shape)
+        widths, extent, mode = self.widths, self.windows.extent, self.padding_mode
+        least = [max(1, e - b - a, least_size(mode, b, a)) for e, (b, a) in zip(extent, widths, strict=True)]
+        self._require_sizes(shape, least, "The kernel and its padding need as much: take smaller ones.")
 
     def _walk_back(self, grad_output: Array) -> tuple[Array, tuple[int, ...], Array]:
         """The gradients of the parameters; the padded input, the shape without padding, and dy, all as a batch."""
@@ -397,9 +401,9 @@ class _ConvTranspose(_Convolution):
         self._set_weights((self.in_channels, self.out_channels // self.groups), bias, dtype, generator)
 
     def forward(self, x: Array, output_size: Sequence[int] | None = None) -> Array:
-        self._check(x)
+        errors.require_dtype(self, "x", x, self.weight.dtype)
         batch = x if x.ndim == self._dims + 2 else x[None]
-        sizes = self._output_sizes(x, output_size)
+        sizes = self.output_sizes(x.shape, output_size)
         whole = self._products_dx(batch, [n + 2 * p for n, p in zip(sizes, self.padding, strict=True)])
         y = self._with_bias(pad(whole, self._widths(-1), "zeros"))
         return self.keep(y if batch is x else y[0], batch)
@@ -423,34 +427,38 @@ class _ConvTranspose(_Convolution):
     def _widths(self, sign: int) -> Widths:
         return [(sign * width, sign * width) for width in self.padding]
 
-    def _output_sizes(self, x: Array, wanted: Sequence[int] | None) -> list[int]:
-        """(n − 1) stride − 2 padding + dilation (kernel_size − 1) + 1, and what is added after it."""
-        given, dims = x.shape[-self._dims :], self._dims
+    def output_sizes(self, shape: tuple[int, ...], wanted: Sequence[int] | None = None) -> list[int]:
+        """(n − 1) stride − 2 padding + dilation (kernel_size − 1) + 1, and what is added after it.
+
+        LinkShapeError unless it takes x of this shape.
+        """
+        self._require_channels(shape)
+        given, dims = shape[-self._dims :], self._dims
         if 0 in given:
-            self._check_sizes(x, [1] * dims, "A kernel is laid down at each place of x.")
-        smallest = [n - 2 * p for n, p in zip(self._windows.sizes(given), self.padding, strict=True)]
+            self._require_sizes(shape, [1] * dims, "A kernel is laid down at each place of x.")
+        smallest = [n - 2 * p for n, p in zip(self.windows.sizes(given), self.padding, strict=True)]
         if wanted is None:
             sizes = [n + more for n, more in zip(smallest, self.output_padding, strict=True)]
         else:
-            sizes = self._wanted_sizes(x, wanted, smallest)
+            sizes = self._wanted_sizes(shape, wanted, smallest)
         if min(sizes) < 0:
             missing = [max(0, -(size // stride)) for size, stride in zip(sizes, self.stride, strict=True)]
             least = [n + more if more else 1 for n, more in zip(given, missing, strict=True)]
-            self._check_sizes(x, least, "The padding crops more than there is.")
+            self._require_sizes(shape, least, "The padding crops more than there is.")
         return sizes
 
-    def _wanted_sizes(self, x: Array, wanted: Sequence[int], smallest: Sequence[int]) -> list[int]:
+    def _wanted_sizes(self, shape: tuple[int, ...], wanted: Sequence[int], smallest: Sequence[int]) -> list[int]:
         dims = self._dims
         sizes = list(wanted)[-dims:]
         most = [n + stride - 1 for n, stride in zip(smallest, self.stride, strict=True)]
-        fits = len(wanted) in (dims, x.ndim) and all(
+        fits = len(wanted) in (dims, len(shape)) and all(
             low <= n <= high for low, n, high in zip(smallest, sizes, most, strict=True)
         )
         if not fits:
             ranges = ", ".join(f"{low}…{high}" for low, high in zip(smallest, most, strict=True))
             raise errors.LinkShapeError(
                 f"{self!r}: expected output_size of {dims} sizes ({ranges}), got {tuple(wanted)}. "
-                f"The stride leaves this choice for x of shape {x.shape}."
+                f"The stride leaves this choice for x of shape {shape}."
             )
         return sizes
 

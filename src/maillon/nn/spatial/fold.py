@@ -26,26 +26,26 @@ class _Columns(Module):
             for name, value in sizes.items()
         }
         self.kernel_size, self.dilation, self.padding, self.stride = sizes.values()
-        self._borders = pairs["padding"]
-        self._windows = Windows(pairs["kernel_size"], pairs["stride"], pairs["dilation"])
+        self.borders = pairs["padding"]
+        self.windows = Windows(pairs["kernel_size"], pairs["stride"], pairs["dilation"])
 
     def _widths(self, sign: int) -> list[tuple[int, int]]:
-        return [(sign * width, sign * width) for width in self._borders]
+        return [(sign * width, sign * width) for width in self.borders]
 
-    def _counts(self, sizes: Sequence[int]) -> tuple[int, ...]:
-        return self._windows.counts([n + 2 * border for n, border in zip(sizes, self._borders, strict=True)])
+    def counts(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        return self.windows.counts([n + 2 * border for n, border in zip(sizes, self.borders, strict=True)])
 
     def _unfolded(self, images: Array) -> Array:
-        counts = self._counts(images.shape[2:])
-        windows = self._windows.view(pad(images, self._widths(1), "zeros"), counts)
+        counts = self.counts(images.shape[2:])
+        windows = self.windows.view(pad(images, self._widths(1), "zeros"), counts)
         return windows.reshape(len(images), math.prod(windows.shape[1:4]), math.prod(counts))
 
     def _folded(self, columns: Array, sizes: Sequence[int]) -> Array:
-        kernel, counts = self._windows.kernel, self._counts(sizes)
+        kernel, counts = self.windows.kernel, self.counts(sizes)
         channels = columns.shape[1] // math.prod(kernel)
-        wide = (n + 2 * border for n, border in zip(sizes, self._borders, strict=True))
+        wide = (n + 2 * border for n, border in zip(sizes, self.borders, strict=True))
         images = np.zeros((len(columns), channels, *wide), columns.dtype)
-        self._windows.add_up(columns.reshape(len(columns), channels, *kernel, *counts), images)
+        self.windows.add_up(columns.reshape(len(columns), channels, *kernel, *counts), images)
         return pad(images, self._widths(-1), "zeros")
 
 
@@ -92,15 +92,19 @@ class Unfold(_Columns):
 
     def forward(self, x: Array) -> Array:
         errors.require_floating(self, "x", x)
-        if x.ndim not in (3, 4):
-            raise errors.wrong_shape(self, "x", either("C", 2), x.shape, "Channels and batch come first.")
-        least = [max(1, extent - 2 * n) for extent, n in zip(self._windows.extent, self._borders, strict=True)]
-        if any(n < need for n, need in zip(x.shape[-2:], least, strict=True)):
-            expected = layout("N, C" if x.ndim == 4 else "C", least)
-            raise errors.wrong_shape(self, "x", expected, x.shape, "The window needs as much: take a smaller one.")
+        self.require_shape(x.shape)
         images = x if x.ndim == 4 else x[None]
         y = self._unfolded(images)
         return self.keep(y if images is x else y[0], images.shape)
+
+    def require_shape(self, shape: tuple[int, ...]) -> None:
+        """LinkShapeError unless it takes x of this shape."""
+        if len(shape) not in (3, 4):
+            raise errors.wrong_shape(self, "x", either("C", 2), shape, "Channels and batch come first.")
+        least = [max(1, extent - 2 * n) for extent, n in zip(self.windows.extent, self.borders, strict=True)]
+        if any(n < need for n, need in zip(shape[-2:], least, strict=True)):
+            expected = layout("N, C" if len(shape) == 4 else "C", least)
+            raise errors.wrong_shape(self, "x", expected, shape, "The window needs as much: take a smaller one.")
 
     def backward(self, grad_output: Array) -> Array:
         (shape,) = self.release(grad_output)
@@ -150,25 +154,29 @@ class Fold(_Columns):
         self, output_size: Pair, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 0, stride: Pair = 1
     ) -> None:
         self.output_size: Any = output_size
-        self._sizes = arguments.integers("Fold", "output_size", output_size, 2)
+        self.sizes = arguments.integers("Fold", "output_size", output_size, 2)
         self._set_windows(kernel_size, dilation, padding, stride)
-        counts = self._counts(self._sizes)
+        counts = self.counts(self.sizes)
         if min(counts) < 1:
             raise ValueError(
-                f"Fold: expected output_size to hold a window of extent {self._windows.extent} with its padding, "
+                f"Fold: expected output_size to hold a window of extent {self.windows.extent} with its padding, "
                 f"got {output_size!r}."
             )
         self._count = math.prod(counts)
 
     def forward(self, x: Array) -> Array:
         errors.require_floating(self, "x", x)
-        values = math.prod(self._windows.kernel)
-        if x.ndim not in (2, 3) or x.shape[-1] != self._count or not x.shape[-2] or x.shape[-2] % values:
-            expected = f"(N, C · {values}, {self._count}) or (C · {values}, {self._count})"
-            raise errors.wrong_shape(self, "x", expected, x.shape, "Unfold of output_size makes such columns.")
+        self.require_shape(x.shape)
         columns = x if x.ndim == 3 else x[None]
-        y = self._folded(columns, self._sizes)
+        y = self._folded(columns, self.sizes)
         return self.keep(y if columns is x else y[0])
+
+    def require_shape(self, shape: tuple[int, ...]) -> None:
+        """LinkShapeError unless it takes x of this shape."""
+        values = math.prod(self.windows.kernel)
+        if len(shape) not in (2, 3) or shape[-1] != self._count or not shape[-2] or shape[-2] % values:
+            expected = f"(N, C · {values}, {self._count}) or (C · {values}, {self._count})"
+            raise errors.wrong_shape(self, "x", expected, shape, "Unfold of output_size makes such columns.")
 
     def backward(self, grad_output: Array) -> Array:
         self.release(grad_output)
