@@ -137,8 +137,8 @@ void measure_columns(const op::BatchNorm<T>& op, const Statistics<T>& s, T* spac
 }
 
 // What follows the norm, while the values are in the cache.
-template <class T> void activate_part(const op::BatchNorm<T>& op, T* y, int64_t n) {
-    activate<T>(Activation(op.activation), T(op.slope), y, y, n);
+template <class T, class Op> MAILLON_INLINE void activate_part(const Op& op, T* y, int64_t n) {
+    if (op.activation != choice::Epilogue::none) activate<T>(Activation(op.activation), T(op.slope), y, y, n);
 }
 
 // Everything per column: y = w x̂ + b.
@@ -157,8 +157,8 @@ void apply_columns(const op::BatchNorm<T>& op, const Statistics<T>& s, T* space,
         for (int64_t n = 0; n < op.samples; ++n, from += width, to += width)
             store_up_to(to, fma(hat(load_up_to(from, m)), w, b), m);
     });
-    for (int64_t n = 0; n < (op.activation == choice::Epilogue::none ? 0 : op.samples); ++n)
-        activate_part(op, op.y + n * width + begin, (own.end - own.begin) * places);
+    for (int64_t n = 0; n < op.samples; ++n)
+        activate_part<T>(op, op.y + n * width + begin, (own.end - own.begin) * places);
 }
 
 // ── The norm over a batch ───────────────────────────────────────────────────────────────────────────────────────────
@@ -198,7 +198,7 @@ template <class T> bool batch_norm(const op::BatchNorm<T>& op, const Team& team)
             each_register<T>(places, [=](int64_t i, int64_t m) {
                 store_up_to(y + i, fma(hat(load_up_to(x + i, m)), w, b), m);
             });
-            if (op.activation != choice::Epilogue::none) activate_part(op, y, places);
+            activate_part<T>(op, y, places);
         }
     }
     return true;
@@ -374,6 +374,7 @@ template <class T> bool slice_norm(const op::SliceNorm<T>& op, const Team& team)
         for (int64_t i = begin; i < end; ++i) gather<T>(s, i, op.x + i * length, 1, 0, length, op.centred != 0);
         finish(s, {begin, end}, T(length), T(op.eps));
         for (int64_t i = begin; i < end; ++i) apply_to_slice(op, hat_of(s, i), weight, bias, i);
+        activate_part<T>(op, op.y + begin * length, (end - begin) * length);
     }
     return true;
 }

@@ -34,7 +34,7 @@ template <class T> struct BatchNormGrad {
     int64_t samples, channels, places, moving, keep_weight, keep_bias;
 };
 
-// y = w x̂ + b, the mean and variance of each slice; centred=0: without the mean
+// y = f(w x̂ + b), the mean and variance of each slice; centred=0: without the mean
 template <class T> struct SliceNorm {
     const T* x; // r slices * channels * places
     const T* weight; // may be null; r parts * channels
@@ -43,7 +43,8 @@ template <class T> struct SliceNorm {
     T* statistics; // w 4 * slices
     T* workspace; // w 2 * parts * channels * places * (1 < places < 16 and channels > 1)
     int64_t slices, parts, channels, places, centred;
-    double eps;
+    choice::Epilogue activation;
+    double eps, slope;
 };
 
 // dx = r (w dy - mean(w dy) - x̂ mean(w dy x̂)); dw (+)= Σ dy x̂, db (+)= Σ dy over the samples

@@ -7,7 +7,7 @@ import numpy as np
 
 from maillon.engine import families as families  # noqa: PLC0414 - their import fills the tables
 from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredError, Tree, Value, values_of
-from maillon.engine.memory import Memory
+from maillon.engine.memory import Gradients, Memory
 from maillon.engine.own import lower_own_loss
 from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer
@@ -16,6 +16,7 @@ from maillon.engine.walk import is_known, lower_child, own_links, own_method
 from maillon.nesting import leaf_names, rebuilt
 from maillon.nn import Loss, Module
 from maillon.nn.support.errors import LinkError, shown
+from maillon.nn.support.modes import mode
 from maillon.typing import Array
 
 
@@ -94,14 +95,18 @@ def values_for(data: Any, name: str, given: Mapping[str, Value]) -> Tree:
     return rebuilt(data, iter([given.get(leaf_name) for leaf_name in leaf_names(data, name)]))
 
 
-def output_shape(network: Module, x: Array) -> tuple[int, ...]:
-    """The shape of a network's output for x, found by lowering it; NotLoweredError where that fails."""
+def output_shape(network: Module, x: Array, *, training: bool = False) -> tuple[int, ...]:
+    """The shape of a network's output for x, found by lowering it; NotLoweredError where that fails.
+
+    training: as a learning step would compute it.
+    """
     if x.dtype.kind == "f" and x.dtype != network.dtype:
         raise NotLoweredError(f"x is {x.dtype}, not {network.dtype}")
     if own_links(network):
         raise NotLoweredError("links of the user's own are to be tried")
-    b = Builder(network.dtype, Memory())
-    output = lower_network(b, network, b.local("x", x.shape, x.dtype))
+    b = Builder(network.dtype, Memory(), Gradients([], network.dtype) if training else None)
+    with mode(network, training):
+        output = lower_network(b, network, b.local("x", x.shape, x.dtype))
     if not isinstance(output, Value):
         raise NotLoweredError("the network has several outputs")
     return output.shape

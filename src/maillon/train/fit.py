@@ -267,7 +267,7 @@ def _array_batches(
     drop_last: bool,
 ) -> ArrayBatches:
     """The mini-batches of arrays, after a dry run."""
-    shape = _output_shape(optim, data, batch_size, engine)
+    shape = _output_shape(optim, data, batch_size, engine, training=True, drop_last=drop_last)
     prediction = dry_run("fit", optim.network, optim.loss, data, batch_size, drop_last=drop_last, output_shape=shape)
     if by_class is not None:
         classes = prediction.shape[1] if np.ndim(prediction) > 1 else None
@@ -275,13 +275,20 @@ def _array_batches(
     return ArrayBatches(data, batch_size, shuffle, drop_last)
 
 
-def _output_shape(optim: Optim, data: Data, batch_size: int, engine: str) -> tuple[int, ...] | None:
+def _output_shape(
+    optim: Optim, data: Data, batch_size: int, engine: str, *, training: bool = False, drop_last: bool = False
+) -> tuple[int, ...] | None:
     """The network's output for a mini-batch, where the core knows it: its computing would only keep NumPy's threads
-    busy, which spin on for a while after a product."""
+    busy, which spin on for a while after a product.
+
+    None too where it does not take the last mini-batch, should that be a single row: NumPy says so.
+    """
     if engines.choose(engine) == "numpy" or not isinstance(data.x, np.ndarray):
         return None
     try:
-        return output_shape(optim.network, data.x[:batch_size])
+        if data.rows > batch_size and data.rows % batch_size == 1 and not drop_last:
+            output_shape(optim.network, data.x[:1], training=training)
+        return output_shape(optim.network, data.x[:batch_size], training=training)
     except NotLoweredError:
         return None
 

@@ -70,7 +70,7 @@ OPERATIONS = declare(
     ),
     Kind(
         "slice_norm",
-        "y = w x̂ + b, the mean and variance of each slice; centred=0: without the mean",
+        "y = f(w x̂ + b), the mean and variance of each slice; centred=0: without the mean",
         (
             f"x: r {_SLICES}",
             f"weight?: r {_WEIGHTS}",
@@ -79,11 +79,13 @@ OPERATIONS = declare(
             "statistics: w 4 * slices",
             f"workspace: w 2 * {_SPREAD_WEIGHTS}",
         ),
-        _SLICE_SIZES,
-        ("eps",),
+        (*_SLICE_SIZES, "activation"),
+        ("eps", "slope"),
+        choices={"activation": EPILOGUE},
         flops=f"8 * {_SLICES}",
         work=f"10 * {_SLICES}",
         must=("slices % parts == 0",),
+        epilogue="y",
     ),
     Kind(
         "slice_norm_grad",
