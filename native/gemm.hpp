@@ -157,4 +157,13 @@ void column_sums(const T* x, int64_t rows, int64_t columns, T* out, bool keep, c
     }
 }
 
+// Compiled once, in gemm.cpp, and not in every family that multiplies.
+#define MAILLON_PRODUCTS(prefix, T)                                                                                    \
+    prefix template void product<T>(const Product<T>&, T*, const Team&, const Epilogue<T>&);                           \
+    prefix template void product_plain<T>(const Product<T>&, const Team&);                                             \
+    prefix template void tile_column<T, tile_vectors, true>(Tile<T>, int64_t, int64_t, int, bool);                     \
+    prefix template void column_sums<T>(const T*, int64_t, int64_t, T*, bool, const Team&);
+MAILLON_PRODUCTS(extern, float)
+MAILLON_PRODUCTS(extern, double)
+
 } // namespace maillon::MAILLON_ISA
