@@ -5,9 +5,10 @@ and the rule; `lower` shows the plan it would run, `compile` prepares a network 
 """
 
 import os
-from typing import Any
+from typing import Any, overload
 
 from maillon.engine.builder import NotLoweredError
+from maillon.engine.learner import Learner
 from maillon.engine.native import Batches, plan_of
 from maillon.engine.plan import Plan, PlanError
 from maillon.engine.predictor import Predictor
@@ -23,6 +24,7 @@ _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS
 __all__ = [
     "ENGINES",
     "FallbackWarning",
+    "Learner",
     "NotLoweredError",
     "Plan",
     "PlanError",
@@ -104,31 +106,46 @@ def info(engine: str = "auto") -> dict[str, Any]:
     return {"engine": "native", "instruction_set": instruction_set(), "threads": get_num_threads()}
 
 
-def compile(network: Module) -> Predictor:
-    """Prepare a network for many calls: `predictor(x)` is its output in evaluation mode, at the least cost a call.
+@overload
+def compile(network: Module) -> Predictor: ...
+@overload
+def compile(network: Optim) -> Learner: ...
+def compile(network: Module | Optim) -> Predictor | Learner:
+    """Prepare a network, or a whole Optim, for many calls at the least cost a call.
 
-    Meant for control loops that ask for one sample at a time. It follows later changes of the network.
+    Meant for loops of one's own: control, reinforcement learning, online learning. `predictor(x)` is a network's output
+    in evaluation mode; a `learner` does a learning step a call, or a part of one. They follow later changes.
 
     Parameters
     ----------
-    network : Module
-        The network.
+    network : Module or Optim
+        The network, or network, loss and rule.
 
     Returns
     -------
-    Predictor
-        The prepared network.
+    Predictor or Learner
+        What is prepared.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
 
     Examples
     --------
-    >>> import numpy as np
+    >>> import numpy as np, maillon
     >>> from maillon.nn import Linear, Sequential, Tanh
-    >>> predictor = compile(Sequential(Linear(8, 64), Tanh(), Linear(64, 2)))
+    >>> network = Sequential(Linear(8, 64), Tanh(), Linear(64, 2))
+    >>> predictor = compile(network)
     >>> predictor(np.zeros(8, np.float32)).shape
     (2,)
+    >>> learner = compile(maillon.Optim(network, maillon.MSELoss(), 0.1))
+    >>> loss = learner.step(np.zeros((1, 8), np.float32), np.ones((1, 2), np.float32))
     """
+    if isinstance(network, Optim):
+        return Learner(network)
     if not isinstance(network, Module):
-        raise TypeError(f"compile: expected a Module, got {type(network).__name__}. Give the network: optim.network.")
+        raise TypeError(f"compile: expected a Module or an Optim, got {type(network).__name__}.")
     return Predictor(network)
 
 

@@ -161,7 +161,7 @@ class _Convolution:
         self._b.add("samples_last", x=value, y=y, samples=samples, values=values)
         return y
 
-    def add(self, kind: str, sizes: dict[str, int], read: Mapping[str, Value], **fields: Any) -> None:
+    def add(self, kind: str, sizes: dict[str, int], read: Mapping[str, Value | None], **fields: Any) -> None:
         """An operation that reads these readable values."""
         self._b.add(kind, **{f"{name}{self._last}": value for name, value in read.items()}, **fields, **sizes)
 
