@@ -59,23 +59,24 @@ class Game:
         self.data, self.draw = data, generator
         self.forger, self.judge = mlp(NOISE, 2), mlp(2, 1)
         self.loss = m.BCEWithLogitsLoss()
-        self.forger_rule = m.Adam(self.forger.parameters(), lr=5e-4, betas=(0.5, 0.9))
-        self.judge_step = m.Optim(self.judge, self.loss, m.Adam(lr=2e-3, betas=(0.5, 0.9)))
+        # Prepared for a loop of one's own: each does its steps, or parts of them, in the compiled core.
+        self.forging = m.compile(m.Optim(self.forger, self.loss, m.Adam(lr=5e-4, betas=(0.5, 0.9))))
+        self.judging = m.compile(m.Optim(self.judge, self.loss, m.Adam(lr=2e-3, betas=(0.5, 0.9))))
         self.average = m.train.ExponentialMovingAverage(self.forger, decay=0.995)
         self.called_real, self.called_forged = np.ones((BATCH, 1), np.float32), np.zeros((BATCH, 1), np.float32)
 
     def round(self) -> tuple[float, float]:
         """The judge learns from as many real points as forged ones, then the forger from the judge; their losses."""
         real = self.data[self.draw.randint(0, len(self.data), (BATCH,))]
-        forged = self.forger(self.draw.randn((BATCH, NOISE)))
-        judged = self.judge_step.step(
+        forged = self.forging.forward(self.draw.randn((BATCH, NOISE)))
+        judged = self.judging.step(
             np.concatenate([real, forged]), np.concatenate([self.called_real, self.called_forged])
         )
 
-        value = self.loss(self.judge(forged), self.called_real)
-        self.forger.zero_grad()
-        self.forger.backward(self.judge.backward(self.loss.backward()))  # the judge's own gradients are not used
-        self.forger_rule.step()
+        value = self.loss(self.judging.forward(forged), self.called_real)
+        self.forging.backward(self.judging.backward(self.loss.backward()))
+        self.judging.zero_grad()  # its own gradients are not used
+        self.forging.update()
         self.average.update()
         return judged, float(value)
 

@@ -78,15 +78,14 @@ def advantages(steps: Array) -> Array:
     return advantage / (advantage[played].std() + 1e-8)
 
 
-def learn(policy: m.Module, rule: m.optim.Rule, generator: m.Generator) -> Array:
+def learn(learner: m.engine.Learner, generator: m.Generator) -> Array:
     """Play some episodes, and make likely what went better than usual. Returns the steps that they lasted."""
-    states, actions, steps = play(policy, SIDE_BY_SIDE, generator)
-    loss = m.BCEWithLogitsLoss(reduction="none")
-    loss(policy((states.reshape(-1, 4) / SCALE).astype(np.float32)), actions.reshape(-1, 1).astype(np.float32))
+    states, actions, steps = play(learner.optim.network, SIDE_BY_SIDE, generator)
+    loss = learner.optim.loss
+    loss(learner.forward((states.reshape(-1, 4) / SCALE).astype(np.float32)), actions.reshape(-1, 1).astype(np.float32))
     weights = advantages(steps) / steps.sum()
-    policy.zero_grad()
-    policy.backward(loss.backward(weights.reshape(-1, 1).astype(np.float32)))  # REINFORCE
-    rule.step()
+    learner.backward(loss.backward(weights.reshape(-1, 1).astype(np.float32)))  # REINFORCE
+    learner.update()
     return steps
 
 
@@ -99,14 +98,14 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
 
     generator = m.manual_seed(options.seed)
     policy = m.Sequential(m.Linear(4, 32), m.Tanh(), m.Linear(32, 1))
-    rule = m.Adam(policy.parameters(), lr=RATE)
+    learner = m.compile(m.Optim(policy, m.BCEWithLogitsLoss(reduction="none"), m.Adam(lr=RATE)))
     print(policy)
     before = play(policy, 20, generator)[2]
 
     lasted: list[int] = []
     batches = 25 if options.quick else 60
     for batch in range(1, batches + 1):
-        lasted += learn(policy, rule, generator).tolist()
+        lasted += learn(learner, generator).tolist()
         if batch % 5 == 0:
             recent = np.array(lasted[-10 * SIDE_BY_SIDE :])
             print(f"episode {len(lasted):5d}: the last {len(recent)} lasted {recent.mean():5.1f} steps on average")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.builder import Builder, NotLoweredError, values_of
+from maillon.engine.builder import Builder, NotLoweredError, Value, values_of
 from maillon.engine.lowering import finish, given_inputs, lower_network, values_for
 from maillon.engine.memory import Memory
 from maillon.engine.native import Batches, copied, lower_training, rule_and_gradients, stream_of
@@ -101,6 +101,8 @@ class Learner:
         LinkError, NonFiniteLossError
             As `Optim.step`, with nothing learnt.
         """
+        if self._common is not None and self._common.in_use:
+            self.zero_grad()  # as Optim.step, which begins from none
         if sample_weight is None:
             done = self._step(x, y)
             if type(done) is float:
@@ -111,8 +113,6 @@ class Learner:
         """A first call with this shape, something to convert, or an error to raise."""
         optim = self.optim
         inputs, target, weight = convert_batch(optim.network, optim.loss, x, y, sample_weight)
-        if self._common is not None and self._common.in_use:
-            self.zero_grad()  # as Optim.step, which begins from none
         self._in_numpy = False
         data = (inputs, weight) if target is inputs else (inputs, target, weight)
         try:
@@ -146,7 +146,6 @@ class Learner:
         LinkError
             For what the network refuses.
         """
-        self._step = _nothing  # the next one has gradients to forget first
         if self._pass is not None and type(x) is np.ndarray:
             output = self._pass.forward(x)  # NotImplemented too where it does not lie in C order
             if output is not NotImplemented:
@@ -348,7 +347,8 @@ class _Pass:
             common.call(plan, buffers) for plan, buffers in zip(plans, copied_out, strict=True)
         )
         self._backward.leave(common.shown(), [])
-        self._x, self._backs, self._flat = x, [one is not None for one in shown_back], isinstance(x, np.ndarray)
+        self._x, self._flat = x, isinstance(x, np.ndarray)
+        self._backs = [(one is not None, value) for one, value in zip(shown_back, given.values(), strict=True)]
         self.forwarded = False
 
     def watch(self) -> None:
@@ -381,10 +381,10 @@ class _Pass:
             real = [np.ascontiguousarray(leaf) for leaf in parts if leaf is not None and leaf.dtype.kind == "f"]
             done = self._backward(*real)
         self.forwarded, self._common.in_use = False, True
-        if self._flat:
-            return done if self._backs[0] else None
+        if self._flat and self._backs[0][0]:
+            return done
         flat = iter(done if isinstance(done, tuple) else (done,))
-        found = iter([next(flat) if there else None for there in self._backs])
+        found = iter([next(flat) if there else _none(value) for there, value in self._backs])
         return mapped(lambda _leaf: next(found), self._x)
 
     def update(self) -> bool:
@@ -401,6 +401,11 @@ class _Pass:
         common.state.store()
         common.clear()
         return True
+
+
+def _none(value: Value) -> Array | None:
+    """The gradient of an input that has no effect; None for integers and booleans."""
+    return np.zeros(value.shape, value.buffer.dtype) if value.real else None
 
 
 _PARTS = (("forward", "effects"), ("backward",), ("clip", "update"))
