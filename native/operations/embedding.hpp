@@ -26,7 +26,7 @@ template <class T> struct EmbeddingShorten {
     double max_norm, p;
 };
 
-// dW[k] (+)= Σ dy over the places where x = k, with uses divided by how many these are; none for the row padding
+// dW[k] (+)= Σ dy over the places where x = k, with uses divided by how many these are; none for row padding
 template <class T> struct EmbeddingGrad {
     const T* dy; // r count * columns
     const int64_t* x; // r count

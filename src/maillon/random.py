@@ -118,6 +118,7 @@ class Generator:
     def _open(self) -> None:
         self._twister = np.random.MT19937(0)
         self._wanted = np.zeros(1, np.uint32)
+        self._seed, self._next_normal = 0, None
         _alive[id(self)] = self
 
     def _lock(self) -> None:
@@ -292,7 +293,7 @@ class Generator:
 
 
 class Drawn:
-    """What is drawn in this thread or task from now on until `close`, by whatever generators, so as to be taken back."""
+    """What is drawn in this thread or task until `close`, by whatever generators, so as to be taken back."""
 
     __slots__ = ("_streams", "_token", "outer")
 

@@ -36,7 +36,7 @@ def lower_network(b: Builder, network: Module, x: Any) -> Tree:
 
 
 def _require_apart(b: Builder) -> None:
-    """NotLoweredError where a forward reads what an effect of the same step changes: NumPy would have changed it by then.
+    """NotLoweredError where a forward reads what an effect of the step changes: NumPy would have changed it by then.
 
     Those that go together, as `embedding` and `embedding_shorten`, allow for it.
     """

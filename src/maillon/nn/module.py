@@ -35,13 +35,13 @@ def no_grad() -> Iterator[None]:
         _keeping.reset(token)
 
 
-def owners_of_buffers(*roots: "Module") -> "list[Module]":
-    """All modules in these that have registered buffers, found at the least cost: every learning step asks."""
+def owners_of_buffers(*roots: "Module") -> "list[tuple[Module, tuple[str, ...]]]":
+    """All modules in these with registered buffers, and their names, at the least cost: every learning step asks."""
     modules = [*roots]
     owners = []
     for each in modules:
         if each._buffer_names:
-            owners.append(each)
+            owners.append((each, each._buffer_names))
         for value in each.__dict__.values():
             if type(value) in _HOLDING_NONE:
                 continue

@@ -83,7 +83,7 @@ def test_a_table_that_another_link_reads_after_it_was_shortened_is_numpys() -> N
     back.weight = table.weight
     optim = m.Optim(m.Sequential(table, back), m.MSELoss(), m.SGD(lr=0.2))
     x, y = words(6, (8, 3)), np.zeros((8, 3, 6), np.float32)
-    with pytest.raises(m.engine.NotLoweredError, match="0.weight changes before another link uses it"):
+    with pytest.raises(m.engine.NotLoweredError, match=r"0\.weight changes before another link uses it"):
         m.engine.lower(optim, x, y)
     table.max_norm = None
     assert "embedding" in str(m.engine.lower(optim, x, y))
@@ -187,5 +187,5 @@ def test_what_numpy_refuses_is_numpys() -> None:
         (m.PairwiseDistance(), (np.ones((), np.float32), np.ones((), np.float32))),
     ]
     for link, inputs in cases:
-        with pytest.raises(m.engine.NotLoweredError, match="takes indices|does not take the shape"):
+        with pytest.raises(m.engine.NotLoweredError, match=r"takes indices|does not take the shape"):
             walked_by_core(link, inputs, np.ones((4, 1), np.float32))

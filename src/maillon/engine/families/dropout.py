@@ -11,8 +11,8 @@ from maillon.nn import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlpha
 OPERATIONS = declare(
     Kind(
         "dropout",
-        "y = x factor + shift: the factor is 0 with probability p, else 1 / (1 - p); with alpha mean and variance stay. "
-        "One word for each factor, in order",
+        "y = x factor + shift: the factor is 0 with probability p, else 1 / (1 - p); with alpha mean and variance "
+        "stay. One word for each factor, in order",
         ("x: r count * places", "y: w count * places in x", "factor: w count"),
         ("count", "places>0", "alpha<2"),
         ("p",),

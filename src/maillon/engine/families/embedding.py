@@ -36,7 +36,7 @@ OPERATIONS = declare(
     ),
     Kind(
         "embedding_grad",
-        "dW[k] (+)= Σ dy over the places where x = k, with uses divided by how many these are; none for the row padding",
+        "dW[k] (+)= Σ dy over the places where x = k, with uses divided by how many these are; none for row padding",
         (
             "dy: r count * columns",
             "x: r int64 count",

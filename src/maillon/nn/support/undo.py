@@ -33,10 +33,10 @@ class Undo:
     def __init__(self, *modules: Module) -> None:
         self._arrays: list[tuple[Array, Array | None, Array]] = []
         self._attributes: list[tuple[dict[str, Any], str, Any]] = []
-        for owner in owners_of_buffers(*modules):
+        for owner, names in owners_of_buffers(*modules):
             if type(owner).__module__.startswith(_OURS):
                 continue
-            for name in owner._buffer_names:
+            for name in names:
                 array = getattr(owner, name)
                 self._attributes.append((vars(owner), name, array))
                 if array is not None:
