@@ -56,16 +56,20 @@ void correlate_row(const Correlation<T>& c, int64_t group, Span outputs, int64_t
                 for (int64_t j = column_taps.begin; j < column_taps.end; ++j) {
                     const int64_t from_row = row_in_phase * c.h.step + h.first + i * h.tap_step;
                     const int64_t from = from_row * c.w.inputs + column_in_phase * c.w.step + w.first + j * w.tap_step;
-                    taps[t.tap_count++] = {from * padded, (h.kernel + i * h.kernel_step) * c.w.kernel + w.kernel + j * w.kernel_step};
+                    const int64_t kernel_row = (h.kernel + i * h.kernel_step) * c.w.kernel;
+                    taps[t.tap_count++] = {from * padded, kernel_row + w.kernel + j * w.kernel_step};
                 }
             t.c = buffer + column * samples_at_a_time;
             line_tiles<T>(t, rows, samples);
         }
         const int64_t at = sample * c.y_sample() + (group * c.outputs + outputs.begin) * c.y_plane() + row * c.w.outputs + first;
-        for (int64_t r = 0; r < rows; ++r) {
-            pack_transposed(buffer + r * t.c_row, samples_at_a_time, int(columns), samples, c.y + at + r * c.y_plane(),
-                            int(c.y_sample()), int(columns));
-            if (c.finishes()) apply_epilogue(c.epilogue, c.y, at + r * c.y_plane(), c.y_sample(), samples, columns);
+        for (int64_t begin = 0; begin < samples; begin += 8) { // so few that all of them stay in the nearest cache
+            const int64_t some = smaller(8, samples - begin), there = at + begin * c.y_sample();
+            for (int64_t r = 0; r < rows; ++r)
+                pack_transposed(buffer + r * t.c_row + begin, samples_at_a_time, int(columns), some,
+                                c.y + there + r * c.y_plane(), int(c.y_sample()), int(columns));
+            for (int64_t r = 0; r < rows && c.finishes(); ++r)
+                apply_epilogue(c.epilogue, c.y, there + r * c.y_plane(), c.y_sample(), some, columns);
         }
     }
 }
