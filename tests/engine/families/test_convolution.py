@@ -202,8 +202,8 @@ def test_numbers_that_are_not_finite(dtype: str) -> None:
     """They reach the outputs that see them, and no others."""
     x = normal(np.random.default_rng(1), (2, 3, 8, 9), dtype)
     x[0, 1, 4, 5], x[1, 0, 0, 0], x[1, 2, 7, 8] = np.nan, np.inf, -np.inf
-    for options in ({}, {"stride": 2}, {"groups": 3}):
-        link = m.Conv2d(3, 6, 3, padding=1, generator=Generator(1), dtype=dtype, **options)
+    for stride, groups in ((1, 1), (2, 1), (1, 3)):
+        link = m.Conv2d(3, 6, 3, stride, 1, groups=groups, generator=Generator(1), dtype=dtype)
         grad = np.ones_like(link(x))
         found, expected = (walked(link, (x,), grad) for walked in (walked_by_core, walked_by_numpy))
         np.testing.assert_array_equal(np.isfinite(found.output), np.isfinite(expected.output))
