@@ -21,8 +21,7 @@ template <class Op> Axis columns(const Op& op, bool back) {
     return {op.width, op.out_width, op.kernel_w, op.stride_w, op.padding_w, op.dilation_w, back};
 }
 
-template <class T>
-void correlate_anyhow(const T* x, const T* x_last, Correlation<T> c, const Team& team) {
+template <class T> void correlate_anyhow(const T* x, const T* x_last, Correlation<T> c, const Team& team) {
     c.x = x_last != nullptr ? x_last : x;
     if (x_last != nullptr) correlate_samples(c, team);
     else if (suits_planes(c)) correlate_planes(c, team);
@@ -31,22 +30,26 @@ void correlate_anyhow(const T* x, const T* x_last, Correlation<T> c, const Team&
 
 // From x to y forwards; weight (outputs, channels / groups, kernel).
 template <class T, class Op>
-void forwards(const Op& op, const T* x, const T* x_last, const T* bias, T* y, const Epilogue<T>& epilogue, const Team& team) {
+void forwards(const Op& op, const T* x, const T* x_last, const T* bias, T* y, const Epilogue<T>& epilogue,
+              const Team& team) {
     const int64_t channels = op.channels / op.groups, outputs = op.outputs / op.groups;
     const int64_t kernel = op.kernel_h * op.kernel_w;
+    const Axis h = rows(op, false), w = columns(op, false);
     correlate_anyhow<T>(x, x_last,
-                        {x, op.weight, bias, y, op.samples, op.groups, channels, outputs, rows(op, false), columns(op, false),
+                        {x, op.weight, bias, y, op.samples, op.groups, channels, outputs, h, w,
                          outputs * channels * kernel, channels * kernel, kernel, epilogue},
                         team);
 }
 
 // From x to y as back through a convolution from y to x; weight (channels, outputs / groups, kernel).
 template <class T, class Op>
-void backwards(const Op& op, const T* x, const T* x_last, const T* bias, T* y, const Epilogue<T>& epilogue, const Team& team) {
+void backwards(const Op& op, const T* x, const T* x_last, const T* bias, T* y, const Epilogue<T>& epilogue,
+               const Team& team) {
     const int64_t channels = op.channels / op.groups, outputs = op.outputs / op.groups;
     const int64_t kernel = op.kernel_h * op.kernel_w;
+    const Axis h = rows(op, true), w = columns(op, true);
     correlate_anyhow<T>(x, x_last,
-                        {x, op.weight, bias, y, op.samples, op.groups, channels, outputs, rows(op, true), columns(op, true),
+                        {x, op.weight, bias, y, op.samples, op.groups, channels, outputs, h, w,
                          channels * outputs * kernel, kernel, outputs * kernel, epilogue},
                         team);
 }
@@ -101,14 +104,15 @@ template <class T> bool samples_last(const op::SamplesLast<T>& op, const Team& t
     return true;
 }
 
-// step(plane, tap, row of the image or out of it, first column of the image, offset of the row of columns), for all rows.
+// step(plane, row of the image or out of it, its first column, where the row of columns begins) for rows of columns.
 template <class Op, class Step> MAILLON_INLINE void each_window_row(const Op& op, Span taps, Step step) {
     const int64_t kernel = op.kernel_h * op.kernel_w;
     for (int64_t tap = taps.begin; tap < taps.end; ++tap) {
         const int64_t i = tap % kernel / op.kernel_w, j = tap % op.kernel_w;
         const int64_t first = j * op.dilation_w - op.padding_w;
         for (int64_t r = 0; r < op.out_height; ++r)
-            step(tap / kernel, r * op.stride_h + i * op.dilation_h - op.padding_h, first, (tap * op.out_height + r) * op.out_width);
+            step(tap / kernel, r * op.stride_h + i * op.dilation_h - op.padding_h, first,
+                 (tap * op.out_height + r) * op.out_width);
     }
 }
 
@@ -125,8 +129,10 @@ template <class T> bool unfold(const op::Unfold<T>& op, const Team& team) {
 template <class T> bool fold(const op::Fold<T>& op, const Team& team) {
     const int64_t kernel = op.kernel_h * op.kernel_w, stride = op.stride_w;
     const Span own = share(op.planes, 1, team);
-    std::memset(op.y + own.begin * op.height * op.width, 0, size_t((own.end - own.begin) * op.height * op.width) * sizeof(T));
-    each_window_row(op, {own.begin * kernel, own.end * kernel}, [&](int64_t plane, int64_t row, int64_t first, int64_t at) {
+    const int64_t image = op.height * op.width;
+    std::memset(op.y + own.begin * image, 0, size_t((own.end - own.begin) * image) * sizeof(T));
+    const Span taps{own.begin * kernel, own.end * kernel};
+    each_window_row(op, taps, [&](int64_t plane, int64_t row, int64_t first, int64_t at) {
         if (row < 0 || row >= op.height) return;
         int64_t i = first < 0 ? divided_up(-first, stride) : 0;
         const int64_t end = first < op.width ? smaller(op.out_width, (op.width - 1 - first) / stride + 1) : 0;

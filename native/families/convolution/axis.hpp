@@ -47,7 +47,8 @@ struct Axis {
             const int64_t low = smaller(p.first, end), high = larger(p.first, end);
             const int64_t distance = p.taps > 1 ? larger(p.tap_step, -p.tap_step) : 0;
             const bool known = taps != 0;
-            tap_step = known ? common_divisor(common_divisor(tap_step, distance), larger(low - first, first - low)) : distance;
+            const int64_t apart = known ? larger(low - first, first - low) : 0;
+            tap_step = common_divisor(common_divisor(known ? tap_step : 0, distance), apart);
             first = known ? smaller(first, low) : low;
             last = known ? larger(last, high) : high;
             taps = 1;

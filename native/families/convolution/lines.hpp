@@ -1,7 +1,7 @@
-// How a convolution reads its image without a copy of all windows. A few channels of a few rows at a time are laid out on
-// the stack as lines: every tap finds the inputs of consecutive outputs side by side, padding included, at an offset of
-// its own. Where outputs run over several rows, each column of the kernel has a copy of the rows, shifted and cut to the
-// width of the output, and the rows of the kernel share it.
+// How a convolution reads its image without a copy of all windows. A few channels of a few rows at a time are laid out
+// on the stack as lines: every tap finds the inputs of consecutive outputs side by side, padding included, at an offset
+// of its own. Where outputs run over several rows, each column of the kernel has a copy of the rows, shifted and cut to
+// the width of the output, and the rows of the kernel share it.
 #pragma once
 
 #include "../../lanes.hpp"

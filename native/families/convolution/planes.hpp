@@ -27,7 +27,8 @@ template <class T> void correlate_planes(const Correlation<T>& c, const Team& te
     for (int64_t item = own.begin; item < own.end; ++item) {
         const int64_t column = item % column_parts * part.columns, row = item / column_parts % row_parts * part.rows;
         const int64_t plane = item / column_parts / row_parts, group = plane % c.groups;
-        const int64_t height = smaller(part.rows, c.h.outputs - row), width = smaller(part.columns, c.w.outputs - column);
+        const int64_t height = smaller(part.rows, c.h.outputs - row);
+        const int64_t width = smaller(part.columns, c.w.outputs - column);
         lay_out(layout, c.h, c.w, c.x + plane * c.x_plane(), 0, 1, row, column, laid_out);
         for (int64_t o = 0; o < c.outputs; ++o) {
             const int64_t at = (plane * c.outputs + o) * c.y_plane() + row * c.w.outputs + column;

@@ -7,7 +7,8 @@
 
 namespace maillon::MAILLON_ISA::convolution {
 
-inline constexpr int64_t samples_at_a_time = 48, columns_at_a_time = 32;
+inline constexpr int64_t samples_at_a_time = 48;
+template <class T> inline constexpr int64_t columns_at_a_time = 128 / int64_t(sizeof(T));
 
 // Samples in whole logical vectors of floats; those that there are not are zero.
 MAILLON_INLINE int64_t padded_samples(int64_t samples) { return divided_up(samples, 16) * 16; }
@@ -27,7 +28,7 @@ MAILLON_INLINE Span taps_inside(const Axis& axis, const Phase& p, int64_t i) {
 // One row of outputs of a group for `samples` samples from `sample` on; x is (channel, place, sample).
 template <class T>
 void correlate_row(const Correlation<T>& c, int64_t group, Span outputs, int64_t row, int64_t sample, int64_t samples) {
-    alignas(64) T buffer[line_rows * columns_at_a_time * samples_at_a_time];
+    alignas(64) T buffer[line_rows * columns_at_a_time<T> * samples_at_a_time];
     TapOffsets taps[most_taps];
     const int64_t padded = padded_samples(c.samples), rows = outputs.end - outputs.begin;
     const Phase h = c.h.phase(row % c.h.phases);
@@ -44,9 +45,9 @@ void correlate_row(const Correlation<T>& c, int64_t group, Span outputs, int64_t
     t.bias = c.bias_of(group, outputs.begin);
     t.begin = t.bias != nullptr ? Begin::bias : Begin::zero;
     t.relu = c.relu();
-    t.c_row = columns_at_a_time * samples_at_a_time;
-    for (int64_t first = 0; first < c.w.outputs; first += columns_at_a_time) {
-        const int64_t columns = smaller(columns_at_a_time, c.w.outputs - first);
+    t.c_row = columns_at_a_time<T> * samples_at_a_time;
+    for (int64_t first = 0; first < c.w.outputs; first += columns_at_a_time<T>) {
+        const int64_t columns = smaller(columns_at_a_time<T>, c.w.outputs - first);
         for (int64_t column = 0; column < columns; ++column) {
             const Phase w = c.w.phase((first + column) % c.w.phases);
             const int64_t column_in_phase = (first + column) / c.w.phases;
@@ -56,16 +57,21 @@ void correlate_row(const Correlation<T>& c, int64_t group, Span outputs, int64_t
                 for (int64_t j = column_taps.begin; j < column_taps.end; ++j) {
                     const int64_t from_row = row_in_phase * c.h.step + h.first + i * h.tap_step;
                     const int64_t from = from_row * c.w.inputs + column_in_phase * c.w.step + w.first + j * w.tap_step;
-                    taps[t.tap_count++] = {from * padded, (h.kernel + i * h.kernel_step) * c.w.kernel + w.kernel + j * w.kernel_step};
+                    const int64_t kernel_row = (h.kernel + i * h.kernel_step) * c.w.kernel;
+                    taps[t.tap_count++] = {from * padded, kernel_row + w.kernel + j * w.kernel_step};
                 }
             t.c = buffer + column * samples_at_a_time;
             line_tiles<T>(t, rows, samples);
         }
-        const int64_t at = sample * c.y_sample() + (group * c.outputs + outputs.begin) * c.y_plane() + row * c.w.outputs + first;
-        for (int64_t r = 0; r < rows; ++r) {
-            pack_transposed(buffer + r * t.c_row, samples_at_a_time, int(columns), samples, c.y + at + r * c.y_plane(),
-                            int(c.y_sample()), int(columns));
-            if (c.finishes()) apply_epilogue(c.epilogue, c.y, at + r * c.y_plane(), c.y_sample(), samples, columns);
+        const int64_t at = sample * c.y_sample() + (group * c.outputs + outputs.begin) * c.y_plane() +
+                           row * c.w.outputs + first;
+        for (int64_t begin = 0; begin < samples; begin += 8) { // so few that all of them stay in the nearest cache
+            const int64_t some = smaller(8, samples - begin), there = at + begin * c.y_sample();
+            for (int64_t r = 0; r < rows; ++r)
+                pack_transposed(buffer + r * t.c_row + begin, samples_at_a_time, int(columns), some,
+                                c.y + there + r * c.y_plane(), int(c.y_sample()), int(columns));
+            for (int64_t r = 0; r < rows && c.finishes(); ++r)
+                apply_epilogue(c.epilogue, c.y, there + r * c.y_plane(), c.y_sample(), some, columns);
         }
     }
 }

@@ -89,9 +89,12 @@ template <class T, int R, int V> __attribute__((noinline)) void line_tile(const 
         }
 }
 
-// n outputs by tiles of V registers, the rest by narrower ones.
+// n outputs by tiles of V registers, the rest by narrower ones; four registers by 2 and 2, not by 3 and 1.
 template <class T, int R, int V> void line_of_tiles(LineTile<T>& t, int64_t n) {
     for (; n > (V - 1) * lanes<T>; n -= V * lanes<T>, t.x += V * lanes<T>, t.c += V * lanes<T>) {
+        if constexpr (V == 3) {
+            if (n > 3 * lanes<T> && n <= 4 * lanes<T>) return line_of_tiles<T, R, 2>(t, n);
+        }
         t.last = int(smaller(n - (V - 1) * lanes<T>, lanes<T>));
         line_tile<T, R, V>(t);
     }

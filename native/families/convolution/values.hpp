@@ -22,7 +22,9 @@ template <class T> struct Correlation {
     int64_t y_plane() const { return h.outputs * w.outputs; }
     int64_t x_sample() const { return groups * channels * x_plane(); }
     int64_t y_sample() const { return groups * outputs * y_plane(); }
-    const T* weight_of(int64_t group, int64_t output) const { return weight + group * weight_group + output * weight_output; }
+    const T* weight_of(int64_t group, int64_t output) const {
+        return weight + group * weight_group + output * weight_output;
+    }
     const T* bias_of(int64_t group, int64_t output) const { return bias ? bias + group * outputs + output : nullptr; }
     bool relu() const { return epilogue.kind == Activation::relu && epilogue.reference == nullptr; } // in the tiles
     bool finishes() const { return epilogue.kind != Activation::none && !relu(); }                   // after them
@@ -49,7 +51,7 @@ template <class T> struct Piece {
         return segment.samples == 1 && c.h.phases == 1 && c.w.phases == 1 &&
                (segment.rows == 1 || segment.columns == c.w.outputs);
     }
-    // step(place in the line, place in y from `at` on, columns) for n elements of a line. It holds rows, samples, columns.
+    // step(place in the line, place in y from `at` on, columns) for n elements of a line: rows of samples of columns.
     template <class Step>
     MAILLON_INLINE void each_run(const Phase& h, const Phase& w, int64_t begin, int64_t n, Step step) const {
         const int64_t there = columns(w);
@@ -140,7 +142,8 @@ template <class T> struct Scattered {
         for (int64_t k = 0; k < phases; ++k) {
             const int64_t at = piece.at(h, w[k]) + output * c.y_plane();
             if (t.begin == Begin::keep)
-                for (int64_t r = 0; r < rows; ++r) gather(w[k], c.y + at + r * c.y_plane(), begin, n, buffer[k] + r * wide);
+                for (int64_t r = 0; r < rows; ++r)
+                    gather(w[k], c.y + at + r * c.y_plane(), begin, n, buffer[k] + r * wide);
             t.c = buffer[k];
             t.taps = taps[k];
             t.tap_count = counts[k];
@@ -217,8 +220,8 @@ template <class T> void correlate_piece(const Piece<T>& piece, const Cut& cut, T
         for (int64_t channel = 0; channel < c.channels; channel += cut.channels) {
             t.channels = smaller(cut.channels, c.channels - channel);
             for (int64_t k = 0; k < t.channels; ++k)
-                lay_out(layout, h, w, piece.x(channel + k), c.x_sample(), piece.segment.samples, piece.row, piece.column,
-                        laid_out + k * layout.channel);
+                lay_out(layout, h, w, piece.x(channel + k), c.x_sample(), piece.segment.samples, piece.row,
+                        piece.column, laid_out + k * layout.channel);
             store(laid_out + t.channels * layout.channel, Vec<T>{}); // what the last tile reads beyond its lines
             piece_tiles(piece, t, layout, h, w, channel, block + 1 == blocks && channel + t.channels == c.channels);
             t.begin = Begin::keep;

@@ -27,7 +27,8 @@ template <class T> struct WeightGradient {
     // Sets to 0 what is added up from there.
     void begin(int64_t group, Span rows, Span of_channels) const {
         const auto bytes = size_t((of_channels.end - of_channels.begin) * kernel()) * sizeof(T);
-        for (int64_t o = rows.begin; o < rows.end && !keep; ++o) std::memset(dweight_of(group, o, of_channels.begin), 0, bytes);
+        for (int64_t o = rows.begin; o < rows.end && !keep; ++o)
+            std::memset(dweight_of(group, o, of_channels.begin), 0, bytes);
     }
 };
 
@@ -131,9 +132,10 @@ template <class T> void weight_gradient(const WeightGradient<T>& g, const Team& 
     const Cut cut = cut_of<T>(g.h, g.w, g.samples, 1);
     const Axis h = g.h.some_taps(0, cut.row_taps), w = g.w.some_taps(0, cut.column_taps);
     const int64_t channel = Layout(h, w, cut.segment).channel, line = larger(cut.segment.line(), 1);
-    int64_t regions = 1; // several where lines are short
-    if (cut.segment.samples <= 1) regions = larger(1, smaller(smaller(g.samples, larger(768 / line, 1)), most_laid_out<T> / larger(channel, 1)));
-    const int64_t most = smaller(most_laid_out<T> / larger(regions * channel, 1), most_dots / (cut.row_taps * cut.column_taps));
+    const int64_t room = most_laid_out<T> / larger(channel, 1); // channels, or samples
+    const int64_t wanted = cut.segment.samples > 1 ? 1 : smaller(g.samples, larger(768 / line, 1)); // lines are short
+    const int64_t regions = larger(smaller(wanted, room), 1);
+    const int64_t most = smaller(room / regions, most_dots / (cut.row_taps * cut.column_taps));
     const int64_t blocks = divided_up(g.channels, larger(most, 1));
     const int64_t parts = parts_for(g.groups * blocks, team.size, divided_up(g.outputs, 4));
     const Span own = share(g.groups * blocks * parts, 1, team);
@@ -165,7 +167,8 @@ template <class T, int R> MAILLON_INLINE void sum_lines(const T* x, int64_t row,
 
 // sums[c] (+)= Σ x[n, c, place] over samples and places.
 template <class T>
-void sums_of_channels(const T* x, int64_t samples, int64_t channels, int64_t places, T* sums, bool keep, const Team& team) {
+void sums_of_channels(const T* x, int64_t samples, int64_t channels, int64_t places, T* sums, bool keep,
+                      const Team& team) {
     const Span own = share(channels, 4, team);
     if (!keep) std::memset(sums + own.begin, 0, size_t(own.end - own.begin) * sizeof(T));
     for (int64_t s = 0; s < samples; ++s) {

@@ -165,11 +165,13 @@ class _Convolution:
         """An operation that reads these readable values."""
         self._b.add(kind, **{f"{name}{self._last}": value for name, value in read.items()}, **fields, **sizes)
 
-    def learn(self, image: Value | None, outputs: Value | None, dy: Value) -> None:
-        """The gradients of the weight, from both sides of the convolution, and of the bias."""
+    def learn_weight(self, image: Value, outputs: Value) -> None:
+        """The gradient of the weight, from both sides of the convolution."""
         dweight, keep = self._b.parameter_grad(self._link.weight)
-        if dweight is not None and image is not None and outputs is not None:
+        if dweight is not None:
             self.add("conv_grad_weight", self.sizes, {"x": image, "dy": outputs}, dweight=dweight, keep=int(keep))
+
+    def learn_bias(self, dy: Value) -> None:
         dbias, keep = self._b.parameter_grad(self._link.bias)
         if dbias is not None:
             samples, channels, *places = dy.shape
@@ -226,9 +228,11 @@ def conv(b: Builder, link: Any, x: Value) -> Value:
 
     def backward(dy: Value) -> None:
         dy = dy.reshaped(shape)
-        learns = link.weight.requires_grad
-        of_outputs = own.readable(dy) if learns or b.wants(images) else None
-        own.learn(read, of_outputs, dy)
+        own.learn_bias(dy)
+        if not link.weight.requires_grad and not b.wants(images):
+            return
+        of_outputs = own.readable(dy)
+        own.learn_weight(read, of_outputs)
         if b.wants(images):
             own.add("conv_grad_input", own.back, {"dy": of_outputs}, weight=own.weight, dx=b.grad(images))
 
@@ -252,8 +256,11 @@ def conv_transposed(b: Builder, link: Any, x: Value, output_size: Any = None) ->
 
     def backward(dy: Value) -> None:
         dy = dy.reshaped(shape)
-        of_image = own.readable(dy) if link.weight.requires_grad or b.wants(outputs) else None
-        own.learn(of_image, read, dy)
+        own.learn_bias(dy)
+        if not link.weight.requires_grad and not b.wants(outputs):
+            return
+        of_image = own.readable(dy)
+        own.learn_weight(of_image, read)
         if b.wants(outputs):
             own.add("conv_transposed_grad_input", own.sizes, {"dy": of_image}, weight=own.weight, dx=b.grad(outputs))
 
