@@ -1,9 +1,9 @@
 """Passes: they make a plan's plain operations better, and give its values memory.
 
-`leave_out` spares an operation what nobody reads; `derive_first` takes derivatives of activations before the gradient of a max pool; `fuse` lets products apply the
-activation that follows them, or the derivative of the one before; `go_in_place` lets an operation write over what
-nobody reads any more; `place` gives buffers the same memory where their lives do not overlap. Each goes by how often a
-value is used, and none changes a result.
+`leave_out` spares an operation what nobody reads; `derive_first` takes derivatives of activations before the gradient
+of a max pool; `fuse` lets products apply the activation that follows them, or the derivative of the one before;
+`go_in_place` lets an operation write over what nobody reads any more; `place` gives buffers the same memory where their
+lives do not overlap. Each goes by how often a value is used, and none changes a result.
 """
 
 from bisect import insort
