@@ -120,6 +120,10 @@ MAILLON_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return (Vec<doubl
 MAILLON_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm_max_pd((__m128d)a, (__m128d)b); }
 #endif
 
+template <class T> MAILLON_INLINE Vec<T> absolute(Vec<T> x) {
+    return (Vec<T>)((Words<T>)x & ~(Words<T>)broadcast(T(-0.0)));
+}
+
 // x no larger, no smaller than a limit; NaN stays.
 template <class T> MAILLON_INLINE Vec<T> at_most(T limit, Vec<T> x) { return min(broadcast(limit), x); }
 template <class T> MAILLON_INLINE Vec<T> at_least(T limit, Vec<T> x) { return max(broadcast(limit), x); }

@@ -7,7 +7,6 @@
 
 namespace maillon::MAILLON_ISA {
 
-template <class T> MAILLON_INLINE Vec<T> absolute(Vec<T> x) { return (Vec<T>)((Words<T>)x & ~(Words<T>)broadcast(T(-0.0))); }
 template <class T> MAILLON_INLINE T power_of_one(T x, double p) { return power<T>(broadcast(x), p)[0]; }
 
 using choice::VectorNorm;

@@ -15,8 +15,6 @@ namespace maillon::MAILLON_ISA {
 // Where the logarithm of a probability is cut off: log 0 would be infinite.
 inline constexpr double lowest_log = -100;
 
-template <class T> MAILLON_INLINE Vec<T> absolute(Vec<T> v) { return select(v < broadcast(T(0)), -v, v); }
-
 template <class T> MAILLON_INLINE Bits<T> no_probability(Vec<T> p) {
     return (p < broadcast(T(0))) | (p > broadcast(T(1)));
 }

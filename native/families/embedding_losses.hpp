@@ -3,12 +3,12 @@
 #pragma once
 
 #include "loss_result.hpp"
-#include "p_norm.hpp"
 #include "../lanes.hpp"
 #include "../math.hpp"
 #include "../operations/losses.hpp"
 #include "../simd.hpp"
 #include "../team.hpp"
+#include "../vector_norm.hpp"
 #include "../wide.hpp"
 
 namespace maillon::MAILLON_ISA {
@@ -49,14 +49,35 @@ template <class T> bool cosine_loss(const op::CosineLoss<T>& op, const Team& tea
     return loss_result(op, op.rows, double(op.rows), team);
 }
 
+// ‖x − y + ε‖ of two vectors, and its derivative by x.
+template <class T> struct Distance {
+    struct Difference {
+        const T *x, *y;
+        T eps;
+        MAILLON_INLINE Vec<T> operator()(int64_t i, int64_t n) const {
+            return load_up_to(x + i, n) - load_up_to(y + i, n) + eps;
+        }
+    };
+    choice::VectorNorm norm;
+    double p;
+    Difference difference;
+    T value, sharing;
+
+    Distance(const op::TripletLoss<T>& op, const T* x, const T* y)
+        : norm(op.norm), p(op.p), difference{x, y, T(op.eps)}, value(vector_norm<T>(norm, op.columns, p, difference)),
+          sharing(norm == choice::VectorNorm::power ? T(1) : reaching<T>(op.columns, value, difference)) {}
+
+    MAILLON_INLINE Vec<T> slope(int64_t i, int64_t n) const {
+        return norm_slope<T>(norm, difference(i, n), value, p, sharing);
+    }
+};
+
 // max(0, Δ + d(a, p) − d(a, n)), with `swap` the smaller of d(a, n) and d(p, n), of equal ones a half each.
 template <class T> void triplet_rows(const op::TripletLoss<T> op, T scale, Span rows) {
-    const PNorm<T> norm(op.norm, T(op.p), T(op.eps), op.columns);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
         const int64_t begin = row * op.columns;
         const T *a = op.anchor + begin, *p = op.positive + begin, *n = op.negative + begin;
-        const Distance<T> near = norm.distance(a, p), far = norm.distance(a, n);
-        const Distance<T> swapped = op.swap ? norm.distance(p, n) : Distance<T>{};
+        const Distance<T> near(op, a, p), far(op, a, n), swapped(op, op.swap ? p : a, n);
         T other = far.value, own = T(1); // the share of d(a, n)
         if (op.swap) {
             own = far.value < swapped.value ? T(1) : far.value == swapped.value ? T(0.5) : T(0);
@@ -68,11 +89,9 @@ template <class T> void triplet_rows(const op::TripletLoss<T> op, T scale, Span 
         const T slope = lacking >= T(0) ? T(scale * counts) : T(0);
         const Vec<T> to_near = broadcast(slope), to_far = broadcast(T(slope * own)),
                      to_swapped = broadcast(T(slope * (T(1) - own)));
-        each_register<T>(op.columns, [&](int64_t i, int count) __attribute__((always_inline)) {
-            const Vec<T> d_near = norm.slope(norm.difference(a, p, i, count), near) * to_near;
-            const Vec<T> d_far = norm.slope(norm.difference(a, n, i, count), far) * to_far;
-            Vec<T> d_swapped = broadcast(T(0));
-            if (op.swap) d_swapped = norm.slope(norm.difference(p, n, i, count), swapped) * to_swapped;
+        each_register<T>(op.columns, [&](int64_t i, int64_t count) {
+            const Vec<T> d_near = near.slope(i, count) * to_near, d_far = far.slope(i, count) * to_far;
+            const Vec<T> d_swapped = op.swap ? swapped.slope(i, count) * to_swapped : broadcast(T(0));
             if (op.grad_anchor != nullptr) store_up_to(op.grad_anchor + begin + i, d_near - d_far, count);
             if (op.grad_positive != nullptr) store_up_to(op.grad_positive + begin + i, -(d_near + d_swapped), count);
             if (op.grad_negative != nullptr) store_up_to(op.grad_negative + begin + i, d_far + d_swapped, count);

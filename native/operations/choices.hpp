@@ -10,6 +10,5 @@ enum class Activation : int64_t { none, tanh, sigmoid, relu, leaky_relu, hardtan
 enum class VectorNorm : int64_t { power, largest, smallest };
 enum class ElementLoss : int64_t { mse, half_mse, l1, bce, bce_logits, multi_label_soft_margin, huber, smooth_l1, kl_div, kl_div_log, poisson, poisson_full, poisson_log, poisson_log_full, hinge_embedding, soft_margin, margin_ranking };
 enum class Reduction : int64_t { mean, sum };
-enum class Norm : int64_t { power, count, largest, smallest };
 
 } // namespace maillon::choice

@@ -117,7 +117,7 @@ template <class T> struct TripletLoss {
     double* result; // w 2
     double* divisor; // may be null; rw 1
     int64_t samples, each, columns;
-    choice::Norm norm;
+    choice::VectorNorm norm;
     int64_t swap;
     choice::Reduction reduction;
     double margin, p, eps;

@@ -42,10 +42,6 @@ template <class T> struct Descended {
     }
 };
 
-template <class T> MAILLON_INLINE Vec<T> absolute(Vec<T> v) {
-    return (Vec<T>)((Bits<T>)v & ~(Bits<T>)broadcast(T(-0.0)));
-}
-
 // The larger of two; NaN where either is.
 template <class T> MAILLON_INLINE Vec<T> larger(Vec<T> a, Vec<T> b) { return select((a >= b) | (a != a), a, b); }
 

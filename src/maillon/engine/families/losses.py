@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, lowers_loss
+from maillon.engine.families.distances import NORM, norm_of
 from maillon.engine.table import Choice, Kind, declare
 from maillon.nn import (
     BCELoss,
@@ -58,7 +59,6 @@ ELEMENT_LOSS = Choice(
         "margin_ranking",
     ),
 )
-NORM = Choice("Norm", ("power", "count", "largest", "smallest"))
 FROM_LOGITS, LIKELIHOOD = 1, 2  # flags of a class_loss
 
 _TABLE = "rows * columns"
@@ -452,9 +452,6 @@ def cosine(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -
     )
 
 
-_NORMS = {0.0: "count", math.inf: "largest", -math.inf: "smallest"}
-
-
 @lowers_loss(TripletMarginLoss)
 def triplet(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     anchor, positive, negative = _checked(b, loss, prediction, target)
@@ -469,11 +466,10 @@ def triplet(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) 
         samples=samples,
         each=math.prod(shape[1:-1]),
         columns=shape[-1],
-        norm=NORM[_NORMS.get(loss.p, "power")],
         swap=int(loss.swap),
         margin=loss.margin,
-        p=0.0 if loss.p in _NORMS else loss.p,
         eps=loss.eps,
+        **norm_of(loss.p),
         **_around(b, loss, own, shape[:-1], rows, **grads),
     )
 
