@@ -134,6 +134,15 @@ void product(const Product<T>& g, T* workspace, const Team& team, const Epilogue
     apply_epilogue(epilogue, g.c, own.begin * g.c_row, g.c_row, own.end - own.begin, g.n);
 }
 
+// c (rows × n) = bias + A · one packed panel, which has n columns; A lies along k. bias null: 0.
+template <class T>
+void times_panel(const T* a, int64_t a_row, int64_t rows, const T* panel, int64_t k, int n, const T* bias, T* c,
+                 int64_t c_row) {
+    const Begin begin = bias ? Begin::bias : Begin::zero;
+    Tile<T> t{k, a, a_row, panel, tile_columns<T>, c, c_row, 0, bias, begin};
+    tile_column<T, tile_vectors, true>(t, rows, tile_rows * a_row, n, true);
+}
+
 // out[j] (+)= Σ over the rows of x[·][j], in their order.
 template <class T>
 void column_sums(const T* x, int64_t rows, int64_t columns, T* out, bool keep, const Team& team) {
@@ -161,7 +170,7 @@ void column_sums(const T* x, int64_t rows, int64_t columns, T* out, bool keep, c
 #define MAILLON_PRODUCTS(prefix, T)                                                                                    \
     prefix template void product<T>(const Product<T>&, T*, const Team&, const Epilogue<T>&);                           \
     prefix template void product_plain<T>(const Product<T>&, const Team&);                                             \
-    prefix template void tile_column<T, tile_vectors, true>(Tile<T>, int64_t, int64_t, int, bool);                     \
+    prefix template void times_panel<T>(const T*, int64_t, int64_t, const T*, int64_t, int, const T*, T*, int64_t);    \
     prefix template void column_sums<T>(const T*, int64_t, int64_t, T*, bool, const Team&);
 MAILLON_PRODUCTS(extern, float)
 MAILLON_PRODUCTS(extern, double)

@@ -170,8 +170,8 @@ template <class T, int R, int V, bool ALONG_K, bool PARTIAL> void some_rows(cons
     tile<T, R, V, ALONG_K, PARTIAL>(t);
 }
 
-// A column of tiles m rows long; a_step leads from one tile's A to the next.
-template <class T, int V, bool ALONG_K, bool PARTIAL> void tile_column(Tile<T> t, int64_t m, int64_t a_step) {
+// A column of tiles m rows long; a_step leads from one tile's A to the next, as t then stands.
+template <class T, int V, bool ALONG_K, bool PARTIAL> void tile_column(Tile<T>& t, int64_t m, int64_t a_step) {
     for (; m >= tile_rows; m -= tile_rows) {
         tile<T, tile_rows, V, ALONG_K, PARTIAL>(t);
         t.a += a_step;
@@ -197,7 +197,7 @@ void listed_column(Tile<T> t, int64_t m, int64_t a_step, const Steps* steps, boo
 
 // The same for `columns` ≤ V registers of columns.
 template <class T, int V, bool ALONG_K>
-void tile_column(Tile<T> t, int64_t m, int64_t a_step, int columns, bool padded) {
+void tile_column(Tile<T>& t, int64_t m, int64_t a_step, int columns, bool padded) {
     if constexpr (V > 1) {
         if (columns <= (V - 1) * lanes<T>) return tile_column<T, V - 1, ALONG_K>(t, m, a_step, columns, padded);
     }

@@ -191,7 +191,8 @@ template <class T, bool ALONG_K> void direct(const Product<T>& g, Span rows, Spa
         if (m == 3) j += wide_tiles<T, 3, 4, ALONG_K>(tile_at(j), columns.end - j);
         for (; j < columns.end; j += tile_columns<T>) {
             const int n = columns.end - j < tile_columns<T> ? int(columns.end - j) : tile_columns<T>;
-            tile_column<T, tile_vectors, ALONG_K>(tile_at(j), m, tile_rows * g.a_row, n, false);
+            Tile<T> t = tile_at(j);
+            tile_column<T, tile_vectors, ALONG_K>(t, m, tile_rows * g.a_row, n, false);
         }
     }
 }
@@ -206,7 +207,7 @@ template <class T, bool ALONG_K> void on_the_stack(const Product<T>& g, Span row
             pack_b(g, p, k, j, n, panel);
             const Begin begin = p == 0 ? g.begin : Begin::keep;
             const T* bias = begin == Begin::bias ? g.bias + j : nullptr;
-            const Tile<T> t{k,       g.a + rows.begin * g.a_row + p * g.a_k, ALONG_K ? g.a_row : g.a_k, panel,
+            Tile<T> t{k,       g.a + rows.begin * g.a_row + p * g.a_k, ALONG_K ? g.a_row : g.a_k, panel,
                             tile_columns<T>, g.c + rows.begin * g.c_row + j, g.c_row, 0, bias, begin};
             tile_column<T, tile_vectors, ALONG_K>(t, m, tile_rows * g.a_row, n, true);
         }

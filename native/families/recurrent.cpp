@@ -41,12 +41,12 @@ template <class T> struct Factor {
         const int64_t column = group * columns + j;
         const int n = width(j);
         const T* start = bias ? bias + column : nullptr;
-        const Begin begin = bias ? Begin::bias : Begin::zero;
         if (panels == nullptr)
-            return product_plain<T>({rows, n, k, a, k, 1, b + column * b_col, b_k, b_col, c, c_row, start, begin}, {});
-        const T* panel = panels + (group * blocks() + j / tile_columns<T>)*k * tile_columns<T>;
-        tile_column<T, tile_vectors, true>({k, a, k, panel, tile_columns<T>, c, c_row, 0, start, begin}, rows,
-                                           tile_rows * k, n, true);
+            return product_plain<T>({rows, n, k, a, k, 1, b + column * b_col, b_k, b_col, c, c_row, start,
+                                     bias ? Begin::bias : Begin::zero},
+                                    {});
+        const int64_t panel = group * blocks() + j / tile_columns<T>;
+        times_panel<T>(a, k, rows, panels + panel * k * tile_columns<T>, k, n, start, c, c_row);
     }
 };
 
@@ -66,11 +66,11 @@ Factor<T> gate_factor(const Op& op, const T* weight, int64_t k, int64_t columns,
 // the sample's row of a (null: zeros) with `count` columns of group g from `unit` on.
 template <class T, int groups, class Finish>
 MAILLON_INLINE void each_tile(const Factor<T>& factor, const T* a, const T* bias, Span samples, Finish finish) {
-    constexpr int64_t row = groups * tile_columns<T>;
-    alignas(64) T block[tile_rows * row];
+    constexpr int64_t row = groups * tile_columns<T>, most = 3 * tile_rows;
+    alignas(64) T block[most * row];
     for (int64_t j = 0; j < factor.columns; j += tile_columns<T>) {
-        for (int64_t n = samples.begin; n < samples.end; n += tile_rows) {
-            const int64_t rows = samples.end - n < tile_rows ? samples.end - n : tile_rows;
+        for (int64_t n = samples.begin; n < samples.end; n += most) {
+            const int64_t rows = samples.end - n < most ? samples.end - n : most;
             if (a == nullptr) std::memset(block, 0, sizeof block);
             for (int g = 0; g < groups && a != nullptr; ++g)
                 factor.multiply(a + n * factor.k, rows, g, j, bias, block + g * tile_columns<T>, row);
