@@ -273,6 +273,13 @@ struct Trainer {
         return {slice.steps, slice.epochs, int(slice.ending)};
     }
 
+    bool evaluate(int threads) {
+        if (training.whole->gathers()) throw std::invalid_argument("its gradients are gathered");
+        const bool fine = core.evaluate(training, threads);
+        Stream::leave();
+        return fine;
+    }
+
     void flush() {
         if (!training.whole->gathers()) throw std::invalid_argument("nothing is gathered");
         core.flush(training);
@@ -303,6 +310,44 @@ uint64_t address(nb::handle array) {
     const uint64_t begin = reinterpret_cast<uint64_t>(values.buf);
     PyBuffer_Release(&values);
     return begin;
+}
+
+template <class T> using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+// Where the values of so many arrays lie; false where one of them is not like q.
+template <class T> bool places(nb::list arrays, size_t n, std::vector<const T*>& to) {
+    for (nb::handle array : arrays) {
+        Py_buffer values;
+        if (PyObject_GetBuffer(array.ptr(), &values, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
+            PyErr_Clear();
+            return false;
+        }
+        const bool fits = size_t(values.len) == n * sizeof(T) && values.format != nullptr &&
+                          values.format[0] == (sizeof(T) == 8 ? 'd' : 'f') && values.format[1] == 0;
+        to.push_back(static_cast<const T*>(values.buf));
+        PyBuffer_Release(&values);
+        if (!fits) return false;
+    }
+    return true;
+}
+
+// False, with nothing done, where arrays are not all alike.
+template <class T>
+bool two_loops(const std::string& set, nb::list changes, nb::list steps, Vector<const double> weights, double scale,
+               Vector<T> q) {
+    const Core& core = core_named(set);
+    const size_t pairs = changes.size(), n = q.shape(0);
+    std::vector<const T*> y, s;
+    std::vector<double> shares(pairs);
+    if (pairs == 0 || steps.size() != pairs || weights.shape(0) != pairs) return false;
+    if (!places(changes, n, y) || !places(steps, n, s)) return false;
+    nb::gil_scoped_release released;
+    const auto loops = [&] {
+        if constexpr (sizeof(T) == 4) return core.two_loops_float;
+        else return core.two_loops_double;
+    }();
+    loops(y.data(), s.data(), weights.data(), shares.data(), int64_t(pairs), scale, q.data(), int64_t(n));
+    return true;
 }
 
 // For tests and benchmarks: the shapes are checked in engine/native.py.
@@ -368,6 +413,7 @@ NB_MODULE(_core, m) {
         .def("run", &Trainer::run, "threads"_a, "paced"_a, "max_steps"_a, "max_epochs"_a, "seconds"_a,
              "epoch_totals"_a, nb::call_guard<nb::gil_scoped_release>())
         .def("flush", &Trainer::flush, nb::call_guard<nb::gil_scoped_release>())
+        .def("evaluate", &Trainer::evaluate, "threads"_a, nb::call_guard<nb::gil_scoped_release>())
         .def_prop_rw(
             "accumulate", [](const Trainer& t) { return t.training.accumulate; },
             [](Trainer& t, int64_t accumulate) { t.training.accumulate = accumulate; })
@@ -394,6 +440,8 @@ NB_MODULE(_core, m) {
     const auto a = [](const char* name) { return nb::arg(name).noconvert(); };
     m.def("matmul", matmul<float>, "set"_a, a("a"), a("b"), a("c"), "workspace"_a, "transposed"_a, "threads"_a);
     m.def("matmul", matmul<double>, "set"_a, a("a"), a("b"), a("c"), "workspace"_a, "transposed"_a, "threads"_a);
+    m.def("two_loops", two_loops<float>, "set"_a, "changes"_a, "steps"_a, "weights"_a, "scale"_a, a("q"));
+    m.def("two_loops", two_loops<double>, "set"_a, "changes"_a, "steps"_a, "weights"_a, "scale"_a, a("q"));
     m.def("elementary", elementary<float>, "set"_a, "name"_a, a("x"), a("y"));
     m.def("elementary", elementary<double>, "set"_a, "name"_a, a("x"), a("y"));
     bind_calls(m);

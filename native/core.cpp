@@ -2,6 +2,7 @@
 #include "gemm.hpp"
 #include "math.hpp"
 #include "training.hpp"
+#include "two_loops.hpp"
 
 namespace maillon::MAILLON_ISA {
 
@@ -93,6 +94,9 @@ const Core core{MAILLON_TEXT(MAILLON_ISA),
                 run_once,
                 train,
                 flush,
+                evaluate,
+                two_loops<float>,
+                two_loops<double>,
                 matmul<float>,
                 matmul<double>,
                 elementary<float>,

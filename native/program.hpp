@@ -162,6 +162,11 @@ struct Core { // the same functions, compiled for one instruction set
     bool (*run)(const Program&, const Team&);
     void (*train)(Training&, Slice&);
     void (*flush)(Training&);
+    bool (*evaluate)(Training&, int threads);
+    void (*two_loops_float)(const float* const* changes, const float* const* steps, const double* weights,
+                            double* shares, int64_t pairs, double scale, float* q, int64_t n);
+    void (*two_loops_double)(const double* const* changes, const double* const* steps, const double* weights,
+                             double* shares, int64_t pairs, double scale, double* q, int64_t n);
     void (*matmul_float)(const float* a, const float* b, float* c, float* workspace, int64_t m, int64_t n, int64_t k,
                          bool transposed, const Team&);
     void (*matmul_double)(const double* a, const double* b, double* c, double* workspace, int64_t m, int64_t n,

@@ -219,6 +219,14 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
     }
 }
 
+// The loss and the gradients of the mini-batch at the training's position, which stays there. False: the loss went wrong.
+inline bool evaluate(Training& t, int threads) {
+    const int64_t left = t.rows - t.position, rows = left < t.batch_size ? left : t.batch_size;
+    Step step{t, rows == t.batch_size ? *t.whole : *t.rest, t.position, rows, nullptr};
+    run_team(threads, carry_step, &step);
+    return step.fine;
+}
+
 inline void train(Training& t, Slice& slice) {
     if (t.whole->gathers()) train_slice<true>(t, slice);
     else train_slice<false>(t, slice);

@@ -229,11 +229,20 @@ def clip(optim: m.Optim) -> None:
     optim.clip_grad_norm = 0.05
 
 
+def decouple(optim: m.Optim) -> None:
+    optim.rule = m.optim.AdamW(optim.network.parameters(), lr=0.01, eps=1e-3)
+
+
+def center(optim: m.Optim) -> None:
+    optim.rule = m.RMSprop(optim.network.parameters(), lr=0.01, eps=1e-2, momentum=0.5)
+    optim.rule.param_groups[0]["centered"] = True
+
+
 HELD: list[Change] = [
     *(load_rule, clear, another_state, manual_step, load_weights, another_rule, another_loss, move, leave_out, append),
     *(append_alone, take_out, freeze, another_array, another_parameter, options, no_momentum, climb, probability),
     *(no_dropout, another_generator, clip, amsgrad, accumulate, accumulate_no_more, gathered, forget, move_now, double),
-    no_gradient,
+    *(no_gradient, decouple, center),
 ]
 UNTIL_MOVED: list[Change] = [freeze, another_parameter]
 """Changes that NumPy goes on from while gradients are gathered: one is there of what the core no longer learns."""
@@ -348,10 +357,6 @@ def link_of_a_user(optim: m.Optim) -> None:
     optim.network.append(Half())
 
 
-def decouple(optim: m.Optim) -> None:
-    optim.rule = m.Adam(optim.network.parameters(), weight_decay=0.1, decoupled_weight_decay=True)
-
-
 LEFT: dict[Change, str] = {
     one_and_a_half: "accumulate is 1.5, no int",
     gradient_of_another_shape: "the gradient of 0.weight is not like it",
@@ -366,7 +371,6 @@ LEFT: dict[Change, str] = {
     rule_of_a_user: "Still(<4 parameters>, lr=0.1, momentum=0, dampening=0, weight_decay=0, nesterov=False, "
     "maximize=False) is not among the rules it knows",
     link_of_a_user: "[4] Half() is not among the links it knows",
-    decouple: "it does not know Adam with decoupled weight decay",
 }
 
 

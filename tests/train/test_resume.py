@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -520,16 +520,33 @@ def test_what_callbacks_change_in_links_loss_rule_and_optim(dtype: str, tmp_path
     assert "Dropout(0.4)" in wanted["links"]
 
 
-def decouple(state: State) -> None:
-    if state.epoch == 2:
-        state.optim.rule.param_groups[0]["decoupled_weight_decay"] = True
+class OwnFlush(Callback):
+    """After two epochs the Optim has a method of its own; it has it again when the training goes on."""
+
+    def on_train_begin(self, state: State) -> None:
+        self.optim, self.done = state.optim, False
+
+    def on_epoch_end(self, state: State) -> None:
+        if state.epoch == 2:
+            self.replace()
+
+    def replace(self) -> None:
+        self.done = True
+        self.optim.flush = partial(m.Optim.flush, self.optim)  # type: ignore[method-assign]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"done": self.done}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if state["done"]:
+            self.replace()
 
 
 def test_a_training_that_numpy_went_on_with(tmp_path: Path, engine: str) -> None:
     """A callback changes what the core does not know: NumPy goes on, after the resume too."""
 
     def make() -> Made:
-        return classes("float32", rule=m.Adam(lr=0.05, weight_decay=0.1), callbacks=decouple, epochs=5)
+        return classes("float32", rule=m.Adam(lr=0.05, weight_decay=0.1), callbacks=OwnFlush(), epochs=5)
 
     wanted = holds(make, tmp_path)
     assert wanted["ends"][-1] == ("native, numpy" if engine == "native" else "numpy")

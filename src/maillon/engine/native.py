@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -168,6 +168,9 @@ class Runner:
     streams are changed in place.
     """
 
+    by_closure: ClassVar[bool] = False
+    """Whether it is for rules that look at the loss several times in a step."""
+
     @property
     def own(self) -> list[Module]:
         """Links and losses that run in NumPy."""
@@ -200,6 +203,9 @@ class Runner:
 
     def _lower(self) -> None:
         """Make the plans anew; where that is not possible everything stays as it is."""
+        if (rule := self.optim.rule).needs_closure != self.by_closure:
+            times = "several times" if self.by_closure else "once"
+            raise NotLoweredError(f"{rule!r} has taken the place of a rule that looks at the loss {times}")
         optim, batches, generator = self.optim, self.batches, default_generator()
         state, gradients = rule_and_gradients(optim)
         memory = Memory()
@@ -480,11 +486,8 @@ class Runner:
         steps and the epochs done.
         """
         training = self._training
-        drawn = {generator: int(stream.drawn) for generator, stream in self._streams.items()}
-        if not all(generator.has_drawn(drawn[generator], state) for generator, state in before.streams.items()):
+        if not self._draw_back(before):
             return steps, ended
-        for generator, state in before.streams.items():
-            generator.set_state(state)
         if not steps:
             return 0, 0
         for array, values in zip(self._changing, before.arrays, strict=True):
@@ -496,6 +499,15 @@ class Runner:
             self.state.refresh()
             timetable.begin()
         return self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
+
+    def _draw_back(self, before: "_Checkpoint") -> bool:
+        """Let the words drawn since then be drawn again; False where another thread has drawn some of them."""
+        drawn = {generator: int(stream.drawn) for generator, stream in self._streams.items()}
+        if not all(generator.has_drawn(drawn[generator], state) for generator, state in before.streams.items()):
+            return False
+        for generator, state in before.streams.items():
+            generator.set_state(state)
+        return True
 
     def _go_back_a_step(self) -> None:
         """As if the step that failed had not been tried, without doing the others once more.
@@ -560,25 +572,29 @@ class Runner:
     def _in_numpy(self, record: bool, schedule: Schedule | None) -> Slice:
         """The step that the core has refused, by NumPy: from the same numbers, drawing the same words."""
         self.show()
-        batches, training, started = self.batches, self._training, time.perf_counter()
-        position = int(training.position)
+        batches, position, started = self.batches, int(self._training.position), time.perf_counter()
         if not position and batches.shuffle and not (self._draws or self._ordered):
             self._order[:] = self._generator.randperm(batches.rows)
         x, target, weight = batches.part(self._rows(position))
         self.loss = self.optim.learn(x, target, weight)
         self._refused = self._ordered = False
+        return self._noted(started, record, schedule)
+
+    def _noted(self, started: float, record: bool, schedule: Schedule | None) -> Slice:
+        """The step that Python has done, in the books."""
+        optim, batches, training = self.optim, self.batches, self._training
         self.steps += 1
-        size = self.optim.loss.denominator if self.optim.loss.averages else 1.0
+        size = optim.loss.denominator if optim.loss.averages else 1.0
         training.total, training.size = training.total + self.loss * size, training.size + size
-        rows = self._length(position)
-        training.position = position = position + rows
+        position = int(training.position)
+        rows, length = self._rows(position), self._length(position)
+        training.position = position = position + length
         self.batch = -(-position // batches.size)
-        done = Slice(1, np.empty((0, 3)), [(self.optim.prediction, target, rows)] if record else [])
+        done = Slice(1, np.empty((0, 3)), [(optim.prediction, batches.part(rows)[1], length)] if record else [])
         if position == batches.rows:
             done.epochs = np.array([(training.total, training.size, time.perf_counter() - started)])
             training.position, training.total, training.size = 0, 0.0, 0.0
-            self._drawn = False
-        if schedule is not None and schedule.by_step and not self.optim.waiting:
+        if schedule is not None and schedule.by_step and not optim.waiting:
             schedule.step()
         return done
 

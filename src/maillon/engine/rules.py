@@ -199,6 +199,8 @@ class RuleState:
     def store(self) -> None:
         """Let `rule.state` hold what it would after the same steps in NumPy."""
         known, state = self._known, self.rule.state
+        if not known.kind:
+            return
         for each in self.trained:
             if not each.moves:
                 continue
@@ -250,6 +252,8 @@ class RuleState:
         for each in self.trained:
             each.moves = b.reaches(each.parameter)
             each.company.moves |= each.moves
+        if not self._known.kind:
+            return
         self._lower_rates(b)
         names = OPERATIONS[self._known.kind].names
         for each in self.trained:

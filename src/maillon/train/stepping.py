@@ -9,7 +9,8 @@ import numpy as np
 
 from maillon import engine as engines
 from maillon.engine import FallbackWarning, NotLoweredError
-from maillon.engine.native import Batches, Runner
+from maillon.engine.closure import runner_of
+from maillon.engine.native import Batches
 from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice, Stepper
 from maillon.nesting import leaves
 from maillon.optim import Optim
@@ -127,7 +128,7 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
             raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
         data, size = batches.data, batches.batch_size
         shuffle, drop_last = batches.shuffle, batches.drop_last
-        runner = Runner(optim, Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last))
+        runner = runner_of(optim, Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last))
     except NotLoweredError as reason:
         fall_back(engine, "runs", reason)
         return NumpyStepper(optim, batches, interrupt)

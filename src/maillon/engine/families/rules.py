@@ -10,6 +10,7 @@ from maillon.engine.table import Kind, declare
 from maillon.nn import get_default_dtype
 from maillon.optim import (
     ASGD,
+    LBFGS,
     SGD,
     Adadelta,
     Adagrad,
@@ -132,7 +133,7 @@ class Known:
     Parameters
     ----------
     kind : str
-        The operation that moves a parameter.
+        The operation that moves a parameter; "" where the rule does that itself, in NumPy.
     options : callable
         From a group to the numbers that the operation reads, in its order.
     keeps : dict of str to str
@@ -264,3 +265,4 @@ RULES: dict[type[Rule], Known] = {
     ),
 }
 RULES[AdamW] = RULES[Adam]
+RULES[LBFGS] = Known("", lambda _group: [], {}, flags={}, counted=False)

@@ -107,6 +107,10 @@ class LBFGS(Rule):
 
         Where the closure raises (NonFiniteLossError, say), parameters and state are what they were before the step.
         """
+        return self.search(closure, two_loops)
+
+    def search(self, closure: Closure | None, loops: "Loops") -> Any:
+        """`step` with another way to do the two loops."""
         self._require_bound("step")
         if closure is None:
             raise TypeError("LBFGS: expected step(closure): it evaluates the loss several times. Optim.step gives one.")
@@ -115,7 +119,7 @@ class LBFGS(Rule):
         data = [parameter.data.copy() for parameter in group["params"]]
         memory = {name: _listed(kept) for name, kept in self.state.get(owner, {}).items()}
         try:
-            first = self._iterate(closure, group, memory)
+            first = self._iterate(closure, group, memory, loops)
         except BaseException:
             for parameter, before in zip(group["params"], data, strict=True):
                 parameter.data[...] = before
@@ -123,7 +127,7 @@ class LBFGS(Rule):
         self.state[owner] = memory
         return first
 
-    def _iterate(self, closure: Closure, group: Group, memory: dict[str, Any]) -> Any:
+    def _iterate(self, closure: Closure, group: Group, memory: dict[str, Any], loops: "Loops") -> Any:
         if not memory:
             memory |= {"func_evals": 0, "n_iter": 0, "old_dirs": [], "old_stps": [], "ro": []}
         first = closure()
@@ -134,7 +138,7 @@ class LBFGS(Rule):
             if np.abs(here.grad).max(initial=0.0) <= group["tolerance_grad"]:
                 break
             memory["n_iter"] += 1
-            direction = _direction(memory, here.grad, group["history_size"])
+            direction = _direction(memory, here.grad, group["history_size"], loops)
             memory |= {"d": direction, "prev_flat_grad": here.grad, "prev_loss": here.loss}
             memory["t"] = group["lr"]
             if memory["n_iter"] == 1:
@@ -214,7 +218,7 @@ class _Point(NamedTuple):
     slope: float
 
 
-def _direction(memory: dict[str, Any], grad: Array, size: int) -> Array:
+def _direction(memory: dict[str, Any], grad: Array, size: int, loops: "Loops") -> Array:
     """−H g, after taking in the pair of the last step."""
     changes, steps, weights = memory["old_dirs"], memory["old_stps"], memory["ro"]
     if memory["n_iter"] == 1:
@@ -230,12 +234,21 @@ def _direction(memory: dict[str, Any], grad: Array, size: int) -> Array:
         steps.append(s)
         weights.append(1 / curvature)
         memory["H_diag"] = curvature / float(y @ y)
+    return loops(changes, steps, weights, memory["H_diag"], grad)
+
+
+Loops = Callable[[list[Array], list[Array], list[float], float, Array], Array]
+"""From the changes y, the steps s, the weights 1 / s·y, the scale of H between the loops and the gradient to −H g."""
+
+
+def two_loops(changes: list[Array], steps: list[Array], weights: list[float], scale: float, grad: Array) -> Array:
+    """−H g, by a loop from the last pair to the first and one back."""
     q = -grad
     shares = []
     for y, s, weight in zip(reversed(changes), reversed(steps), reversed(weights), strict=True):
         shares.append(float(s @ q) * weight)
         q -= shares[-1] * y
-    q *= memory["H_diag"]
+    q *= scale
     for y, s, weight, share in zip(changes, steps, weights, reversed(shares), strict=True):
         q += (share - float(y @ q) * weight) * s
     return q

@@ -1,0 +1,104 @@
+"""Trainings by a rule that looks at the loss several times: the core evaluates loss and gradients, the rule is NumPy's."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from maillon.engine import processor
+from maillon.engine.native import Batches, Runner, copied
+from maillon.engine.plan import NotLoweredError
+from maillon.engine.stepper import SLICE_S, Schedule, Slice
+from maillon.optim import LBFGS, Optim
+from maillon.optim.rules.lbfgs import two_loops
+from maillon.typing import Array
+
+
+class _RefusedError(Exception):
+    """The core cannot evaluate the loss: NumPy will say why."""
+
+
+class ClosureRunner(Runner):
+    """The core's stepper for LBFGS. A slice is one step; the two loops are the core's as well."""
+
+    by_closure = True
+
+    def __init__(self, optim: Optim, batches: Batches) -> None:
+        super().__init__(optim, batches)
+        if self.own:
+            names = " and ".join(dict.fromkeys(repr(own) for own in self.own))
+            raise NotLoweredError(
+                f"{type(optim.rule).__name__} looks at the loss several times, and {names} is NumPy's"
+            )
+
+    def run(
+        self,
+        max_steps: int,
+        max_epochs: int,
+        record: bool = False,
+        schedule: Schedule | None = None,
+        seconds: float = SLICE_S,
+    ) -> Slice:
+        """One step."""
+        self._take_in()
+        if self._refused:
+            return self._in_numpy(record, schedule)
+        batches, started = self.batches, time.perf_counter()
+        if not self._training.position:
+            self.batch = 0
+            if batches.shuffle and not self._ordered:
+                self._order[:] = self._generator.randperm(len(self._order))
+        before = self._checkpoint(whole=True)
+        for stream in self._streams.values():
+            stream.drawn = 0
+        try:
+            self.loss = self._step()
+        except _RefusedError:
+            self._draw_back(before)
+            for array, values in zip(self._changing, before.arrays, strict=True):
+                array[...] = values
+            self._refused = self._ordered = True
+            return self._in_numpy(record, schedule)
+        self._ordered = False
+        self._shown, self._stepped = False, True
+        return self._noted(started, record, schedule)
+
+    def _step(self) -> float:
+        """The rule's step on the mini-batch; its loss before."""
+        optim, training, result = self.optim, self._training, self._result
+        rule = optim.rule
+        assert isinstance(rule, LBFGS)
+        threads = processor.threads_for(self._work)
+        short = self._length(int(training.position)) < self.batches.size and self.rest is not None
+        plan = self.rest if short and self.rest is not None else self.whole
+        predictions: list[Any] = []
+        for each in self.state.trained:
+            buffer = self.gradients.buffer(each.parameter)
+            assert buffer is not None
+            each.parameter.grad = buffer.array.reshape(each.parameter.shape) if each.moves else None
+
+        def closure() -> float:
+            if not training.evaluate(threads):
+                raise _RefusedError
+            if not predictions:
+                predictions.append(copied(plan.output))
+            return float(result[0])
+
+        loss = float(rule.search(closure, _loops))
+        optim.prediction = predictions[0]
+        if optim.loss.averages:
+            optim.loss.denominator = float(result[1])
+        return loss
+
+
+def runner_of(optim: Optim, batches: Batches) -> Runner:
+    """The core's stepper for this Optim; NotLoweredError, with the reason, where it cannot do it."""
+    return (ClosureRunner if optim.rule.needs_closure else Runner)(optim, batches)
+
+
+def _loops(changes: list[Array], steps: list[Array], weights: list[float], scale: float, grad: Array) -> Array:
+    """The rule's two loops, by the core."""
+    q = -grad
+    if processor.core().two_loops(processor.instruction_set(), changes, steps, np.array(weights), scale, q):
+        return q
+    return two_loops(changes, steps, weights, scale, grad)
