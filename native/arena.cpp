@@ -30,8 +30,9 @@ void* Arena::add(const Entry& entry, double work, bool alone, bool decides) {
     return add(&entry, entry.carry[program.wide], entry.words * 8, work, alone || work < worth_sharing, decides);
 }
 
-void* Arena::add(Carry carry, int64_t bytes, double work, bool decides) {
-    return add(nullptr, carry, bytes, work, true, decides);
+void* Arena::add(Carry carry, int64_t bytes) {
+    program.calls = true;
+    return add(nullptr, carry, bytes, 0, true, true);
 }
 
 void* Arena::add(const Entry* entry, Carry carry, int64_t bytes, double work, bool alone, bool decides) {

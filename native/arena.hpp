@@ -14,8 +14,8 @@ class Arena {
 
     // An operation more: its entry, how many bytes its fields are, and what it costs.
     void* add(const Entry& entry, double work, bool alone, bool decides);
-    // The same for one that is no kernel of the core.
-    void* add(Carry carry, int64_t bytes, double work, bool decides);
+    // One that calls into Python: one thread does it, and it may end the program.
+    void* add(Carry carry, int64_t bytes);
     // To be called once all are there.
     void finish();
 

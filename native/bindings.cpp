@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <memory>
 #include <stdexcept>
@@ -145,13 +146,35 @@ thread_local std::exception_ptr Stream::raised;
 
 constexpr int64_t in_python = -1; // the number of an operation that is a function to call
 
-// On the thread that called the training: the first one of its team. The function keeps what it raises to itself.
+// A function that Python carries out as an operation, and where what it raises is kept for whoever called the program.
+struct PythonCall {
+    nb::object function;
+    nb::object* raised;
+};
+
+// The exception that is set, with its traceback, as an object.
+nb::object taken_exception() {
+#if PY_VERSION_HEX >= 0x030C0000
+    return nb::steal(PyErr_GetRaisedException());
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return nb::steal(value);
+#endif
+}
+
+// On the thread that called the training: the first one of its team.
 bool call_python(const Operation& op, const Team&) {
     nb::gil_scoped_acquire gil;
     Stream::give_all();
-    PyObject* result = PyObject_CallNoArgs(op.as<PyObject*>());
+    const PythonCall& call = *op.as<const PythonCall*>();
+    PyObject* result = PyObject_CallNoArgs(call.function.ptr());
     if (result == nullptr) {
-        PyErr_Clear();
+        *call.raised = taken_exception();
         return false;
     }
     const bool fine = result == Py_True;
@@ -168,8 +191,10 @@ struct Operations {
             const nb::tuple row = nb::cast<nb::tuple>(each);
             if (row.size() != 6) throw std::invalid_argument("a table of operations has other columns");
             if (nb::cast<int64_t>(row[0]) == in_python) {
-                calls.emplace_back(row[1]);
-                *static_cast<PyObject**>(arena.add(call_python, 8, 0, true)) = calls.back().ptr();
+                if (PyCallable_Check(row[1].ptr()) == 0)
+                    throw std::invalid_argument("an operation in Python is no function");
+                calls.push_back({nb::borrow(row[1]), &raised});
+                *static_cast<const PythonCall**>(arena.add(call_python, 8)) = &calls.back();
                 continue;
             }
             const Entry* entry = entry_of(core, nb::cast<int64_t>(row[0]));
@@ -191,7 +216,11 @@ struct Operations {
     const Core& core;
     Arena arena;
     const Program& program = arena.program;
-    std::vector<nb::object> calls;
+    std::deque<PythonCall> calls;
+    nb::object raised; // by one of them, until somebody takes it
+
+    // What a function in Python has raised, once: None where it was something else that ended the program.
+    nb::object take_raised() { return raised.is_valid() ? std::exchange(raised, nb::object()) : nb::none(); }
 };
 
 struct Once {
@@ -401,7 +430,8 @@ NB_MODULE(_core, m) {
         .def(nb::init<const std::string&, bool, int64_t, nb::list, const std::vector<Stream*>&>(),
              nb::keep_alive<1, 6>())
         .def_prop_ro("work", [](const Operations& it) { return it.program.work; })
-        .def("run", run_program, "threads"_a, nb::call_guard<nb::gil_scoped_release>());
+        .def("run", run_program, "threads"_a, nb::call_guard<nb::gil_scoped_release>())
+        .def("take_raised", &Operations::take_raised);
     nb::class_<Trainer>(m, "Training")
         .def(nb::init<Operations&, nb::object, Addresses, int64_t, int64_t, uint64_t, nb::object, uint64_t>(),
              "whole"_a, "rest"_a.none(), "feeds"_a, "rows"_a, "batch_size"_a, "order"_a, "words"_a.none(), "result"_a,

@@ -163,8 +163,9 @@ class Call {
     }
 
     nb::object call(nb::args given) {
-        if (given.size() != inputs_.size() || !watch_->same()) return not_implemented();
+        if (busy || given.size() != inputs_.size() || !watch_->same()) return not_implemented();
         // Made now: nothing of Python runs from the first look at `given` on, so that another thread may call this too.
+        // But for links of the user's own: who calls while they run is told that it is busy.
         std::vector<nb::object> made;
         for (const Slot& output : outputs_) {
             made.push_back(nb::steal(PyObject_Call(empty_.ptr(), output.empty.ptr(), nullptr)));
@@ -172,7 +173,13 @@ class Call {
         }
         for (size_t i = 0; i < inputs_.size(); ++i)
             if (!inputs_[i].take(given[i])) return not_implemented();
-        if (!run_program(operations_, threads_)) return nb::none();
+        const bool fine = run();
+        if (!fine && operations_.raised.is_valid()) {
+            const nb::object error = operations_.take_raised();
+            PyErr_SetObject((PyObject*)Py_TYPE(error.ptr()), error.ptr());
+            throw nb::python_error();
+        }
+        if (!fine) return nb::none();
         for (size_t i = 0; i < outputs_.size(); ++i) outputs_[i].give(made[i]);
         for (const Set& set : sets_) put(set.object, set.name, set.value);
         for (const Count& count : counts_) {
@@ -190,6 +197,8 @@ class Call {
         return several;
     }
 
+    bool busy = false; // a call of another thread, or of this one, is in the middle of Python
+
   private:
     struct Set {
         nb::object object, name, value;
@@ -198,6 +207,15 @@ class Call {
         nb::object dictionary, key;
         const int64_t* value;
     };
+
+    bool run() {
+        struct Done {
+            bool& flag;
+            ~Done() { flag = false; }
+        } done{busy};
+        busy = !operations_.calls.empty();
+        return run_program(operations_, threads_);
+    }
 
     static nb::object not_implemented() { return nb::borrow(Py_NotImplemented); }
     static void put(nb::handle object, nb::handle name, nb::handle value) {
@@ -225,6 +243,7 @@ void bind_calls(nb::module_& m) {
         .def("watch", &Call::watch)
         .def("step", &Call::step)
         .def("leave", &Call::leave)
+        .def_ro("busy", &Call::busy)
         .def("__call__", &Call::call);
 }
 

@@ -84,6 +84,7 @@ struct Program { // the operations of one step on so many rows
     int64_t rows = 0;
     double work = 0;   // what a step costs, roughly, in floating-point operations: whether threads and clocks pay
     bool wide = false; // float64
+    bool calls = false; // functions in Python, and nobody knows what these cost
     // Where its gradients are those of several mini-batches: its one `clear`, which the first of them alone carries
     // out, its `divide`, from which on the last one alone goes, and what is divided by. Otherwise null.
     const Operation *clear = nullptr, *divide = nullptr;

@@ -175,7 +175,8 @@ template <bool gathers> bool next_epoch(Training& t) {
 // of a slice it waits for `flush`. Time is up one step after the clock said so: it is not looked at in each step.
 template <bool gathers> void train_slice(Training& t, Slice& slice) {
     const double costs = t.whole->work; // looking at the clock costs some 25 ns
-    const int64_t interval = costs > 1e6 ? 1 : costs < 1e3 ? 256 : int64_t(1e6 / costs) / 4 + 1;
+    const bool each = t.whole->calls || costs > 1e6;
+    const int64_t interval = each ? 1 : costs < 1e3 ? 256 : int64_t(1e6 / costs) / 4 + 1;
     const Team one{};
     const int threads = slice.threads;
     int64_t position = t.position;

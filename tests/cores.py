@@ -16,8 +16,8 @@ from maillon.engine import processor
 from maillon.engine.builder import Builder, Value, values_of
 from maillon.engine.lowering import finish, lower_child
 from maillon.engine.memory import Gradients, Memory
-from maillon.engine.native import Batches, Runner, copied, stream_of
-from maillon.engine.plan import Plan, table
+from maillon.engine.native import Batches, Runner, copied
+from maillon.engine.plan import Plan, stream_of, table
 from maillon.engine.verify import verify
 from maillon.nesting import filled, leaves, mapped
 from maillon.random import Generator, default_generator

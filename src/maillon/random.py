@@ -307,6 +307,10 @@ class Drawn:
         before, known = self._streams.get(generator) or (generator.get_state(), 0)
         self._streams[generator] = before, None if words is None or known is None else known + words
 
+    def words(self, generator: Generator) -> int | None:
+        """How many were drawn so far; None where the generator has begun another stream."""
+        return self._streams.get(generator, (None, 0))[1]
+
     def close(self) -> None:
         _listening.reset(self._token)
 

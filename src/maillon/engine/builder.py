@@ -106,30 +106,6 @@ def values_of(tree: Tree) -> Iterator[Value]:
         yield tree
 
 
-class Errors:
-    """What ended a step in Python."""
-
-    def __init__(self) -> None:
-        self._raised: BaseException | None = None
-
-    def guarded(self, work: Callable[[], bool]) -> Callable[[], bool]:
-        """`work`, for the core to call: an exception is kept, and False ends the step."""
-
-        def guarded() -> bool:
-            try:
-                return work()
-            except BaseException as error:  # KeyboardInterrupt too: the core knows no exceptions
-                self._raised = error
-                return False
-
-        return guarded
-
-    def take(self) -> BaseException | None:
-        """The exception, once; None where it was no exception that ended the step."""
-        error, self._raised = self._raised, None
-        return error
-
-
 @dataclass(frozen=True, slots=True)
 class _Record:
     """What was computed, and how its gradients go on from there."""
@@ -164,7 +140,6 @@ class Builder:
         self.scope = ""  # the place of the link that is being lowered
         self.path: tuple[tuple[str, str], ...] = ()  # the same, each name with the class of the link that it is in
         self.own: list[Module] = []  # links and losses of the user's own, which run in NumPy
-        self.errors = Errors()
         self.part = "forward"
         self._link: Module | None = None
         self._learning: set[Buffer] = set()  # values that something which learns stands before
@@ -273,8 +248,7 @@ class Builder:
             for letter, values in (("r", reads), ("w", writes))
             for place, value in enumerate(values)
         }
-        call = self.errors.guarded(work)
-        self.operations.append(Operation("python", self.part, operands, {}, {}, None, call, label))
+        self.operations.append(Operation("python", self.part, operands, {}, {}, None, work, label))
 
     def effect(self, kind: str, /, **fields: Any) -> None:
         """An operation that changes what outlives the step: it runs once the loss is known to be finite."""

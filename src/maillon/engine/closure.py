@@ -1,4 +1,4 @@
-"""Trainings by a rule that looks at the loss several times: the core evaluates loss and gradients, the rule is NumPy's."""
+"""Trainings by a rule that looks at the loss several times: that is done by the core, the rule is NumPy's."""
 
 import time
 from typing import Any
@@ -7,7 +7,6 @@ import numpy as np
 
 from maillon.engine import processor
 from maillon.engine.native import Batches, Runner, copied
-from maillon.engine.plan import NotLoweredError
 from maillon.engine.stepper import SLICE_S, Schedule, Slice
 from maillon.optim import LBFGS, Optim
 from maillon.optim.rules.lbfgs import two_loops
@@ -22,14 +21,6 @@ class ClosureRunner(Runner):
     """The core's stepper for LBFGS. A slice is one step; the two loops are the core's as well."""
 
     by_closure = True
-
-    def __init__(self, optim: Optim, batches: Batches) -> None:
-        super().__init__(optim, batches)
-        if self.own:
-            names = " and ".join(dict.fromkeys(repr(own) for own in self.own))
-            raise NotLoweredError(
-                f"{type(optim.rule).__name__} looks at the loss several times, and {names} is NumPy's"
-            )
 
     def run(
         self,

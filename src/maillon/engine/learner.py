@@ -10,9 +10,9 @@ from maillon.engine import processor
 from maillon.engine.builder import Builder, NotLoweredError, Value, values_of
 from maillon.engine.lowering import finish, given_inputs, lower_network, values_for
 from maillon.engine.memory import Memory
-from maillon.engine.native import Batches, copied, lower_training, rule_and_gradients, stream_of
+from maillon.engine.native import Batches, copied, lower_training, rule_and_gradients
 from maillon.engine.origins import Origins, gathers
-from maillon.engine.plan import Buffer, Plan, table
+from maillon.engine.plan import Buffer, Plan, stream_of, table
 from maillon.engine.predictor import Key, key_of, nested, slot
 from maillon.engine.verify import verify
 from maillon.engine.walk import own_links

@@ -12,7 +12,7 @@ from maillon.engine.own import lower_own_loss
 from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer
 from maillon.engine.table import OPERATIONS
-from maillon.engine.walk import is_known, lower_child, own_links, own_method
+from maillon.engine.walk import is_known, is_known_loss, lower_child, own_links, own_method
 from maillon.nesting import leaf_names, rebuilt
 from maillon.nn import Loss, Module
 from maillon.nn.support.errors import LinkError, shown
@@ -55,9 +55,7 @@ def _require_apart(b: Builder) -> None:
 
 def lower_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, weight: Value | None) -> Buffer:
     """Add the loss, and the gradient of the prediction; returns its result (value, denominator)."""
-    lower: Callable[..., None] = LOSSES.get(type(loss), lower_own_loss)
-    if own_method(loss) is not None:
-        lower = lower_own_loss
+    lower: Callable[..., None] = LOSSES[type(loss)] if is_known_loss(loss) else lower_own_loss
     b.part = "loss"
     result = b.given("loss", (2,), np.dtype(np.float64))
     divisor = b.gradients.divisor if b.gradients is not None and b.gradients.gathers and loss.averages else None

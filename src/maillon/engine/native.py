@@ -10,17 +10,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.builder import Builder, Errors, NotLoweredError
+from maillon.engine.builder import Builder, NotLoweredError
 from maillon.engine.lowering import finish, given_inputs, lower_loss, lower_network, values_for
 from maillon.engine.memory import Gradients, Memory, aligned
 from maillon.engine.origins import Origins, gathers, require_plain
 from maillon.engine.own import StepBegin
-from maillon.engine.plan import Buffer, Operation, Plan, address, table
+from maillon.engine.plan import Buffer, Operation, Plan, address, stream_of, table
 from maillon.engine.rules import RuleState
 from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice
 from maillon.engine.table import product_workspace
 from maillon.engine.timetable import Timetable, moves
 from maillon.engine.verify import verify, verify_record, verify_sums, verify_training
+from maillon.engine.walk import is_known_loss
 from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module
 from maillon.optim import Optim
@@ -32,6 +33,7 @@ _RECORDED_BYTES = 2**24  # predictions kept for the metrics of a slice
 _LIGHT_BYTES = 2**22  # parameters and momenta that are worth copying once a slice
 _LOOKED_AT = 64  # rows
 _MANY_ZEROS = 0.6  # fewer numbers than that are not zero
+_FEW = 8  # steps that are not as planned, and one in so many
 _ENDINGS = ("steps", "epochs", "time", "trouble")
 
 
@@ -100,20 +102,25 @@ def _named(value: Any, name: str) -> Iterator[tuple[str, Array]]:
 class Lowered:
     """A step, lowered: its plan, the arrays beside parameters and momenta that it changes.
 
-    own: links and losses that run in NumPy; begin and errors are theirs.
+    own: links and losses that run in NumPy.
     """
 
     plan: Plan
     changing: list[Array]
     own: list[Module]
-    begin: StepBegin | None
-    errors: Errors
 
 
 def lower_training(
-    optim: Optim, batches: Batches, rows: int, state: RuleState, gradients: Gradients, memory: Memory
+    optim: Optim,
+    batches: Batches,
+    rows: int,
+    state: RuleState,
+    gradients: Gradients,
+    memory: Memory,
+    begin: StepBegin | None = None,
 ) -> Lowered:
     """One step on so many rows; NotLoweredError with the reason where the core cannot do it."""
+    begin = StepBegin() if begin is None else begin
     dtype = gradients.whole.dtype
     b = Builder(dtype, memory, gradients)
     given = given_inputs(b, dict(batches.feeds()), rows)
@@ -131,17 +138,15 @@ def lower_training(
     b.operations += b.effects
     b.walk_back()
     state.lower_once(b, gradients)
-    begin = StepBegin(optim.network, b.own) if b.own else None
-    if begin is not None:
+    if b.own:
         b.operations.insert(0, Operation("python", "forward", {}, {}, {}, None, begin.note, "the step begins"))
     shown = finish(b, output)
-    if begin is not None:
-        begin.arrays = [*b.changing, *gradients.gathering, result.array, *(value.array for value in leaves(shown))]
+    begin.take(b, [*gradients.gathering, result.array, *(value.array for value in leaves(shown) if value is not None)])
     subject = (optim.network, optim.loss, optim.rule)
     inputs = [value.buffer for value in given.values()]
     plan = Plan(subject, dtype, rows, b.operations, inputs, shown, result, b.streams)
     verify(plan)
-    return Lowered(plan, b.changing, b.own, begin, b.errors)
+    return Lowered(plan, b.changing, b.own)
 
 
 def plan_of(optim: Optim, batches: Batches) -> Plan:
@@ -151,8 +156,14 @@ def plan_of(optim: Optim, batches: Batches) -> Plan:
 
 
 def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
-    """What the plans of one training share beside the parameters; NotLoweredError as `require_plain` has it."""
+    """What the plans of one training share beside the parameters; NotLoweredError as `require_plain` has it.
+
+    A loss of the user's own may learn too.
+    """
     named = list(optim.network.named_parameters())
+    if not is_known_loss(optim.loss):
+        known = {id(parameter) for _, parameter in named}
+        named += [(f"loss.{name}", p) for name, p in optim.loss.named_parameters() if id(p) not in known]
     state = RuleState(optim, {id(parameter): name for name, parameter in named})
     require_plain(optim)
     trained = {id(each.parameter) for each in state.trained}
@@ -166,21 +177,17 @@ class Runner:
 
     Raises NotLoweredError, with the reason, for what the core cannot do. Parameters, momenta and the generators'
     streams are changed in place.
+
+    own: links and losses of the user's own, which run in NumPy.
     """
 
     by_closure: ClassVar[bool] = False
     """Whether it is for rules that look at the loss several times in a step."""
 
     @property
-    def own(self) -> list[Module]:
-        """Links and losses that run in NumPy."""
-        return self._lowered[0].own
-
-    @property
     def engine(self) -> str:
         """native, and what runs in NumPy meanwhile."""
-        names = list(dict.fromkeys(type(own).__name__ for own in self.own))
-        return f"native, with NumPy for: {', '.join(names)}" if names else "native"
+        return f"native, with NumPy for: {', '.join(self._in_python)}" if self._in_python else "native"
 
     def __init__(self, optim: Optim, batches: Batches) -> None:
         self.optim = optim
@@ -191,6 +198,9 @@ class Runner:
         self._shown = True  # Python sees the gradients of the last step
         self._stepped = False  # a step has added to those outside of the rule since then
         self._refused = False  # the next step is NumPy's to do
+        self._unlike = False  # the last one's was not as planned
+        self._unplanned = 0  # how many were not
+        self._in_python: list[str] = []  # the classes of all links and losses that have run in NumPy
         self._error: BaseException | None = None  # what a link of the user's own has raised in the next step
         self._ordered = False  # the order of that step's epoch is drawn already
         self._order = np.empty(len(batches.first), np.int64)
@@ -208,13 +218,18 @@ class Runner:
             raise NotLoweredError(f"{rule!r} has taken the place of a rule that looks at the loss {times}")
         optim, batches, generator = self.optim, self.batches, default_generator()
         state, gradients = rule_and_gradients(optim)
-        memory = Memory()
+        memory, begin = Memory(), StepBegin()
         full = min(batches.size, batches.rows)
-        whole = lower_training(optim, batches, full, state, gradients, memory)
+        whole = lower_training(optim, batches, full, state, gradients, memory, begin)
+        if self.by_closure and whole.own:
+            names = " and ".join(dict.fromkeys(repr(own) for own in whole.own))
+            raise NotLoweredError(f"{type(rule).__name__} looks at the loss several times, and {names} is NumPy's")
         short = batches.rows % batches.size if batches.rows > batches.size else 0
-        rest = lower_training(optim, batches, short, state, gradients, memory) if short else None
-        self._generator, self.state, self.gradients, self._lowered = generator, state, gradients, (whole, rest)
+        rest = lower_training(optim, batches, short, state, gradients, memory, begin) if short else None
+        self._generator, self.state, self.gradients = generator, state, gradients
+        self.own, self._begin = whole.own, begin
         self.whole, self.rest = whole.plan, None if rest is None else rest.plan
+        self._in_python = list(dict.fromkeys([*self._in_python, *(type(own).__name__ for own in whole.own)]))
         self._prepare(full)
         self._origins = Origins(optim, list(self._streams))
         self._changing = [each.parameter.data for each in state.trained] + state.arrays
@@ -227,8 +242,8 @@ class Runner:
         verify_training(self.whole, self.rest, data, rows, self._order if self.batches.shuffle else None)
         shuffles = self.batches.shuffle and not self._draws
         generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * shuffles)]))
-        self._streams = {generator: stream_of(generator) for generator in generators}
-        programs = [self._program(plan) for plan in (self.whole, self.rest) if plan is not None]
+        self._streams = self._begin.streams = {generator: stream_of(generator) for generator in generators}
+        programs = self._programs = [self._program(plan) for plan in (self.whole, self.rest) if plan is not None]
         feeds = [
             (address(array), array.nbytes // len(array), buffer.address)
             for (_, array), buffer in zip(data, self.whole.inputs, strict=True)
@@ -287,16 +302,27 @@ class Runner:
         """
         if self._error is not None:
             raise self._taken_error()
-        self._take_in()
-        training = self._training
-        begun = int(training.position)
+        if self.own and self._unplanned > max(_FEW, self.steps // _FEW):
+            names = " and ".join(self._in_python)
+            raise NotLoweredError(f"{names} give other shapes, or gradients to other parameters, from step to step")
+        begun = int(self._training.position)
         if not begun:
             self.batch = 0
-            if self._draws and not self._ordered:
-                self._order[:] = self._generator.randperm(len(self._order))
         if self._refused:
             return self._in_numpy(record, schedule)
+        self._take_in()
+        if self._draws and not (begun or self._ordered):
+            self._order[:] = self._generator.randperm(len(self._order))
         room, most, epochs = self._limits(max_steps, max_epochs, record)
+        done = self._slice(most, epochs, schedule, seconds)
+        if not done.steps:
+            return self._in_numpy(record, schedule)
+        if record:
+            done.seen = self._seen(room, begun, done.steps)
+        return done
+
+    def _slice(self, most: int, epochs: int, schedule: Schedule | None, seconds: float) -> Slice:
+        """A slice by the core, no longer than that; of no steps where the first one is NumPy's to do."""
         timetable = None if schedule is None else self._timetable(schedule)
         if timetable is not None:
             epochs = timetable.foresee(self._moves(most, epochs), epochs)
@@ -304,25 +330,24 @@ class Runner:
         for stream in self._streams.values():
             stream.drawn = 0
         steps, ended, ending = self._core_steps(most, epochs, seconds)
+        self._training.record(0, 0, 0)
         ends = self._ends[:ended].copy()
-        if room is not None:
-            training.record(0, 0, 0)
         if _ENDINGS[ending] == "trouble":
             steps, ended = self._after_trouble(before, steps, ended, timetable)
             if not steps:
-                return self._in_numpy(record, schedule)
+                return Slice(0, ends[:0])
         done = Slice(steps, ends[:ended])
-        if steps:
-            self._hand_out(steps)
+        if self._error is not None and not isinstance(self._error, Exception):
+            done.error = self._taken_error()
+        self._hand_out(steps)
         if timetable is not None:
             timetable.end(done)
-        if record:
-            done.seen = self._seen(room, begun, steps)
         return done
 
     def _limits(self, max_steps: int, max_epochs: int, record: bool) -> tuple[Array | None, int, int]:
         """Where predictions are recorded, and how many steps and epochs a slice may have."""
-        alone = self._heavy or (self.gradients.gathers and self.optim.accumulate <= 1)  # then one more step gathers
+        rests = self.gradients.gathers and self.optim.accumulate <= 1  # one more step gathers
+        alone = (self._heavy and not self.own) or rests
         most, epochs = 1 if alone else max_steps, 1 if self._draws else min(max_epochs, _MOST_EPOCHS)
         verify_sums(self._ends, epochs)
         room = self._recorded(most) if record and self._recordable else None
@@ -367,13 +392,14 @@ class Runner:
 
     def _take_in(self) -> None:
         """What may have changed since the last slice: options and counts, or what the plans were made from."""
-        if self._origins.hold() and self.state.holds:
+        if self._origins.hold() and self.state.holds and not self._unlike:
             self.state.refresh()
         else:
             self.show()
             old = self._training
             self._lower()
             self._training.position, self._training.total, self._training.size = old.position, old.total, old.size
+            self._unlike = False
         self._load_gradients()
 
     def _load_gradients(self) -> None:
@@ -461,10 +487,14 @@ class Runner:
 
     def _core_steps(self, most: int, epochs: int, seconds: float) -> tuple[int, int, int]:
         """Let the core run: the steps done, the epochs ended, and why it stopped."""
-        threads = processor.threads_for(self._work)
-        done: tuple[int, int, int] = self._training.run(
-            threads, processor.paced, most, epochs, seconds, address(self._ends)
-        )
+        threads, ends = processor.threads_for(self._work), address(self._ends)
+        try:
+            done: tuple[int, int, int] = self._training.run(threads, processor.paced, most, epochs, seconds, ends)
+        except BaseException:
+            self._begin.end()
+            raise
+        if _ENDINGS[done[2]] != "trouble":
+            self._begin.end()
         return done
 
     def _checkpoint(self, whole: bool) -> "_Checkpoint":
@@ -515,13 +545,11 @@ class Runner:
         They may hold links of the user's own, which are not called twice for one step.
         """
         position = int(self._training.position)
-        whole, rest = self._lowered
-        failed = rest if rest is not None and self._length(position) < self.batches.size else whole
-        assert failed.begin is not None
-        failed.begin.go_back()
-        self._error = failed.errors.take()
-        self._refused = self._error is None
-        self._ordered = position == 0
+        short = self.rest is not None and self._length(position) < self.batches.size
+        self._begin.go_back()
+        self._error = self._programs[short].take_raised()
+        self._refused = self._unlike = self._error is None
+        self._ordered = not position
 
     def _taken_error(self) -> BaseException:
         """To be raised, once; links may have kept something for a backward that will not come."""
@@ -574,10 +602,11 @@ class Runner:
         self.show()
         batches, position, started = self.batches, int(self._training.position), time.perf_counter()
         if not position and batches.shuffle and not (self._draws or self._ordered):
-            self._order[:] = self._generator.randperm(batches.rows)
+            self._order[:] = default_generator().randperm(batches.rows)
         x, target, weight = batches.part(self._rows(position))
         self.loss = self.optim.learn(x, target, weight)
         self._refused = self._ordered = False
+        self._unplanned += self._unlike
         return self._noted(started, record, schedule)
 
     def _noted(self, started: float, record: bool, schedule: Schedule | None) -> Slice:
@@ -612,12 +641,6 @@ class _Checkpoint:
 def copied(output: Any) -> Any:
     """The values of a plan's output, as arrays of their own."""
     return mapped(lambda buffer: buffer.array.reshape(buffer.shape).copy(), output)
-
-
-def stream_of(generator: Generator) -> Any:
-    """The generator's words for the core, which locks them for each block that it draws."""
-    bits = generator.bit_generator
-    return processor.core().Stream(bits.capsule, bits.lock, address(generator.wanted), generator.twister)
 
 
 def product(a: Array, b: Array, transposed: bool = False) -> Array:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from maillon.engine.builder import NotLoweredError
-from maillon.engine.walk import own_links, own_method
-from maillon.nn import Loss, Sequential
+from maillon.engine.walk import is_known_loss, own_links, own_method
+from maillon.nn import Loss, Module, Sequential
 from maillon.optim import Optim
 from maillon.random import Generator, default_generator
 
@@ -26,9 +26,9 @@ class Origins:
         """generators: those that the plans draw from."""
         self._optim = optim
         self._parts = _parts(optim)
-        own = {
-            inner for link in own_links(optim.network) for inner in link.modules()
-        }  # whatever they are, they are called
+        # A link of the user's own is called as it is: what it learns is all that is looked at.
+        self._own = own_links(optim.network)
+        own = {inner for link in self._own for inner in link.modules()}
         modules = [module for module in optim.network.modules() if module not in own]
         self._modules = [(vars(module), _without_kept(vars(module)).copy()) for module in modules]
         self._chains = [(module, tuple(module)) for module in modules if type(module) is Sequential]
@@ -36,6 +36,7 @@ class Origins:
             (parameter, parameter.data, parameter.requires_grad, parameter.data.flags.writeable)
             for parameter in optim.network.parameters()
         ]
+        self._learnt = _learnt(self._own)
         self._loss = _constants(optim.loss)
         self._groups = [(group, list(group["params"])) for group in optim.rule.param_groups]
         self._switches = _switches(optim)
@@ -54,6 +55,7 @@ class Origins:
                 parameter.data is data and parameter.requires_grad == learns and data.flags.writeable == writeable
                 for parameter, data, learns, writeable in self._parameters
             )
+            and _learnt(self._own) == self._learnt
             and _equal(_constants(optim.loss), self._loss)
             and self._same_groups(optim.rule.param_groups)
             and all(generator.bit_generator is words for generator, words in self._streams)
@@ -99,7 +101,16 @@ def gathers(optim: Optim) -> bool:
     return optim.waiting or (type(optim.accumulate) is int and optim.accumulate > 1)
 
 
+def _learnt(links: list[Module]) -> list[int]:
+    """The Parameters of links, by identity."""
+    return [id(parameter) for link in links for parameter in link.parameters()]
+
+
 def _constants(loss: Loss) -> dict[str, Any]:
+    """What a plan was made from; of a loss of the user's own what it learns, and whether it gives a mean."""
+    if not is_known_loss(loss):
+        data = [(id(parameter.data), parameter.requires_grad) for parameter in loss.parameters()]
+        return {"learnt": _learnt([loss]), "data": data, "averages": loss.averages}
     return {
         name: (value.shape, value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else value
         for name, value in vars(loss).items()

@@ -1,253 +1,388 @@
-"""Links and losses of the user's own inside a plan: the core hands their buffers to NumPy, and goes on with the rest.
+"""Links and losses of the user's own inside a plan: the core hands their values to NumPy, and goes on with the rest.
 
 Their operation is called `python`. It gets copies of what it reads, which the link may keep; what it makes is copied
-into the plan. An exception ends the step, and arrives as it was raised.
+into the plan. An exception ends the step, and arrives as it was raised. What is not as it was planned (another shape, a
+parameter without a gradient) ends the step too: NumPy then does it.
 """
 
 import copy
+import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, values_of
-from maillon.engine.plan import Buffer
-from maillon.nesting import leaves, rebuilt
+from maillon.nesting import counted_inputs, leaves
 from maillon.nn import Loss, Module, Parameter, no_grad
 from maillon.nn.support.errors import LinkError, shown
 from maillon.nn.support.modes import mode
-from maillon.random import Generator, default_generator
+from maillon.nn.support.undo import Undo
+from maillon.random import Generator, GeneratorState, default_generator
 from maillon.typing import Array
+
+_TRIED = 1024  # numbers, over and over, that a link is tried with
 
 
 def lower_own(b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[str, Tree]) -> Tree:
     """A link that no family knows: its forward and backward as operations in NumPy."""
-    given, names = (*inputs, *named.values()), list(named)
-    shapes = _tried(b, link, inputs, named)
-    output = rebuilt(shapes, iter([_value(b, f"y{place}", leaf) for place, leaf in enumerate(leaves(shapes))]))
-    reads, writes = list(values_of(given)), list(values_of(output))
-    walks: list[bool] = []
-
-    def call() -> Any:
-        arrays = iter([_array(value) for value in reads])
-        values = tuple(_filled(tree, arrays) for tree in given)
-        by_name = dict(zip(names, values[len(inputs) :], strict=True))
-        if b.training and walks:
-            return link(*values[: len(inputs)], **by_name)
-        with no_grad():
-            if b.training:
-                return link(*values[: len(inputs)], **by_name)
-            with mode(link, training=False):
-                return link(*values[: len(inputs)], **by_name)
-
-    path = b.path
-
-    def forward() -> bool:
-        try:
-            return _put(writes, call())
-        except LinkError as error:
-            for owner, name in reversed(path):
-                error.within(owner, name)
-            raise
-
+    own = _OwnLink(b, link, inputs, _in_order(link, named))
     b.own.append(link)
-    b.python(forward, repr(link).partition("\n")[0], reads, writes)
-    parameters = [(name, p) for name, p in link.named_parameters() if p.requires_grad]
-
-    def backward(*grads: Value | None) -> None:
-        walks.append(True)
-        wanted = [value for value in reads if b.wants(value)]
-        to = [(value, b.grad(value)) for value in wanted]
-        into = [(p, *b.parameter_grad(p)) for _, p in parameters]
-
-        def walk() -> bool:
-            parts = iter([None if grad is None else _array(grad) for grad in grads])
-            grad_output = rebuilt(shapes, parts)
-            grad_output = _whole(output, grad_output)
-            return _walk_back(link, grad_output, given, to, into)
-
-        written = [*(grad for _, grad in to), *(buffer for _, buffer, _ in into if buffer is not None)]
-        b.python(walk, f"∂ {shown(link)}", [grad for grad in grads if grad is not None], written)
-
-    b.differentiate(backward, output, given, [p for _, p in parameters])
-    return output
-
-
-def _walk_back(
-    link: Module,
-    grad_output: Any,
-    given: tuple[Tree, ...],
-    to: list[tuple[Value, Value]],
-    into: list[tuple[Parameter, Buffer | None, bool]],
-) -> bool:
-    """The link's backward; what it adds to its parameters' gradients goes to the plan's."""
-    before = [p.grad for p, _, _ in into]
-    for p, _, _ in into:
-        p.grad = None
-    try:
-        if to:
-            returned = link.backward(grad_output)
-            parts = returned if isinstance(returned, tuple) and len(given) > 1 else (returned,)
-            grads = dict(_matched(given, parts))
-            for value, out in to:
-                if not _put([out], grads.get(value, np.zeros(value.shape, value.buffer.dtype))):
-                    return False
-        else:
-            link.backward_parameters(grad_output)
-        for p, buffer, keep in into:
-            if buffer is not None and p.grad is not None:
-                flat = p.grad.reshape(-1)
-                buffer.array[:] = buffer.array + flat if keep else flat
-            elif buffer is not None and not keep:
-                buffer.array[:] = 0
-    finally:
-        for (p, _, _), grad in zip(into, before, strict=True):
-            p.grad = grad
-    return True
-
-
-def _matched(given: Tree, returned: Any) -> Iterator[tuple[Value, Any]]:
-    """Each value among the inputs with its gradient, where there is one."""
-    if isinstance(given, Value):
-        if returned is not None:
-            yield given, returned
-    elif isinstance(given, tuple) and isinstance(returned, tuple):
-        for one, part in zip(given, returned, strict=False):
-            yield from _matched(one, part)
+    b.python(own.forward, _first_line(link), own.reads, own.writes)
+    b.differentiate(lambda *grads: own.differentiate(b, grads), own.output, own.given, own.learnt)
+    return own.output
 
 
 def lower_own_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, own: Losses) -> None:
     """A loss that no family knows."""
-    weight, result, divisor = own["sample_weight"], own["result"], own["divisor"]
-    predictions, targets = list(values_of(prediction)), list(values_of(target))
-    wanted = [(place, b.grad(value)) for place, value in enumerate(predictions) if b.wants(value)]
+    made = _OwnLoss(b, loss, prediction, target, own)
+    b.own.append(loss)
+    b.python(made.step, _first_line(loss), made.reads, made.writes)
 
-    def work() -> bool:
-        made = _filled(prediction, iter([_array(value) for value in predictions]))
-        expected = _filled(target, iter([_array(value) for value in targets]))
-        arguments = loss.arranged(made, expected) + (() if weight is None else (_array(weight),))
-        value = loss(*arguments)
+
+class _OwnLink:
+    """A link in one plan. named: in the order of forward's arguments."""
+
+    def __init__(self, b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[str, Tree]) -> None:
+        self._link, self._path, self._training = link, b.path, b.training
+        self._names, self._by_place = list(named), len(inputs)
+        self._arrays = [(parameter, parameter.data) for parameter in link.parameters()]
+        self.given: tuple[Tree, ...] = (*inputs, *named.values())
+        self.learnt = [parameter for parameter in link.parameters() if parameter.requires_grad]
+        shapes, self._reached = _tried(b, link, inputs, named)
+        places = iter(range(len(leaves(shapes))))
+        self.output: Tree = _mapped(lambda leaf: b.local(f"y{next(places)}", leaf.shape, leaf.dtype), shapes)
+        self.reads, self.writes = list(values_of(self.given)), list(values_of(self.output))
+        self._from = _Arrays(self.reads)
+        self._to = _Arrays(self.writes)
+        self._walks = False  # a backward follows
+        self._grads_from = self._grads_to = _Arrays([])
+
+    def forward(self) -> bool:
+        arrays = self._from.copies()
+        values = [next(arrays) if type(tree) is Value else _filled(tree, arrays) for tree in self.given]
+        try:
+            made = self._called(values)
+        except LinkError as error:
+            self._place(error)
+            raise
+        return self._to.put([leaf for leaf in leaves(made) if leaf is not None]) and self._keeps_arrays()
+
+    def _called(self, values: list[Any]) -> Any:
+        link, named = self._link, {}
+        if self._names:
+            named = dict(zip(self._names, values[self._by_place :], strict=True))
+            values = values[: self._by_place]
+        if self._walks:
+            return link(*values, **named)
+        with no_grad():
+            if self._training or not any(module.training for module in link.modules()):
+                return link(*values, **named)
+            with mode(link, training=False):
+                return link(*values, **named)
+
+    def _keeps_arrays(self) -> bool:
+        """Whether its parameters still have the arrays that the rule moves."""
+        return all(parameter.data is array for parameter, array in self._arrays)
+
+    def _place(self, error: LinkError) -> None:
+        """Say where in the network it was, as the containers around the link do."""
+        for owner, name in reversed(self._path):
+            error.within(owner, name)
+
+    def differentiate(self, b: Builder, grads: Iterable[Value | None]) -> None:
+        """Add the operation of the backward."""
+        self._walks = True
+        from_, to = list(grads), [b.grad(value) if b.wants(value) else None for value in self.reads]
+        self._grads_from, self._grads_to = _Arrays(from_), _Arrays(to)
+        self._learns = _Learning(b, self.learnt, self._reached)
+        written = [*(value for value in to if value is not None), *self._learns.buffers]
+        b.python(self.backward, f"∂ {shown(self._link)}", [value for value in from_ if value is not None], written)
+
+    def backward(self) -> bool:
+        grad_output = _filled(self.output, self._grads_from.copies())
+        waits = any(value is not None for value in self._grads_to.values)
+        link = self._link
+        with self._learns as learns:
+            try:
+                returned = (link.backward if waits else link.backward_parameters)(grad_output)
+            except LinkError as error:
+                self._place(error)
+                raise
+            return learns.take() and (not waits or self._grads_to.put(self._gradients(returned)))
+
+    def _gradients(self, returned: Any) -> list[Any]:
+        """What a backward returned, for each of the values read; [] where it is not nested like the inputs."""
+        if returned is None:
+            return [None] * len(self.reads)
+        count = counted_inputs(self.given, returned)
+        parts = (returned,) if count == 1 else returned
+        return list(_flat(self.given[:count], parts)) if isinstance(parts, tuple) else []
+
+
+class _OwnLoss:
+    """A loss in one plan: its value and, where that is finite, its gradient."""
+
+    def __init__(self, b: Builder, loss: Loss, prediction: Tree, target: Tree, own: Losses) -> None:
+        self._loss, self._prediction, self._target = loss, prediction, target
+        self._divisor = own["divisor"]
+        self._result = own["result"].buffer.array
+        weight = own["sample_weight"]
+        predictions, targets = list(values_of(prediction)), list(values_of(target))
+        self.reads = [*predictions, *targets, *([] if weight is None else [weight])]
+        to = [b.grad(value) if b.wants(value) else None for value in predictions]
+        learnt = [parameter for parameter in loss.parameters() if parameter.requires_grad]
+        if learnt and self._divisor is not None:
+            raise NotLoweredError(f"{shown(loss)} learns itself, and gradients are gathered")
+        self._learns = _Learning(b, learnt, [True] * len(learnt))
+        self.writes = [own["result"], *(value for value in to if value is not None), *self._learns.buffers]
+        self._from, self._to = _Arrays(self.reads), _Arrays(to)
+
+    def step(self) -> bool:
+        loss, divisor, arrays = self._loss, self._divisor, self._from.copies()
+        made, expected = _filled(self._prediction, arrays), _filled(self._target, arrays)
+        value = loss(*loss.arranged(made, expected), *arrays)
         total = float(value) if loss.reduction != "none" else float(value.sum())
         denominator = float(loss.denominator) if loss.averages else 1.0
         if divisor is not None and denominator == 0:  # all is ignored: the sum of nothing
             total = 0.0
-        result.buffer.array[:] = total, denominator
+        self._result[:] = total, denominator
         if not math.isfinite(total):
             loss.forget()
             return False
-        if divisor is not None:
-            so_far = divisor.array[0]
-            divisor.array[0] = denominator if math.isnan(so_far) else so_far + denominator
-        grads = leaves(loss.of_predictions(loss.backward() if divisor is None else loss.backward(denominator or 1.0)))
-        return all(_put([grad], grads[place]) for place, grad in wanted)
+        with self._learns as learns:
+            if divisor is None:
+                grads = loss.backward()
+            else:
+                so_far = divisor.array[0]
+                divisor.array[0] = denominator if math.isnan(so_far) else so_far + denominator
+                grads = loss.backward(denominator or 1.0)
+            return learns.take() and self._to.put(list(_flat(self._prediction, loss.of_predictions(grads))))
 
-    b.own.append(loss)
-    reads = [*predictions, *targets, *([] if weight is None else [weight])]
-    b.python(work, repr(loss).partition("\n")[0], reads, [result, *(grad for _, grad in wanted)])
+
+class _Arrays:
+    """Values as arrays, for NumPy; None for one that nobody wants. They have their memory when a plan runs."""
+
+    def __init__(self, values: Sequence[Value | None]) -> None:
+        self.values = values
+        self._views: list[Array | None] = []
+
+    def _seen(self) -> list[Array | None]:
+        if not self._views:
+            self._views = [None if one is None else one.buffer.array.reshape(one.shape) for one in self.values]
+        return self._views
+
+    def copies(self) -> Iterator[Any]:
+        return iter([None if view is None else view.copy() for view in self._views or self._seen()])
+
+    def put(self, made: list[Any]) -> bool:
+        """Copy what was made here, None as zeros; False where it has another shape or dtype than planned."""
+        views = self._views or self._seen()
+        if len(made) != len(views):
+            return False
+        for view, array in zip(views, made, strict=True):
+            if view is None:
+                continue
+            if array is None:
+                view[...] = 0
+            elif isinstance(array, np.ndarray) and array.shape == view.shape and array.dtype == view.dtype:
+                view[...] = array
+            else:
+                return False
+        return True
 
 
-def _tried(b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[str, Tree]) -> Any:
-    """What a copy of the link makes of inputs of these shapes; the generators are as before."""
-    draw = Generator(0)
+class _Learning:
+    """Parameters whose gradients a backward adds to, as it does in NumPy: within `with` they begin from none.
+
+    reached: whether each is given one. What is there already is there again at the end.
+    """
+
+    def __init__(self, b: Builder, parameters: list[Parameter], reached: list[bool]) -> None:
+        self._parameters = parameters
+        given = zip(parameters, reached, strict=True)
+        self._into = [b.parameter_grad(parameter) if there else (None, False) for parameter, there in given]
+        self.buffers = [buffer for buffer, _ in self._into if buffer is not None]
+        self._before: list[Any] = []
+
+    def __enter__(self) -> "_Learning":
+        self._before = [parameter.grad for parameter in self._parameters]
+        for parameter in self._parameters:
+            parameter.grad = None
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        for parameter, grad in zip(self._parameters, self._before, strict=True):
+            parameter.grad = grad
+
+    def take(self) -> bool:
+        """Let the plan have the gradients; False where they are not those planned."""
+        for parameter, (buffer, keep) in zip(self._parameters, self._into, strict=True):
+            grad = parameter.grad
+            if (grad is None) != (buffer is None):
+                return False
+            if grad is None or buffer is None:
+                continue
+            if grad.shape != parameter.shape or grad.dtype != buffer.dtype:
+                return False
+            if keep:
+                buffer.array += grad.reshape(-1)
+            else:
+                buffer.array[:] = grad.reshape(-1)
+        return True
+
+
+# Before the plan
+
+
+def _tried(b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[str, Tree]) -> tuple[Any, list[bool]]:
+    """What a copy of the link makes of inputs of these shapes, and whether each parameter that learns has a gradient.
+
+    Numbers of several kinds are tried, for links that do not take all. The default generator is as before.
+    """
+    problem: Exception | None = None
     generator, before = default_generator(), default_generator().get_state()
-
-    def made(tree: Tree) -> Any:
-        if isinstance(tree, tuple):
-            return tuple(map(made, tree))
-        if not isinstance(tree, Value):
-            return tree
-        if tree.real:
-            return np.asarray(draw.normal(tree.shape, dtype=np.float64)).astype(tree.buffer.dtype)
-        return np.zeros(tree.shape, tree.buffer.dtype)
-
-    try:
-        twin = copy.deepcopy(link)
-        with mode(twin, training=b.training and link.training), no_grad(), np.errstate(all="ignore"):
-            output = twin(*map(made, inputs), **{name: made(tree) for name, tree in named.items()})
-    except Exception as error:
-        raise NotLoweredError(f"{shown(link)} could not be tried: {error}") from None
-    finally:
-        generator.set_state(before)
-    for leaf in leaves(output):
-        if leaf is not None and not (isinstance(leaf, np.ndarray) and leaf.dtype in (b.dtype, np.int64, np.bool_)):
-            raise NotLoweredError(f"{shown(link)} gives no array of {b.dtype}")
-    return output
+    draw = Generator(0)
+    for numbers in (draw.randn(_TRIED), draw.rand(_TRIED), np.ones(1)):
+        try:
+            return _made(b, copy.deepcopy(link), numbers, inputs, named)
+        except NotLoweredError:
+            raise
+        except Exception as error:
+            problem = problem or error
+        finally:
+            generator.set_state(before)
+    raise NotLoweredError(f"{shown(link)} could not be tried: {str(problem).removesuffix('.')}")
 
 
-def _value(b: Builder, name: str, leaf: Any) -> Value | None:
-    return None if leaf is None else b.local(name, leaf.shape, leaf.dtype)
+def _made(
+    b: Builder, twin: Module, numbers: Array, inputs: tuple[Tree, ...], named: dict[str, Tree]
+) -> tuple[Any, list[bool]]:
+    def array(value: Value) -> Array:
+        return np.resize(numbers if value.real else np.zeros(1), value.shape).astype(value.buffer.dtype)
+
+    learnt = [parameter for parameter in twin.parameters() if parameter.requires_grad]
+    arrays = [(parameter, parameter.data) for parameter in learnt]
+    twin.zero_grad()
+    if not b.training:
+        twin.eval()
+    with np.errstate(all="ignore"):
+        output = twin(*(_mapped(array, tree) for tree in inputs), **{n: _mapped(array, t) for n, t in named.items()})
+        if any(parameter.data is not before for parameter, before in arrays):
+            raise NotLoweredError(f"{shown(twin)} gives its parameters other arrays")
+        if not all(leaf is None or _plannable(leaf, b) for leaf in _tuple_leaves(output)):
+            raise NotLoweredError(f"{shown(twin)} gives no array of {b.dtype}, or tuple of such")
+        if not (b.training and learnt):
+            return output, [True] * len(learnt)
+        try:
+            twin.backward(_mapped(lambda leaf: np.ones_like(leaf) if leaf.dtype.kind == "f" else None, output))
+        except Exception:  # it will be raised when the plan runs, if these were not the wrong numbers
+            return output, [True] * len(learnt)
+    return output, [parameter.grad is not None for parameter in learnt]
 
 
-def _array(value: Value) -> Array:
-    """A copy of the value, for the link to keep."""
-    return np.array(value.buffer.array.reshape(value.shape))
+def _plannable(leaf: Any, b: Builder) -> bool:
+    return type(leaf) is np.ndarray and leaf.dtype in (b.dtype, np.int64, np.bool_)
 
 
-def _filled(tree: Tree, arrays: Iterator[Array]) -> Any:
+def _in_order(link: Module, named: dict[str, Tree]) -> dict[str, Tree]:
+    """Inputs by name, in the order of forward's arguments."""
+    if len(named) < 2:
+        return named
+    known = list(inspect.signature(link.forward).parameters)
+    return dict(sorted(named.items(), key=lambda item: known.index(item[0]) if item[0] in known else -1))
+
+
+def _first_line(link: Module) -> str:
+    return repr(link).partition("\n")[0]
+
+
+# Values, nested
+
+
+def _mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The same with `function` of each array or Value; what is neither (None, a flag) stays."""
+    if type(tree) is tuple:
+        return tuple(_mapped(function, part) for part in tree)
+    return function(tree) if isinstance(tree, Value | np.ndarray) else tree
+
+
+def _tuple_leaves(tree: Any) -> list[Any]:
+    return [leaf for part in tree for leaf in _tuple_leaves(part)] if type(tree) is tuple else [tree]
+
+
+def _filled(tree: Tree, arrays: Iterator[Any]) -> Any:
+    """The next of the arrays in place of each Value."""
     if isinstance(tree, tuple):
         return tuple(_filled(part, arrays) for part in tree)
     return next(arrays) if isinstance(tree, Value) else tree
 
 
-def _whole(output: Tree, grad: Any) -> Any:
-    """Zeros where an output of the link has no gradient, None where it can have none."""
-    if isinstance(output, tuple):
-        return tuple(_whole(part, grad_part) for part, grad_part in zip(output, grad, strict=True))
-    if output is None or not output.real:
-        return None
-    return np.zeros(output.shape, output.buffer.dtype) if grad is None else grad
-
-
-def _put(values: list[Value], made: Any) -> bool:
-    """Copy what was made into the plan; False where it has another shape or dtype than planned."""
-    arrays = [leaf for leaf in leaves(made) if leaf is not None]
-    if len(arrays) != len(values):
-        return False
-    for value, array in zip(values, arrays, strict=True):
-        if not isinstance(array, np.ndarray) or array.shape != value.shape or array.dtype != value.buffer.dtype:
-            return False
-        value.buffer.array[:] = array.reshape(-1)
-    return True
+def _flat(tree: Tree, parts: Any) -> Iterator[Any]:
+    """What stands for each Value among parts nested like the tree; too few where they are not."""
+    if isinstance(tree, Value):
+        yield parts
+    elif isinstance(tree, tuple) and (parts is None or (isinstance(parts, tuple) and len(parts) == len(tree))):
+        for place, part in enumerate(tree):
+            yield from _flat(part, None if parts is None else parts[place])
 
 
 class StepBegin:
     """What a step with links of the user's own began from, should one of them end it.
 
     The core's own operations change nothing before the loss is known to be finite. What the user's links may have
-    changed by then: the random streams, their registered buffers. What a backward that fails comes too late for:
-    effects. So all three are noted at the beginning of each step, and the last step's prediction and loss with them.
+    changed by then: registered buffers, random streams (`Undo` sees to these). What a backward that fails comes too
+    late for: effects. And the last step's prediction and loss are there again.
+
+    One for all plans of a training.
     """
 
-    def __init__(self, network: Module, own: list[Module]) -> None:
-        drawing = (vars(module).get("generator") for module in network.modules())
-        own_generators = [generator for generator in drawing if isinstance(generator, Generator)]
-        self._generators = list(dict.fromkeys([default_generator(), *own_generators]))
-        self._own = own
-        self.arrays: list[Array] = []  # to be noted
-        self._states: list[Any] = []
+    def __init__(self) -> None:
+        self.streams: dict[Generator, Any] = {}  # the core's, which count their words
+        self._own: list[Module] = []
+        self._arrays: list[Array] = []
+        self._drawn: list[Generator] = []  # by the core's own operations
+        self._undo: Undo | None = None
         self._copies: list[Array] = []
-        self._buffers: list[tuple[Module, str, Any, Any]] = []
+        self._states: list[tuple[GeneratorState, int]] = []
+
+    def take(self, b: Builder, arrays: list[Array]) -> None:
+        """Note all that this plan changes. arrays: beside what its effects change."""
+        known = {id(array) for array in self._arrays}
+        self._arrays += [array for array in (*b.changing, *arrays) if id(array) not in known]
+        self._own, self._drawn = b.own, b.streams
 
     def note(self) -> bool:
         """At the beginning of a step."""
-        self._states = [generator.get_state() for generator in self._generators]
-        self._copies = [array.copy() for array in self.arrays]
-        self._buffers = [
-            (module, name, array, array.copy())
-            for link in self._own
-            for module in link.modules()
-            for name, array in module.__dict__.items()
-            if name in module._buffer_names and isinstance(array, np.ndarray)
-        ]
+        self.end()
+        self._undo = Undo(*self._own)
+        self._undo.__enter__()
+        self._copies = [array.copy() for array in self._arrays]
+        self._states = [(generator.get_state(), self.streams[generator].drawn) for generator in self._drawn]
         return True
+
+    def end(self) -> None:
+        """The last step that was begun has come to its end."""
+        if self._undo is not None:
+            self._undo.__exit__(None, None, None)
+            self._undo = None
 
     def go_back(self) -> None:
         """As if that step had not been tried."""
-        for generator, state in zip(self._generators, self._states, strict=True):
-            generator.set_state(state)
-        for array, values in zip(self.arrays, self._copies, strict=True):
+        undo, self._undo = self._undo, None
+        if undo is None:
+            return
+        alone = [self._alone(undo, *noted) for noted in zip(self._drawn, self._states, strict=True)]
+        undo.__exit__(Exception, None, None)
+        for array, values in zip(self._arrays, self._copies, strict=True):
             array[...] = values
-        for module, name, array, values in self._buffers:
-            array[...] = values
-            module.__dict__[name] = array
+        for generator, (state, _), mine in zip(self._drawn, self._states, alone, strict=True):
+            if mine:
+                generator.set_state(state)
+
+    def _alone(self, undo: Undo, generator: Generator, noted: tuple[GeneratorState, int]) -> bool:
+        """Whether nobody else has drawn from the generator: he would draw his words a second time."""
+        state, drawn = noted
+        by_python = undo.drawn_from(generator)
+        return by_python is None or generator.has_drawn(int(self.streams[generator].drawn) - drawn + by_python, state)

@@ -13,6 +13,7 @@ from typing import Any
 from maillon.engine import processor
 from maillon.engine.table import OPERATIONS
 from maillon.messages import metric
+from maillon.random import Generator
 from maillon.typing import Array, DType
 
 PARTS = ("forward", "loss", "clear", "effects", "backward", "divide", "clip", "update")
@@ -269,3 +270,9 @@ def address(array: Array) -> int:
     core = processor.core()
     begin: int = array.__array_interface__["data"][0] if core is None else core.address(array)
     return begin
+
+
+def stream_of(generator: Generator) -> Any:
+    """The generator's words for the core, which locks them for each block that it draws."""
+    bits = generator.bit_generator
+    return processor.core().Stream(bits.capsule, bits.lock, address(generator.wanted), generator.twister)

@@ -9,12 +9,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.builder import Builder, Errors, NotLoweredError
+from maillon.engine.builder import Builder, NotLoweredError
 from maillon.engine.lowering import finish, given_inputs, lower_network, rows_of, values_for
 from maillon.engine.memory import Memory
 from maillon.engine.plan import Buffer, Plan, table
 from maillon.engine.verify import verify
-from maillon.engine.walk import is_known, own_links
+from maillon.engine.walk import is_known
 from maillon.engine.watch import watch
 from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module, no_grad
@@ -39,11 +39,8 @@ def key_of(x: Any) -> Key:
     return tuple(None if leaf is None else (leaf.shape, leaf.dtype.char) for leaf in leaves(x))
 
 
-def lower_prediction(network: Module, x: Any, memory: Memory) -> tuple[Plan, Errors]:
-    """The plan of the network's output, in evaluation mode, for inputs of these shapes and dtypes.
-
-    With it what keeps the exceptions of links of the user's own.
-    """
+def lower_prediction(network: Module, x: Any, memory: Memory) -> Plan:
+    """The plan of the network's output, in evaluation mode, for inputs of these shapes and dtypes."""
     b = Builder(network.dtype, memory)
     arrays = dict(zip(leaf_names(x, "x"), leaves(x), strict=True))
     given = given_inputs(b, {name: array for name, array in arrays.items() if array is not None})
@@ -57,7 +54,7 @@ def lower_prediction(network: Module, x: Any, memory: Memory) -> tuple[Plan, Err
     rows = rows_of(inputs[0].shape) if inputs else 1
     plan = Plan((network,), b.dtype, rows, b.operations, inputs, output)
     verify(plan)
-    return plan, b.errors
+    return plan
 
 
 class Prepared:
@@ -69,8 +66,7 @@ class Prepared:
     def __init__(self, network: Module, x: Any, held: bool = True) -> None:
         core, chosen, memory = processor.core(), processor.instruction_set(), Memory()
         self.watch = watch(core, network, root=held)  # first: what another thread changes meanwhile is seen
-        plan, self.errors = lower_prediction(network, x, memory)
-        self.own = bool(own_links(network))
+        plan = lower_prediction(network, x, memory)
         self.plan = plan if held else replace(plan, subject=())
         self.program = core.Program(chosen, plan.dtype == np.float64, plan.rows, table(plan), [])
         self.threads = processor.threads_for(self.program.work)
@@ -87,7 +83,7 @@ class Prepared:
         for to, array in zip(self._inputs, (leaf for leaf in leaves(x) if leaf is not None), strict=True):
             to[...] = array
         if not self.program.run(self.threads):
-            raise self.errors.take() or NotLoweredError("it refuses this x")
+            raise self.program.take_raised() or NotLoweredError("it refuses this x")
         return mapped(np.copy, self._outputs)
 
 
@@ -157,8 +153,10 @@ class Predictor:
 
     def __call__(self, *inputs: Any) -> Any:
         result = self._fast(*inputs)
-        if result is NotImplemented or result is None:
+        if result is NotImplemented:
             return self._slowly(inputs[0] if len(inputs) == 1 else inputs)
+        if result is None:  # numbers went wrong, or a link of the user's own gives another shape
+            return self._in_numpy(inputs[0] if len(inputs) == 1 else inputs)
         return result
 
     def __reduce__(self) -> Any:
@@ -174,18 +172,16 @@ class Predictor:
             return self._in_numpy(x)
         x = mapped(lambda leaf: np.require(leaf, requirements=["C_CONTIGUOUS", "ALIGNED"]), x)
         given = [leaf for leaf in leaves(x) if leaf is not None]
-        fast = self._known.get(key_of(x), _nothing_fast)
-        result = fast(*given)
-        if result is NotImplemented:
+        fast = self._known.get(key_of(x))
+        result = NotImplemented if fast is None else fast(*given)
+        if fast is None or (result is NotImplemented and not fast.busy):
             try:
                 fast = self._prepare(x)
             except NotLoweredError:
                 return self._in_numpy(x)
             result = fast(*given)
         self._fast = fast
-        refused = (
-            result is NotImplemented or result is None
-        )  # changed meanwhile in another thread, or numbers went wrong
+        refused = result is NotImplemented or result is None  # busy in another thread, changed there, or went wrong
         return self._in_numpy(x) if refused else result
 
     def _prepare(self, x: Any) -> Any:
@@ -200,8 +196,7 @@ class Predictor:
             prepared,
             prepared.threads,
         )
-        nested = _Nested(fast, plan.output, prepared.errors)
-        made = fast if isinstance(plan.output, Buffer) and not prepared.own else nested
+        made = fast if isinstance(plan.output, Buffer) else _Nested(fast, plan.output)
         with self._changing:
             while len(self._known) >= _MOST_SHAPES:
                 del self._known[next(iter(self._known))]
@@ -217,21 +212,18 @@ class Predictor:
 
 
 class _Nested:
-    """A call whose outputs are nested, or which a link of the user's own may end by an exception."""
+    """A call whose outputs are nested."""
 
-    def __init__(self, fast: Any, output: Any, errors: Errors) -> None:
-        self._fast, self._output, self._errors = fast, output, errors
+    def __init__(self, fast: Any, output: Any) -> None:
+        self._fast, self._output = fast, output
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._fast.busy)
 
     def __call__(self, *inputs: Any) -> Any:
         result = self._fast(*inputs)
-        if result is None:
-            error = self._errors.take()
-            if error is not None:
-                raise error
-            return NotImplemented
-        if result is NotImplemented:
-            return result
-        return nested(self._output, result)
+        return result if result is NotImplemented or result is None else nested(self._output, result)
 
 
 def nested(output: Any, result: Any) -> Any:

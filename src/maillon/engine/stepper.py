@@ -17,13 +17,14 @@ class Slice:
     steps: how many. epochs: a row for each that ended: Σ loss · size, Σ size, seconds since the slice began.
     seen: of each step its prediction (before the update), its target and its rows, where they were wanted.
     rates: the first group's at the beginning of each epoch but the one that the slice began in, where a schedule has
-    changed it within the slice.
+    changed it within the slice. error: a KeyboardInterrupt or the like that the next step has raised: it cannot wait.
     """
 
     steps: int
     epochs: Array
     seen: list[tuple[Any, Any, int]] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
+    error: BaseException | None = None
 
 
 @dataclass(frozen=True)

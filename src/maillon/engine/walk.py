@@ -3,15 +3,20 @@
 from functools import lru_cache
 from typing import Any
 
-from maillon.engine.builder import LINKS, Builder, Tree
+from maillon.engine.builder import LINKS, LOSSES, Builder, Tree
 from maillon.engine.own import lower_own
-from maillon.nn import Module
+from maillon.nn import Loss, Module
 from maillon.nn.containers import takes_several
 
 
 def is_known(link: Module) -> bool:
     """Whether a family lowers it; else it is the user's own and runs in NumPy."""
     return type(link) in LINKS and own_method(link) is None
+
+
+def is_known_loss(loss: Loss) -> bool:
+    """The same for a loss."""
+    return type(loss) in LOSSES and own_method(loss) is None
 
 
 def own_links(network: Module) -> list[Module]:

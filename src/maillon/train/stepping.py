@@ -10,7 +10,7 @@ import numpy as np
 from maillon import engine as engines
 from maillon.engine import FallbackWarning, NotLoweredError
 from maillon.engine.closure import runner_of
-from maillon.engine.native import Batches
+from maillon.engine.native import Batches, Runner
 from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice, Stepper
 from maillon.nesting import leaves
 from maillon.optim import Optim
@@ -132,10 +132,16 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
     except NotLoweredError as reason:
         fall_back(engine, "runs", reason)
         return NumpyStepper(optim, batches, interrupt)
-    if runner.own:
-        names = " and ".join(dict.fromkeys(type(own).__name__ for own in runner.own))
-        _tell(f"fit runs {names} in NumPy, and the rest in the compiled core: it knows no such link or loss.")
+    tell_own(runner)
     return runner
+
+
+def tell_own(runner: Runner) -> None:
+    """Say once which links and losses of the user's own run in NumPy."""
+    if runner.own:
+        names = list(dict.fromkeys(type(own).__name__ for own in runner.own))
+        it = "it" if len(names) == 1 else "them"
+        _tell(f"fit runs {' and '.join(names)} in NumPy, and the rest in the compiled core, which does not know {it}.")
 
 
 def fall_back(engine: str, how: str, reason: NotLoweredError) -> None:

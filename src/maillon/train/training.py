@@ -26,7 +26,7 @@ from maillon.train.predict import OutputOf, evaluated, outputs_of
 from maillon.train.progress import Bar
 from maillon.train.scheduling import Scheduling
 from maillon.train.scores import Metric, RunningMetrics
-from maillon.train.stepping import NumpyStepper, fall_back, first_stepper
+from maillon.train.stepping import NumpyStepper, fall_back, first_stepper, tell_own
 from maillon.typing import Array
 
 _ALL = sys.maxsize
@@ -189,6 +189,8 @@ class Training:
             if between:
                 self._flush()
             self._tell(done, begun)
+            if done.error is not None:
+                raise done.error
             if self.ending and not between:
                 self._leave_epoch()
                 return
@@ -250,6 +252,9 @@ class Training:
             self._place(error)
             raise
         finally:
+            if isinstance(self.stepper, Runner) and self.stepper.engine not in self.history.engine:
+                self.history.engine = self.stepper.engine
+                tell_own(self.stepper)
             if self.stepper.steps > self.state.step:
                 self.state.loss = self.stepper.loss
             self.state.batch, self.state.step = self.stepper.batch, self.stepper.steps

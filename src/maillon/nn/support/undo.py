@@ -45,6 +45,10 @@ class Undo:
     def note(self, array: Array, rows: Array | None) -> None:
         self._arrays.append((array, rows, array.copy() if rows is None else array[rows]))
 
+    def drawn_from(self, generator: random.Generator) -> int | None:
+        """How many words Python has drawn from it so far; None where its stream was begun anew."""
+        return self._drawn.words(generator)
+
     def __enter__(self) -> Self:
         self.outer = _running.get()
         self._token: Token[Undo | None] = _running.set(self)
