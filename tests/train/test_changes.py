@@ -362,15 +362,12 @@ LEFT: dict[Change, str] = {
     gradient_of_another_shape: "the gradient of 0.weight is not like it",
     gradient_of_a_stranger: "a parameter that does not learn has a gradient among those gathered",
     fortran: "0.weight is not an aligned, writable array in C order",
-    forward_of_a_link: "[3] Linear(5, 3, dtype='float64') has a forward of its own",
     forward_of_the_network: "Sequential(…) has a forward of its own",
-    forward_of_the_loss: "MSELoss() has a forward of its own",
     flush_of_the_optim: "Optim has a flush of its own",
     update_of_the_rule: "SGD has a update of its own",
     parameter_of_a_user: "0.weight is a Twice, not a Parameter",
     rule_of_a_user: "Still(<4 parameters>, lr=0.1, momentum=0, dampening=0, weight_decay=0, nesterov=False, "
     "maximize=False) is not among the rules it knows",
-    link_of_a_user: "[4] Half() is not among the links it knows",
 }
 
 
@@ -399,6 +396,39 @@ def test_numpy_goes_on_where_the_core_cannot_and_fit_says_so(
     (warning,) = told
     assert (warning.category, warning.filename) == (FallbackWarning, __file__)
     assert str(warning.message) == f"fit goes on in NumPy, not in the compiled core: {LEFT[change]}."
+
+
+IN_NUMPY: dict[Change, str] = {forward_of_a_link: "Linear", forward_of_the_loss: "MSELoss", link_of_a_user: "Half"}
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize("at", PLACES)
+@pytest.mark.parametrize("change", IN_NUMPY)
+def test_a_link_or_loss_of_the_users_own_runs_in_numpy_from_then_on_and_fit_says_so(
+    change: Change, at: int, accumulate: int, engine: str
+) -> None:
+    optim = learner(accumulate=accumulate)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        history = m.fit(
+            optim, X, Y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, callbacks=[At(change, at)], progress=False
+        )
+    agree(
+        outcome(optim, [float(value) for value in history["loss"]]),
+        by_hand(learner(accumulate=accumulate), change, at),
+        1e-10,
+    )
+    assert history.steps == EPOCHS * STEPS
+    if engine == "numpy":
+        assert (history.engine, told) == ("numpy", [])
+        return
+    name = IN_NUMPY[change]
+    assert history.engine == f"native, with NumPy for: {name}"
+    (warning,) = told
+    assert (warning.category, warning.filename) == (FallbackWarning, __file__)
+    assert str(warning.message) == (
+        f"fit runs {name} in NumPy, and the rest in the compiled core, which does not know it."
+    )
 
 
 @pytest.mark.parametrize("change", LEFT)
