@@ -6,7 +6,7 @@ from typing import Any
 
 from maillon.engine.builder import Builder, NotLoweredError, Tree, Value, floating, lowers
 from maillon.engine.families.joints import joined, moved, permuted, strides_of
-from maillon.engine.families.linear import product_grads
+from maillon.engine.families.linear import Adding, product_grads
 from maillon.engine.table import Kind, declare
 from maillon.engine.walk import lower_child
 from maillon.nn import GRU, LSTM, RNN, Dropout, GRUCell, LSTMCell, RNNCell
@@ -215,18 +215,24 @@ class _Walk:
             if self.made is not None:
                 own["dprojected"] = self._local("dprojected", self.features)
         b.add(f"{self.kind}_grad", **own, **self.sizes)
-        self._learn("ih", dgates, self.x)
-        self._learn("hh", drecurrent, self.before)
+        bias = self._learn("ih", dgates, self.x)
+        self._learn("hh", drecurrent, self.before, bias if drecurrent is dgates else None)
         if self.made is not None:
             self._learn("hr", own["dprojected"], self.made)
         if b.wants(self.x):
             b.add("linear_grad_input", dy=dgates, weight=self.weight_ih, dx=b.grad(self.x), **self.product)
 
-    def _learn(self, name: str, dy: Value, x: Value) -> None:
+    def _learn(self, name: str, dy: Value, x: Value, like: Adding | None = None) -> Adding:
+        """The gradients of a weight and its bias; returns the latter, which may be that of another bias, `like`."""
+        b = self.b
         learnt = [getattr(self.link, f"{kind}_{name}{self.suffix}", None) for kind in ("weight", "bias")]
-        weight, bias = map(self.b.parameter_grad, learnt)
-        zeros = int(x.buffer in self.b.sparse)
-        product_grads(self.b, dy, x, weight, bias, zeros, self.product["rows"], x.shape[-1], dy.shape[-1])
+        weight, bias = map(b.parameter_grad, learnt)
+        copied = bias[0] is not None and like is not None and like[0] is not None and not bias[1] and not like[1]
+        sizes = (int(x.buffer in b.sparse), self.product["rows"], x.shape[-1], dy.shape[-1])
+        product_grads(b, dy, x, weight, (None, False) if copied else bias, *sizes)
+        if copied and like is not None:
+            b.add("scaled_sum", a=like[0], out=bias[0], n=dy.shape[-1], alpha=1.0)
+        return bias
 
 
 def _features(link: Any) -> tuple[int, ...]:
