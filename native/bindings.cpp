@@ -37,6 +37,14 @@ using Addresses = nb::ndarray<const uint64_t, nb::ndim<1>, nb::c_contig, nb::dev
 
 template <class T> T* at(uint64_t address) { return reinterpret_cast<T*>(address); }
 
+// Whether the elements are of this format, NumPy's letter. An array that was read from a file may say its byte order as
+// well, and call a whole number of 64 bits q.
+bool holds(const Py_buffer& buffer, char letter) {
+    const char* format = buffer.format == nullptr ? "" : buffer.format;
+    if (*format == '<' || *format == '=') ++format;
+    return (*format == letter || (letter == 'l' && *format == 'q' && buffer.itemsize == 8)) && format[1] == 0;
+}
+
 const Core& core_named(const std::string& name) {
     const Core* cores[max_cores];
     const int count = available_cores(cores);
@@ -351,8 +359,8 @@ template <class T> bool places(nb::list arrays, size_t n, std::vector<const T*>&
             PyErr_Clear();
             return false;
         }
-        const bool fits = size_t(values.len) == n * sizeof(T) && values.format != nullptr &&
-                          values.format[0] == (sizeof(T) == 8 ? 'd' : 'f') && values.format[1] == 0;
+        const bool fits = size_t(values.len) == n * sizeof(T) && size_t(values.buf) % alignof(T) == 0 &&
+                          holds(values, sizeof(T) == 8 ? 'd' : 'f');
         to.push_back(static_cast<const T*>(values.buf));
         PyBuffer_Release(&values);
         if (!fits) return false;

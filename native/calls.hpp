@@ -103,7 +103,7 @@ struct Slot {
 
     bool matches(const Py_buffer& given) const {
         if (given.itemsize != item || given.ndim != int(shape.size())) return false;
-        if (given.format == nullptr || given.format[0] != format || given.format[1] != 0) return false;
+        if (!holds(given, format)) return false;
         for (int i = 0; i < given.ndim; ++i)
             if (given.shape[i] != shape[size_t(i)]) return false;
         return true;

@@ -10,6 +10,7 @@ from unittest.mock import patch
 import numpy as np
 
 import maillon as m
+from maillon.engine.closure import ClosureRunner
 from maillon.engine.native import Runner
 from maillon.random import Generator, default_generator
 from maillon.saving import files
@@ -78,7 +79,7 @@ def train(made: Made, **more: Any) -> dict[str, Any]:
 def ended_at(step: int) -> Iterator[None]:
     """The training ends before it does more steps than so many, wherever that is in its slices."""
     with ExitStack() as stack:
-        for kind in (NumpyStepper, Runner):
+        for kind in (NumpyStepper, Runner, ClosureRunner):
             original: Any = kind.run
 
             def run(self: Any, most: int, epochs: int, original: Any = original, **more: Any) -> Any:

@@ -171,6 +171,8 @@ def test_the_two_loops_refuse_arrays_that_are_not_alike() -> None:
     assert not processor.core().two_loops(processor.instruction_set(), [], [], np.ones(0), 1.0, q)
     assert not processor.core().two_loops(processor.instruction_set(), [like], [like], np.ones(2), 1.0, q)
     assert (q == 1).all()
+    from_a_file = np.ones(3).astype(np.dtype("<f8").newbyteorder("<"))
+    assert processor.core().two_loops(processor.instruction_set(), [like], [from_a_file], np.ones(1), 1.0, q)
 
 
 @both_dtypes
