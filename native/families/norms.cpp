@@ -479,7 +479,8 @@ template <class T, class Term>
 MAILLON_INLINE void window(T* sums, int64_t begin, int64_t end, int64_t all, int64_t places, int64_t before,
                            int64_t after, Term term) {
     each_register<T>(end - begin, [=](int64_t i, int64_t m) { store_up_to(sums + i, Vec<T>{}, m); });
-    for (int64_t d = -before; d <= after; ++d) {
+    const int64_t most = all / places; // channels
+    for (int64_t d = before < most ? -before : -most; d <= (after < most ? after : most); ++d) {
         const int64_t shift = d * places;
         const int64_t from = begin + shift < 0 ? -shift : begin, to = end + shift > all ? all - shift : end;
         if (from >= to) continue;

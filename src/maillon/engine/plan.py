@@ -119,6 +119,7 @@ class Operation:
 _SHAPES: tuple[str, ...] = ("n", "rows", "inputs", "outputs", "outer", "size", "inner", "classes", "columns")
 _SHAPES += ("planes", "height", "width", "out_height", "out_width", "values", "places", "blocks")
 _SHAPES += ("row_taps", "column_taps", "run_begin", "run_end", "run_from")
+_SHAPES += ("samples", "channels", "slices", "parts", "count", "times", "inputs1", "inputs2")
 _HIDDEN: tuple[str, ...] = ("workspace", "row_totals", "options", "count")
 _HIDDEN += tuple(f"{axis}_{table}" for axis in ("row", "column") for table in ("starts", "places", "weights"))
 

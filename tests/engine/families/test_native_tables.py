@@ -75,7 +75,8 @@ def reader(dtype: str = "float32", **options: Any) -> Callable[[], m.Optim]:
 def test_trainings_with_embeddings(dtype: str) -> None:
     x, y = words(11, (50, 3)), numbers(2, (50, 2), dtype)
     for options in ({}, {"max_norm": 1.2}, {"padding_idx": 0}, {"scale_grad_by_freq": True, "max_norm": 0.9}):
-        same_for_both(reader(dtype, **options), x, y, 10 * TOLERANCE[dtype], batch_size=16, epochs=3)
+        for more in ({}, {"validation_data": (x, y)}):
+            same_for_both(reader(dtype, **options), x, y, 10 * TOLERANCE[dtype], batch_size=16, epochs=3, **more)
 
 
 def test_a_table_that_another_link_reads_after_it_was_shortened_is_numpys() -> None:

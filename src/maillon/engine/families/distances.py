@@ -65,14 +65,14 @@ OPERATIONS = declare(
         "repeat",
         "y[i, k, j] = x[i, j], k = 0 … times - 1",
         ("x: r outer * inner", "y: w outer * times * inner"),
-        ("outer", "times", "inner"),
+        ("outer", "times", "inner>0"),
         work="5 * outer * times * inner",
     ),
     Kind(
         "repeat_grad",
         "dx[i, j] = Σ dy[i, k, j] over k",
         ("dy: r outer * times * inner", "dx: w outer * inner"),
-        ("outer", "times", "inner"),
+        ("outer", "times", "inner>0"),
         flops="outer * times * inner",
         work="5 * outer * times * inner",
     ),
@@ -90,6 +90,8 @@ def norm_of(p: float) -> dict[str, Any]:
 
 def broadcast(b: Builder, x: Value, shape: tuple[int, ...]) -> Value:
     """x, repeated along the dimensions in which the shape is larger."""
+    if not math.prod(shape) and x.shape != shape:
+        raise NotLoweredError(f"nothing of the shape {x.shape} is repeated to {shape}")
     own = (1,) * (len(shape) - len(x.shape)) + x.shape
     runs = groupby(range(len(shape)), key=lambda axis: own[axis] != shape[axis])
     for repeated, axes in [(repeated, list(axes)) for repeated, axes in runs]:
