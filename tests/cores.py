@@ -12,7 +12,7 @@ import pytest
 
 import maillon as m
 from maillon import engine
-from maillon.engine import processor
+from maillon.engine import families, processor
 from maillon.engine.builder import Builder, Value
 from maillon.engine.lowering import finish, lower_child
 from maillon.engine.memory import Gradients, Memory
@@ -22,6 +22,8 @@ from maillon.engine.verify import verify
 from maillon.nesting import filled, leaves, mapped
 from maillon.random import Generator, default_generator
 from maillon.typing import Array
+
+families.load()  # the tests go by the tables
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 

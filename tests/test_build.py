@@ -74,7 +74,9 @@ def test_there_is_one_version() -> None:
 
 def test_every_instruction_set_is_compiled_and_chosen_from() -> None:
     chosen = set(re.findall(r"#if MAILLON_HAS_(\w+)", (ROOT / "native" / "isa.cpp").read_text(encoding="utf-8")))
-    compiled = {name.upper() for line in re.findall(r"set\(sets (.*)\)", CMAKE) for name in line.split()}
+    compiled = {
+        name.upper() for line in re.findall(r"set\(sets (.*)\)", CMAKE) for name in line.split() if "$" not in name
+    }
     assert compiled == chosen == {"BASELINE", "AVX2", "AVX512", "NEON"}
     for flag in ("-O3", "-ffp-contract=off", "-fno-math-errno"):
         assert re.search(rf"set\(flags .*{flag}\b", CMAKE), f"{flag} is gone: the bits depend on it, or the speed"

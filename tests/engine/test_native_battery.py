@@ -93,7 +93,7 @@ def test_predictions_and_evaluations(row: Row, dtype: str) -> None:
     (x,) = row.inputs(dtype)
     network = before(x.shape[-1], dtype, row.link(dtype))
     expected = m.predict(network, x, engine="numpy")
-    for size in (1024, 2, 1):
+    for size in (1024,) if "track_running_stats=False" in row.name else (1024, 2, 1):  # it looks at the batch
         close("prediction", m.predict(network, x, size, engine="native"), expected, TOLERANCE[dtype])
     if len(expected) == len(x):  # all but Flatten(0)
         found, other = (

@@ -332,5 +332,6 @@ def test_what_is_no_array_runs_in_numpy() -> None:
         m.fit(Both(), m.MSELoss(), (X, X), Y, rule=0.1, engine="native")
     with pytest.raises(RuntimeError, match=r"^engine='native': mini-batches that are given one by one are not among"):
         m.fit(network(), m.MSELoss(), [(X, Y)], rule=0.1, engine="native")
-    several = (m.predict(Both(), (X, X), engine=engine) for engine in ("auto", "numpy"))
+    both = Both()
+    several = (m.predict(both, (X, X), engine=engine) for engine in ("auto", "numpy"))
     assert next(several).tobytes() == next(several).tobytes()

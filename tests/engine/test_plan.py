@@ -28,10 +28,11 @@ Plan of Sequential(
   Linear(4, 3),
 ), CrossEntropyLoss(label_smoothing=0.1), SGD(<4 parameters>, lr=0.1, momentum=0.9, dampening=0, weight_decay=0, \
 nesterov=False, maximize=False)
-5 rows, float32, 14 operations, 1.25 kFLOP and 3.38 kB moved a step, 1.23 kB of buffers
+5 rows, float32, 14 operations, 1.27 kFLOP and 3.38 kB moved a step, 1.23 kB of buffers
 forward
-  linear                  240 FLOP 312 B  2.y (5×4) ← x (5×2×3), 1.weight (4×6), 1.bias (4)  [activation=tanh, zeros=1]
-  dropout                  20 FLOP 240 B  3.y (5×4), 3.mask (5×4) ← 2.y (5×4)  [p=0.25]
+  linear                  240 FLOP 312 B  2.y (5×4) ← x (5×2×3), 1.weight (4×6), 1.bias (4)  [activation=tanh, \
+zeros=1]
+  dropout                  40 FLOP 240 B  3.y (5×4), 3.factor (20) ← 2.y (5×4)  [p=0.25]
   linear                  120 FLOP 200 B  4.y (5×3) ← 3.y (5×4), 4.weight (3×4), 4.bias (3)
 loss
   class_loss              225 FLOP 236 B  d4.y (5×3), loss (2) ← 4.y (5×3), target (5), sample weight (5)  \
@@ -39,7 +40,7 @@ loss
 backward
   linear_grad_weight      120 FLOP 260 B  d4.weight (3×4), d4.bias (3) ← d4.y (5×3), 3.y (5×4)
   linear_grad_input       120 FLOP 188 B  d3.y (5×4) ← d4.y (5×3), 4.weight (3×4)
-  multiply                 20 FLOP 240 B  d3.y (5×4) ← d3.y (5×4), 3.mask (5×4)
+  dropout_grad             20 FLOP 240 B  d3.y (5×4) ← d3.y (5×4), 3.factor (20)
   activation_grad          60 FLOP 240 B  d3.y (5×4) ← d3.y (5×4), 2.y (5×4)  [activation=tanh]
   linear_grad_weight      240 FLOP 424 B  d1.weight (4×6), d1.bias (4) ← d3.y (5×4), x (5×2×3)  [zeros=1]
 update
@@ -300,7 +301,7 @@ REFUSED: dict[str, tuple[Callable[[Plan], Plan], str]] = {
         operand(LINEAR, "y", array(frozen)),
         "buffer 2.y: expected an array that may be written to",
     ),
-    "a kind": (change(LINEAR, kind="conv"), "operation 0, conv: there is no such operation"),
+    "a kind": (change(LINEAR, kind="nothing"), "operation 0, nothing: there is no such operation"),
     "a part": (change(LINEAR, part="later"), "operation 0, linear: there is no such operation"),
     "sizes": (
         change(LINEAR, sizes={"rows": 5}),

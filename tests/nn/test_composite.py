@@ -144,7 +144,9 @@ def test_it_learns_and_predicts(shared: bool) -> None:
     assert history["loss"][-1] < 0.05 * history["loss"][0]
     assert maillon.predict(network, X, batch_size=2).shape == (6, 1)
     before = maillon.evaluate(network, maillon.MSELoss(), X, y)["loss"]
-    assert maillon.Optim(network, maillon.MSELoss(), 0.1).step(X, y) == pytest.approx(before, rel=1e-5)
+    assert maillon.Optim(network, maillon.MSELoss(), 0.1).step(X, y) == pytest.approx(
+        before, rel=1e-3
+    )  # of what is almost 0
 
 
 def test_shared_weights_have_the_sum_of_their_gradients() -> None:

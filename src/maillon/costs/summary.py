@@ -12,7 +12,7 @@ from maillon.costs.walk import wanted
 from maillon.engine import NotLoweredError
 from maillon.engine.memory import Memory
 from maillon.engine.predictor import lower_prediction
-from maillon.engine.walk import is_known
+from maillon.engine.walk import is_known, own_links
 from maillon.html import block, paragraph, table
 from maillon.messages import got, metric
 from maillon.nesting import leaves, mapped
@@ -207,7 +207,8 @@ class Summary(Sequence[SummaryRow]):
             places = ", ".join(f"[{place}]" if place else self.network for place in self.unknown)
             lines.append(f"unknown FLOPs: {places}; a link of your own says them in flops(self, inputs, output)")
         why = "the core lacks what is marked *" if any(row.reason for row in self.rows) else "not the core"
-        lines.append(f"engine: {self.engine}" + f"; {why}: {self.reason}" * bool(self.reason))
+        some = "; NumPy does what is marked *" * any(row.reason for row in self.rows)
+        lines.append(f"engine: {self.engine}" + (f"; {why}: {self.reason}" if self.reason else some))
         return lines
 
 
@@ -306,10 +307,13 @@ def summary(network: Module, input_shape: Any = None, dtype: Any = None) -> Summ
     inputs = None if input_shape is None else _inputs("summary", network, input_shape, dtype)
     seen, training = ({}, True) if inputs is None else _tried("summary", network, inputs)
     reason = _why_not_the_core(network, inputs)
+    own = {inner for link in own_links(network) for inner in link.modules()}
     needs = wanted(network)
     shapes = None if inputs is None else mapped(np.shape, inputs)
     return Summary(
-        rows=tuple(_row(one, seen.get(one.place), needs[one.place], reason) for one in listed(network)),
+        rows=tuple(
+            _row(one, seen.get(one.place), needs[one.place], reason or one.link in own) for one in listed(network)
+        ),
         network=type(network).__name__,
         dtype=str(network.dtype),
         input_shape=shapes,
@@ -326,7 +330,7 @@ def output_shapes(where: str, network: Module, input_shape: Any, dtype: Any) -> 
     return {place: mapped(np.shape, shown.output) for place, shown in seen.items()}
 
 
-def _row(one: Listed, seen: Seen | None, upstream: bool, reason: str) -> SummaryRow:
+def _row(one: Listed, seen: Seen | None, upstream: bool, in_numpy: bool) -> SummaryRow:
     flops = None if seen is None or seen.flops is None else seen.flops
     step = None
     if flops is not None:
@@ -344,14 +348,11 @@ def _row(one: Listed, seen: Seen | None, upstream: bool, reason: str) -> Summary
         flops=None if flops is None else flops.forward,
         step_flops=step,
         activation_bytes=None if seen is None else seen.kept,
-        engine="NumPy" if reason else "core",
-        reason=_unknown(one.link) if reason else "",
+        engine="NumPy" if in_numpy else "core",
+        reason=""
+        if not in_numpy or is_known(one.link)
+        else f"{errors.shown(one.link)} is not among the links it knows",
     )
-
-
-def _unknown(link: Module) -> str:
-    """What keeps the link itself from the core; '' where it is one of those inside, which have rows of their own."""
-    return "" if is_known(link) else "it is the user's own"
 
 
 def _why_not_the_core(network: Module, inputs: Any) -> str:

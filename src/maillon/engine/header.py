@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from maillon.engine.families import FAMILIES
+from maillon.engine.families import load
 from maillon.engine.table import Kind, Operand
 
 _CPP = {None: "T", "float64": "double", "int64": "int64_t", "bool": "uint8_t"}
@@ -44,7 +44,7 @@ def _struct(kind: Kind) -> list[str]:
 
 def choices() -> str:
     """The header of all enums."""
-    found = (choice for family in FAMILIES for kind in family.OPERATIONS.values() for choice in kind.choices.values())
+    found = (choice for family in load() for kind in family.OPERATIONS.values() for choice in kind.choices.values())
     lines = [
         "// Written by `make operations`, as the other headers here.",
         "#pragma once",
@@ -81,7 +81,7 @@ def camel(name: str) -> str:
 
 def headers() -> dict[str, str]:
     """The text of all headers by their file's name."""
-    made = {f"{family.__name__.rpartition('.')[2]}.hpp": header(family) for family in FAMILIES}
+    made = {f"{family.__name__.rpartition('.')[2]}.hpp": header(family) for family in load()}
     return {**made, "choices.hpp": choices()}
 
 

@@ -317,7 +317,7 @@ class _Pass:
         b = Builder(common.gradients.whole.dtype, Memory(), common.gradients)
         b.adding = True
         arrays = dict(zip(leaf_names(x, "x"), leaves(x), strict=True))
-        given = given_inputs(b, {name: array for name, array in arrays.items() if array is not None})
+        given = given_inputs(b, {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)})
         for name, value in given.items():
             if value.real and value.buffer.dtype != b.dtype:
                 raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {b.dtype}")

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from maillon.engine import families as families  # noqa: PLC0414 - their import fills the tables
 from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredError, Tree, Value, values_of
 from maillon.engine.memory import Gradients, Memory
 from maillon.engine.own import lower_own_loss
@@ -13,7 +12,7 @@ from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer
 from maillon.engine.table import OPERATIONS
 from maillon.engine.walk import is_known, is_known_loss, lower_child, own_links, own_method
-from maillon.nesting import leaf_names, rebuilt
+from maillon.nesting import leaf_names, leaves, rebuilt
 from maillon.nn import Loss, Module
 from maillon.nn.support.errors import LinkError, shown
 from maillon.nn.support.modes import mode
@@ -89,8 +88,9 @@ def given_inputs(b: Builder, arrays: Mapping[str, Array], rows: int | None = Non
 
 
 def values_for(data: Any, name: str, given: Mapping[str, Value]) -> Tree:
-    """What stands in a plan for data that are given by name, nested alike."""
-    return rebuilt(data, iter([given.get(leaf_name) for leaf_name in leaf_names(data, name)]))
+    """What stands in a plan for data that are given by name, nested alike. What is no array stays what it is."""
+    pairs = zip(leaf_names(data, name), leaves(data), strict=True)
+    return rebuilt(data, iter([given.get(one, None if isinstance(leaf, np.ndarray) else leaf) for one, leaf in pairs]))
 
 
 def output_shape(network: Module, x: Array, *, training: bool = False) -> tuple[int, ...]:

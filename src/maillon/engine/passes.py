@@ -10,16 +10,19 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 
 from maillon.engine.memory import ALIGNMENT, Memory
 from maillon.engine.plan import Buffer, Operation
 from maillon.engine.table import OPERATIONS
 
 _BESIDE = 2**17  # bytes: so little is not worth sharing memory
-_WITHIN = {
-    name: [(operand.name, operand.within) for operand in kind.operands if operand.within]
-    for name, kind in OPERATIONS.items()
-}
+
+
+@cache
+def _within(kind: str) -> list[tuple[str, str]]:
+    """The operands that may be others."""
+    return [(operand.name, operand.within) for operand in OPERATIONS[kind].operands if operand.within]
 
 
 def improve(operations: list[Operation], kept: Iterable[Buffer], memory: Memory) -> list[Operation]:
@@ -143,7 +146,7 @@ def go_in_place(operations: list[Operation], kept: set[Buffer]) -> tuple[list[Op
     improved = []
     for number, operation in enumerate(operations):
         operands = {name: becomes.get(buffer, buffer) for name, buffer in operation.operands.items()}
-        for name, within in _WITHIN[operation.kind]:  # none for one in Python, which gets copies
+        for name, within in _within(operation.kind):  # none for one in Python, which gets copies
             written, read = operands.get(name), operands.get(within)
             if written is None or read is None or written is read:
                 continue

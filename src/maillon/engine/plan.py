@@ -254,6 +254,9 @@ def _form(kind: str) -> struct.Struct:
 @cache
 def numbers() -> dict[str, int]:
     """The core's number of each operation. RuntimeError where the two sides were not built from the same rows."""
+    from maillon.engine.families import load  # what they are made of needs this file
+
+    load()
     known = dict(processor.core().operations())
     names = list(known)
     expected = {name: kind.words for name, kind in OPERATIONS.items() if name != "python"}

@@ -36,14 +36,14 @@ def key_of(x: Any) -> Key:
     """What a plan is made for: the shape and dtype of each array."""
     if isinstance(x, np.ndarray):
         return x.shape, x.dtype.char
-    return tuple(None if leaf is None else (leaf.shape, leaf.dtype.char) for leaf in leaves(x))
+    return tuple((leaf.shape, leaf.dtype.char) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves(x))
 
 
 def lower_prediction(network: Module, x: Any, memory: Memory) -> Plan:
     """The plan of the network's output, in evaluation mode, for inputs of these shapes and dtypes."""
     b = Builder(network.dtype, memory)
     arrays = dict(zip(leaf_names(x, "x"), leaves(x), strict=True))
-    given = given_inputs(b, {name: array for name, array in arrays.items() if array is not None})
+    given = given_inputs(b, {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)})
     for name, value in given.items():
         if value.real and value.buffer.dtype != b.dtype:
             raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {b.dtype}")
@@ -80,7 +80,7 @@ class Prepared:
 
     def __call__(self, x: Any) -> Any:
         """The output, copied, for inputs of the plan's dtypes and shapes. One thread at a time."""
-        for to, array in zip(self._inputs, (leaf for leaf in leaves(x) if leaf is not None), strict=True):
+        for to, array in zip(self._inputs, (leaf for leaf in leaves(x) if isinstance(leaf, np.ndarray)), strict=True):
             to[...] = array
         if not self.program.run(self.threads):
             raise self.program.take_raised() or NotLoweredError("it refuses this x")

@@ -7,6 +7,7 @@ beside. PlanError says what is wrong.
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -17,11 +18,18 @@ from maillon.typing import Array, DType
 Span = tuple[int, int]
 """The addresses where memory begins and ends; (0, 0) where there is none."""
 
-_LOSSES = frozenset(name for name, kind in OPERATIONS.items() if kind.decides and "result" in kind.names)
-_OPERANDS = {
-    kind: [(o.name, o.optional, None if o.dtype is None else np.dtype(o.dtype)) for o in spec.operands]
-    for kind, spec in OPERATIONS.items()
-}
+
+@cache
+def _ends(kind: str) -> bool:
+    """Whether an operation of this kind is a loss."""
+    spec = OPERATIONS.get(kind)
+    return spec is not None and spec.decides and "result" in spec.names
+
+
+@cache
+def _operands(kind: str) -> list[tuple[str, bool, DType | None]]:
+    """Each operand's name, whether it may be absent, and its dtype, None for the plan's."""
+    return [(o.name, o.optional, None if o.dtype is None else np.dtype(o.dtype)) for o in OPERATIONS[kind].operands]
 
 
 def verify(plan: Plan) -> None:
@@ -111,7 +119,7 @@ def _gathering(plan: Plan) -> int | None:
 
 
 def _is_loss(operation: Operation) -> bool:
-    return operation.kind in _LOSSES or (operation.kind == "python" and operation.part == "loss")
+    return _ends(operation.kind) or (operation.kind == "python" and operation.part == "loss")
 
 
 def _verify_buffer(buffer: Buffer) -> None:
@@ -192,7 +200,7 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
 def _verify_operands(operation: Operation, real: DType) -> None:
     operands, there = operation.operands, 0
     extents = OPERATIONS[operation.kind].extents(*operation.sizes.values())
-    for (name, optional, own), needed in zip(_OPERANDS[operation.kind], extents, strict=True):
+    for (name, optional, own), needed in zip(_operands(operation.kind), extents, strict=True):
         buffer = operands.get(name)
         if buffer is None:
             if not optional:

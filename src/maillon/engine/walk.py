@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 from maillon.engine.builder import LINKS, LOSSES, Builder, Tree
+from maillon.engine.families import load
 from maillon.engine.own import lower_own
 from maillon.nn import Loss, Module
 from maillon.nn.containers import takes_several
@@ -11,11 +12,13 @@ from maillon.nn.containers import takes_several
 
 def is_known(link: Module) -> bool:
     """Whether a family lowers it; else it is the user's own and runs in NumPy."""
+    load()
     return type(link) in LINKS and own_method(link) is None
 
 
 def is_known_loss(loss: Loss) -> bool:
     """The same for a loss."""
+    load()
     return type(loss) in LOSSES and own_method(loss) is None
 
 

@@ -150,8 +150,8 @@ class Optim:
 
         x, y: arrays, lists, data frames, tensors; a tuple or dict of them for a network with several inputs. A loss of
         several predictions takes the network's tuple of outputs; one without a target (TripletMarginLoss) no y.
-        Errors: those of the links; NonFiniteLossError before the update. A step that raises has changed nothing: neither
-        parameters nor buffers, and what was drawn is drawn again.
+        Errors: those of the links; NonFiniteLossError before the update. A step that raises has changed nothing:
+        neither parameters nor buffers, and what was drawn is drawn again.
         """
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite raises by itself
             return self.learn(*convert_batch(self.network, self.loss, x, y, sample_weight))

@@ -127,7 +127,7 @@ def test_products_take_in_what_needs_one_number(name: str) -> None:
     plan = lower(m.Optim(network, m.MSELoss(), m.SGD(lr=0.1)), x, x[:, :2])
     kinds = [operation.kind for operation in plan.operations]
     assert (kinds.count("activation"), kinds.count("activation_grad")) == FUSED[name]
-    alone = [operation.kind for operation in lower_prediction(network, (5, 4), Memory()).operations]
+    alone = [operation.kind for operation in lower_prediction(network, x, Memory()).operations]
     assert ("activation" in alone) == (FUSED[name][1] == 1)
 
 

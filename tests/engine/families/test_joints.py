@@ -9,13 +9,14 @@ from cores import TOLERANCE, close, one_step, threads, walk_alike
 
 import maillon as m
 from maillon.engine import instruction_set, processor
-from maillon.engine.builder import Builder, NotLoweredError, Value, lower_child
+from maillon.engine.builder import Builder, NotLoweredError, Value
 from maillon.engine.families.joints import joined, moved, permuted
 from maillon.engine.lowering import finish
 from maillon.engine.memory import Memory
 from maillon.engine.native import copied
 from maillon.engine.plan import Plan, PlanError, table
 from maillon.engine.verify import verify
+from maillon.engine.walk import lower_child
 from maillon.nn.support.errors import LinkError
 from maillon.random import Generator
 from maillon.typing import Array

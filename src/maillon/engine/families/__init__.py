@@ -1,41 +1,49 @@
 """The families of operations: their rows, and the lowering of links, losses and rules to them.
 
-Importing this package fills the tables: OPERATIONS in `engine/table.py`, LINKS and LOSSES in `engine/builder.py`.
+`load` imports all of them: that fills the tables, OPERATIONS in `engine/table.py`, LINKS and LOSSES in
+`engine/builder.py`. It is called where something is to be lowered first, for it imports all links.
 """
 
-from maillon.engine.families import (
-    activations,
-    attention,
-    convolution,
-    distances,
-    dropout,
-    embedding,
-    gradients,
-    joints,
-    linear,
-    losses,
-    norms,
-    padding,
-    pooling,
-    recurrent,
-    rules,
-    transformer as transformer,
-)
+from functools import cache
+from types import ModuleType
 
-FAMILIES = (
-    linear,
-    activations,
-    joints,
-    dropout,
-    norms,
-    embedding,
-    distances,
-    padding,
-    pooling,
-    convolution,
-    recurrent,
-    attention,
-    losses,
-    rules,
-    gradients,
-)
+
+@cache
+def load() -> tuple[ModuleType, ...]:
+    """The families that have operations."""
+    from maillon.engine.families import (
+        activations,
+        attention,
+        convolution,
+        distances,
+        dropout,
+        embedding,
+        gradients,
+        joints,
+        linear,
+        losses,
+        norms,
+        padding,
+        pooling,
+        recurrent,
+        rules,
+        transformer as transformer,
+    )
+
+    return (
+        linear,
+        activations,
+        joints,
+        dropout,
+        norms,
+        embedding,
+        distances,
+        padding,
+        pooling,
+        convolution,
+        recurrent,
+        attention,
+        losses,
+        rules,
+        gradients,
+    )

@@ -1,6 +1,6 @@
 """Every family of links and every rule: µs per step of maillon's core, PyTorch eager and, for MLPs, JAX, in turn.
 
-    python benchmarks/families.py [--rounds N] [--seconds S] [--only "NAME;NAME"] [--no-jax] [--out FILE]
+    python benchmarks/family.py [--rounds N] [--seconds S] [--only "NAME;NAME"] [--no-jax] [--out FILE]
 
 The cases are in `peers/cases.py`, each with what is asked of it. Ours is `fit` as a user calls it, and it counts only
 where the core does the whole training; a prepared learner or predictor where the case says so. PyTorch runs on one
