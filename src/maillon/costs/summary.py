@@ -18,6 +18,7 @@ from maillon.messages import got, metric
 from maillon.nesting import leaves, mapped
 from maillon.nn import LinkError, Module
 from maillon.nn.support import arguments
+from maillon.nn.support.errors import shown
 from maillon.nn.support.summary import Listed, listed
 from maillon.optim.door import real_numbers
 from maillon.tracebacks import short_traceback
@@ -312,7 +313,7 @@ def summary(network: Module, input_shape: Any = None, dtype: Any = None) -> Summ
     shapes = None if inputs is None else mapped(np.shape, inputs)
     return Summary(
         rows=tuple(
-            _row(one, seen.get(one.place), needs[one.place], reason or one.link in own) for one in listed(network)
+            _row(one, seen.get(one.place), needs[one.place], bool(reason) or one.link in own) for one in listed(network)
         ),
         network=type(network).__name__,
         dtype=str(network.dtype),
@@ -349,9 +350,7 @@ def _row(one: Listed, seen: Seen | None, upstream: bool, in_numpy: bool) -> Summ
         step_flops=step,
         activation_bytes=None if seen is None else seen.kept,
         engine="NumPy" if in_numpy else "core",
-        reason=""
-        if not in_numpy or is_known(one.link)
-        else f"{errors.shown(one.link)} is not among the links it knows",
+        reason="" if not in_numpy or is_known(one.link) else f"{shown(one.link)} is not among the links it knows",
     )
 
 
