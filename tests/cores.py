@@ -16,8 +16,9 @@ from maillon.engine import families, processor
 from maillon.engine.builder import Builder, Value
 from maillon.engine.lowering import finish, lower_child
 from maillon.engine.memory import Gradients, Memory
-from maillon.engine.native import Batches, Runner, copied
+from maillon.engine.native import Runner
 from maillon.engine.plan import Plan, stream_of, table
+from maillon.engine.step import Batches, copied
 from maillon.engine.verify import verify
 from maillon.nesting import filled, leaves, mapped
 from maillon.random import Generator, default_generator

@@ -42,7 +42,7 @@ def info() -> dict[str, Any]:
 def product(n: int, threads: int, times: int) -> float:
     """Seconds of one product of two n×n matrices by the core, in float32; RuntimeError where there is none."""
     maillon.engine.choose("native")
-    from maillon.engine.native import product as by_the_core
+    from maillon.engine.step import product as by_the_core
 
     a, b = square(n)
     maillon.engine.set_num_threads(threads)

@@ -23,8 +23,8 @@ from fuzz_mutants import mutate
 import maillon
 from maillon.engine import processor
 from maillon.engine.builder import NotLoweredError
-from maillon.engine.native import Batches
 from maillon.engine.plan import Plan, PlanError, stream_of, table
+from maillon.engine.step import Batches
 from maillon.engine.verify import verify
 from maillon.random import Generator
 

@@ -43,7 +43,10 @@ class Mutation:
 
     def kind(self) -> None:
         place = self.operation()
-        old, kind = self.plan.operations[place], self.pick([*OPERATIONS, "no such"])
+        old, kind = (
+            self.plan.operations[place],
+            self.pick([*[name for name in OPERATIONS if name != "python"], "no such"]),
+        )
         spec = OPERATIONS.get(kind, OPERATIONS["linear"])
         buffers = list(self.plan.buffers())
         operands = {o.name: old.operands.get(o.name, self.pick(buffers)) for o in spec.operands}
@@ -57,12 +60,12 @@ class Mutation:
     def size(self) -> None:
         place = self.operation()
         sizes = dict(self.plan.operations[place].sizes)
-        for _ in range(int(self.rng.integers(1, 4))):
+        for _ in range(int(self.rng.integers(1, 4)) if sizes else 0):
             name = self.pick(sizes)
             old = int(sizes[name])
             near = [0, 1, 2, old - 1, old + 1, old * 2, old * 64, old // 2, -old, -1]
             sizes[name] = self.pick([self.pick(near), self.pick(near), self.pick(HUGE), 0, 1.0 * old, str(old)])
-        if self.rng.random() < 0.05:
+        if sizes and self.rng.random() < 0.05:
             sizes.pop(self.pick(sizes))
         self.put(place, f"sizes {sizes}", sizes=sizes)
 

@@ -8,9 +8,9 @@ import numpy as np
 
 import maillon
 from maillon.engine.memory import Memory
-from maillon.engine.native import Batches, lower_training, rule_and_gradients
 from maillon.engine.plan import Plan
 from maillon.engine.predictor import lower_prediction
+from maillon.engine.step import Batches, lower_training, rule_and_gradients
 from maillon.random import Generator, default_generator
 from maillon.typing import Array
 
@@ -240,4 +240,4 @@ def prediction(rng: np.random.Generator) -> tuple[maillon.Sequential, Array]:
 
 
 def prediction_plan(network: Any, shape: Shape) -> Plan:
-    return lower_prediction(network.eval(), np.empty(shape, network.dtype), Memory())[0]
+    return lower_prediction(network.eval(), np.empty(shape, network.dtype), Memory())

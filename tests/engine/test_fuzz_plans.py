@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from cores import require_core
-from maillon.engine.operations import ELEMENT_LOSSES
 
+from maillon.engine.families.loss_rows import ELEMENT_LOSS
 from maillon.engine.plan import Buffer, Operation, Plan, PlanError
+from maillon.engine.table import OPERATIONS
 from maillon.engine.verify import verify
 
 
@@ -93,7 +94,7 @@ def test_a_plan_is_of_floats_or_doubles() -> None:
 
 def test_a_loss_without_classes_has_no_place_for_an_ignored_label() -> None:
     verify(plan_of(class_loss(2, 1, flags=2), "float32"))
-    with pytest.raises(PlanError, match=r"^operation 0, class_loss: classes is 0$"):
+    with pytest.raises(PlanError, match=r"^operation 0, class_loss: size classes is 0$"):
         verify(plan_of(class_loss(2, 0, flags=2), "float32"))
 
 
@@ -140,12 +141,12 @@ def test_sizes_that_make_nothing_of_large_ones_do_nothing(fuzz: Any) -> None:
     empty = {name: buffer(name, 0) for name in ("dy", "y", "dx")}
     table = {name: buffer(name, 0) for name in ("prediction", "target", "grad")}
     table |= {"row_totals": buffer("row totals", 1, "float64"), "result": buffer("loss", 2, "float64")}
-    mse = ELEMENT_LOSSES.index("mse")
-    sizes = {"rows": 0, "columns": 2**39, "loss": mse, "reduction": 1}
+    mse = ELEMENT_LOSS["mse"]
+    sizes = dict.fromkeys(OPERATIONS["element_loss"].sizes, 0) | {"columns": 2**39, "loss": mse, "reduction": 1}
     operations = [
         Operation("softmax_grad", "backward", empty, {"outer": 2**39, "size": 2**39, "inner": 0, "log": 0}),
         Operation("softmax_grad", "backward", empty, {"outer": 0, "size": 2**39, "inner": 2**39, "log": 1}),
-        Operation("element_loss", "loss", table, sizes),
+        Operation("element_loss", "loss", table, sizes, dict.fromkeys(OPERATIONS["element_loss"].numbers, 0.0)),
     ]
     for operation in operations:
         plan = replace(plan_of(operation), output=empty["dx"])

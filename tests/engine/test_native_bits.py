@@ -11,7 +11,7 @@ import pytest
 from cores import threads
 
 import maillon as m
-from maillon.engine import native, processor
+from maillon.engine import native, processor, step
 from maillon.random import Generator
 from maillon.typing import Array
 
@@ -67,7 +67,7 @@ def work_of(dtype: str) -> float:
     network = m.Sequential(m.Linear(196, 128), m.Tanh(), m.Linear(128, 10), m.Softmax()).to(dtype)
     x, y = images(150, 196, dtype)
     optim = m.Optim(network, m.CrossEntropyLoss(from_logits=False), 0.1)
-    runner = native.Runner(optim, native.Batches.of(x, y, None, 150, shuffle=False))
+    runner = native.Runner(optim, step.Batches.of(x, y, None, 150, shuffle=False))
     return float(runner._work)
 
 

@@ -10,7 +10,7 @@ import pytest
 from cores import TOLERANCE, agree, outcome, same_for_both, threads, trained
 
 import maillon as m
-from maillon.engine import PlanError, lower, native, verify
+from maillon.engine import PlanError, lower, native, step, verify
 from maillon.engine.plan import Plan
 from maillon.random import Generator
 from maillon.train import State
@@ -238,7 +238,7 @@ def test_what_waits_is_taken_from_an_optim_in_the_middle() -> None:
         optim = m.Optim(network(dropout=0.0), m.MSELoss(), m.SGD(lr=0.1, momentum=0.9), accumulate=3)
         optim.step(X[:4], Y[:4])
         if engine == "native":
-            runner = native.Runner(optim, native.Batches.of(X[4:12], Y[4:12], None, 4, shuffle=False))
+            runner = native.Runner(optim, step.Batches.of(X[4:12], Y[4:12], None, 4, shuffle=False))
             runner.run(9, 1)
             runner.show()
         else:
@@ -344,8 +344,8 @@ def test_the_verifier_refuses_half_a_gathering(way: str) -> None:
 
 def test_two_plans_that_gather_apart_are_refused() -> None:
     optim = m.Optim(network(), m.MSELoss(), 0.1, accumulate=2)
-    runner = native.Runner(optim, native.Batches.of(X, Y, None, 4, shuffle=False))
-    other = native.Runner(optim, native.Batches.of(X, Y, None, 4, shuffle=False))
+    runner = native.Runner(optim, step.Batches.of(X, Y, None, 4, shuffle=False))
+    other = native.Runner(optim, step.Batches.of(X, Y, None, 4, shuffle=False))
     assert other.rest is not None
     other.rest.result = runner.whole.result
     with pytest.raises(PlanError, match="must gather their gradients at one place, or not at all"):

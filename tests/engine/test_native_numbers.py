@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cores import threads
 
-from maillon.engine import native, processor
+from maillon.engine import processor, step
 from maillon.random import Generator
 from maillon.typing import Array
 
@@ -181,7 +181,7 @@ def test_products(dtype: str, transposed: bool, chosen: str, monkeypatch: pytest
         right = b.T if transposed else b
         expected = a.astype(wide) @ right.astype(wide)
         bound = np.finfo(dtype).eps * k * (np.abs(a).astype(wide) @ np.abs(right).astype(wide))
-        found = native.product(a, b, transposed)
+        found = step.product(a, b, transposed)
         assert (np.abs(found - expected) <= bound).all(), (m, n, k)
 
 
@@ -192,8 +192,8 @@ def test_a_product_has_the_same_bits_however_it_is_computed(dtype: str, monkeypa
         for transposed in (False, True):
             a, b = factors(m, n, k, dtype, transposed)
             monkeypatch.setenv("MAILLON_ISA", SETS[0])
-            expected = native.product(a, b, transposed)
+            expected = step.product(a, b, transposed)
             for chosen, number in itertools.product(set(SETS) - {"baseline"}, (1, 2, 3)):
                 monkeypatch.setenv("MAILLON_ISA", chosen)
                 with threads(number, worth=0):
-                    np.testing.assert_array_equal(native.product(a, b, transposed), expected)
+                    np.testing.assert_array_equal(step.product(a, b, transposed), expected)

@@ -9,7 +9,8 @@ from cores import require_core
 from own_links import PLACES, Case, arm, case, own_of, state
 
 import maillon as m
-from maillon.engine.native import Batches, Runner
+from maillon.engine.native import Runner
+from maillon.engine.step import Batches
 from maillon.nn.support.errors import LinkShapeError
 from maillon.random import Generator, using
 from maillon.train.modes import learning

@@ -9,7 +9,7 @@ import pytest
 from numpy.lib.stride_tricks import as_strided
 
 import maillon as m
-from maillon.engine import PlanError, native
+from maillon.engine import PlanError, native, step
 from maillon.engine.plan import Buffer, Plan
 from maillon.engine.verify import verify_record, verify_sums, verify_training
 from maillon.random import Generator
@@ -32,7 +32,7 @@ class Given:
 def given() -> Given:
     runner = native.Runner(
         m.Optim(m.Linear(3, 2, generator=Generator(1)), m.MSELoss(), 0.1),
-        native.Batches.of(np.ones((11, 3), "f"), np.ones((11, 2), "f"), np.ones(11, "f"), 4, shuffle=True),
+        step.Batches.of(np.ones((11, 3), "f"), np.ones((11, 2), "f"), np.ones(11, "f"), 4, shuffle=True),
     )
     return Given(runner.whole, runner.rest, list(runner.batches.feeds()), 11, np.empty(11, np.int64))
 
@@ -233,7 +233,7 @@ def test_a_training_passes_all_of_it(what: str, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(native, what, refuse)
     optim = m.Optim(m.Linear(3, 2), m.MSELoss(), 0.1)
-    batches = native.Batches.of(np.ones((11, 3), "f"), np.ones((11, 2), "f"), None, 4, shuffle=True)
+    batches = step.Batches.of(np.ones((11, 3), "f"), np.ones((11, 2), "f"), None, 4, shuffle=True)
     with pytest.raises(PlanError, match="planted"):
         native.Runner(optim, batches).run(3, 1, record=True)
 

@@ -9,10 +9,10 @@ from typing import Any, overload
 
 from maillon.engine.builder import NotLoweredError
 from maillon.engine.learner import Learner
-from maillon.engine.native import Batches, plan_of
 from maillon.engine.plan import Plan, PlanError
 from maillon.engine.predictor import Predictor
 from maillon.engine.processor import core, get_num_threads, instruction_set, set_num_threads
+from maillon.engine.step import Batches, plan_of
 from maillon.nesting import leaves
 from maillon.nn import Module
 from maillon.optim import Optim

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.native import Batches, Runner, copied
+from maillon.engine.native import Runner
+from maillon.engine.step import Batches, copied
 from maillon.engine.stepper import SLICE_S, Schedule, Slice
 from maillon.optim import LBFGS, Optim
 from maillon.optim.rules.lbfgs import two_loops

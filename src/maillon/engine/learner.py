@@ -10,14 +10,15 @@ from maillon.engine import processor
 from maillon.engine.builder import Builder, NotLoweredError, Value, values_of
 from maillon.engine.lowering import finish, given_inputs, lower_network, values_for
 from maillon.engine.memory import Memory
-from maillon.engine.native import Batches, copied, lower_training, rule_and_gradients
 from maillon.engine.origins import Origins, gathers
 from maillon.engine.plan import Buffer, Plan, stream_of, table
 from maillon.engine.predictor import Key, key_of, nested, slot
+from maillon.engine.step import Batches, copied, lower_training, rule_and_gradients
 from maillon.engine.verify import verify
 from maillon.engine.walk import own_links
 from maillon.engine.watch import watch_training
 from maillon.nesting import filled, leaf_names, leaves, mapped
+from maillon.nn import Module
 from maillon.nn.support import errors
 from maillon.optim import Optim
 from maillon.optim.door import call, convert, convert_batch
@@ -376,7 +377,7 @@ class _Pass:
             done = NotImplemented
         if done is NotImplemented:
             like = mapped(lambda buffer: np.broadcast_to(np.zeros((), buffer.dtype), buffer.shape), self.output)
-            self._network._check_grad_output(like, grad_output)
+            require_like(self._network, like, grad_output)
             parts = (leaf for leaf in leaves(filled(like, grad_output)))
             real = [np.ascontiguousarray(leaf) for leaf in parts if leaf is not None and leaf.dtype.kind == "f"]
             done = self._backward(*real)
@@ -401,6 +402,21 @@ class _Pass:
         common.state.store()
         common.clear()
         return True
+
+
+def require_like(network: Module, like: Any, grad: Any) -> None:
+    """LinkShapeError unless a gradient is nested and shaped like the output, None where there is none."""
+    if isinstance(like, tuple):
+        if not isinstance(grad, tuple) or len(grad) != len(like):
+            raise errors.LinkShapeError(
+                f"{errors.shown(network)}: expected grad_output to be a tuple of {len(like)}, like the output, got "
+                f"{type(grad).__name__}. Give None where there is no gradient."
+            )
+        for part, grad_part in zip(like, grad, strict=True):
+            if grad_part is not None:
+                require_like(network, part, grad_part)
+    elif not isinstance(grad, np.ndarray) or grad.shape != like.shape or grad.dtype != like.dtype:
+        raise errors.wrong_grad_output(network, like, grad)
 
 
 def _none(value: Value) -> Array | None:

@@ -10,7 +10,8 @@ import numpy as np
 from maillon import engine as engines
 from maillon.engine import FallbackWarning, NotLoweredError
 from maillon.engine.closure import runner_of
-from maillon.engine.native import Batches, Runner
+from maillon.engine.native import Runner
+from maillon.engine.step import Batches
 from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice, Stepper
 from maillon.nesting import leaves
 from maillon.optim import Optim

@@ -13,8 +13,8 @@ from maillon.engine.builder import Builder, NotLoweredError, Value
 from maillon.engine.families.joints import joined, moved, permuted
 from maillon.engine.lowering import finish
 from maillon.engine.memory import Memory
-from maillon.engine.native import copied
 from maillon.engine.plan import Plan, PlanError, table
+from maillon.engine.step import copied
 from maillon.engine.verify import verify
 from maillon.engine.walk import lower_child
 from maillon.nn.support.errors import LinkError

@@ -9,7 +9,7 @@ import pytest
 from cores import TOLERANCE, one_step, threads, walk_alike, walked_by_core
 
 import maillon as m
-from maillon.engine.native import Batches, plan_of
+from maillon.engine.step import Batches, plan_of
 from maillon.nesting import leaves, mapped
 from maillon.random import Generator
 from maillon.typing import Array

@@ -14,9 +14,9 @@ from maillon.engine import NotLoweredError, processor
 from maillon.engine.builder import Builder
 from maillon.engine.lowering import finish
 from maillon.engine.memory import Memory
-from maillon.engine.native import rule_and_gradients
 from maillon.engine.plan import Plan, table
 from maillon.engine.rules import RuleState
+from maillon.engine.step import rule_and_gradients
 from maillon.engine.verify import verify
 from maillon.nn import set_default_dtype
 from maillon.random import Generator

@@ -51,11 +51,11 @@ class DilationForgotten(Conv):
         super().__init__(dilation=2)
 
     def _products_dx(self, dy: Array, sizes: Sequence[int]) -> Array:
-        self._windows = Windows(self.kernel_size, self.stride, (1, 1))
+        self.windows = Windows(self.kernel_size, self.stride, (1, 1))
         try:
             return super()._products_dx(dy, sizes)
         finally:
-            self._windows = Windows(self.kernel_size, self.stride, self.dilation)
+            self.windows = Windows(self.kernel_size, self.stride, self.dilation)
 
 
 @mutant("Conv2d: stride forgotten in the gradient of the weight", 1, IMAGES)
@@ -64,11 +64,11 @@ class StrideForgotten(Conv):
         super().__init__(stride=2)
 
     def _products_dw(self, x: Array, dy: Array) -> Array:
-        self._windows = Windows(self.kernel_size, (1, 1), self.dilation)
+        self.windows = Windows(self.kernel_size, (1, 1), self.dilation)
         try:
             return super()._products_dw(x, dy)
         finally:
-            self._windows = Windows(self.kernel_size, self.stride, self.dilation)
+            self.windows = Windows(self.kernel_size, self.stride, self.dilation)
 
 
 @mutant("Conv2d: the groups' inputs mixed up on the way back", 1, IMAGES)
