@@ -155,8 +155,9 @@ thread_local std::exception_ptr Stream::raised;
 constexpr int64_t in_python = -1; // the number of an operation that is a function to call
 
 // A function that Python carries out as an operation, and where what it raises is kept for whoever called the program.
+// The plan owns it, as it owns the memory: a program that did would close circles which Python cannot see.
 struct PythonCall {
-    nb::object function;
+    nb::handle function;
     nb::object* raised;
 };
 
@@ -201,7 +202,7 @@ struct Operations {
             if (nb::cast<int64_t>(row[0]) == in_python) {
                 if (PyCallable_Check(row[1].ptr()) == 0)
                     throw std::invalid_argument("an operation in Python is no function");
-                calls.push_back({nb::borrow(row[1]), &raised});
+                calls.push_back({row[1], &raised});
                 *static_cast<const PythonCall**>(arena.add(call_python, 8)) = &calls.back();
                 continue;
             }

@@ -35,6 +35,7 @@ class Own(m.Module):
     """
 
     def __init__(self, features: int, *, noisy: bool = False, generator: Any = None, replaces: bool = False) -> None:
+        self.features = features
         self.scale = m.nn.Parameter(np.linspace(0.5, 1.5, features))
         self.register_buffer("mean", np.zeros(features))
         self.noisy, self.generator, self.replaces = noisy, generator, replaces

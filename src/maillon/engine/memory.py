@@ -65,6 +65,7 @@ class Gradients:
         gathers: bool = False,
     ) -> None:
         self.gathers = gathers
+        self.reached: dict[int, list[bool]] = {}  # of links of the user's own, by id: which parameters they give any
         step = ALIGNMENT // dtype.itemsize
         starts, size = [], 0
         for _, parameter in parameters:

@@ -158,14 +158,14 @@ class Runner:
         """
         if self._error is not None:
             raise self._taken_error()
-        if self.own and self._unplanned > max(_FEW, self.steps // _FEW):
-            names = " and ".join(self._in_python)
-            raise NotLoweredError(f"{names} give other shapes, or gradients to other parameters, from step to step")
         begun = int(self._training.position)
         if not begun:
             self.batch = 0
         if self._refused:
             return self._in_numpy(record, schedule)
+        if self.own and self._unplanned > max(_FEW, self.steps // _FEW):
+            names = " and ".join(self._in_python)
+            raise NotLoweredError(f"{names} give other shapes, or gradients to other parameters, from step to step")
         self._take_in()
         if self._draws and not (begun or self._ordered):
             self._order[:] = self._generator.randperm(len(self._order))

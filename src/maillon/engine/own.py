@@ -50,7 +50,10 @@ class _OwnLink:
         self._arrays = [(parameter, parameter.data) for parameter in link.parameters()]
         self.given: tuple[Tree, ...] = (*inputs, *named.values())
         self.learnt = [parameter for parameter in link.parameters() if parameter.requires_grad]
-        shapes, self._reached = _tried(b, link, inputs, named)
+        shapes, reached = _tried(b, link, inputs, named)
+        if b.gradients is not None:  # the same in all plans of a training: the operations of the rule are
+            reached = b.gradients.reached.setdefault(id(link), reached)
+        self._reached = reached
         places = iter(range(len(leaves(shapes))))
         self.output: Tree = _mapped(lambda leaf: b.local(f"y{next(places)}", leaf.shape, leaf.dtype), shapes)
         self.reads, self.writes = list(values_of(self.given)), list(values_of(self.output))
@@ -101,7 +104,7 @@ class _OwnLink:
         b.python(self.backward, f"∂ {shown(self._link)}", [value for value in from_ if value is not None], written)
 
     def backward(self) -> bool:
-        grad_output = _filled(self.output, self._grads_from.copies())
+        grad_output = _gathered(self.output, self._grads_from.copies())
         waits = any(value is not None for value in self._grads_to.values)
         link = self._link
         with self._learns as learns:
@@ -264,7 +267,6 @@ def _made(
 
     learnt = [parameter for parameter in twin.parameters() if parameter.requires_grad]
     arrays = [(parameter, parameter.data) for parameter in learnt]
-    twin.zero_grad()
     if not b.training:
         twin.eval()
     with np.errstate(all="ignore"):
@@ -275,6 +277,7 @@ def _made(
             raise NotLoweredError(f"{shown(twin)} gives no array of {b.dtype}, or tuple of such")
         if not (b.training and learnt):
             return output, [True] * len(learnt)
+        twin.zero_grad()
         try:
             twin.backward(_mapped(lambda leaf: np.ones_like(leaf) if leaf.dtype.kind == "f" else None, output))
         except Exception:  # it will be raised when the plan runs, if these were not the wrong numbers
@@ -317,6 +320,14 @@ def _filled(tree: Tree, arrays: Iterator[Any]) -> Any:
     if isinstance(tree, tuple):
         return tuple(_filled(part, arrays) for part in tree)
     return next(arrays) if isinstance(tree, Value) else tree
+
+
+def _gathered(tree: Tree, grads: Iterator[Any]) -> Any:
+    """The next of the gradients in place of each Value; None for a tuple that has none."""
+    if not isinstance(tree, tuple):
+        return next(grads) if isinstance(tree, Value) else None
+    parts = tuple(_gathered(part, grads) for part in tree)
+    return None if all(part is None for part in parts) else parts
 
 
 def _flat(tree: Tree, parts: Any) -> Iterator[Any]:
