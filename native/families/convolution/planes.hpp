@@ -12,6 +12,7 @@ template <class T> bool suits_planes(const Correlation<T>& c) {
 }
 
 template <class T> void correlate_planes(const Correlation<T>& c, const Team& team) {
+    if (c.y_plane() == 0) return;
     alignas(64) T laid_out[most_laid_out<T> + 3 * lanes<T>];
     TapOffsets taps[most_taps];
     const AxisLines rows(c.h, false), columns(c.w, false);

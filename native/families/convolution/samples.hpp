@@ -110,7 +110,7 @@ template <class T> void gradient_of_samples(const WeightGradient<T>& g, int64_t 
     const T* dy = g.dy + (group * g.outputs + outputs.begin) * t.dy_row;
     g.begin(group, outputs, channels);
     const bool whole_rows = g.w.step == 1; // a row of outputs reads inputs side by side
-    const int64_t rows_at_a_time = whole_rows ? larger(8192 / (g.w.outputs * padded), 1) : 1;
+    const int64_t rows_at_a_time = whole_rows ? larger(8192 / larger(g.w.outputs * padded, 1), 1) : 1;
     for (int64_t begin = 0; begin < g.h.outputs; begin += rows_at_a_time)
         for (int64_t i = 0; i < g.h.taps; ++i)
             for (int64_t j = 0; j < g.w.taps; ++j) {
