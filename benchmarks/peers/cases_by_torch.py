@@ -85,13 +85,13 @@ class Trainer:
             total = torch.zeros(())
             for x, y in self.shuffled() if self.case.data == "mnist" else self.batches:
                 total += self.step(x, y)
-        self.found = total.item() / len(self.batches)
+        self.found = total.item() / -(-len(self.x) // self.case.batch)
         if self.case.rule == "LBFGS":
             (state,) = self.rule.state.values()
             require_evaluations(self.case, state["func_evals"], epochs)
 
     def shuffled(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
-        for rows in torch.randperm(self.case.rows).split(self.case.batch):
+        for rows in torch.randperm(len(self.x)).split(self.case.batch):
             yield self.x.index_select(0, rows), self.y.index_select(0, rows)
 
     def predict(self, epochs: int) -> None:
