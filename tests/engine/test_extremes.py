@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import maillon as m
-from maillon.engine import FallbackWarning, NotLoweredError, PlanError, native
+from maillon.engine import FallbackWarning, NotLoweredError, PlanError, step
 from maillon.random import Generator
 
 pytestmark = pytest.mark.usefixtures("core")
@@ -125,7 +125,7 @@ def test_a_plan_that_the_verifier_refuses_is_left_to_numpy(monkeypatch: pytest.M
         raise PlanError("operation 0, linear: planted")
 
     assert issubclass(PlanError, NotLoweredError)
-    monkeypatch.setattr(native, "verify", refuse)
+    monkeypatch.setattr(step, "verify", refuse)
     expected = trained(chain, m.MSELoss(), X, X[:, :2], "numpy")
     with pytest.warns(FallbackWarning) as caught:
         found = trained(chain, m.MSELoss(), X, X[:, :2], "auto")
