@@ -48,7 +48,7 @@ def trainer(batch: int, engine: str, *own: m.Module) -> Callable[[int], float]:
 
     def steps(number: int) -> float:
         history = m.fit(optim, x, y, batch_size=batch, epochs=max(1, number // 8), engine=engine, progress=False)
-        return float(history["seconds"].sum()) * number / history.steps
+        return sum(history["seconds"]) * number / history.steps
 
     return steps
 
