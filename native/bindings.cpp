@@ -226,6 +226,7 @@ struct Operations {
     Arena arena;
     const Program& program = arena.program;
     std::deque<PythonCall> calls;
+    mutable Pace pace;
     nb::object raised; // by one of them, until somebody takes it
 
     // What a function in Python has raised, once: None where it was something else that ended the program.
@@ -238,16 +239,16 @@ struct Once {
     bool fine = true;
 };
 
-bool run_program(const Operations& operations, int threads) {
+// paced: with as many threads as pay.
+bool run_program(const Operations& operations, int threads, bool paced) {
     Once once{operations.core, operations.program};
-    run_team(
-        threads,
-        [](void* context, const Team& team) {
-            auto& it = *static_cast<Once*>(context);
-            const bool fine = it.core.run(it.program, team);
-            if (team.rank == 0) it.fine = fine;
-        },
-        &once);
+    const Work work = [](void* context, const Team& team) {
+        auto& it = *static_cast<Once*>(context);
+        const bool fine = it.core.run(it.program, team);
+        if (team.rank == 0) it.fine = fine;
+    };
+    if (paced) run_paced(operations.pace, operations.program.work, threads, work, &once);
+    else run_team(threads, work, &once);
     Stream::leave();
     return once.fine;
 }
@@ -311,9 +312,9 @@ struct Trainer {
         return {slice.steps, slice.epochs, int(slice.ending)};
     }
 
-    bool evaluate(int threads) {
+    bool evaluate(int threads, bool paced) {
         if (training.whole->gathers()) throw std::invalid_argument("its gradients are gathered");
-        const bool fine = core.evaluate(training, threads);
+        const bool fine = core.evaluate(training, threads, paced);
         Stream::leave();
         return fine;
     }
@@ -439,7 +440,7 @@ NB_MODULE(_core, m) {
         .def(nb::init<const std::string&, bool, int64_t, nb::list, const std::vector<Stream*>&>(),
              nb::keep_alive<1, 6>())
         .def_prop_ro("work", [](const Operations& it) { return it.program.work; })
-        .def("run", run_program, "threads"_a, nb::call_guard<nb::gil_scoped_release>())
+        .def("run", run_program, "threads"_a, "paced"_a = false, nb::call_guard<nb::gil_scoped_release>())
         .def("take_raised", &Operations::take_raised);
     nb::class_<Trainer>(m, "Training")
         .def(nb::init<Operations&, nb::object, Addresses, int64_t, int64_t, uint64_t, nb::object, uint64_t>(),
@@ -452,7 +453,7 @@ NB_MODULE(_core, m) {
         .def("run", &Trainer::run, "threads"_a, "paced"_a, "max_steps"_a, "max_epochs"_a, "seconds"_a,
              "epoch_totals"_a, nb::call_guard<nb::gil_scoped_release>())
         .def("flush", &Trainer::flush, nb::call_guard<nb::gil_scoped_release>())
-        .def("evaluate", &Trainer::evaluate, "threads"_a, nb::call_guard<nb::gil_scoped_release>())
+        .def("evaluate", &Trainer::evaluate, "threads"_a, "paced"_a, nb::call_guard<nb::gil_scoped_release>())
         .def_prop_rw(
             "accumulate", [](const Trainer& t) { return t.training.accumulate; },
             [](Trainer& t, int64_t accumulate) { t.training.accumulate = accumulate; })

@@ -136,8 +136,9 @@ class Call {
   public:
     // watch: what the program was made from; owner: whatever owns the memory that it works on, alive as long as this.
     Call(Operations& operations, nb::list inputs, nb::list outputs, nb::object empty, nb::object watched,
-         nb::object owner, int threads)
-        : operations_(operations), empty_(std::move(empty)), owner_(std::move(owner)), threads_(threads) {
+         nb::object owner, int threads, bool paced)
+        : operations_(operations), empty_(std::move(empty)), owner_(std::move(owner)), threads_(threads),
+          paced_(paced) {
         watch(std::move(watched));
         for (nb::handle row : inputs) inputs_.emplace_back(row);
         for (nb::handle row : outputs) outputs_.emplace_back(row);
@@ -214,7 +215,7 @@ class Call {
             ~Done() { flag = false; }
         } done{busy};
         busy = !operations_.calls.empty();
-        return run_program(operations_, threads_);
+        return run_program(operations_, threads_, paced_);
     }
 
     static nb::object not_implemented() { return nb::borrow(Py_NotImplemented); }
@@ -231,6 +232,7 @@ class Call {
     nb::tuple prediction_, denominator_;
     nb::object empty_, owner_, watched_;
     int threads_;
+    bool paced_;
 };
 
 void bind_calls(nb::module_& m) {
@@ -238,7 +240,7 @@ void bind_calls(nb::module_& m) {
         .def(nb::init<nb::list, nb::list, nb::list, nb::list>(), "types"_a, "attributes"_a, "absent"_a, "arrays"_a)
         .def("same", &Watch::same);
     nb::class_<Call>(m, "Call")
-        .def(nb::init<Operations&, nb::list, nb::list, nb::object, nb::object, nb::object, int>(),
+        .def(nb::init<Operations&, nb::list, nb::list, nb::object, nb::object, nb::object, int, bool>(),
              nb::keep_alive<1, 2>())
         .def("watch", &Call::watch)
         .def("step", &Call::step)

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "clock.hpp"
+
 namespace maillon {
 
 namespace {
@@ -14,6 +16,7 @@ constexpr double shortest_rest = 50e-3, longest_rest = 1.0;
 constexpr double crowded_rests = 4; // for so many rests the next trainings begin alone: short ones lose most by a trial
 constexpr double rest_for_loss = 20; // seconds alone for each that a trial of all threads has lost
 constexpr int64_t longest_interval = 10000; // steps
+constexpr double light_work = 1e8;          // a millisecond or two of one thread's
 
 } // namespace
 
@@ -93,6 +96,16 @@ void Pace::rest(double now) {
     const double lost = last_.seconds - last_.steps * alone_s_;
     rest_ = std::clamp(std::max(rest_for_loss * lost, 2 * rest_), shortest_rest, longest_rest);
     if (last_.late()) crowded_until_->store(now + crowded_rests * rest_, std::memory_order_relaxed);
+}
+
+void run_paced(Pace& pace, double operations, int threads, Work work, void* context) {
+    if (threads == 1) return work(context, Team{});
+    const double begun = seconds_now();
+    double waited = 0;
+    if (pace.together(begun, operations < light_work)) waited = run_team(threads, work, context);
+    else work(context, Team{});
+    const double ended = seconds_now();
+    pace.note(ended, ended - begun, waited);
 }
 
 } // namespace maillon

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "team.hpp"
+
 namespace maillon {
 
 class Pace {
@@ -41,5 +43,8 @@ class Pace {
     double rest_ = 0;                     // seconds alone before all threads are tried again
     int64_t steps_ = 0, trial_after_ = 300; // together, since the last trial
 };
+
+// Runs `work` with as many threads as pay, up to `threads`; the arithmetic of it costs so many operations.
+void run_paced(Pace& pace, double operations, int threads, Work work, void* context);
 
 } // namespace maillon

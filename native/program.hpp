@@ -163,7 +163,7 @@ struct Core { // the same functions, compiled for one instruction set
     bool (*run)(const Program&, const Team&);
     void (*train)(Training&, Slice&);
     void (*flush)(Training&);
-    bool (*evaluate)(Training&, int threads);
+    bool (*evaluate)(Training&, int threads, bool paced);
     void (*two_loops_float)(const float* const* changes, const float* const* steps, const double* weights,
                             double* shares, int64_t pairs, double scale, float* q, int64_t n);
     void (*two_loops_double)(const double* const* changes, const double* const* steps, const double* weights,

@@ -149,16 +149,10 @@ inline void carry_step(void* given, const Team& team) {
     if (team.rank == 0) step.fine = fine;
 }
 
-inline constexpr double light_work = 1e8; // a millisecond or two of one thread's
-
-// The same with as many threads as pay.
-__attribute__((noinline)) inline bool paced_step(Training& t, const Slice& slice, Step& step) {
-    const double begun = slice.clock();
-    double waited = 0;
-    if (!slice.paced || t.pace.together(begun, t.whole->work < light_work)) waited = run_team(slice.threads, carry_step, &step);
-    else carry_step(&step, Team{});
-    const double ended = slice.clock();
-    if (slice.paced) t.pace.note(ended, ended - begun, waited);
+// The same by several threads; paced: by as many as pay.
+__attribute__((noinline)) inline bool shared_step(Training& t, int threads, bool paced, Step& step) {
+    if (paced) run_paced(t.pace, t.whole->work, threads, carry_step, &step);
+    else run_team(threads, carry_step, &step);
     return step.fine;
 }
 
@@ -199,7 +193,7 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
                            : run_alone(program.begin, program.end, one);
         } else {
             Step shared{t, program, position, rows, gathers ? &turn : nullptr};
-            fine = paced_step(t, slice, shared);
+            fine = shared_step(t, threads, slice.paced, shared);
         }
         if (!fine) {
             if constexpr (gathers) *program.divisor = divisor;
@@ -221,11 +215,10 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
 }
 
 // The loss and the gradients of the mini-batch at the training's position, which stays there. False: the loss went wrong.
-inline bool evaluate(Training& t, int threads) {
+inline bool evaluate(Training& t, int threads, bool paced) {
     const int64_t left = t.rows - t.position, rows = left < t.batch_size ? left : t.batch_size;
     Step step{t, rows == t.batch_size ? *t.whole : *t.rest, t.position, rows, nullptr};
-    run_team(threads, carry_step, &step);
-    return step.fine;
+    return shared_step(t, threads, paced, step);
 }
 
 inline void train(Training& t, Slice& slice) {

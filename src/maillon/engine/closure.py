@@ -70,7 +70,7 @@ class ClosureRunner(Runner):
             each.parameter.grad = buffer.array.reshape(each.parameter.shape) if each.moves else None
 
         def closure() -> float:
-            if not training.evaluate(threads):
+            if not training.evaluate(threads, processor.paced):
                 raise _RefusedError
             if not predictions:
                 predictions.append(copied(plan.output))

@@ -252,7 +252,9 @@ class _Common:
         program = core.Program(processor.instruction_set(), wide, plan.rows, table(plan), streams)
         threads = processor.threads_for(program.work)
         slots = [slot(buffer) for buffer in plan.inputs], [slot(buffer) for buffer in outputs]
-        return core.Call(program, *slots, np.empty, watch_training(core, self.optim), (plan, self), threads)
+        return core.Call(
+            program, *slots, np.empty, watch_training(core, self.optim), (plan, self), threads, processor.paced
+        )
 
     def shown(self) -> list[tuple[Any, str, Array]]:
         """The gradients as Python sees them: views."""

@@ -82,7 +82,7 @@ class Prepared:
         """The output, copied, for inputs of the plan's dtypes and shapes. One thread at a time."""
         for to, array in zip(self._inputs, (leaf for leaf in leaves(x) if isinstance(leaf, np.ndarray)), strict=True):
             to[...] = array
-        if not self.program.run(self.threads):
+        if not self.program.run(self.threads, processor.paced):
             raise self.program.take_raised() or NotLoweredError("it refuses this x")
         return mapped(np.copy, self._outputs)
 
@@ -195,6 +195,7 @@ class Predictor:
             prepared.watch,
             prepared,
             prepared.threads,
+            processor.paced,
         )
         made = fast if isinstance(plan.output, Buffer) else _Nested(fast, plan.output)
         with self._changing:
