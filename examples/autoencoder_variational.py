@@ -149,7 +149,6 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         schedule=m.optim.lr_scheduler.CosineAnnealingLR(T_max=epochs),
         batch_size=batch_size,
         epochs=epochs,
-        engine="numpy",  # the compiled core knows no links of our own
     )
     after = bound(network, test)
 

@@ -1,4 +1,4 @@
-"""A convolutional network that reads handwritten digits: MNIST, with 6 000 parameters, in NumPy.
+"""A convolutional network that reads handwritten digits: MNIST, with 6 000 parameters.
 
 The idea. A digit is a digit wherever it stands, and a pixel's meaning lies in its neighbours. So the first links do not
 look at the whole image: a small kernel W slides over it and asks the same question at every place,
@@ -100,7 +100,6 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         batch_size=batch_size,
         epochs=epochs,
         metrics="accuracy",
-        engine="numpy",
     )
     seconds, processor = time.perf_counter() - start, time.process_time() - start_processor
     after = m.evaluate(network, loss, x_test, test_labels, metrics="accuracy", batch_size=100)

@@ -140,7 +140,6 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         epochs=epochs,
         validation_data=(as_input(unseen, DIGITS + 1), as_target(unseen, DIGITS + 1)),
         metrics=["accuracy", whole_sums],
-        engine="numpy",
     )
     after = share_right(network, unseen, DIGITS)
     print(f"sums never seen, all digits right: {before:.1%} before learning, {after:.1%} after {epochs} epochs")

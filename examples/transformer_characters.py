@@ -39,20 +39,14 @@ from maillon.typing import Array
 LENGTH = 64  # characters in a window
 
 
-class Causal(m.Module):
-    """A TransformerEncoder whose places see only those before them, and themselves."""
-
-    def __init__(self, encoder: m.TransformerEncoder) -> None:
-        self.encoder = encoder
+class CausalMask(m.Module):
+    """x: (N, L, E) → (L, L), True where a place must not look: at those after it. Nothing of it depends on x: dx = 0."""
 
     def forward(self, x: Array) -> Array:
-        after = np.triu(np.ones((x.shape[1], x.shape[1]), bool), 1)  # True: left out
-        return self.keep(self.encoder(x, mask=after, is_causal=True))
+        return self.keep(np.triu(np.ones((x.shape[1], x.shape[1]), bool), 1), x.shape, x.dtype)
 
-    def backward(self, grad_output: Array) -> Array:
-        self.release(grad_output)
-        dx, _ = self.encoder.backward(grad_output)  # the mask has no gradient
-        return dx
+    def backward(self, grad_output: None) -> Array:
+        return np.zeros(*self.release(grad_output))
 
 
 class ClassesSecond(m.Module):
@@ -66,16 +60,19 @@ class ClassesSecond(m.Module):
         return grad_output.swapaxes(1, 2)
 
 
-def transformer(characters: int, width: int, layers: int) -> m.Sequential:
+def transformer(characters: int, width: int, layers: int) -> m.Graph:
     layer = m.TransformerEncoderLayer(
         width, nhead=4, dim_feedforward=4 * width, dropout=0.0, batch_first=True, norm_first=True
     )
-    return m.Sequential(
-        m.Embedding(characters, width),
-        m.SinusoidalPositionalEncoding(width),
-        Causal(m.TransformerEncoder(layer, layers, norm=m.LayerNorm(width))),
-        m.Linear(width, characters),
-        ClassesSecond(),
+    return m.Graph(
+        inputs="characters",
+        nodes={
+            "x": (m.Sequential(m.Embedding(characters, width), m.SinusoidalPositionalEncoding(width)), "characters"),
+            "mask": (CausalMask(), "x"),
+            "read": (m.TransformerEncoder(layer, layers, norm=m.LayerNorm(width)), "x", "mask"),
+            "next": (m.Sequential(m.Linear(width, characters), ClassesSecond()), "read"),
+        },
+        outputs="next",
     )
 
 
@@ -107,7 +104,7 @@ def tables(train: Array, test: Array, characters: int) -> dict[str, float]:
     }
 
 
-def written(network: m.Sequential, start: Array, count: int, generator: m.Generator, temperature: float = 0.7) -> Array:
+def written(network: m.Graph, start: Array, count: int, generator: m.Generator, temperature: float = 0.7) -> Array:
     """The start and `count` more characters, each drawn from p^(1/temperature): below 1, the likely more likely."""
     text = list(start)
     for _ in range(count):
@@ -151,7 +148,6 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         batch_size=batch_size,
         epochs=epochs,
         validation_data=windows(test),
-        engine="numpy",
     )
     scores = tables(train, test, len(alphabet)) | {"transformer": history["val_loss"][-1]}
 
