@@ -40,7 +40,7 @@ LENGTH = 64  # characters in a window
 
 
 class CausalMask(m.Module):
-    """x: (N, L, E) → (L, L), True where a place must not look: at those after it. Nothing of it depends on x: dx = 0."""
+    """x: (N, L, E) → (L, L), True where a place must not look: at those after it. It does not depend on x: dx = 0."""
 
     def forward(self, x: Array) -> Array:
         return self.keep(np.triu(np.ones((x.shape[1], x.shape[1]), bool), 1), x.shape, x.dtype)
