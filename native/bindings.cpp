@@ -428,6 +428,9 @@ void elementary(const std::string& set, const std::string& name,
 #include "calls.hpp"
 
 NB_MODULE(_core, m) {
+#ifdef NDEBUG
+    nb::set_leak_warnings(false); // what a program still holds when the interpreter ends is no leak
+#endif
     using namespace maillon;
     m.def("instruction_sets", instruction_sets);
     m.def("operations", operations);
