@@ -45,7 +45,7 @@ class Case:
     percent: float = 0.0  # of a large product's speed that is asked for
     wholly: bool = True  # in the core; else ours may run in NumPy
     by_jax: bool = False
-    exact: bool = True  # both sides end at the same loss, but for rounding
+    exact: bool = True  # both sides end at the same loss, but for rounding that a thousand steps would make grow
     check_epochs: int = 2
 
     @property
@@ -211,7 +211,7 @@ def _cases() -> Iterator[Case]:
     more = {"asked": 4, "multiplications": products}
     yield Case("Conv1d, 64 long", signals, (4, 64), **{**of_images, "classes": 6}, **adam, **more)
     products = (24 * 24 * 25 * 6, 8 * 8 * 150 * 16, 256 * 120, 120 * 84, 840)
-    more = {"asked": 3, "multiplications": products, "data": "mnist", "check_epochs": 1}
+    more = {"asked": 3, "multiplications": products, "data": "mnist", "exact": False, "check_epochs": 1}
     yield Case("LeNet-5", lenet, (1, 28, 28), **{**of_images, "batch": 32 * cores()}, **adam, **more)
 
     of_sequences: dict[str, Any] = {"y": (1,), "batch": 32, **adam}
