@@ -63,8 +63,9 @@ sanitize: $(VENV)/.test $(VENV)/.tools ## the tests of the engine under the addr
 	$(PY) .ci/sanitize.py address,undefined $(ARGS)
 	$(PY) .ci/sanitize.py thread $(ARGS)
 
-fuzz: $(VENV)/.test ## random and mutated plans through the verifier and the core, mutated files through load
+fuzz: $(VENV)/.test ## random and mutated plans, 2 000 random trainings by both engines, mutated files
 	$(PY) tests/engine/fuzz.py $(ARGS)
+	PYTHONPATH=tests $(PY) tests/engine/fuzz_graphs.py
 	$(PY) tests/saving/fuzz_files.py
 
 resume: $(VENV)/.test ## kill 100 trainings at random moments and resume them (ARGS="--trainings 6")

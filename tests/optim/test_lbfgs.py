@@ -72,6 +72,18 @@ def test_lbfgs_in_optim_says_the_truth_about_a_loss_that_is_not_finite() -> None
     np.testing.assert_array_equal(weights(network), before)
 
 
+def test_a_rate_of_zero_leaves_no_line_to_search() -> None:
+    """As a cosine's schedule ends: the step moves nothing, and the next one goes on."""
+    network = maillon.Linear(3, 2, dtype="float64", generator=Generator(7))
+    learner = maillon.Optim(network, maillon.MSELoss(), optim.LBFGS(line_search_fn="strong_wolfe", lr=0.0))
+    before = weights(network)
+    loss = learner.step(X, Y)
+    np.testing.assert_array_equal(weights(network), before)
+    learner.rule.param_groups[0]["lr"] = 1.0
+    assert learner.step(X, Y) == loss
+    assert learner.step(X, Y) < loss
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -7,7 +7,7 @@ as often as one likes; its gradients are added up.
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +113,7 @@ class _Record:
     outputs: tuple[Value, ...]
     backward: Callable[..., None]
     scope: str
+    parameters: tuple[Parameter, ...]
 
 
 class Builder:
@@ -282,8 +283,9 @@ class Builder:
         outputs: Tree,
         inputs: Iterable[Tree],
         parameters: Iterable[Parameter | None] = (),
+        unreached: Collection[Parameter] = (),
     ) -> None:
-        """How ∂loss/∂outputs goes on to the inputs and parameters.
+        """How ∂loss/∂outputs goes on to the inputs and parameters, those `unreached` excepted.
 
         `backward` is called with a Value for each output, None where an output has no gradient, and not at all when
         none has one or when nothing learns there. It lets operations write into `grad(x)` of each input that the
@@ -291,11 +293,12 @@ class Builder:
         """
         if not self.training:
             return
-        learns = any(parameter is not None and parameter.requires_grad for parameter in parameters)
-        if learns or any(self.wants(value) for tree in inputs for value in values_of(tree)):
+        learnt = tuple(parameter for parameter in parameters if parameter is not None and parameter.requires_grad)
+        if learnt or any(self.wants(value) for tree in inputs for value in values_of(tree)):
             made = tuple(values_of(outputs))
             self._learning.update(value.buffer for value in made if value.real)
-            self._records.append(_Record(made, backward, self.scope))
+            reached = tuple(each for each in learnt if not any(each is other for other in unreached))
+            self._records.append(_Record(made, backward, self.scope, reached))
 
     def wants(self, value: Value | None) -> bool:
         """Whether ∂loss/∂value is of use: something that learns stands before it."""
@@ -349,6 +352,16 @@ class Builder:
                 self.scope = record.scope
                 record.backward(*gradients)
         self.scope = ""
+        self._reach_all()
+
+    def _reach_all(self) -> None:
+        """Zeros for parameters of links whose output nobody uses, as NumPy has: a rule moves these too."""
+        for record in self._records:
+            for parameter in record.parameters:
+                if not self.reaches(parameter):
+                    buffer, keep = self.parameter_grad(parameter)
+                    if buffer is not None and not keep:
+                        self.add("fill", y=buffer, n=buffer.size, value=0.0)
 
 
 def floating(link: Module, x: Tree) -> Value:

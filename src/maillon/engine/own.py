@@ -30,7 +30,7 @@ def lower_own(b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[st
     own = _OwnLink(b, link, inputs, _in_order(link, named))
     b.own.append(link)
     b.python(own.forward, _first_line(link), own.reads, own.writes)
-    b.differentiate(lambda *grads: own.differentiate(b, grads), own.output, own.given, own.learnt)
+    b.differentiate(lambda *grads: own.differentiate(b, grads), own.output, own.given, own.learnt, own.unreached)
     return own.output
 
 
@@ -54,6 +54,7 @@ class _OwnLink:
         if b.gradients is not None:  # the same in all plans of a training: the operations of the rule are
             reached = b.gradients.reached.setdefault(id(link), reached)
         self._reached = reached
+        self.unreached = [parameter for parameter, there in zip(self.learnt, reached, strict=True) if not there]
         places = iter(range(len(leaves(shapes))))
         self.output: Tree = _mapped(lambda leaf: b.local(f"y{next(places)}", leaf.shape, leaf.dtype), shapes)
         self.reads, self.writes = list(values_of(self.given)), list(values_of(self.output))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cores import TOLERANCE, close, one_step, threads, walk_alike
+from cores import TOLERANCE, close, one_step, same_for_both, threads, walk_alike
 
 import maillon as m
 from maillon.engine import instruction_set, processor
@@ -161,6 +161,35 @@ def test_a_training_step_through_branches(dtype: str) -> None:
         return m.Optim(chain.to(dtype), m.MSELoss(), m.SGD(lr=0.1, momentum=0.9))
 
     one_step(make, normal(9, 3, dtype=dtype), normal(9, 2, dtype=dtype), None, TOLERANCE[dtype])
+
+
+WITHOUT_USE: dict[str, Callable[[], m.Module]] = {
+    "a way": lambda: m.Parallel(linear(3, 2), m.Sequential(linear(3, 2, 5), m.Tanh())),
+    "the output of an attention": lambda: m.Graph(
+        "x",
+        {"k": (linear(3, 3, 4), "x"), "a": (attention(), "x", "x", "k")},
+        ["a.1", "a.0"],
+    ),
+}
+
+
+def attention() -> m.MultiheadAttention:
+    return m.MultiheadAttention(3, 1, kdim=3, vdim=3, batch_first=True, generator=Generator(6))
+
+
+@pytest.mark.parametrize("name", WITHOUT_USE)
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_rule_moves_what_nobody_uses_too(name: str, accumulate: int) -> None:
+    """Its gradient is zero: weight decay and momenta go on."""
+    x = normal(4, 2, 3)
+
+    def make() -> m.Optim:
+        network = m.Graph("x", {"ways": (WITHOUT_USE[name](), "x")}, "ways.0").to("float64")
+        return m.Optim(network, m.MSELoss(), m.AdamW(lr=0.1, weight_decay=0.5, eps=1e-2), accumulate=accumulate)
+
+    before, y = make().network.state_dict(), np.ones_like(make().network(x))
+    found = same_for_both(make, x, y, 1e-12, batch_size=2, epochs=2)
+    assert all((found.arrays[each] != value).all() for each, value in before.items() if each.endswith("weight"))
 
 
 REFUSED: dict[str, tuple[m.Module, tuple[Any, ...]]] = {

@@ -162,7 +162,7 @@ class LBFGS(Rule):
         """Go along the direction; the place reached, and how often the loss was evaluated for it."""
         direction, t = memory["d"], memory["t"]
         group = self.param_groups[0]
-        if group["line_search_fn"] is None:
+        if group["line_search_fn"] is None or t == 0:  # a schedule's rate of 0: there is no line to search
             self._add(t, direction)
             if last:  # another mini-batch comes next: its loss is no use now
                 return here, 0
