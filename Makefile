@@ -63,8 +63,9 @@ sanitize: $(VENV)/.test $(VENV)/.tools ## the tests of the engine under the addr
 	$(PY) .ci/sanitize.py address,undefined $(ARGS)
 	$(PY) .ci/sanitize.py thread $(ARGS)
 
-fuzz: $(VENV)/.test ## random and mutated plans through the verifier and the core, mutated files through load
+fuzz: $(VENV)/.test ## random and mutated plans through the verifier and the core, 21 runs of each family, mutated files
 	$(PY) tests/engine/fuzz.py $(ARGS)
+	MAILLON_RUNS=7 $(call PYTEST,1) tests/engine/test_family_bits.py
 	$(PY) tests/saving/fuzz_files.py
 
 resume: $(VENV)/.test ## kill 100 trainings at random moments and resume them (ARGS="--trainings 6")
