@@ -168,3 +168,12 @@ def test_no_size_is_huge_where_all_operands_are_small() -> None:
     verify(plan_of(operation))
     with pytest.raises(PlanError, match=r"size outer is 1048577, and no operand has as many elements$"):
         verify(plan_of(replace(operation, sizes={**sizes, "outer": 2**20 + 1})))
+
+
+@pytest.mark.parametrize("stream", [None, -1, 1, 0.0, False])
+def test_a_stream_is_the_number_of_one(stream: Any) -> None:
+    plan = any_plan(np.random.default_rng(1), OPERATIONS["rrelu"], np.float32)
+    verify(plan)
+    operations = [replace(plan.operations[0], stream=stream)]
+    with pytest.raises(PlanError, match=f"stream {stream} is not there$"):
+        verify(replace(plan, operations=operations))

@@ -192,7 +192,8 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
     for number in numbers.values():
         if not isinstance(number, float) or not math.isfinite(number):
             raise PlanError(f"numbers are {dict(numbers)}")
-    if operation.stream not in (range(len(plan.streams)) if spec.stream else (None,)):
+    there = type(operation.stream) is int and 0 <= operation.stream < len(plan.streams)
+    if not (there if spec.stream else operation.stream is None):
         raise PlanError(f"stream {operation.stream} is not there")
     _verify_operands(operation, plan.dtype)
     for text, holds in spec.conditions:
