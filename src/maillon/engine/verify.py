@@ -216,10 +216,11 @@ def _verify_operands(operation: Operation, real: DType) -> None:
             raise PlanError(f"operand {name} is {array.dtype}, not {dtype}")
         if array.size < needed:
             raise PlanError(f"operand {name} needs {needed} elements, {buffer.name} has {array.size}")
-    largest = max(_OF_NOTHING, *extents)
-    for size, value in zip(OPERATIONS[operation.kind].bounds, operation.sizes.values(), strict=True):
-        if value > largest and size.least >= 0:
-            raise PlanError(f"size {size.name} is {value}, and no operand has as many elements")
+    if max(operation.sizes.values(), default=0) > _OF_NOTHING:
+        largest = max(_OF_NOTHING, *extents)
+        for size, value in zip(OPERATIONS[operation.kind].bounds, operation.sizes.values(), strict=True):
+            if value > largest and size.least >= 0:
+                raise PlanError(f"size {size.name} is {value}, and no operand has as many elements")
     if there != len(operands):
         unknown = operands.keys() - OPERATIONS[operation.kind].names
         raise PlanError(f"there are no operands {sorted(unknown)}")
