@@ -63,9 +63,10 @@ sanitize: $(VENV)/.test $(VENV)/.tools ## the tests of the engine under the addr
 	$(PY) .ci/sanitize.py address,undefined $(ARGS)
 	$(PY) .ci/sanitize.py thread $(ARGS)
 
-fuzz: $(VENV)/.test ## random and mutated plans, 2 000 random trainings by both engines, mutated files
+fuzz: $(VENV)/.test ## random and mutated plans and files, 2 000 random trainings by both engines, runs of each family alike
 	$(PY) tests/engine/fuzz.py $(ARGS)
 	PYTHONPATH=tests $(PY) tests/engine/fuzz_graphs.py
+	MAILLON_RUNS=7 $(call PYTEST,1) tests/engine/test_family_bits.py
 	$(PY) tests/saving/fuzz_files.py
 
 resume: $(VENV)/.test ## kill 100 trainings at random moments and resume them (ARGS="--trainings 6")

@@ -166,7 +166,7 @@ template <bool gathers> bool next_epoch(Training& t) {
 }
 
 // Until a limit of the slice. What an epoch leaves over moves the parameters before the next one; after the last epoch
-// of a slice it waits for `flush`. Time is up one step after the clock said so: it is not looked at in each step.
+// of a slice it waits for `flush`. The clock is looked at after long steps, and after some of many short ones.
 template <bool gathers> void train_slice(Training& t, Slice& slice) {
     const double costs = t.whole->work; // looking at the clock costs some 25 ns
     const bool each = t.whole->calls || costs > 1e6;
@@ -178,7 +178,6 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
         const int64_t rows = t.rows - position < t.batch_size ? t.rows - position : t.batch_size;
         const Program& program = rows == t.batch_size ? *t.whole : *t.rest;
         if (position == 0 && t.shuffle) permute(t.order, t.rows, *t.words);
-        const bool time_up = step % interval == 0 && slice.clock() - slice.begun > slice.seconds;
         Turn turn{};
         double divisor = 0;
         if constexpr (gathers) {
@@ -204,6 +203,7 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
         position += rows;
         record_step(t, slice, position, rows);
         if (position == t.rows) position = 0;
+        const bool time_up = step % interval == 0 && slice.clock() - slice.begun > slice.seconds;
         const bool enough_epochs = slice.epochs == slice.max_epochs;
         bool enough_steps = step + 1 == slice.max_steps;
         if (t.timetable.turns == Timetable::Turns::updates && (!gathers || turn.due))

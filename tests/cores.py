@@ -209,8 +209,19 @@ def walked_by_numpy(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) -
     return Walked(output, grads, arrays | {name: value.copy() for name, value in link.state_dict().items()})
 
 
-def walked_by_core(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) -> Walked:
-    """By the core, as a plan of the link alone; its effects take place."""
+@dataclass
+class Alone:
+    """The plan of a link alone, forward and backward, its inputs in their place.
+
+    back: the gradients of its inputs; gradients: those of its parameters that it sets, by name.
+    """
+
+    plan: Plan
+    back: tuple[Any, ...]
+    gradients: dict[str, Any]
+
+
+def lower_alone(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) -> Alone:
     named = [(name, p) for name, p in link.named_parameters() if p.requires_grad]
     reals = (leaf.dtype for leaf in leaves(inputs) if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f")
     dtype = next(reals, link.dtype)
@@ -243,16 +254,20 @@ def walked_by_core(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) ->
     verify(plan)
     for value, leaf in given:
         value.buffer.array[:] = leaf.reshape(-1)
-    streams = [stream_of(generator) for generator in b.streams]
+    reached = {name: gradients.buffer(p) for name, p in named if b.parameter_grad(p)[1]}  # a first operation has set it
+    return Alone(plan, shown_back, reached)
+
+
+def walked_by_core(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) -> Walked:
+    """By the core, as a plan of the link alone; its effects take place."""
+    alone = lower_alone(link, inputs, grad_output)
+    plan, streams = alone.plan, [stream_of(generator) for generator in alone.plan.streams]
     chosen = engine.instruction_set()
-    program = processor.core().Program(chosen, dtype == np.float64, 1, table(plan), streams)
+    program = processor.core().Program(chosen, plan.dtype == np.float64, 1, table(plan), streams)
     assert program.run(engine.get_num_threads())
-    arrays = {}
-    for name, p in named:
-        if b.parameter_grad(p)[1]:  # a first operation has set it
-            arrays[f"∂{name}"] = copied(gradients.buffer(p))
+    arrays = {f"∂{name}": copied(buffer) for name, buffer in alone.gradients.items()}
     arrays |= {name: value.copy() for name, value in link.state_dict().items()}
-    return Walked(copied(shown), [copied(one) for one in shown_back], arrays)
+    return Walked(copied(plan.output), [copied(one) for one in alone.back], arrays)
 
 
 def walk_alike(make: Callable[[], m.Module], inputs: tuple[Any, ...], tolerance: float) -> None:

@@ -4,7 +4,7 @@ import kill_resume
 import pytest
 
 
-@pytest.mark.parametrize("seed", [5, 12, 14, 15, 17, 27])
+@pytest.mark.parametrize("seed", [3, 6, 8, 12, 14, 21])
 def test_a_training_killed_and_resumed_ends_with_the_same_bits(seed: int) -> None:
     different, kills, _, _ = kill_resume.differing(seed, most=3)
     assert different == []

@@ -41,14 +41,14 @@ template <class T> bool embedding(const op::Embedding<T>& op, const Team& team) 
     return true;
 }
 
+// An index out of range is none of its own: `embedding` has ended the step before.
 template <class T> bool embedding_shorten(const op::EmbeddingShorten<T>& op, const Team&) {
     uint8_t* seen = op.workspace;
+    const auto outside = [&op](int64_t i) { return uint64_t(op.x[i]) >= uint64_t(op.rows); };
+    for (int64_t i = 0; i < op.count; ++i)
+        if (!outside(i)) seen[op.x[i]] = 0;
     for (int64_t i = 0; i < op.count; ++i) {
-        if (uint64_t(op.x[i]) >= uint64_t(op.rows)) return false;
-        seen[op.x[i]] = 0;
-    }
-    for (int64_t i = 0; i < op.count; ++i) {
-        if (seen[op.x[i]]) continue;
+        if (outside(i) || seen[op.x[i]]) continue;
         seen[op.x[i]] = 1;
         T* row = op.weight + op.x[i] * op.columns;
         if (const T scale = scale_of(op, row); scale != 1) copy_scaled(row, row, op.columns, scale);

@@ -1,4 +1,4 @@
-// Sums and products of values, and values that only move: joined, cut, turned, spread, gathered.
+// Sums and products of values, and values that only move: joined, cut, turned, spread.
 #include "../operations/joints.hpp"
 
 #include "../entry.hpp"
@@ -271,43 +271,6 @@ template <class T> bool fill(const op::Fill<T>& op, const Team& team) {
     return true;
 }
 
-bool all_below(const int64_t* index, int64_t count, int64_t size) {
-    bool fine = true;
-    for (int64_t i = 0; i < count; ++i) fine &= uint64_t(index[i]) < uint64_t(size);
-    return fine;
-}
-
-// y[o, k] = x[o, index[k]], rows of `inner` elements; false for an index that is out of range.
-template <class T> bool gather_rows(const op::GatherRows<T>& op, const Team& team) {
-    if (!all_below(op.index, op.count, op.size)) return false;
-    const Span own = share(op.outer * op.count, 1, team);
-    for (int64_t row = own.begin; row < own.end; ++row) {
-        const int64_t from = row / op.count * op.size + op.index[row % op.count];
-        copy(op.x + from * op.inner, op.y + row * op.inner, op.inner);
-    }
-    return true;
-}
-
-// dx[o, index[k]] += dy[o, k], in the order of k, from 0 or from what is there. Each thread has rows of dx.
-template <class T> bool scatter_rows(const op::ScatterRows<T>& op, const Team& team) {
-    if (!all_below(op.index, op.count, op.size)) return false;
-    const Span own = share(op.size, 1, team);
-    for (int64_t o = 0; o < op.outer; ++o) {
-        T* dx = op.dx + o * op.size * op.inner;
-        if (!op.keep && own.begin < own.end)
-            std::memset(dx + own.begin * op.inner, 0, size_t((own.end - own.begin) * op.inner) * sizeof(T));
-        for (int64_t k = 0; k < op.count; ++k) {
-            if (op.index[k] < own.begin || op.index[k] >= own.end) continue;
-            const T* dy = op.dy + (o * op.count + k) * op.inner;
-            T* row = dx + op.index[k] * op.inner;
-            each_register<T>(op.inner, [=](int64_t i, int64_t n) __attribute__((always_inline)) {
-                store_up_to(row + i, load_up_to(row + i, n) + load_up_to(dy + i, n), n);
-            });
-        }
-    }
-    return true;
-}
-
 const Entry entries[] = {
     ENTRY(Add, add),
     ENTRY(ScaledSum, scaled_sum),
@@ -320,8 +283,6 @@ const Entry entries[] = {
     ENTRY(Spread, spread),
     ENTRY(SumOver, sum_over),
     ENTRY(Fill, fill),
-    ENTRY(GatherRows, gather_rows),
-    ENTRY(ScatterRows, scatter_rows),
 };
 
 } // namespace

@@ -106,20 +106,4 @@ template <class T> struct Fill {
     double value;
 };
 
-// y[o, k] = x[o, index[k]], rows of inner
-template <class T> struct GatherRows {
-    const T* x; // r outer * size * inner
-    const int64_t* index; // r count
-    T* y; // w outer * count * inner
-    int64_t outer, size, count, inner;
-};
-
-// dx[o, index[k]] (+)= dy[o, k], rows of inner
-template <class T> struct ScatterRows {
-    const T* dy; // r outer * count * inner
-    const int64_t* index; // r count
-    T* dx; // rw outer * size * inner
-    int64_t outer, size, count, inner, keep;
-};
-
 } // namespace maillon::op

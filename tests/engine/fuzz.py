@@ -13,8 +13,12 @@ import sys
 import time
 import warnings
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import fuzz_operations
 import fuzz_trainings
 import numpy as np
 from fuzz_memory import Arena
@@ -27,6 +31,10 @@ from maillon.engine.plan import Plan, PlanError, stream_of, table
 from maillon.engine.step import Batches
 from maillon.engine.verify import verify
 from maillon.random import Generator
+
+CARRIED = "carried out: "
+carried: Counter[str] = Counter()
+"""How many plans that the core carried out had each kind of operation."""
 
 
 class FoundError(Exception):
@@ -52,6 +60,7 @@ def carry_out(arena: Arena, plan: Plan, generators: list[Generator], threads: in
 
 def every_way(arena: Arena, plan: Plan, isa: str) -> bool:
     """By one, two and three threads, from the same bytes and words, to the same bytes; the first one's stay."""
+    carried.update({operation.kind for operation in plan.operations})
     generators = list(plan.streams)
     states = [generator.get_state() for generator in generators]
     before, results = arena.bytes.copy(), []
@@ -133,7 +142,10 @@ def try_one(seed: int, number: int) -> tuple[str, str]:
     """Plan `number`: what happened to it, and what it was."""
     rng = np.random.default_rng([seed, number])
     isa = instruction_set(int(rng.integers(2**31)))
-    if rng.random() < 0.2:
+    source = rng.random()
+    if source < 0.5:
+        return try_operations(rng, isa)
+    if source < 0.6:
         return try_prediction(rng, isa)
     sample = fuzz_trainings.training(rng)
     try:
@@ -148,6 +160,27 @@ def try_one(seed: int, number: int) -> tuple[str, str]:
     if rng.random() < 0.3:
         return f"valid, {compare(arena, sample, every_way(arena, arena.plan, isa))}", str(plan)
     return try_mutant(arena, rng, isa)
+
+
+def try_operations(rng: np.random.Generator, isa: str) -> tuple[str, str]:
+    """Any operation of the table, any link of the catalogue, any family: as made, or mutated."""
+    source = rng.random()
+    if source < 0.5:
+        kind = fuzz_operations.KINDS[int(rng.integers(len(fuzz_operations.KINDS)))]
+        try:
+            plan = fuzz_operations.any_plan(rng, kind, (np.float32, np.float64)[int(rng.integers(2))])
+            verify(plan)
+        except (NotLoweredError, ZeroDivisionError) as reason:
+            return "sizes that must not be", str(reason)
+    elif source < 0.9:
+        plan = fuzz_operations.link_plan(rng)
+    else:
+        plan = fuzz_operations.training_plan(rng)
+    arena = Arena(plan, rng)
+    if rng.random() < 0.7:
+        return try_mutant(arena, rng, isa)
+    every_way(arena, arena.plan, isa)
+    return "valid, within its buffers", str(plan)
 
 
 def try_prediction(rng: np.random.Generator, isa: str) -> tuple[str, str]:
@@ -195,6 +228,7 @@ def try_many(seed: int, first: int, end: int) -> int:
         except Exception as error:
             found += 1
             sys.stdout.write(f"FOUND {number}: {type(error).__name__}: {error}\n")
+    counts.update({CARRIED + kind: count for kind, count in carried.items()})
     for what, count in counts.items():
         sys.stdout.write(f"COUNT {count} {what}\n")
     return found
@@ -247,7 +281,10 @@ def main() -> int:
     begun = time.perf_counter()
     counts, found = fuzz(given.plans, given.seed, given.batch)
     for what, count in sorted(counts.items()):
-        sys.stdout.write(f"{count:7} {what}\n")
+        if not what.startswith(CARRIED):
+            sys.stdout.write(f"{count:7} {what}\n")
+    fewest = sorted((counts[CARRIED + kind.name], kind.name) for kind in fuzz_operations.KINDS)
+    sys.stdout.write(f"carried out least often: {', '.join(f'{kind} ({count})' for count, kind in fewest[:9])}\n")
     seconds = time.perf_counter() - begun
     sys.stdout.write(f"{given.plans} plans, seed {given.seed}, {seconds:.0f} s, {len(found)} found\n")
     sys.stdout.write("\n".join(found) + "\n" * bool(found))

@@ -70,10 +70,10 @@ class Mutation:
         self.put(place, f"sizes {sizes}", sizes=sizes)
 
     def empty(self) -> None:
-        """Sizes whose product is zero, the others as large as they go."""
+        """Sizes whose product is zero, the others large."""
         place = self.operation()
         sizes = {
-            name: self.pick([0, 0, 1, 2, 2**39, 2**40 - 1])
+            name: self.pick([0, 0, 1, 2, 1000, 2**20, 2**39])
             if name in ("n", "rows", "inputs", "outputs", "outer", "size", "inner", "classes", "columns")
             else value
             for name, value in self.plan.operations[place].sizes.items()

@@ -17,6 +17,8 @@ from maillon.typing import Array
 
 pytestmark = pytest.mark.usefixtures("core")
 
+SETS = processor.core().instruction_sets() if processor.core() is not None else []
+
 
 def digest(network: m.Module) -> str:
     return hashlib.sha256(b"".join(value.tobytes() for value in network.state_dict().values())).hexdigest()
@@ -144,6 +146,24 @@ def test_the_instruction_set_does_not_matter(name: str, dtype: str, monkeypatch:
     for other in others:
         for key, value in one.state_dict().items():
             np.testing.assert_allclose(other.state_dict()[key], value, rtol=tolerance, atol=tolerance)
+
+
+HELD = {"float32": "90c67757cc0bbc7203ec4ba6", "float64": "2f3991e642d718841f193ea1"}
+
+
+@both_dtypes
+@pytest.mark.parametrize("chosen", [name for name in SETS if name != "baseline"])
+def test_the_bits_are_those_of_the_first_core(chosen: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain of Linear, Tanh, Dropout and Sigmoid under Adam: by the core at commit 9de2d6a too."""
+    monkeypatch.setenv("MAILLON_ISA", chosen)
+    generator = Generator(9)
+    links = [m.Linear(64, 48, generator=generator), m.Tanh(), m.Dropout(0.2, generator=Generator(3))]
+    network = m.Sequential(*links, m.Linear(48, 10, generator=generator), m.Sigmoid()).to(dtype)
+    x = Generator(8).normal((150, 64), dtype=np.float64).astype(dtype)
+    y = (x[:, :10] > 0).astype(dtype)
+    options: dict[str, Any] = {"batch_size": 32, "epochs": 8, "generator": Generator(5), "engine": "native"}
+    m.fit(network, m.MSELoss(), x, y, rule=m.Adam(lr=1e-2), **options)
+    assert digest(network)[:24] == HELD[dtype]
 
 
 @both_dtypes

@@ -1,9 +1,9 @@
 """Trainings killed by SIGKILL at random moments and resumed until they are done: `python tests/train/kill_resume.py`.
 
-Each of --trainings N is made at random (rule, schedule, dropout, early stopping, gathering, inputs, engine, dtype), run
-once in a process of its own without a checkpoint, and then killed again and again, in the middle of steps and of
-writing. What is left at the end must be the same to the bit: the weights, the rule's state, all generators, the history
-but its seconds.
+Each of --trainings N is made at random (rule, schedule, dropout, early stopping, gathering, inputs, engine, dtype;
+every second one is of another family of links, losses or rules), run once in a process of its own without a checkpoint,
+and then killed again and again, in the middle of steps and of writing. What is left at the end must be the same to the
+bit: the weights, the rule's state, all generators, the history but its seconds.
 """
 
 import argparse
@@ -27,6 +27,27 @@ _CHILD_S = 300.0
 
 def made(seed: int) -> Any:
     """The training of this number, anew."""
+    return of_family(seed) if seed % 2 else chain(seed)
+
+
+def of_family(seed: int) -> Any:
+    """One of each family in turn, as every test of the core has it, for longer and with options at random."""
+    import trainings
+
+    from maillon.optim import lr_scheduler as schedules
+
+    dice = random.Random(seed)
+    names = list(trainings.PROBLEMS)
+    name = names[seed // 2 % len(names)]
+    made = trainings.training(name, dice.choice(["float32", "float64"]), epochs=dice.choice([40, 100]))
+    made.options |= {"drop_last": dice.random() < 0.3, "schedule": dice.choice([None, schedules.LinearLR()])}
+    if name != "loss: CTC":  # whose mini-batch is whole
+        made.options["validation_split"] = dice.choice([0.0, 0.3])
+    return made
+
+
+def chain(seed: int) -> Any:
+    """A small network of Linear and Tanh."""
     import numpy as np
     from resuming import Made
 

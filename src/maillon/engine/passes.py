@@ -127,12 +127,6 @@ def fuse(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
     return fused
 
 
-def _bound(product: Operation, activation: Operation) -> bool:
-    """Whether the activation is among those that the product knows."""
-    end: int = next(size.end for size in OPERATIONS[product.kind].bounds if size.name == "activation")
-    return activation.sizes["activation"] < end and set(activation.numbers) == {"slope"}
-
-
 def go_in_place(operations: list[Operation], kept: set[Buffer]) -> tuple[list[Operation], dict[Buffer, Buffer]]:
     """What an operation may write over what it reads is written there, if that is its last use.
 

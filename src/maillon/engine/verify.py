@@ -15,6 +15,9 @@ from maillon.engine.plan import PARTS, Buffer, Operation, Plan, PlanError, addre
 from maillon.engine.table import OPERATIONS
 from maillon.typing import Array, DType
 
+_OF_NOTHING = 2**20
+"""The largest size that no operand has: a kernel may walk along it although there is nothing, which takes 1 ms."""
+
 Span = tuple[int, int]
 """The addresses where memory begins and ends; (0, 0) where there is none."""
 
@@ -189,7 +192,8 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
     for number in numbers.values():
         if not isinstance(number, float) or not math.isfinite(number):
             raise PlanError(f"numbers are {dict(numbers)}")
-    if operation.stream not in (range(len(plan.streams)) if spec.stream else (None,)):
+    there = type(operation.stream) is int and 0 <= operation.stream < len(plan.streams)
+    if not (there if spec.stream else operation.stream is None):
         raise PlanError(f"stream {operation.stream} is not there")
     _verify_operands(operation, plan.dtype)
     for text, holds in spec.conditions:
@@ -212,6 +216,11 @@ def _verify_operands(operation: Operation, real: DType) -> None:
             raise PlanError(f"operand {name} is {array.dtype}, not {dtype}")
         if array.size < needed:
             raise PlanError(f"operand {name} needs {needed} elements, {buffer.name} has {array.size}")
+    if max(operation.sizes.values(), default=0) > _OF_NOTHING:
+        largest = max(_OF_NOTHING, *extents)
+        for size, value in zip(OPERATIONS[operation.kind].bounds, operation.sizes.values(), strict=True):
+            if value > largest and size.least >= 0:
+                raise PlanError(f"size {size.name} is {value}, and no operand has as many elements")
     if there != len(operands):
         unknown = operands.keys() - OPERATIONS[operation.kind].names
         raise PlanError(f"there are no operands {sorted(unknown)}")

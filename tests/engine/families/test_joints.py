@@ -367,30 +367,6 @@ def test_scaled_sums_and_fillings(dtype: str) -> None:
 
 
 @both_dtypes
-def test_rows_gathered_and_scattered(dtype: str) -> None:
-    for outer, size, count, inner in ((1, 10, 40, 7), (3, 5, 9, 1), (2, 50, 20, 64), (1, 1, 3, 2), (2, 4, 0, 3)):
-        x, index = normal(outer, size, inner, dtype=dtype), RANDOM.integers(0, size, count)
-        dy = normal(outer, count, inner, dtype=dtype)
-        sizes = {"outer": outer, "size": size, "count": count, "inner": inner}
-
-        def build(b: Builder, one: Value, places: Value, grad: Value) -> list[Value]:
-            y, dx = b.local("y", grad.shape), b.local("dx", one.shape)
-            b.add("gather_rows", x=one, index=places, y=y, **sizes)  # noqa: B023
-            b.add("scatter_rows", dy=grad, index=places, dx=dx, **sizes)  # noqa: B023
-            b.add("scatter_rows", dy=grad, index=places, dx=dx, keep=1, **sizes)  # noqa: B023
-            return [y, dx]
-
-        y, dx = carried_out(build, x, index, dy, dtype=dtype)
-        np.testing.assert_array_equal(y, x[:, index])
-        expected = np.zeros_like(x)
-        np.add.at(expected, (slice(None), index), dy)
-        close("scattered", dx, 2 * expected, TOLERANCE[dtype])
-        if count:
-            with pytest.raises(AssertionError):
-                carried_out(build, x, np.where(index == index[0], size, index), dy, dtype=dtype)
-
-
-@both_dtypes
 def test_a_joined_value_gives_back_what_is_wanted_alone(dtype: str) -> None:
     parts = [normal(3, n, dtype=dtype) for n in (2, 4, 1)]
     dy = normal(3, 7, dtype=dtype)

@@ -103,23 +103,6 @@ OPERATIONS = declare(
         work="5 * leading * middle * trailing * last",
     ),
     Kind("fill", "y = value", ("y: w n",), ("n",), ("value",), work="5 * n"),
-    Kind(
-        "gather_rows",
-        "y[o, k] = x[o, index[k]], rows of inner",
-        ("x: r outer * size * inner", "index: r int64 count", "y: w outer * count * inner"),
-        ("outer", "size", "count", "inner"),
-        work="5 * outer * count * inner",
-        decides=True,
-    ),
-    Kind(
-        "scatter_rows",
-        "dx[o, index[k]] (+)= dy[o, k], rows of inner",
-        ("dy: r outer * count * inner", "index: r int64 count", "dx: rw outer * size * inner"),
-        ("outer", "size", "count", "inner", "keep<2"),
-        flops="outer * count * inner",
-        work="5 * outer * (count + size) * inner",
-        decides=True,
-    ),
 )
 
 

@@ -80,7 +80,7 @@ OPERATIONS = declare(
         ),
         _LSTM_SIZES,
         flops=_LSTM_FLOPS,
-        must=(*_MUST, "features == units or (weight_hr and features < units)", "made == weight_hr"),
+        must=(*_MUST, "features <= units", "(features < units) == weight_hr", "made == weight_hr"),
         spares=("y", "last", "last_cell"),
     ),
     Kind(
@@ -104,7 +104,7 @@ OPERATIONS = declare(
         ),
         _LSTM_SIZES,
         flops=_LSTM_FLOPS,
-        must=(*_MUST, "features == units or (weight_hr and features < units)", "dprojected == weight_hr"),
+        must=(*_MUST, "features <= units", "(features < units) == weight_hr", "dprojected == weight_hr"),
     ),
     Kind(
         "gru",
