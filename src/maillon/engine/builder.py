@@ -69,7 +69,7 @@ def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lo
         names = [one.name for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD]
         needed = set() if any_number else {one.name for one in taken if one.default is one.empty}
 
-        def lower(b: Builder, link: Module, *inputs: Tree, **named: Tree) -> Tree:
+        def lower(b: Builder, link: Module, /, *inputs: Tree, **named: Tree) -> Tree:
             if not trees and (tuple in map(type, inputs) or tuple in map(type, named.values())):
                 raise NotLoweredError(f"{shown(link)} does not take tuples")
             by_place = set(names[: len(inputs)])
@@ -106,6 +106,10 @@ def values_of(tree: Tree) -> Iterator[Value]:
         yield tree
 
 
+Mark = tuple[tuple[int, ...], dict[Module, str], dict[Buffer, int]]
+"""How far a builder has come: the lengths of its lists, what runs in NumPy, how many gradients each value has."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Record:
     """What was computed, and how its gradients go on from there."""
@@ -140,7 +144,7 @@ class Builder:
         self.sparse: set[Buffer] = set()  # data that are mostly zeros: products leave them out
         self.scope = ""  # the place of the link that is being lowered
         self.path: tuple[tuple[str, str], ...] = ()  # the same, each name with the class of the link that it is in
-        self.own: list[Module] = []  # links and losses of the user's own, which run in NumPy
+        self.own: dict[Module, str] = {}  # links and losses that run in NumPy, with the reason
         self.part = "forward"
         self._link: Module | None = None
         self._learning: set[Buffer] = set()  # values that something which learns stands before
@@ -165,6 +169,26 @@ class Builder:
             yield
         finally:
             self.scope, self.path, self._link = before
+
+    def mark(self) -> Mark:
+        """How far it has come, for `back_to`."""
+        made = tuple(map(len, self._lists))
+        return made, dict(self.own), {buffer: len(parts) for buffer, parts in self._contributions.items()}
+
+    def back_to(self, mark: Mark) -> None:
+        """Forget all that was added since then."""
+        for each, length in zip(self._lists, mark[0], strict=True):
+            del each[length:]
+        self.own = mark[1]
+        self._contributions = {buffer: self._contributions[buffer][:length] for buffer, length in mark[2].items()}
+
+    @property
+    def _lists(self) -> tuple[list[Any], ...]:
+        return self.operations, self.effects, self.streams, self.changing, self._records
+
+    def at(self, link: Module) -> str:
+        """The link that is being lowered, and where it stands."""
+        return f"[{self.scope}] {link!r}" if self.scope else repr(link)
 
     def _named(self, name: str) -> str:
         return f"{self.scope}.{name}" if self.scope else name

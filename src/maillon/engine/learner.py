@@ -270,7 +270,7 @@ class _Step:
         rows = len(leaves(inputs)[0])
         batches = Batches.of(inputs, target, weight, rows, shuffle=False)
         lowered = lower_training(optim, batches, rows, common.state, common.gradients, Memory())
-        if lowered.own:
+        if lowered.plan.own:
             raise NotLoweredError("the loss is the user's own")
         self.plan = plan = lowered.plan
         self._generators = plan.streams

@@ -1,30 +1,25 @@
 """The walk through a network: every link lowered, in the order in which it computes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredError, Tree, Value, values_of
+from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, values_of
 from maillon.engine.memory import Gradients, Memory
-from maillon.engine.own import lower_own_loss
 from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer
 from maillon.engine.table import OPERATIONS
-from maillon.engine.walk import is_known, is_known_loss, lower_child, own_links, own_method
+from maillon.engine.walk import lower_child, lower_its_loss, own_links
 from maillon.nesting import leaf_names, leaves, rebuilt
 from maillon.nn import Loss, Module
-from maillon.nn.support.errors import LinkError, shown
+from maillon.nn.support.errors import LinkError
 from maillon.nn.support.modes import mode
 from maillon.typing import Array
 
 
 def lower_network(b: Builder, network: Module, x: Any) -> Tree:
     """The network's output for one input, or for a tuple or dict of several; NotLoweredError says what cannot be."""
-    if not is_known(network):
-        method = own_method(network) if type(network) in LINKS else None
-        why = f"has a {method} of its own" if method else "is not among the links it knows"
-        raise NotLoweredError(f"{shown(network)} {why}")
     several = x if isinstance(x, tuple) else () if isinstance(x, dict) else (x,)
     try:
         output = lower_child(b, network, "", *several, **(x if isinstance(x, dict) else {}))
@@ -54,12 +49,11 @@ def _require_apart(b: Builder) -> None:
 
 def lower_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, weight: Value | None) -> Buffer:
     """Add the loss, and the gradient of the prediction; returns its result (value, denominator)."""
-    lower: Callable[..., None] = LOSSES[type(loss)] if is_known_loss(loss) else lower_own_loss
     b.part = "loss"
     result = b.given("loss", (2,), np.dtype(np.float64))
     divisor = b.gradients.divisor if b.gradients is not None and b.gradients.gathers and loss.averages else None
     own: Losses = {"sample_weight": weight, "result": result, "divisor": divisor}
-    lower(b, loss, prediction, target, own)
+    lower_its_loss(b, loss, prediction, target, own)
     return result.buffer
 
 
@@ -105,6 +99,8 @@ def output_shape(network: Module, x: Array, *, training: bool = False) -> tuple[
     b = Builder(network.dtype, Memory(), Gradients([], network.dtype) if training else None)
     with mode(network, training):
         output = lower_network(b, network, b.local("x", x.shape, x.dtype))
+    if b.own:
+        raise NotLoweredError(next(iter(b.own.values())))
     if not isinstance(output, Value):
         raise NotLoweredError("the network has several outputs")
     return output.shape

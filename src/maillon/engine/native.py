@@ -34,7 +34,7 @@ class Runner:
     Raises NotLoweredError, with the reason, for what the core cannot do. Parameters, momenta and the generators'
     streams are changed in place.
 
-    own: links and losses of the user's own, which run in NumPy.
+    own: links and losses that run in NumPy, with the reason.
     """
 
     by_closure: ClassVar[bool] = False
@@ -77,15 +77,15 @@ class Runner:
         memory, begin = Memory(), StepBegin()
         full = min(batches.size, batches.rows)
         whole = lower_training(optim, batches, full, state, gradients, memory, begin)
-        if self.by_closure and whole.own:
-            names = " and ".join(dict.fromkeys(repr(own) for own in whole.own))
+        if self.by_closure and whole.plan.own:
+            names = " and ".join(dict.fromkeys(repr(own) for own in whole.plan.own))
             raise NotLoweredError(f"{type(rule).__name__} looks at the loss several times, and {names} is NumPy's")
         short = batches.rows % batches.size if batches.rows > batches.size else 0
         rest = lower_training(optim, batches, short, state, gradients, memory, begin) if short else None
         self._generator, self.state, self.gradients = generator, state, gradients
-        self.own, self._begin = whole.own, begin
+        self.own, self._begin = whole.plan.own, begin
         self.whole, self.rest = whole.plan, None if rest is None else rest.plan
-        self._in_python = list(dict.fromkeys([*self._in_python, *(type(own).__name__ for own in whole.own)]))
+        self._in_python = list(dict.fromkeys([*self._in_python, *(type(own).__name__ for own in whole.plan.own)]))
         self._prepare(full)
         self._origins = Origins(optim, list(self._streams))
         self._changing = [each.parameter.data for each in state.trained] + state.arrays

@@ -1,4 +1,6 @@
-"""Links and losses of the user's own inside a plan: the core hands their values to NumPy, and goes on with the rest.
+"""Links and losses that run in NumPy inside a plan: the core hands them their values, and goes on with the rest.
+
+They are the user's own, or have options or inputs that the core does not know.
 
 Their operation is called `python`. It gets copies of what it reads, which the link may keep; what it makes is copied
 into the plan. An exception ends the step, and arrives as it was raised. What is not as it was planned (another shape, a
@@ -8,36 +10,41 @@ parameter without a gradient) ends the step too: NumPy then does it.
 import copy
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, values_of
+from maillon.engine.builder import Builder, Losses, Tree, Value, values_of
+from maillon.engine.plan import WholeError
 from maillon.nesting import counted_inputs, leaves
 from maillon.nn import Loss, Module, Parameter, no_grad
 from maillon.nn.support.errors import LinkError, shown
 from maillon.nn.support.modes import mode
 from maillon.nn.support.undo import Undo
-from maillon.random import Generator, GeneratorState, default_generator
+from maillon.random import Generator, GeneratorState
 from maillon.typing import Array
 
 _TRIED = 1024  # numbers, over and over, that a link is tried with
 
 
-def lower_own(b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[str, Tree]) -> Tree:
-    """A link that no family knows: its forward and backward as operations in NumPy."""
+def lower_own(b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[str, Tree], reason: str) -> Tree:
+    """A link's forward and backward as operations in NumPy; WholeError where not even that can be.
+
+    reason: why no family lowers it.
+    """
     own = _OwnLink(b, link, inputs, _in_order(link, named))
-    b.own.append(link)
+    b.own[link] = reason
     b.python(own.forward, _first_line(link), own.reads, own.writes)
     b.differentiate(lambda *grads: own.differentiate(b, grads), own.output, own.given, own.learnt, own.unreached)
     return own.output
 
 
-def lower_own_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, own: Losses) -> None:
-    """A loss that no family knows."""
+def lower_own_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, own: Losses, reason: str) -> None:
+    """A loss, in NumPy. reason: why no family lowers it."""
     made = _OwnLoss(b, loss, prediction, target, own)
-    b.own.append(loss)
+    b.own[loss] = reason
     b.python(made.step, _first_line(loss), made.reads, made.writes)
 
 
@@ -138,7 +145,7 @@ class _OwnLoss:
         to = [b.grad(value) if b.wants(value) else None for value in predictions]
         learnt = [parameter for parameter in loss.parameters() if parameter.requires_grad]
         if learnt and self._divisor is not None:
-            raise NotLoweredError(f"{shown(loss)} learns itself, and gradients are gathered")
+            raise WholeError(f"{shown(loss)} learns itself, and gradients are gathered")
         self._learns = _Learning(b, learnt, [True] * len(learnt))
         self.writes = [own["result"], *(value for value in to if value is not None), *self._learns.buffers]
         self._from, self._to = _Arrays(self.reads), _Arrays(to)
@@ -243,21 +250,35 @@ class _Learning:
 def _tried(b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[str, Tree]) -> tuple[Any, list[bool]]:
     """What a copy of the link makes of inputs of these shapes, and whether each parameter that learns has a gradient.
 
-    Numbers of several kinds are tried, for links that do not take all. The default generator is as before.
+    Numbers of several kinds are tried, for links that do not take all.
     """
     problem: Exception | None = None
-    generator, before = default_generator(), default_generator().get_state()
     draw = Generator(0)
     for numbers in (draw.randn(_TRIED), draw.rand(_TRIED), np.ones(1)):
         try:
-            return _made(b, copy.deepcopy(link), numbers, inputs, named)
-        except NotLoweredError:
+            with _leaving_no_trace(link):
+                return _made(b, copy.deepcopy(link), numbers, inputs, named)
+        except WholeError:
             raise
         except Exception as error:
             problem = problem or error
-        finally:
-            generator.set_state(before)
-    raise NotLoweredError(f"{shown(link)} could not be tried: {str(problem).removesuffix('.')}")
+    raise WholeError(f"{shown(link)} could not be tried: {str(problem).removesuffix('.')}")
+
+
+@contextmanager
+def _leaving_no_trace(link: Module) -> Iterator[None]:
+    """What is drawn is drawn again. And the link is as before: a method set on the instance is the copy's too."""
+    grads = [(parameter, parameter.grad) for parameter in link.parameters()]
+    for parameter, _ in grads:
+        parameter.grad = None
+    undo = Undo(link)
+    undo.__enter__()
+    try:
+        yield
+    finally:
+        undo.__exit__(Exception, None, None)
+        for parameter, grad in grads:
+            parameter.grad = grad
 
 
 def _made(
@@ -273,9 +294,9 @@ def _made(
     with np.errstate(all="ignore"):
         output = twin(*(_mapped(array, tree) for tree in inputs), **{n: _mapped(array, t) for n, t in named.items()})
         if any(parameter.data is not before for parameter, before in arrays):
-            raise NotLoweredError(f"{shown(twin)} gives its parameters other arrays")
+            raise WholeError(f"{shown(twin)} gives its parameters other arrays")
         if not all(leaf is None or _plannable(leaf, b) for leaf in _tuple_leaves(output)):
-            raise NotLoweredError(f"{shown(twin)} gives no array of {b.dtype}, or tuple of such")
+            raise WholeError(f"{shown(twin)} gives no array of {b.dtype}, or tuple of such")
         if not (b.training and learnt):
             return output, [True] * len(learnt)
         twin.zero_grad()
@@ -352,7 +373,7 @@ class StepBegin:
 
     def __init__(self) -> None:
         self.streams: dict[Generator, Any] = {}  # the core's, which count their words
-        self._own: list[Module] = []
+        self._own: Mapping[Module, str] = {}
         self._arrays: list[Array] = []
         self._drawn: list[Generator] = []  # by the core's own operations
         self._undo: Undo | None = None

@@ -52,7 +52,7 @@ def lower_prediction(network: Module, x: Any, memory: Memory) -> Plan:
     output = finish(b, made)
     inputs = [value.buffer for value in given.values()]
     rows = rows_of(inputs[0].shape) if inputs else 1
-    plan = Plan((network,), b.dtype, rows, b.operations, inputs, output)
+    plan = Plan((network,), b.dtype, rows, b.operations, inputs, output, own=b.own)
     verify(plan)
     return plan
 
@@ -117,7 +117,7 @@ class Outputs:
         if prepared is None or not prepared.fits():
             prepared = Prepared(self.network, x, held=False)
         output = prepared(x)
-        if prepared.bytes > _KEPT_BYTES:
+        if prepared.bytes > _KEPT_BYTES or self.network in prepared.plan.own:  # which would keep the network alive
             self._large[key] = prepared
         elif len(self._kept) < _KEPT_SHAPES:
             self._kept[key] = prepared

@@ -19,7 +19,6 @@ from maillon.engine.table import product_workspace
 from maillon.engine.verify import verify
 from maillon.engine.walk import is_known_loss
 from maillon.nesting import leaf_names, leaves, mapped
-from maillon.nn import Module
 from maillon.optim import Optim
 from maillon.typing import Array
 
@@ -90,14 +89,10 @@ def _named(value: Any, name: str) -> Iterator[tuple[str, Array]]:
 
 @dataclass(frozen=True)
 class Lowered:
-    """A step, lowered: its plan, the arrays beside parameters and momenta that it changes.
-
-    own: links and losses that run in NumPy.
-    """
+    """A step, lowered: its plan, the arrays beside parameters and momenta that it changes."""
 
     plan: Plan
     changing: list[Array]
-    own: list[Module]
 
 
 def lower_training(
@@ -134,9 +129,9 @@ def lower_training(
     begin.take(b, [*gradients.gathering, result.array, *(value.array for value in leaves(shown) if value is not None)])
     subject = (optim.network, optim.loss, optim.rule)
     inputs = [value.buffer for value in given.values()]
-    plan = Plan(subject, dtype, rows, b.operations, inputs, shown, result, b.streams)
+    plan = Plan(subject, dtype, rows, b.operations, inputs, shown, result, b.streams, b.own)
     verify(plan)
-    return Lowered(plan, b.changing, b.own)
+    return Lowered(plan, b.changing)
 
 
 def plan_of(optim: Optim, batches: Batches) -> Plan:

@@ -53,7 +53,7 @@ OPERATIONS = declare(
 @lowers(Embedding)
 def embedding(b: Builder, link: Embedding, x: Value) -> Value:
     if x.buffer.dtype != np.int64:
-        raise NotLoweredError(f"[{b.scope}] {link!r} takes indices, not {x.buffer.dtype}")
+        raise NotLoweredError(f"{b.at(link)} takes indices, not {x.buffer.dtype}")
     rows, columns = link.num_embeddings, link.embedding_dim
     sizes = {"count": math.prod(x.shape), "rows": rows, "columns": columns}
     weight = b.parameter("weight", link.weight)

@@ -106,7 +106,7 @@ def max_pool(b: Builder, link: Any, x: Value) -> Tree:
     axes: Axes = link.axes(sizes)
     outputs = tuple(count for _, count in axes)
     if link.return_indices and not all(_sees(*axis) for axis in axes):
-        raise NotLoweredError(f"[{b.scope}] {link!r} has windows that see nothing, and so no index")
+        raise NotLoweredError(f"{b.at(link)} has windows that see nothing, and so no index")
     shape = (*x.shape[: -len(sizes)], *outputs)
     own: dict[str, int] = {"planes": math.prod(x.shape[: -len(sizes)])}
     options = _windows(link, sizes, outputs)
@@ -166,7 +166,7 @@ def avg_pool(b: Builder, link: Any, x: Value) -> Value:
 def max_unpool(b: Builder, link: Any, x: Value, indices: Value, output_size: Any = None) -> Value:
     pooled = _images(b, link, x)
     if indices.buffer.dtype != np.int64 or indices.shape != x.shape or output_size is not None:
-        raise NotLoweredError(f"[{b.scope}] {link!r} is given {x.shape}, indices {indices.shape}, {output_size}")
+        raise NotLoweredError(f"{b.at(link)} is given {x.shape}, indices {indices.shape}, {output_size}")
     sizes = link.sizes(pooled, None)
     outer = x.shape[: -len(pooled)]
     own = {"planes": math.prod(outer), "values": math.prod(pooled), "places": math.prod(sizes)}
