@@ -486,7 +486,7 @@ def test_operations_of_any_sizes_stay_within_their_buffers(name: str, monkeypatc
     ids=repr,
 )
 def test_what_a_loss_refuses_is_numpys_to_say(loss: m.Loss, inputs: tuple[Any, ...], weight: Array | None) -> None:
-    """It runs in NumPy inside of the plan, and raises there; a mean of nothing, which is not a number, ends the step."""
+    """It runs in NumPy inside of the plan, and raises there; a mean that is not a number ends the step."""
     with np.errstate(all="ignore"):
         try:
             expected = by_numpy(loss, inputs, weight)

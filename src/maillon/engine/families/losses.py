@@ -255,6 +255,8 @@ def cosine(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -
 def triplet(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     anchor, positive, negative = _checked(b, loss, prediction, target)
     shape = anchor.shape
+    if not shape[-1]:
+        raise NotLoweredError(f"{loss!r} is given vectors of no numbers")
     rows, samples = math.prod(shape[:-1]), _rows(shape[:-1])
     grads = {"grad_anchor": anchor, "grad_positive": positive, "grad_negative": negative}
     b.add(
