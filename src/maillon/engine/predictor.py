@@ -29,14 +29,16 @@ _KEPT_NETWORKS, _KEPT_SHAPES = 16, 8
 _KEPT_BYTES = 2**18  # of a plan's buffers: to make a larger one anew costs little beside running it
 
 Key = tuple[Any, ...]
-"""The shapes and dtypes of all inputs."""
+"""The shapes and dtypes of all inputs, nested alike."""
 
 
 def key_of(x: Any) -> Key:
     """What a plan is made for: the shape and dtype of each array."""
     if isinstance(x, np.ndarray):
         return x.shape, x.dtype.char
-    return tuple((leaf.shape, leaf.dtype.char) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves(x))
+    if isinstance(x, dict):
+        return tuple((name, key_of(part)) for name, part in x.items())
+    return tuple(map(key_of, x)) if isinstance(x, tuple) else (x,)
 
 
 def lower_prediction(network: Module, x: Any, memory: Memory) -> Plan:

@@ -108,7 +108,7 @@ def lower_training(
     begin = StepBegin() if begin is None else begin
     dtype = gradients.whole.dtype
     b = Builder(dtype, memory, gradients)
-    given = given_inputs(b, dict(batches.feeds()), rows)
+    given = given_inputs(b, dict(batches.feeds()), None if rows == len(batches.first) else rows)
     for name, value in given.items():
         if value.real and value.buffer.dtype != dtype:
             raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {dtype}")
