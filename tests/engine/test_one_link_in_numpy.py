@@ -164,3 +164,37 @@ def test_the_reason_is_the_familys_where_numpy_cannot_do_it_either(monkeypatch: 
     network = m.Sequential(linear(4, 5), m.Residual(Odd()))
     with pytest.raises(RuntimeError, match=r"^engine='native': planted\. Pass"):
         m.predict(network, X.astype("float32"), engine="native")
+
+
+def test_a_table_that_two_links_shorten_by_the_count_of_what_is_not_zero() -> None:
+    """Each use shortens its rows again, as in PyTorch."""
+    found = []
+    for one in ("numpy", "native"):
+        first = m.Embedding(6, 2, max_norm=0.5, norm_type=0, generator=Generator(3))
+        network = m.Sequential(m.Parallel(first, first.share()), m.Add(), m.Flatten(), linear(8, 3)).to("float64")
+        history = m.fit(network, m.MSELoss(), (WORDS, WORDS), Y, rule=0.1, epochs=2, engine=one, generator=Generator(3))
+        found.append((history["loss"], network.state_dict()))
+    assert history.engine == "native, with NumPy for: Embedding"
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-11)
+    for name, value in found[0][1].items():
+        close(name, found[1][1][name], value, 1e-11)
+
+
+def test_a_link_of_ones_own_that_uses_what_another_link_changes_is_all_numpys() -> None:
+    class Words(m.Module):
+        takes_integers = True
+
+        def __init__(self, table: m.Embedding) -> None:
+            self.table = table
+
+        def forward(self, x: Array) -> Array:
+            return self.keep(self.table(x) * 2)
+
+        def backward(self, grad_output: Array) -> None:
+            self.release(grad_output)
+            self.table.backward(grad_output * 2)
+
+    first = m.Embedding(6, 2, max_norm=0.5, generator=Generator(3))
+    network = m.Sequential(m.Parallel(first, Words(first.share())), m.Add(), m.Flatten(), linear(8, 3)).to("float64")
+    with pytest.raises(RuntimeError, match=r"^engine='native': what Words\(.*\) uses changes before\. Pass"):
+        m.fit(network, m.MSELoss(), (WORDS, WORDS), Y, rule=0.1, engine="native")

@@ -129,3 +129,37 @@ def test_a_step_that_raises_has_changed_nothing(seed: int) -> None:
     for one, engine in ((optim, "native"), (by_numpy, "numpy")):
         made.fit(one, engine, Generator(5))
     same(state(optim), state(by_numpy), 1e-10)
+
+
+@pytest.mark.parametrize("loss", ["raises", "is not finite"])
+def test_rows_that_a_link_of_ones_own_has_shortened_are_put_back(loss: str) -> None:
+    class Words(m.Module):
+        takes_integers = True
+        calls = 0
+
+        def __init__(self) -> None:
+            self.table = m.Embedding(6, 2, max_norm=0.1, generator=Generator(3))
+
+        def forward(self, x: Any) -> Any:
+            self.calls += 1
+            y = self.table(x).sum(axis=1)
+            if self.training and self.calls >= 4:
+                if loss == "raises":
+                    raise RaisedError("mine", 4)
+                y = y * np.nan
+            return self.keep(y)
+
+        def backward(self, grad_output: Any) -> None:
+            self.release(grad_output)
+            self.table.backward(np.repeat(grad_output[:, None], 4, axis=1))
+
+    words, target = Generator(1).randint(0, 6, (12, 4)), Generator(2).randn((12, 3))
+    tables = []
+    for engine in ("numpy", "native"):
+        network = m.Sequential(Words(), m.Linear(2, 3, generator=Generator(4)))
+        with pytest.raises(RaisedError if loss == "raises" else m.NonFiniteLossError):
+            m.fit(network, m.MSELoss(), words, target, rule=0.5, batch_size=4, shuffle=False, engine=engine)
+        table = network[0].table.weight.data
+        tables.append(table)
+        assert (np.linalg.norm(table, axis=1) > 0.11).any()  # what the rule has moved since, not shortened again
+    np.testing.assert_allclose(*tables, rtol=1e-5)

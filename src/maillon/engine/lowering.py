@@ -8,12 +8,12 @@ import numpy as np
 from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, values_of
 from maillon.engine.memory import Gradients, Memory
 from maillon.engine.passes import improve
-from maillon.engine.plan import Buffer
+from maillon.engine.plan import Buffer, address
 from maillon.engine.table import OPERATIONS
 from maillon.engine.walk import lower_child, lower_its_loss, own_links
 from maillon.nesting import leaf_names, leaves, rebuilt
 from maillon.nn import Loss, Module
-from maillon.nn.support.errors import LinkError
+from maillon.nn.support.errors import LinkError, shown
 from maillon.nn.support.modes import mode
 from maillon.typing import Array
 
@@ -40,6 +40,10 @@ def _require_apart(b: Builder) -> None:
         for operand in OPERATIONS[effect.kind].written
         if (buffer := effect.operands.get(operand.name)) is not None and not buffer.is_local
     }
+    for link in b.own if changed else ():
+        arrays = [parameter.data for parameter in link.parameters()] + [array for _, array in link.named_buffers()]
+        if any(address(array) in changed for array in arrays if array is not None):
+            raise NotLoweredError(f"what {shown(link)} uses changes before")
     for operation in b.operations if changed else ():
         for buffer in operation.operands.values():
             effect = None if buffer.is_local else changed.get(buffer.address)

@@ -60,6 +60,8 @@ def embedding(b: Builder, link: Embedding, x: Value) -> Value:
     y = b.local("y", (*x.shape, columns))
     shortening: dict[str, Any] = {}
     if link.max_norm is not None and math.isfinite(link.max_norm):
+        if link.norm_type == 0:  # the count of what is not 0 stays when a row is shortened: the next use does it again
+            raise NotLoweredError(f"{b.at(link)} shortens a row each time it is used")
         shortening = {"max_norm": link.max_norm, **norm_of(link.norm_type)}
         b.effect("embedding_shorten", x=x, weight=b.changed(weight), **sizes, **shortening)
     b.add("embedding", x=x, weight=weight, y=y, **sizes, shorten=int(bool(shortening)), **shortening)

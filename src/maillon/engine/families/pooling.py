@@ -103,10 +103,8 @@ def _images(b: Builder, link: Any, x: Value) -> tuple[int, ...]:
 @lowers(AdaptiveMaxPool1d, AdaptiveMaxPool2d, MaxPool1d, MaxPool2d)
 def max_pool(b: Builder, link: Any, x: Value) -> Tree:
     sizes = _images(b, link, x)
-    axes: Axes = link.axes(sizes)
+    axes: Axes = link.required_axes(sizes)
     outputs = tuple(count for _, count in axes)
-    if link.return_indices and not all(_sees(*axis) for axis in axes):
-        raise NotLoweredError(f"{b.at(link)} has windows that see nothing, and so no index")
     shape = (*x.shape[: -len(sizes)], *outputs)
     own: dict[str, int] = {"planes": math.prod(x.shape[: -len(sizes)])}
     options = _windows(link, sizes, outputs)
@@ -137,14 +135,6 @@ def _windows(link: Any, sizes: tuple[int, ...], outputs: tuple[int, ...]) -> lis
         (size // count, size // count, 0, 1) if count and size % count == 0 else (0, 1, 0, 1)
         for size, count in zip(sizes, outputs, strict=True)
     ]
-
-
-def _sees(steps: Any, outputs: int) -> bool:
-    """Whether each window sees something."""
-    seeing = np.zeros(outputs, bool)
-    for outs, _ in steps:
-        seeing[outs] = True
-    return bool(seeing.all())
 
 
 @lowers(AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d)
