@@ -72,8 +72,10 @@ def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lo
         def lower(b: Builder, link: Module, /, *inputs: Tree, **named: Tree) -> Tree:
             if not trees and (tuple in map(type, inputs) or tuple in map(type, named.values())):
                 raise NotLoweredError(f"{shown(link)} does not take tuples")
-            by_place = set(names[: len(inputs)])
-            if not any_number and (len(inputs) > len(names) or not needed <= by_place | named.keys()):
+            whole = len(inputs) == len(names) and not named
+            if not (whole or any_number) and (
+                len(inputs) > len(names) or not needed <= {*names[: len(inputs)], *named}
+            ):
                 raise NotLoweredError(f"{shown(link)} does not take {len(inputs) + len(named)} inputs")
             return function(b, link, *inputs, **named)
 
@@ -150,6 +152,13 @@ class Builder:
         self._learning: set[Buffer] = set()  # values that something which learns stands before
         self._records: list[_Record] = []
         self._contributions: dict[Buffer, list[Buffer]] = {}
+        self._lists: tuple[list[Any], ...] = (
+            self.operations,
+            self.effects,
+            self.streams,
+            self.changing,
+            self._records,
+        )
         self.adding = False  # gradients of parameters are added to what there is
         self._written: set[int] = set()  # gradients that a first operation has set, and others add to
 
@@ -172,8 +181,8 @@ class Builder:
 
     def mark(self) -> Mark:
         """How far it has come, for `back_to`."""
-        made = tuple(map(len, self._lists))
-        return made, dict(self.own), {buffer: len(parts) for buffer, parts in self._contributions.items()}
+        gradients = {buffer: len(parts) for buffer, parts in self._contributions.items()}
+        return tuple(map(len, self._lists)), dict(self.own), gradients
 
     def back_to(self, mark: Mark) -> None:
         """Forget all that was added since then."""
@@ -181,10 +190,6 @@ class Builder:
             del each[length:]
         self.own = mark[1]
         self._contributions = {buffer: self._contributions[buffer][:length] for buffer, length in mark[2].items()}
-
-    @property
-    def _lists(self) -> tuple[list[Any], ...]:
-        return self.operations, self.effects, self.streams, self.changing, self._records
 
     def at(self, link: Module) -> str:
         """The link that is being lowered, and where it stands."""
@@ -282,16 +287,17 @@ class Builder:
     def _operation(self, kind: str, part: str, stream: int | None, fields: dict[str, Any]) -> Operation:
         spec = OPERATIONS[kind]
         operands: dict[str, Buffer] = {}
-        for operand in spec.operands:
-            value = fields.pop(operand.name, None)
+        for name in spec.places:
+            value = fields.get(name)
             if value is not None:
-                operands[operand.name] = value.buffer if isinstance(value, Value) else value
-        sizes = {name: fields.pop(name, 0) for name in spec.sizes}
-        numbers = {name: float(fields.pop(name, 0.0)) for name in spec.numbers}
-        if fields:
-            raise TypeError(f"operation {kind} has no {', '.join(fields)}.")
+                operands[name] = value.buffer if type(value) is Value else value
+        get = fields.get
+        sizes = {name: get(name, 0) for name in spec.sizes}
+        numbers = {name: float(get(name, 0.0)) for name in spec.numbers}
+        if not fields.keys() <= spec.fields:
+            raise TypeError(f"operation {kind} has no {', '.join(sorted(fields.keys() - spec.fields))}.")
         if "workspace" in spec.names and "workspace" not in operands:
-            place = [operand.name for operand in spec.operands].index("workspace")
+            place = spec.places.index("workspace")
             size = spec.extents(*sizes.values())[place]
             operand = spec.operands[place]
             operands["workspace"] = Buffer.local(

@@ -229,14 +229,18 @@ class RuleState:
 
     # Operations
 
-    def lower_once(self, b: Builder, gradients: Gradients) -> None:
-        """As `lower`: for any number of rows the operations are the same, so that several plans share them."""
+    def lower_once(self, b: Builder, gradients: Gradients) -> list[Operation]:
+        """As `lower`: for any number of rows the operations are the same, so that several plans share them.
+
+        Returns those that another plan has already.
+        """
         if self._lowered is None:
             begun = len(b.operations)
             self.lower(b, gradients)
             self._lowered = b.operations[begun:]
-        else:
-            b.operations += self._lowered
+            return []
+        b.operations += self._lowered
+        return self._lowered
 
     def lower(self, b: Builder, gradients: Gradients) -> None:
         """Add the division of gathered gradients, the clipping and the updates."""
