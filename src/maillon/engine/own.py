@@ -67,18 +67,22 @@ class _OwnLink:
         self.reads, self.writes = list(values_of(self.given)), list(values_of(self.output))
         self._from = _Arrays(self.reads)
         self._to = _Arrays(self.writes)
-        self._walks = False  # a backward follows
+        self._plain = all(type(tree) is Value for tree in self.given)  # each input is one array
+        self._one = len(self.given) == 1 and self._plain and type(self.output) is Value  # and so is the output
+        self._walks = self._waits = False  # a backward follows, and somebody waits for what it gives
         self._grads_from = self._grads_to = _Arrays([])
 
     def forward(self) -> bool:
-        arrays = self._from.copies()
-        values = [next(arrays) if type(tree) is Value else _filled(tree, arrays) for tree in self.given]
+        values = self._from.copies()
+        if not self._plain:
+            values = list(_filled(self.given, iter(values)))
         try:
             made = self._called(values)
         except LinkError as error:
             self._place(error)
             raise
-        return self._to.put([leaf for leaf in leaves(made) if leaf is not None]) and self._keeps_arrays()
+        found = [made] if self._one else [leaf for leaf in leaves(made) if leaf is not None]
+        return self._to.put(found) and (not self._arrays or self._keeps_arrays())
 
     def _called(self, values: list[Any]) -> Any:
         link, named = self._link, {}
@@ -107,24 +111,33 @@ class _OwnLink:
         self._walks = True
         from_, to = list(grads), [b.grad(value) if b.wants(value) else None for value in self.reads]
         self._grads_from, self._grads_to = _Arrays(from_), _Arrays(to)
+        self._waits = any(value is not None for value in to)
         self._learns = _Learning(b, self.learnt, self._reached)
         written = [*(value for value in to if value is not None), *self._learns.buffers]
         b.python(self.backward, f"∂ {shown(self._link)}", [value for value in from_ if value is not None], written)
 
     def backward(self) -> bool:
-        grad_output = _gathered(self.output, self._grads_from.copies())
-        waits = any(value is not None for value in self._grads_to.values)
-        link = self._link
+        grads = self._grads_from.copies()
+        grad_output = grads[0] if self._one else _gathered(self.output, iter(grads))
+        if not self.learnt:
+            return self._put_back(grad_output)
         with self._learns as learns:
-            try:
-                returned = (link.backward if waits else link.backward_parameters)(grad_output)
-            except LinkError as error:
-                self._place(error)
-                raise
-            return learns.take() and (not waits or self._grads_to.put(self._gradients(returned)))
+            return self._put_back(grad_output) and learns.take()
+
+    def _put_back(self, grad_output: Any) -> bool:
+        """Call the link's backward, and let the plan have the gradients of the inputs."""
+        link = self._link
+        try:
+            returned = (link.backward if self._waits else link.backward_parameters)(grad_output)
+        except LinkError as error:
+            self._place(error)
+            raise
+        return not self._waits or self._grads_to.put(self._gradients(returned))
 
     def _gradients(self, returned: Any) -> list[Any]:
         """What a backward returned, for each of the values read; [] where it is not nested like the inputs."""
+        if self._one:
+            return [returned]
         if returned is None:
             return [None] * len(self.reads)
         count = counted_inputs(self.given, returned)
@@ -151,7 +164,7 @@ class _OwnLoss:
         self._from, self._to = _Arrays(self.reads), _Arrays(to)
 
     def step(self) -> bool:
-        loss, divisor, arrays = self._loss, self._divisor, self._from.copies()
+        loss, divisor, arrays = self._loss, self._divisor, iter(self._from.copies())
         made, expected = _filled(self._prediction, arrays), _filled(self._target, arrays)
         value = loss(*loss.arranged(made, expected), *arrays)
         total = float(value) if loss.reduction != "none" else float(value.sum())
@@ -184,8 +197,8 @@ class _Arrays:
             self._views = [None if one is None else one.buffer.array.reshape(one.shape) for one in self.values]
         return self._views
 
-    def copies(self) -> Iterator[Any]:
-        return iter([None if view is None else view.copy() for view in self._views or self._seen()])
+    def copies(self) -> list[Any]:
+        return [None if view is None else view.copy() for view in self._views or self._seen()]
 
     def put(self, made: list[Any]) -> bool:
         """Copy what was made here, None as zeros; False where it has another shape or dtype than planned."""
@@ -388,9 +401,11 @@ class StepBegin:
 
     def note(self) -> bool:
         """At the beginning of a step."""
-        self.end()
-        self._undo = Undo(*self._own)
-        self._undo.__enter__()
+        if self._undo is None:
+            self._undo = Undo(*self._own)
+            self._undo.__enter__()
+        else:
+            self._undo.begin_anew()
         self._copies = [array.copy() for array in self._arrays]
         self._states = [(generator.get_state(), self.streams[generator].drawn) for generator in self._drawn]
         return True
