@@ -152,8 +152,9 @@ struct Kept {
             const double number = PyFloat_AsDouble(found), own = *static_cast<const double*>(value);
             fits = number == own || (number != number && own != own);
         }
-        if (PyErr_Occurred()) PyErr_Clear(), fits = false;
-        return fits;
+        if (PyErr_Occurred() == nullptr) return fits;
+        PyErr_Clear();
+        return false;
     }
 
     void give() const {

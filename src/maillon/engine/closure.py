@@ -32,6 +32,7 @@ class ClosureRunner(Runner):
         seconds: float = SLICE_S,
     ) -> Slice:
         """One step."""
+        self._require_planned()
         self._take_in()
         if self._refused:
             return self._in_numpy(record, schedule)
@@ -46,11 +47,19 @@ class ClosureRunner(Runner):
         try:
             self.loss = self._step()
         except _RefusedError:
-            self._draw_back(before)
+            if self.own:
+                self._go_back_a_step()
+            else:
+                self._draw_back(before)
+                self._refused = True
             for array, values in zip(self._changing, before.arrays, strict=True):
                 array[...] = values
-            self._refused = self._ordered = True
+            self._ordered = True
+            if self._error is not None:
+                raise self._taken_error() from None
             return self._in_numpy(record, schedule)
+        finally:
+            self._begin.end()
         self._ordered = False
         self._shown, self._stepped = False, True
         return self._noted(started, record, schedule)

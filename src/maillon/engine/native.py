@@ -69,17 +69,14 @@ class Runner:
 
     def _lower(self) -> None:
         """Make the plans anew; where that is not possible everything stays as it is."""
-        if (rule := self.optim.rule).needs_closure != self.by_closure:
+        if self.optim.rule.needs_closure != self.by_closure:
             times = "several times" if self.by_closure else "once"
-            raise NotLoweredError(f"{rule!r} has taken the place of a rule that looks at the loss {times}")
+            raise NotLoweredError(f"{self.optim.rule!r} has taken the place of a rule that looks at the loss {times}")
         optim, batches, generator = self.optim, self.batches, default_generator()
         state, gradients = rule_and_gradients(optim)
-        memory, begin = Memory(), StepBegin()
+        memory, begin = Memory(), StepBegin(once=not self.by_closure)
         full = min(batches.size, batches.rows)
         whole = lower_training(optim, batches, full, state, gradients, memory, begin)
-        if self.by_closure and whole.plan.own:
-            names = " and ".join(dict.fromkeys(repr(own) for own in whole.plan.own))
-            raise NotLoweredError(f"{type(rule).__name__} looks at the loss several times, and {names} is NumPy's")
         short = batches.rows % batches.size if batches.rows > batches.size else 0
         rest = lower_training(optim, batches, short, state, gradients, memory, begin) if short else None
         self._generator, self.state, self.gradients = generator, state, gradients
@@ -163,9 +160,7 @@ class Runner:
             self.batch = 0
         if self._refused:
             return self._in_numpy(record, schedule)
-        if self.own and self._unplanned > max(_FEW, self.steps // _FEW):
-            names = " and ".join(self._in_python)
-            raise NotLoweredError(f"{names} give other shapes, or gradients to other parameters, from step to step")
+        self._require_planned()
         self._take_in()
         if self._draws and not (begun or self._ordered):
             self._order[:] = self._generator.randperm(len(self._order))
@@ -176,6 +171,12 @@ class Runner:
         if record:
             done.seen = self._seen(room, begun, done.steps)
         return done
+
+    def _require_planned(self) -> None:
+        """NotLoweredError where too many steps were not as planned."""
+        if self.own and self._unplanned > max(_FEW, self.steps // _FEW):
+            names = " and ".join(self._in_python)
+            raise NotLoweredError(f"{names} give other shapes, or gradients to other parameters, from step to step")
 
     def _slice(self, most: int, epochs: int, schedule: Schedule | None, seconds: float) -> Slice:
         """A slice by the core, no longer than that; of no steps where the first one is NumPy's to do."""

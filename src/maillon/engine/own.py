@@ -381,10 +381,11 @@ class StepBegin:
     changed by then: registered buffers, random streams (`Undo` sees to these). What a backward that fails comes too
     late for: effects. And the last step's prediction and loss are there again.
 
-    One for all plans of a training.
+    One for all plans of a training. once: a step runs its plan once; otherwise several times, until `end`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, once: bool = True) -> None:
+        self._once = once
         self.streams: dict[Generator, Any] = {}  # the core's, which count their words
         self._own: Mapping[Module, str] = {}
         self._arrays: list[Array] = []
@@ -401,6 +402,8 @@ class StepBegin:
 
     def note(self) -> bool:
         """At the beginning of a step."""
+        if self._undo is not None and not self._once:
+            return True
         if self._undo is None:
             self._undo = Undo(*self._own)
             self._undo.__enter__()

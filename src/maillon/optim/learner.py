@@ -252,7 +252,12 @@ class Optim:
             first.append(self.prediction)
             return total
 
-        total = float(self.rule.step(closure))
+        before = self.prediction
+        try:
+            total = float(self.rule.step(closure))
+        except BaseException:
+            self.prediction = before
+            raise
         self.prediction = first[0]
         return total
 
