@@ -14,7 +14,7 @@ from maillon.optim.rules.lbfgs import two_loops
 from maillon.typing import Array
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """The core cannot evaluate the loss: NumPy will say why."""
 
 
@@ -46,7 +46,7 @@ class ClosureRunner(Runner):
             stream.drawn = 0
         try:
             self.loss = self._step()
-        except _RefusedError:
+        except RefusedError:
             if self.own:
                 self._go_back_a_step()
             else:
@@ -80,12 +80,12 @@ class ClosureRunner(Runner):
 
         def closure() -> float:
             if not training.evaluate(threads, processor.paced):
-                raise _RefusedError
+                raise RefusedError
             if not predictions:
                 predictions.append(copied(plan.output))
             return float(result[0])
 
-        loss = float(rule.search(closure, _loops))
+        loss = float(rule.search(closure, loops))
         optim.prediction = predictions[0]
         if optim.loss.averages:
             optim.loss.denominator = float(result[1])
@@ -97,7 +97,7 @@ def runner_of(optim: Optim, batches: Batches) -> Runner:
     return (ClosureRunner if optim.rule.needs_closure else Runner)(optim, batches)
 
 
-def _loops(changes: list[Array], steps: list[Array], weights: list[float], scale: float, grad: Array) -> Array:
+def loops(changes: list[Array], steps: list[Array], weights: list[float], scale: float, grad: Array) -> Array:
     """The rule's two loops, by the core."""
     q = -grad
     if processor.core().two_loops(processor.instruction_set(), changes, steps, np.array(weights), scale, q):

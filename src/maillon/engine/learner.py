@@ -33,8 +33,7 @@ class Learner:
 
     Each shape is prepared at its first call. Later changes of network, loss and rule are followed: a changed rate costs
     one slower call. After a call each `Parameter.grad` is a view of the core's own memory, which the next call writes
-    anew: copy what you keep. Links of your own run in NumPy among the core's, and rules that look at the loss several
-    times (LBFGS) all in NumPy.
+    anew: copy what you keep. Links of your own run in NumPy among the core's.
 
     Examples
     --------
@@ -218,8 +217,8 @@ class Learner:
 
     def _prepared(self, key: Key, make: "Callable[[Common], Any]") -> Any:
         """What was made for this shape, or is made now; NotLoweredError where the core cannot."""
-        if processor.core() is None or self.optim.rule.needs_closure:
-            raise NotLoweredError("this step is NumPy's")
+        if processor.core() is None:
+            raise NotLoweredError("there is none")
         with self._busy:
             if self._common is None or not self._common.holds():
                 if self.optim.waiting:

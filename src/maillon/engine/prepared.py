@@ -10,6 +10,7 @@ import numpy as np
 
 from maillon.engine import processor
 from maillon.engine.builder import Builder, NotLoweredError, Value, values_of
+from maillon.engine.closure import RefusedError, loops
 from maillon.engine.lowering import finish, given_inputs, lower_network, values_for
 from maillon.engine.memory import Memory
 from maillon.engine.origins import Origins
@@ -22,7 +23,7 @@ from maillon.engine.watch import watch_training
 from maillon.nesting import filled, leaf_names, leaves, mapped
 from maillon.nn import Module, Parameter
 from maillon.nn.support import errors
-from maillon.optim import Optim
+from maillon.optim import LBFGS, Optim
 from maillon.random import Generator, default_generator
 from maillon.typing import Array
 
@@ -150,7 +151,7 @@ class Step:
 
     def __init__(self, common: Common, inputs: Any, target: Any, weight: Array | None) -> None:
         self._common, optim = common, common.optim
-        rows, self._begin = len(leaves(inputs)[0]), StepBegin()
+        rows, self._begin = len(leaves(inputs)[0]), StepBegin(once=not optim.rule.needs_closure)
         batches = Batches.of(inputs, target, weight, rows, shuffle=False)
         plan = lower_training(optim, batches, rows, common.state, common.gradients, Memory(), self._begin).plan
         self.plan, self._one = plan, isinstance(plan.output, Buffer)
@@ -168,8 +169,8 @@ class Step:
     @property
     def fast(self) -> Callable[..., Any]:
         """What a step costs least by: arrays to the loss, None where the numbers went wrong, or NotImplemented."""
-        alone = self._first.left and self._one and not (self.plan.own or self.plan.streams or self._common.adds)
-        return self._first.call if alone else self.run
+        more = self.plan.own or self.plan.streams or self._common.adds or self._common.optim.rule.needs_closure
+        return self._first.call if self._first.left and self._one and not more else self.run
 
     def watch(self) -> None:
         for turn in (self._first, *self._further.values()):
@@ -183,7 +184,8 @@ class Step:
         gathers = common.gradients.gathers
         prediction, denominator = optim.prediction, optim.loss.denominator
         divisor = float(common.gradients.divisor.array[0]) if gathers else 0.0
-        work = partial(self._gather, arrays) if gathers else partial(self._first.call, *arrays)
+        once = self._search if optim.rule.needs_closure else self._first.call
+        work = partial(self._gather if gathers else once, *arrays)
         done = None
         try:
             done = common.carry_out(self.plan, self._begin, work)
@@ -197,11 +199,33 @@ class Step:
         if type(done) is not float:
             return done
         self._first.leave(self.plan)
-        if not self._one:
+        if not (self._one or optim.rule.needs_closure):
             optim.prediction = copied(self.plan.output)
         return done
 
-    def _gather(self, arrays: tuple[Array, ...]) -> Any:
+    def _search(self, *arrays: Array) -> Any:
+        """A step of a rule that looks at the loss several times; the prediction is the one before it."""
+        optim, predictions = self._common.optim, []
+        rule = optim.rule
+        assert isinstance(rule, LBFGS)
+        self._begin.note()
+
+        def closure() -> float:
+            done = self._first.call(*arrays)
+            if type(done) is not float:
+                raise RefusedError
+            self._first.leave(self.plan)
+            predictions.append(optim.prediction if self._one else copied(self.plan.output))
+            return done
+
+        try:
+            loss = float(rule.search(closure, loops))
+        except RefusedError:
+            return None
+        optim.prediction = predictions[0]
+        return loss
+
+    def _gather(self, *arrays: Array) -> Any:
         """One mini-batch's gradients added to those that wait. They move the parameters when enough are there."""
         common, optim, divisor = self._common, self._common.optim, self._common.gradients.divisor.array
         count, so_far = optim.gathered
@@ -240,6 +264,8 @@ class Pass:
 
     def __init__(self, common: Common, x: Any) -> None:
         self._common, optim = common, common.optim
+        if optim.rule.needs_closure:
+            raise NotLoweredError("a rule that looks at the loss several times has no parts")
         self._network = optim.network
         b = Builder(common.gradients.whole.dtype, Memory(), common.gradients)
         b.adding = True

@@ -43,8 +43,10 @@ def watch_training(core: Any, optim: Optim) -> Any:
     for group in rule.param_groups:
         attributes += [(group, name, value) for name, value in group.items()]
     learnt = [parameter for group in rule.param_groups for parameter in group["params"]]
-    absent += [(rule.state, parameter, -1) for parameter in learnt if parameter not in rule.state]
-    for parameter, kept in rule.state.items():
+    absent += [
+        (rule.state, parameter, -1) for parameter in learnt if not (rule.needs_closure or parameter in rule.state)
+    ]
+    for parameter, kept in () if rule.needs_closure else rule.state.items():
         attributes.append((rule.state, parameter, kept))
         attributes += [(kept, name, value) for name, value in kept.items() if isinstance(value, np.ndarray)]
     found = dict.fromkeys(value for _, _, value in attributes if isinstance(value, Parameter))
