@@ -116,7 +116,7 @@ def test_labels_to_ignore_that_no_target_can_hold(name: str, ignored: int, monke
 
 
 def test_a_plan_that_the_verifier_refuses_is_left_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_plan: Any) -> None:
+    def refuse(_plan: Any, _known: Any) -> None:
         raise PlanError("operation 0, linear: planted")
 
     assert issubclass(PlanError, NotLoweredError)
