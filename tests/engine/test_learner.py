@@ -1,5 +1,6 @@
 """A prepared Optim leaves what NumPy's leaves, step by step, and no shape takes the slow way twice."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -327,3 +328,38 @@ def test_lengths_of_sequences_as_a_tuple(monkeypatch: pytest.MonkeyPatch) -> Non
     _, prepared = alike(make, [(x, (targets, (6, 5, 6), (2, 1, 2)))], None)
     plan = m.engine.lower(prepared, x, (targets, (6, 5, 6), (2, 1, 2)))
     assert "ctc_loss" in [operation.kind for operation in plan.operations]
+
+
+def test_threads_that_share_a_learner_do_not_stop_each_other() -> None:
+    """While a link of one's own runs in one thread, another one's step is NumPy's."""
+    for rule in (None, m.LBFGS(lr=0.1, max_iter=4)):
+        prepared = optim(Waiting(5), rule=rule)
+        learner = m.compile(prepared)
+        learner.step(X, Y)
+        own = prepared.network[2]
+        other = threading.Thread(target=learner.step, args=(X, Y))
+        own.other = other
+        learner.step(X, Y)
+        own.other = None
+        other.join()
+        learner.step(X, Y)
+        assert own.errors == []
+
+
+class Waiting(Own):
+    """In one forward another thread comes, and is waited for."""
+
+    other: threading.Thread | None = None
+
+    def __init__(self, features: int) -> None:
+        super().__init__(features)
+        self.errors: list[Any] = []
+
+    def forward(self, x: Array) -> Array:
+        other, self.other = self.other, None
+        if other is not None:
+            hook, threading.excepthook = threading.excepthook, self.errors.append
+            other.start()
+            other.join()
+            threading.excepthook = hook
+        return super().forward(x)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from maillon.nesting import filled, leaf_names, leaves, mapped
 from maillon.nn import Module, Parameter
 from maillon.nn.support import errors
 from maillon.optim import LBFGS, Optim
-from maillon.random import Generator, default_generator
+from maillon.random import Generator, GeneratorState, default_generator
 from maillon.typing import Array
 
 _PARTS = (("forward", "effects"), ("backward",), ("clip", "update"))
@@ -40,6 +41,7 @@ class Common:
         self.in_use = False  # gradients of a backward without an update
         self.gathered = optim.gathered  # as the core has left it
         self._default = default_generator()
+        self._busy = Lock()  # while links of the user's own run another thread may come
         self._origins = Origins(optim, [])
         self._adding = [(p, buffer, buffer.array.reshape(p.shape)) for p, buffer in self.gradients.others]
         self._shown: list[tuple[Parameter, str, Array | None]] = []
@@ -69,7 +71,7 @@ class Common:
 
     def carry_out(self, plan: Plan, begin: StepBegin, work: Callable[[], Any]) -> Any:
         """What `work` gives: None where the numbers went wrong. Then, or when it raises, it leaves nothing behind."""
-        if default_generator() is not self._default:
+        if default_generator() is not self._default or not self._busy.acquire(blocking=False):
             return NotImplemented
         states = [] if plan.own else [(generator, generator.get_state()) for generator in plan.streams]
         for generator in plan.streams:
@@ -78,17 +80,23 @@ class Common:
         try:
             done = work()
         finally:
-            if done is not None:
-                begin.end()
-            else:
-                begin.go_back()
-                for generator, state in states:
-                    if generator.has_drawn(int(self.streams[generator].drawn), state):
-                        generator.set_state(state)
-                if plan.own:  # they may have kept something for a backward that will not come
-                    self.optim.network.forget()
-                    self.optim.loss.forget()
+            try:
+                self._end(plan, begin, states, done is not None)
+            finally:
+                self._busy.release()
         return done
+
+    def _end(self, plan: Plan, begin: StepBegin, states: list[tuple[Generator, GeneratorState]], fine: bool) -> None:
+        if fine:
+            begin.end()
+            return
+        begin.go_back()
+        for generator, state in states:
+            if generator.has_drawn(int(self.streams[generator].drawn), state):
+                generator.set_state(state)
+        if plan.own:  # they may have kept something for a backward that will not come
+            self.optim.network.forget()
+            self.optim.loss.forget()
 
     def clear(self) -> None:
         self.gradients.whole.array[...] = 0
