@@ -140,7 +140,7 @@ def test_ctrl_c_in_an_evaluation_puts_the_step_back() -> None:
             raise KeyboardInterrupt
         return two_loops(*pairs)
 
-    with patch.object(closure, "_loops", loops), pytest.raises(KeyboardInterrupt):
+    with patch.object(closure, "loops", loops), pytest.raises(KeyboardInterrupt):
         m.fit(optim, X, Y, batch_size=22, epochs=3, engine="native", shuffle=False)
     assert all((value == before[name]).all() for name, value in optim.network.state_dict().items())
 

@@ -88,6 +88,8 @@ def test_the_listing_shows_it() -> None:
 def test_a_network_that_is_unknown_itself_runs_in_numpy_and_the_rule_in_the_core() -> None:
     optim, _ = alike(lambda: Own(4).to("float64"), y=X)
     assert own_of(optim).calls == 1 + 3 * 4
+    with pytest.raises(RuntimeError, match=r"^engine='native': Own\(4\) is not among the links it knows\. Pass"):
+        m.predict(optim.network, X, engine="native")  # the core has nothing to do there
     plan = engine.lower(m.Optim(Own(4), m.MSELoss(), 0.1), X, X)
     assert [operation.kind for operation in plan.operations] == ["python"] * 2 + ["element_loss", "python", "sgd"]
 

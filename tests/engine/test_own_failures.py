@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cores import require_core
-from own_links import PLACES, Case, arm, case, own_of, state
+from own_links import PLACES, Case, Own, arm, case, own_of, state
 
 import maillon as m
 from maillon.engine.native import Runner
@@ -163,3 +163,23 @@ def test_rows_that_a_link_of_ones_own_has_shortened_are_put_back(loss: str) -> N
         tables.append(table)
         assert (np.linalg.norm(table, axis=1) > 0.11).any()  # what the rule has moved since, not shortened again
     np.testing.assert_allclose(*tables, rtol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["numpy", "native", "learner"])
+@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize(("where", "none"), [("forward", False), ("backward", True)])
+def test_no_gradient_is_half_of_one_step(where: str, none: bool, accumulate: int, how: str) -> None:
+    x, y = Generator(1).normal((12, 4), dtype=np.float64), Generator(2).normal((12, 3), dtype=np.float64)
+    links = [m.Linear(4, 5, generator=Generator(3)), Own(5), m.Linear(5, 3, generator=Generator(4))]
+    optim = m.Optim(m.Sequential(*links).to("float64"), m.MSELoss(), m.SGD(lr=0.1), accumulate=accumulate)
+    arm(optim, where, 1, ValueError("planted"))
+    learner = m.compile(optim)
+    with pytest.raises(ValueError, match="planted"):
+        if how == "learner":
+            for row in range(0, 12, 4):
+                learner.step(x[row : row + 4], y[row : row + 4])
+        else:
+            m.fit(optim, x, y, batch_size=4, shuffle=False, engine=how)
+    grads = [parameter.grad for parameter in optim.network.parameters()]
+    assert all((grad is None) == none for grad in grads)
+    assert optim.waiting == (accumulate > 1 and not none)

@@ -311,7 +311,11 @@ class Runner:
         """Let Python see the gradients too."""
         if self._shown:
             return
+        half, self.gradients.half = self.gradients.half, False
         for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
+            if half:  # of the step that a backward has ended
+                parameter.grad = None
+                continue
             buffer = self.gradients.buffer(parameter) if self.state.moves(parameter) else None
             parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
         for parameter, buffer in self.gradients.others if self._stepped else ():
@@ -406,12 +410,15 @@ class Runner:
         self._begin.go_back()
         self._error = self._programs[short].take_raised()
         self._refused = self._unlike = self._error is None
+        self.gradients.half &= not self._refused
         self._ordered = not position
 
     def _taken_error(self) -> BaseException:
         """To be raised, once; links may have kept something for a backward that will not come."""
         error, self._error = self._error, None
         assert error is not None
+        if self.gradients.half:
+            self.optim.gathered, self._shown = (0, None), False
         self.optim.network.forget()
         self.optim.loss.forget()
         return error

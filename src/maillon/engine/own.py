@@ -109,6 +109,8 @@ class _OwnLink:
     def differentiate(self, b: Builder, grads: Iterable[Value | None]) -> None:
         """Add the operation of the backward."""
         self._walks = True
+        assert b.gradients is not None
+        self._gradients_of = b.gradients
         from_, to = list(grads), [b.grad(value) if b.wants(value) else None for value in self.reads]
         self._grads_from, self._grads_to = _Arrays(from_), _Arrays(to)
         self._waits = any(value is not None for value in to)
@@ -119,10 +121,14 @@ class _OwnLink:
     def backward(self) -> bool:
         grads = self._grads_from.copies()
         grad_output = grads[0] if self._one else _gathered(self.output, iter(grads))
+        self._gradients_of.half = True
         if not self.learnt:
-            return self._put_back(grad_output)
-        with self._learns as learns:
-            return self._put_back(grad_output) and learns.take()
+            fine = self._put_back(grad_output)
+        else:
+            with self._learns as learns:
+                fine = self._put_back(grad_output) and learns.take()
+        self._gradients_of.half = not fine
+        return fine
 
     def _put_back(self, grad_output: Any) -> bool:
         """Call the link's backward, and let the plan have the gradients of the inputs."""

@@ -14,7 +14,7 @@ from maillon.engine.lowering import finish, given_inputs, lower_network, rows_of
 from maillon.engine.memory import Memory
 from maillon.engine.plan import Buffer, Plan, table
 from maillon.engine.verify import verify
-from maillon.engine.walk import is_known
+from maillon.engine.walk import is_known, why_own
 from maillon.engine.watch import watch
 from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module, no_grad
@@ -42,7 +42,12 @@ def key_of(x: Any) -> Key:
 
 
 def lower_prediction(network: Module, x: Any, memory: Memory) -> Plan:
-    """The plan of the network's output, in evaluation mode, for inputs of these shapes and dtypes."""
+    """The plan of the network's output, in evaluation mode, for inputs of these shapes and dtypes.
+
+    NotLoweredError too for a network of the user's own: the plan would do nothing but call it.
+    """
+    if not is_known(network):
+        raise NotLoweredError(why_own(network))
     b = Builder(network.dtype, memory)
     arrays = dict(zip(leaf_names(x, "x"), leaves(x), strict=True))
     given = given_inputs(b, {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)})

@@ -76,21 +76,27 @@ class Common:
         states = [] if plan.own else [(generator, generator.get_state()) for generator in plan.streams]
         for generator in plan.streams:
             self.streams[generator].drawn = 0
-        done = None
+        done, raised = None, True
         try:
             done = work()
+            raised = False
         finally:
             try:
-                self._end(plan, begin, states, done is not None)
+                if done is None:
+                    self._go_back(plan, begin, states, raised=raised)
+                else:
+                    begin.end()
             finally:
                 self._busy.release()
         return done
 
-    def _end(self, plan: Plan, begin: StepBegin, states: list[tuple[Generator, GeneratorState]], fine: bool) -> None:
-        if fine:
-            begin.end()
-            return
+    def _go_back(
+        self, plan: Plan, begin: StepBegin, states: list[tuple[Generator, GeneratorState]], *, raised: bool
+    ) -> None:
         begin.go_back()
+        if raised and self.gradients.half:
+            self.optim.zero_grad()
+        self.gradients.half = False
         for generator, state in states:
             if generator.has_drawn(int(self.streams[generator].drawn), state):
                 generator.set_state(state)
@@ -246,12 +252,7 @@ class Step:
             return None
         now = float(divisor[0])
         turn = self._turn(count == 0, due)
-        try:
-            fine = turn.call() == ()
-        except BaseException:
-            optim.gathered = 0, None  # as NumPy has it
-            raise
-        if not fine:
+        if turn.call() != ():
             return None
         turn.leave(self.plan)
         optim.gathered = common.gathered = (0, None) if due else (count + 1, None if math.isnan(now) else now)
