@@ -190,6 +190,17 @@ def test_a_loss_that_is_not_finite_draws_its_words_again(rule: Any) -> None:
             np.testing.assert_array_equal(value, before[name], err_msg=name)
 
 
+def test_a_link_of_ones_own_is_called_once_more_for_a_step_that_numpy_does() -> None:
+    prepared = optim(Own(5))
+    learner = m.compile(prepared)
+    for _ in range(3):
+        learner.step(X, Y)
+    before = own_of(prepared).calls
+    with pytest.raises(m.NonFiniteLossError):
+        learner.step(X, Y * np.nan)
+    assert own_of(prepared).calls == before + 2
+
+
 def test_the_mean_of_nothing_is_numpys_to_say() -> None:
     ignored = np.full(12, -100)
     for step in (lambda one: one.step, lambda one: m.compile(one).step):

@@ -95,10 +95,11 @@ class Learner:
         """
         if self._common is not None and self._common.in_use:
             self.zero_grad()  # as Optim.step, which begins from none
-        if sample_weight is None:
-            done = self._step(x, y)
-            if type(done) is float:
-                return done
+        done = NotImplemented if sample_weight is not None else self._step(x, y)
+        if type(done) is float:
+            return done
+        if done is None:  # the numbers went wrong: NumPy says how
+            return float(self.optim.learn(*convert_batch(self.optim.network, self.optim.loss, x, y)))
         given = (x, sample_weight) if y is x else (x, y, sample_weight)
         key: Key = (y is x, *map(key_of, given))
         try:
@@ -110,6 +111,8 @@ class Learner:
             if type(done) is float:
                 self._step = step.fast if sample_weight is None and type(x) is np.ndarray is type(y) else _nothing
                 return done
+            if done is None:
+                return float(self.optim.learn(*convert_batch(self.optim.network, self.optim.loss, x, y, sample_weight)))
         return self._step_slowly(x, y, sample_weight, key)
 
     def _step_slowly(self, x: Any, y: Any, sample_weight: Any, key: Key) -> float:

@@ -227,15 +227,15 @@ class Step:
         def closure() -> float:
             done = self._first.call(*arrays)
             if type(done) is not float:
-                raise RefusedError
+                raise RefusedError(done)
             self._first.leave(self.plan)
             predictions.append(optim.prediction if self._one else copied(self.plan.output))
             return done
 
         try:
             loss = float(rule.search(closure, loops))
-        except RefusedError:
-            return None
+        except RefusedError as error:
+            return None if predictions else error.args[0]
         optim.prediction = predictions[0]
         return loss
 
