@@ -12,13 +12,13 @@ namespace {
 class Watch {
   public:
     // types: (object, its type). attributes: (dictionary, key, value). absent: (dictionary, key that is not in it, how
-    // many keys it has, or -1 when one of them may go and leave its place to this one). arrays: (Parameter, its data).
-    Watch(nb::list types, nb::list attributes, nb::list absent, nb::list arrays) {
+    // many keys it has, or -1 when one of them may go and leave its place to this one). slots: (Parameter, attribute,
+    // value).
+    Watch(nb::list types, nb::list attributes, nb::list absent, nb::list slots) {
         for (nb::handle row : types) types_.push_back({row[0], row[1]});
         for (nb::handle row : attributes) attributes_.push_back({row[0], row[1], row[2]});
         for (nb::handle row : absent) absent_.push_back({row[0], row[1], nb::cast<Py_ssize_t>(row[2])});
-        for (nb::handle row : arrays) arrays_.push_back({row[0], row[1], slot(row[0], row[1])});
-        data_ = nb::steal(PyUnicode_InternFromString("data"));
+        for (nb::handle row : slots) slots_.push_back({row[0], row[1], row[2], place(row[0], row[2])});
     }
 
     bool same() const {
@@ -29,8 +29,8 @@ class Watch {
         for (const Absent& absent : absent_)
             if (PyDict_Size(absent.dictionary.ptr()) != absent.size && found(absent.dictionary, absent.key) != nullptr)
                 return false;
-        for (const Data& data : arrays_)
-            if (now(data) != data.array.ptr()) return false;
+        for (const InSlot& slot : slots_)
+            if (now(slot) != slot.value.ptr()) return false;
         return true;
     }
 
@@ -45,9 +45,9 @@ class Watch {
         nb::object dictionary, key;
         Py_ssize_t size;
     };
-    struct Data {
-        nb::object parameter, array;
-        Py_ssize_t slot; // where in the Parameter the array stands, in pointers; 0: not known
+    struct InSlot {
+        nb::object parameter, name, value;
+        Py_ssize_t place; // where in the Parameter the value stands, in pointers; 0: not known
     };
 
     static PyObject* found(const nb::object& dictionary, const nb::object& key) {
@@ -56,34 +56,33 @@ class Watch {
         return value;
     }
 
-    // A Parameter has nothing but slots: the one that holds the array, if one alone does, is read without a look-up.
-    static Py_ssize_t slot(nb::handle parameter, nb::handle array) {
+    // A Parameter has nothing but slots: the one that holds the value, if one alone does, is read without a look-up.
+    static Py_ssize_t place(nb::handle parameter, nb::handle value) {
         const nb::object size = nb::steal(PyObject_GetAttrString((PyObject*)Py_TYPE(parameter.ptr()), "__basicsize__"));
         if (!size.is_valid()) throw nb::python_error();
         const auto* words = reinterpret_cast<PyObject* const*>(parameter.ptr());
         const Py_ssize_t end = nb::cast<Py_ssize_t>(size) / Py_ssize_t(sizeof(PyObject*));
         Py_ssize_t place = 0;
         for (Py_ssize_t i = sizeof(PyObject) / sizeof(PyObject*); i < end; ++i) {
-            if (words[i] != array.ptr()) continue;
+            if (words[i] != value.ptr()) continue;
             if (place != 0) return 0;
             place = i;
         }
         return place;
     }
 
-    PyObject* now(const Data& data) const {
-        if (data.slot != 0) return reinterpret_cast<PyObject* const*>(data.parameter.ptr())[data.slot];
-        PyObject* array = PyObject_GetAttr(data.parameter.ptr(), data_.ptr());
-        if (array == nullptr) throw nb::python_error();
-        Py_DECREF(array); // the Parameter still holds it
-        return array;
+    static PyObject* now(const InSlot& slot) {
+        if (slot.place != 0) return reinterpret_cast<PyObject* const*>(slot.parameter.ptr())[slot.place];
+        PyObject* value = PyObject_GetAttr(slot.parameter.ptr(), slot.name.ptr());
+        if (value == nullptr) throw nb::python_error();
+        Py_DECREF(value); // the Parameter still holds it
+        return value;
     }
 
     std::vector<Typed> types_;
     std::vector<Attribute> attributes_;
     std::vector<Absent> absent_;
-    std::vector<Data> arrays_;
-    nb::object data_;
+    std::vector<InSlot> slots_;
 };
 
 // An array that is copied to or from where a program has it.
@@ -130,8 +129,44 @@ struct Slot {
     }
 };
 
-// A program that Python calls like a function: with arrays, to arrays. NotImplemented where an array or the network is
-// another one than it was made for; None where the numbers went wrong.
+// A number that the core and Python keep both: what stands under a key of a dictionary, and in the core's memory.
+struct Kept {
+    nb::object dictionary, key, kind; // the type of what Python keeps
+    const void* value;
+    bool whole; // of 64 bits; otherwise a double
+
+    // (dictionary, key, address, type)
+    explicit Kept(nb::handle row)
+        : dictionary(row[0]), key(row[1]), kind(row[3]), value(at<const void>(nb::cast<uint64_t>(row[2]))),
+          whole(kind.ptr() == reinterpret_cast<PyObject*>(&PyLong_Type)) {}
+
+    // Whether Python keeps the core's number.
+    bool same() const {
+        PyObject* found = PyDict_GetItemWithError(dictionary.ptr(), key.ptr());
+        if (found == nullptr && PyErr_Occurred()) throw nb::python_error();
+        if (found == nullptr || reinterpret_cast<PyObject*>(Py_TYPE(found)) != kind.ptr()) return false;
+        bool fits;
+        if (whole) {
+            fits = PyLong_AsLongLong(found) == *static_cast<const int64_t*>(value);
+        } else {
+            const double number = PyFloat_AsDouble(found), own = *static_cast<const double*>(value);
+            fits = number == own || (number != number && own != own);
+        }
+        if (PyErr_Occurred() == nullptr) return fits;
+        PyErr_Clear();
+        return false;
+    }
+
+    void give() const {
+        nb::object number = nb::steal(whole ? PyLong_FromLongLong(*static_cast<const int64_t*>(value))
+                                            : PyFloat_FromDouble(*static_cast<const double*>(value)));
+        if (!whole && kind.ptr() != reinterpret_cast<PyObject*>(&PyFloat_Type)) number = kind(number);
+        if (PyDict_SetItem(dictionary.ptr(), key.ptr(), number.ptr()) != 0) throw nb::python_error();
+    }
+};
+
+// A program that Python calls like a function: with arrays, to arrays. NotImplemented where an array, the network or a
+// number that Python keeps is another one than it was made for; None where the numbers went wrong.
 class Call {
   public:
     // watch: what the program was made from; owner: whatever owns the memory that it works on, alive as long as this.
@@ -151,20 +186,24 @@ class Call {
     }
 
     // After each call: the loss is returned in place of the outputs, object.name = value is set for each row of sets,
-    // and dictionary[key] = the whole number at an address for each of counts. The first output is set as
-    // prediction[0].prediction[1], the loss's denominator as denominator[0].denominator[1].
+    // and Python is given the numbers of `kept`. The first output is set as prediction[0].prediction[1], the loss's
+    // denominator as denominator[0].denominator[1].
     void step(uint64_t result, nb::tuple prediction, nb::tuple denominator) {
         result_ = at<const double>(result);
         prediction_ = std::move(prediction);
         denominator_ = std::move(denominator);
     }
-    void leave(nb::list sets, nb::list counts) {
+    void leave(nb::list sets, nb::list kept) {
+        sets_.clear();
+        kept_.clear();
         for (nb::handle row : sets) sets_.push_back({row[0], row[1], row[2]});
-        for (nb::handle row : counts) counts_.push_back({row[0], row[1], at<const int64_t>(nb::cast<uint64_t>(row[2]))});
+        for (nb::handle row : kept) kept_.emplace_back(row);
     }
 
     nb::object call(nb::args given) {
         if (busy || given.size() != inputs_.size() || !watch_->same()) return not_implemented();
+        for (const Kept& kept : kept_)
+            if (!kept.same()) return not_implemented();
         // Made now: nothing of Python runs from the first look at `given` on, so that another thread may call this too.
         // But for links of the user's own: who calls while they run is told that it is busy.
         std::vector<nb::object> made;
@@ -183,10 +222,7 @@ class Call {
         if (!fine) return nb::none();
         for (size_t i = 0; i < outputs_.size(); ++i) outputs_[i].give(made[i]);
         for (const Set& set : sets_) put(set.object, set.name, set.value);
-        for (const Count& count : counts_) {
-            const nb::object value = nb::steal(PyLong_FromLongLong(*count.value));
-            if (PyDict_SetItem(count.dictionary.ptr(), count.key.ptr(), value.ptr()) != 0) throw nb::python_error();
-        }
+        for (const Kept& kept : kept_) kept.give();
         if (result_ != nullptr) {
             if (prediction_.size() != 0) put(prediction_[0], prediction_[1], made[0]);
             if (denominator_.size() != 0) put(denominator_[0], denominator_[1], nb::float_(result_[1]));
@@ -203,10 +239,6 @@ class Call {
   private:
     struct Set {
         nb::object object, name, value;
-    };
-    struct Count {
-        nb::object dictionary, key;
-        const int64_t* value;
     };
 
     bool run() {
@@ -227,7 +259,7 @@ class Call {
     const Watch* watch_ = nullptr;
     std::vector<Slot> inputs_, outputs_;
     std::vector<Set> sets_;
-    std::vector<Count> counts_;
+    std::vector<Kept> kept_;
     const double* result_ = nullptr;
     nb::tuple prediction_, denominator_;
     nb::object empty_, owner_, watched_;
@@ -237,7 +269,7 @@ class Call {
 
 void bind_calls(nb::module_& m) {
     nb::class_<Watch>(m, "Watch")
-        .def(nb::init<nb::list, nb::list, nb::list, nb::list>(), "types"_a, "attributes"_a, "absent"_a, "arrays"_a)
+        .def(nb::init<nb::list, nb::list, nb::list, nb::list>(), "types"_a, "attributes"_a, "absent"_a, "slots"_a)
         .def("same", &Watch::same);
     nb::class_<Call>(m, "Call")
         .def(nb::init<Operations&, nb::list, nb::list, nb::object, nb::object, nb::object, int, bool>(),

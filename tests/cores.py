@@ -241,6 +241,7 @@ def lower_alone(link: m.Module, inputs: tuple[Any, ...], grad_output: Any) -> Al
     places = iter(range(99))
     values = mapped(lambda leaf: take(leaf, f"x{next(places)}"), inputs)
     output = lower_child(b, link, "", *values)
+    assert not b.own, f"in NumPy: {list(b.own.values())}"
     for value, grad in zip(leaves(output), leaves(grad_output), strict=True):
         assert grad is None or value.shape == grad.shape
         if grad is not None:

@@ -311,6 +311,10 @@ class Drawn:
         """How many were drawn so far; None where the generator has begun another stream."""
         return self._streams.get(generator, (None, 0))[1]
 
+    def begin_anew(self) -> None:
+        """Forget what was drawn so far."""
+        self._streams.clear()
+
     def close(self) -> None:
         _listening.reset(self._token)
 

@@ -172,6 +172,12 @@ def test_what_the_core_lacks_is_marked() -> None:
     assert str(found).splitlines()[-1].startswith("engine: core")
     assert [row.engine for row in found] == ["core", "core", "NumPy"]
     assert "NumPy *" in str(found)
+    assert found[2].reason == "Own() is not among the links it knows"
+    found = m.summary(m.Sequential(m.Linear(2, 2), m.LeakyReLU(np.inf)), (1, 2))
+    assert [row.engine for row in found] == ["core", "core", "NumPy"]
+    assert found[2].reason == "LeakyReLU(inf) has a number that is no finite float32"
+    found = m.summary(Own(), (1, 2))
+    assert (found.engine, found.reason) == ("NumPy", "Own() is not among the links it knows")
 
 
 def test_without_a_core_all_is_numpy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 import maillon as m
 from maillon.engine import FallbackWarning, NotLoweredError, PlanError, step
 from maillon.random import Generator
+from maillon.train import stepping
 
 pytestmark = pytest.mark.usefixtures("core")
 
@@ -46,14 +47,8 @@ def trained(network: Callable[[], m.Module], loss: m.Loss, x: Any, y: Any, engin
 
 
 NETWORKS: dict[str, tuple[Callable[[], m.Module], str]] = {
-    "an infinite slope": (
-        lambda: chain(m.LeakyReLU(INF)),
-        "LeakyReLU(inf) has a number that is no finite float32",
-    ),
-    "a slope too large": (
-        lambda: chain(m.LeakyReLU(1e300)),
-        "LeakyReLU(1e+300) has a number that is no finite float32",
-    ),
+    "an infinite slope": (lambda: chain(m.LeakyReLU(INF)), ""),  # that link alone runs in NumPy
+    "a slope too large": (lambda: chain(m.LeakyReLU(1e300)), ""),
     "a dimension that is not there": (
         lambda: chain(m.Softmax(2**70)),
         f"Softmax(dim={2**70}): expected x with a dimension {2**70}, got shape (5, 2). dim must be in -2…1",
@@ -72,9 +67,11 @@ def test_links_at_the_edge_run_as_in_numpy(name: str) -> None:
     expected = result(lambda: m.predict(make(), X, engine="numpy"))
     require_same(result(lambda: m.predict(make(), X)), expected)
     require_same(result(lambda: m.compile(make())(X)), expected)
-    with pytest.raises(RuntimeError) as refused:
-        m.predict(make(), X, engine="native")
-    assert str(refused.value) == f"engine='native': {reason}. Pass engine='auto' to compute in NumPy where it must."
+    native = result(lambda: m.predict(make(), X, engine="native"))
+    if reason:
+        text = f"engine='native': {reason}. Pass engine='auto' to compute in NumPy where it must."
+        expected = RuntimeError, text
+    require_same(native, expected)
     for engine in ("evaluate", "fit"):
         found = [
             result(
@@ -101,7 +98,7 @@ def test_a_softmax_over_no_rows(link: Callable[[int], m.Module], dim: int) -> No
 
 @pytest.mark.parametrize("ignored", [2**63 - 1, 2**63, 2**70, -(2**63), -(2**63) - 1, -(2**70)])
 @pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss"])
-def test_labels_to_ignore_that_no_target_can_hold(name: str, ignored: int) -> None:
+def test_labels_to_ignore_that_no_target_can_hold(name: str, ignored: int, monkeypatch: pytest.MonkeyPatch) -> None:
     loss = getattr(m, name)(ignore_index=ignored)
     network = (lambda: chain(m.LogSoftmax(-1))) if name == "NLLLoss" else chain
     expected = trained(network, loss, X, LABELS, "numpy")
@@ -109,19 +106,17 @@ def test_labels_to_ignore_that_no_target_can_hold(name: str, ignored: int) -> No
         require_same(trained(network, loss, X, LABELS, "native"), expected)
         return
     told = f"{loss!r} ignores a label that no target of 64 bits can hold"
+    monkeypatch.setattr(stepping, "_told", set())
     with pytest.warns(FallbackWarning) as caught:
-        require_same(trained(network, loss, X, LABELS, "auto"), expected)
-    assert str(caught[0].message) == f"fit runs in NumPy, not in the compiled core: {told}."
-    with pytest.raises(RuntimeError) as refused:
-        trained(network, loss, X, LABELS, "native")
-    assert str(refused.value) == f"engine='native': {told}. Pass engine='auto' to train in NumPy where it must."
+        require_same(trained(network, loss, X, LABELS, "native"), expected)
+    assert str(caught[0].message) == f"fit runs {name} in NumPy, and the rest in the compiled core: {told}."
     require_same(
         m.evaluate(network(), loss, X, LABELS)["loss"], m.evaluate(network(), loss, X, LABELS, engine="numpy")["loss"]
     )
 
 
 def test_a_plan_that_the_verifier_refuses_is_left_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_plan: Any) -> None:
+    def refuse(_plan: Any, _known: Any) -> None:
         raise PlanError("operation 0, linear: planted")
 
     assert issubclass(PlanError, NotLoweredError)

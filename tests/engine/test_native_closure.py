@@ -7,6 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from cores import TOLERANCE, close, threads
+from own_links import PLACES, Own, OwnLoss, arm, global_stream, own_of, state
 
 import maillon as m
 from maillon.engine import FallbackWarning, closure, processor
@@ -139,7 +140,7 @@ def test_ctrl_c_in_an_evaluation_puts_the_step_back() -> None:
             raise KeyboardInterrupt
         return two_loops(*pairs)
 
-    with patch.object(closure, "_loops", loops), pytest.raises(KeyboardInterrupt):
+    with patch.object(closure, "loops", loops), pytest.raises(KeyboardInterrupt):
         m.fit(optim, X, Y, batch_size=22, epochs=3, engine="native", shuffle=False)
     assert all((value == before[name]).all() for name, value in optim.network.state_dict().items())
 
@@ -208,18 +209,41 @@ def test_numpy_goes_on_when_the_rule_becomes_another_kind(first: str) -> None:
         np.testing.assert_allclose(optim.network.state_dict()[name], value, rtol=1e-8, atol=1e-10)
 
 
-class Half(m.Module):
-    def forward(self, x: Array) -> Array:
-        return self.keep(x * 0.5)
+@pytest.mark.filterwarnings("ignore::maillon.engine.FallbackWarning")
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+@pytest.mark.parametrize("options", [{"batch_size": 8}, {"batch_size": 22, "shuffle": False}])
+def test_links_and_losses_of_ones_own(search: str | None, options: dict[str, Any]) -> None:
+    ends = []
+    for engine in ("numpy", "native"):
+        optim = made("float64", m.Dropout(0.2), Own(5, noisy=True), m.BatchNorm1d(5), line_search_fn=search)
+        optim.loss = OwnLoss()
+        with global_stream(2):
+            history = m.fit(optim, X, Y, engine=engine, epochs=2, generator=Generator(4), **options)
+        ends.append((optim, own_of(optim).calls, state_of(optim)["func_evals"], history["loss"]))
+    assert history.engine == "native, with NumPy for: Own, OwnLoss"
+    assert ends[0][1:3] == ends[1][1:3]
+    np.testing.assert_allclose(ends[1][3], ends[0][3], rtol=1e-8)
+    for name, value in ends[0][0].network.state_dict().items():
+        np.testing.assert_allclose(ends[1][0].network.state_dict()[name], value, rtol=1e-6, atol=1e-9, err_msg=name)
 
-    def backward(self, grad_output: Array) -> Array:
-        self.release(grad_output)
-        return grad_output * 0.5
 
-
-def test_a_link_of_the_users_own_leaves_it_to_numpy() -> None:
-    with pytest.raises(RuntimeError, match=r"^engine='native': LBFGS looks at the loss several times, and Half\(\) is"):
-        m.fit(made("float64", Half()), X, Y, epochs=1, engine="native")
+@pytest.mark.filterwarnings("ignore::maillon.engine.FallbackWarning")
+@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize("at", [4, 6])
+def test_what_they_raise_in_the_middle_of_a_step_leaves_nothing_behind(where: str, at: int) -> None:
+    left = []
+    for engine in ("numpy", "native"):
+        optim = made("float64", m.Dropout(0.2), Own(5, noisy=True), max_iter=4)
+        optim.loss = OwnLoss()
+        trap = arm(optim, where, at, ValueError("planted"))
+        with global_stream(2), pytest.raises(ValueError, match="planted") as caught:
+            m.fit(optim, X, Y, engine=engine, epochs=2, batch_size=8, generator=Generator(4))
+        assert caught.value is trap.error
+        assert trap.met == at + 1
+        left.append(state(optim))
+    for name, value in left[0].items():
+        if value.dtype != object:
+            np.testing.assert_allclose(left[1][name], value, rtol=1e-8, atol=1e-12, err_msg=name)
 
 
 def test_it_runs_in_the_core() -> None:

@@ -63,7 +63,8 @@ def test_fit_says_it_once_and_native_takes_it(monkeypatch: pytest.MonkeyPatch) -
     with pytest.warns(FallbackWarning) as told:
         history = m.fit(chain(Own(5), Own(5)), OwnLoss(), X, Y, rule=0.01, engine="native")
     assert [str(warning.message) for warning in told] == [
-        "fit runs Own and OwnLoss in NumPy, and the rest in the compiled core, which does not know them."
+        "fit runs Own and OwnLoss in NumPy, and the rest in the compiled core: Own(5) is not among the links it knows; "
+        "OwnLoss() is not among the losses it knows."
     ]
     assert told[0].filename == __file__
     assert history.engine == "native, with NumPy for: Own, OwnLoss"
@@ -75,6 +76,7 @@ def test_fit_says_it_once_and_native_takes_it(monkeypatch: pytest.MonkeyPatch) -
 def test_the_listing_shows_it() -> None:
     plan = engine.lower(m.Optim(chain(Own(5)), OwnLoss(), 0.1), X, Y)
     python = [str(operation) for operation in plan.operations if operation.kind == "python"]
+    assert "\nin NumPy: Own(5) is not among the links it knows\nin NumPy: OwnLoss() is not among" in str(plan)
     assert python == [
         " ←   [the step begins]",
         "2.y0 (22×5) ← 1.y (22×5)  [Own(5)]",
@@ -83,9 +85,13 @@ def test_the_listing_shows_it() -> None:
     ]
 
 
-def test_a_network_that_is_unknown_itself_runs_in_numpy() -> None:
-    history = m.fit(Own(4), m.MSELoss(), X[:, :4], X, rule=0.1)
-    assert history.engine == "numpy"
+def test_a_network_that_is_unknown_itself_runs_in_numpy_and_the_rule_in_the_core() -> None:
+    optim, _ = alike(lambda: Own(4).to("float64"), y=X)
+    assert own_of(optim).calls == 1 + 3 * 4
+    with pytest.raises(RuntimeError, match=r"^engine='native': Own\(4\) is not among the links it knows\. Pass"):
+        m.predict(optim.network, X, engine="native")  # the core has nothing to do there
+    plan = engine.lower(m.Optim(Own(4), m.MSELoss(), 0.1), X, X)
+    assert [operation.kind for operation in plan.operations] == ["python"] * 2 + ["element_loss", "python", "sgd"]
 
 
 # What links do

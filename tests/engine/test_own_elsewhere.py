@@ -375,8 +375,3 @@ def test_nothing_is_left_behind() -> None:
     del network, optim, own, predictor
     gc.collect()
     assert [one() for one in alive] == [None] * len(alive)
-
-
-def test_a_rule_that_looks_several_times_runs_in_numpy() -> None:
-    history = m.fit(chain(Half()), m.MSELoss(), X, Y, rule=m.LBFGS())
-    assert history.engine == "numpy"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cores import require_core
-from own_links import PLACES, Case, arm, case, own_of, state
+from own_links import PLACES, Case, Own, arm, case, own_of, state
 
 import maillon as m
 from maillon.engine.native import Runner
@@ -129,3 +129,57 @@ def test_a_step_that_raises_has_changed_nothing(seed: int) -> None:
     for one, engine in ((optim, "native"), (by_numpy, "numpy")):
         made.fit(one, engine, Generator(5))
     same(state(optim), state(by_numpy), 1e-10)
+
+
+@pytest.mark.parametrize("loss", ["raises", "is not finite"])
+def test_rows_that_a_link_of_ones_own_has_shortened_are_put_back(loss: str) -> None:
+    class Words(m.Module):
+        takes_integers = True
+        calls = 0
+
+        def __init__(self) -> None:
+            self.table = m.Embedding(6, 2, max_norm=0.1, generator=Generator(3))
+
+        def forward(self, x: Any) -> Any:
+            self.calls += 1
+            y = self.table(x).sum(axis=1)
+            if self.training and self.calls >= 4:
+                if loss == "raises":
+                    raise RaisedError("mine", 4)
+                y = y * np.nan
+            return self.keep(y)
+
+        def backward(self, grad_output: Any) -> None:
+            self.release(grad_output)
+            self.table.backward(np.repeat(grad_output[:, None], 4, axis=1))
+
+    words, target = Generator(1).randint(0, 6, (12, 4)), Generator(2).randn((12, 3))
+    tables = []
+    for engine in ("numpy", "native"):
+        network = m.Sequential(Words(), m.Linear(2, 3, generator=Generator(4)))
+        with pytest.raises(RaisedError if loss == "raises" else m.NonFiniteLossError):
+            m.fit(network, m.MSELoss(), words, target, rule=0.5, batch_size=4, shuffle=False, engine=engine)
+        table = network[0].table.weight.data
+        tables.append(table)
+        assert (np.linalg.norm(table, axis=1) > 0.11).any()  # what the rule has moved since, not shortened again
+    np.testing.assert_allclose(*tables, rtol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["numpy", "native", "learner"])
+@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize(("where", "none"), [("forward", False), ("backward", True)])
+def test_no_gradient_is_half_of_one_step(where: str, none: bool, accumulate: int, how: str) -> None:
+    x, y = Generator(1).normal((12, 4), dtype=np.float64), Generator(2).normal((12, 3), dtype=np.float64)
+    links = [m.Linear(4, 5, generator=Generator(3)), Own(5), m.Linear(5, 3, generator=Generator(4))]
+    optim = m.Optim(m.Sequential(*links).to("float64"), m.MSELoss(), m.SGD(lr=0.1), accumulate=accumulate)
+    arm(optim, where, 1, ValueError("planted"))
+    learner = m.compile(optim)
+    with pytest.raises(ValueError, match="planted"):
+        if how == "learner":
+            for row in range(0, 12, 4):
+                learner.step(x[row : row + 4], y[row : row + 4])
+        else:
+            m.fit(optim, x, y, batch_size=4, shuffle=False, engine=how)
+    grads = [parameter.grad for parameter in optim.network.parameters()]
+    assert all((grad is None) == none for grad in grads)
+    assert optim.waiting == (accumulate > 1 and not none)

@@ -82,9 +82,15 @@ def test_lower_says_what_the_core_does_not_know() -> None:
     class Mine(m.Sequential):
         pass
 
-    learner = m.Optim(Mine(m.Linear(3, 2)), m.MSELoss(), 0.1)
-    with pytest.raises(engine.NotLoweredError, match=r"^Mine\(…\) is not among the links it knows$"):
-        engine.lower(learner, np.zeros((4, 3)), np.zeros((4, 2)))
+    x, y = np.zeros((4, 3)), np.zeros((4, 2))
+    plan = engine.lower(m.Optim(Mine(m.Linear(3, 2)), m.MSELoss(), 0.1), x, y)
+    assert list(plan.own.values()) == ["Mine(…) is not among the links it knows"]
+
+    class MyRule(m.SGD):
+        pass
+
+    with pytest.raises(engine.NotLoweredError, match=r"^MyRule\(.*\) is not among the rules it knows$"):
+        engine.lower(m.Optim(m.Linear(3, 2), m.MSELoss(), MyRule(lr=0.1)), x, y)
 
 
 def test_no_product_is_made_for_the_gradient_of_the_data() -> None:

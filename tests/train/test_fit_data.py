@@ -106,7 +106,8 @@ def test_several_inputs(form: str, line: Data) -> None:
     for i in range(0, 16, 6):
         rows = order[i : i + 6]
         optim.step((left[rows], right[rows]), y[rows])
-    assert bits(network) == bits(by_hand)
+    for name, value in by_hand.state_dict().items():  # where there is a core, loss and rule are its own
+        np.testing.assert_allclose(network.state_dict()[name], value, rtol=1e-5, atol=1e-7, err_msg=name)
     np.testing.assert_allclose(m.predict(network, x, batch_size=7), network(left, right.astype(np.float32)), rtol=1e-6)
 
 

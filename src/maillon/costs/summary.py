@@ -12,13 +12,12 @@ from maillon.costs.walk import wanted
 from maillon.engine import NotLoweredError
 from maillon.engine.memory import Memory
 from maillon.engine.predictor import lower_prediction
-from maillon.engine.walk import is_known, own_links
+from maillon.engine.walk import is_known, own_links, why_own
 from maillon.html import block, paragraph, table
 from maillon.messages import got, metric
 from maillon.nesting import leaves, mapped
 from maillon.nn import LinkError, Module
 from maillon.nn.support import arguments
-from maillon.nn.support.errors import shown
 from maillon.nn.support.summary import Listed, listed
 from maillon.optim.door import real_numbers
 from maillon.tracebacks import short_traceback
@@ -307,14 +306,14 @@ def summary(network: Module, input_shape: Any = None, dtype: Any = None) -> Summ
         raise TypeError(f"summary: expected a Module, {got(network)}")
     inputs = None if input_shape is None else _inputs("summary", network, input_shape, dtype)
     seen, training = ({}, True) if inputs is None else _tried("summary", network, inputs)
-    reason = _why_not_the_core(network, inputs)
-    own = {inner for link in own_links(network) for inner in link.modules()}
+    reason, refused = _why_not_the_core(network, inputs)
+    reason = reason or refused.get(network, "")
+    own = {inner for link in (*own_links(network), *refused) for inner in link.modules()}
     needs = wanted(network)
     shapes = None if inputs is None else mapped(np.shape, inputs)
+    places = [(one, bool(reason) or one.link in own) for one in listed(network)]
     return Summary(
-        rows=tuple(
-            _row(one, seen.get(one.place), needs[one.place], bool(reason) or one.link in own) for one in listed(network)
-        ),
+        rows=tuple(_row(one, seen.get(one.place), needs[one.place], numpy, refused) for one, numpy in places),
         network=type(network).__name__,
         dtype=str(network.dtype),
         input_shape=shapes,
@@ -331,7 +330,7 @@ def output_shapes(where: str, network: Module, input_shape: Any, dtype: Any) -> 
     return {place: mapped(np.shape, shown.output) for place, shown in seen.items()}
 
 
-def _row(one: Listed, seen: Seen | None, upstream: bool, in_numpy: bool) -> SummaryRow:
+def _row(one: Listed, seen: Seen | None, upstream: bool, in_numpy: bool, refused: Mapping[Module, str]) -> SummaryRow:
     flops = None if seen is None or seen.flops is None else seen.flops
     step = None
     if flops is not None:
@@ -350,20 +349,18 @@ def _row(one: Listed, seen: Seen | None, upstream: bool, in_numpy: bool) -> Summ
         step_flops=step,
         activation_bytes=None if seen is None else seen.kept,
         engine="NumPy" if in_numpy else "core",
-        reason="" if not in_numpy or is_known(one.link) else f"{shown(one.link)} is not among the links it knows",
+        reason=refused.get(one.link, "" if not in_numpy or is_known(one.link) else why_own(one.link)),
     )
 
 
-def _why_not_the_core(network: Module, inputs: Any) -> str:
-    """'' where the core computes the network, else the reason."""
+def _why_not_the_core(network: Module, inputs: Any) -> tuple[str, Mapping[Module, str]]:
+    """'' where the core computes the network, else the reason. And the links that run in NumPy all the same."""
     if engines.choose("auto") == "numpy":
-        return "this installation has none"
+        return "this installation has none", {}
     try:
-        if inputs is not None:
-            lower_prediction(network, inputs, Memory())
+        return "", {} if inputs is None else lower_prediction(network, inputs, Memory()).own
     except NotLoweredError as reason:
-        return str(reason)
-    return ""
+        return str(reason), {}
 
 
 def _tried(where: str, network: Module, inputs: Any) -> tuple[dict[str, Seen], bool]:

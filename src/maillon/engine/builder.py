@@ -69,11 +69,13 @@ def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lo
         names = [one.name for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD]
         needed = set() if any_number else {one.name for one in taken if one.default is one.empty}
 
-        def lower(b: Builder, link: Module, *inputs: Tree, **named: Tree) -> Tree:
+        def lower(b: Builder, link: Module, /, *inputs: Tree, **named: Tree) -> Tree:
             if not trees and (tuple in map(type, inputs) or tuple in map(type, named.values())):
                 raise NotLoweredError(f"{shown(link)} does not take tuples")
-            by_place = set(names[: len(inputs)])
-            if not any_number and (len(inputs) > len(names) or not needed <= by_place | named.keys()):
+            whole = len(inputs) == len(names) and not named
+            if not (whole or any_number) and (
+                len(inputs) > len(names) or not needed <= {*names[: len(inputs)], *named}
+            ):
                 raise NotLoweredError(f"{shown(link)} does not take {len(inputs) + len(named)} inputs")
             return function(b, link, *inputs, **named)
 
@@ -104,6 +106,10 @@ def values_of(tree: Tree) -> Iterator[Value]:
             yield from values_of(part)
     elif tree is not None:
         yield tree
+
+
+Mark = tuple[tuple[int, ...], dict[Module, str], dict[Buffer, int]]
+"""How far a builder has come: the lengths of its lists, what runs in NumPy, how many gradients each value has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +146,19 @@ class Builder:
         self.sparse: set[Buffer] = set()  # data that are mostly zeros: products leave them out
         self.scope = ""  # the place of the link that is being lowered
         self.path: tuple[tuple[str, str], ...] = ()  # the same, each name with the class of the link that it is in
-        self.own: list[Module] = []  # links and losses of the user's own, which run in NumPy
+        self.own: dict[Module, str] = {}  # links and losses that run in NumPy, with the reason
         self.part = "forward"
         self._link: Module | None = None
         self._learning: set[Buffer] = set()  # values that something which learns stands before
         self._records: list[_Record] = []
         self._contributions: dict[Buffer, list[Buffer]] = {}
+        self._lists: tuple[list[Any], ...] = (
+            self.operations,
+            self.effects,
+            self.streams,
+            self.changing,
+            self._records,
+        )
         self.adding = False  # gradients of parameters are added to what there is
         self._written: set[int] = set()  # gradients that a first operation has set, and others add to
 
@@ -165,6 +178,22 @@ class Builder:
             yield
         finally:
             self.scope, self.path, self._link = before
+
+    def mark(self) -> Mark:
+        """How far it has come, for `back_to`."""
+        gradients = {buffer: len(parts) for buffer, parts in self._contributions.items()}
+        return tuple(map(len, self._lists)), dict(self.own), gradients
+
+    def back_to(self, mark: Mark) -> None:
+        """Forget all that was added since then."""
+        for each, length in zip(self._lists, mark[0], strict=True):
+            del each[length:]
+        self.own = mark[1]
+        self._contributions = {buffer: self._contributions[buffer][:length] for buffer, length in mark[2].items()}
+
+    def at(self, link: Module) -> str:
+        """The link that is being lowered, and where it stands."""
+        return f"[{self.scope}] {link!r}" if self.scope else repr(link)
 
     def _named(self, name: str) -> str:
         return f"{self.scope}.{name}" if self.scope else name
@@ -258,16 +287,17 @@ class Builder:
     def _operation(self, kind: str, part: str, stream: int | None, fields: dict[str, Any]) -> Operation:
         spec = OPERATIONS[kind]
         operands: dict[str, Buffer] = {}
-        for operand in spec.operands:
-            value = fields.pop(operand.name, None)
+        for name in spec.places:
+            value = fields.get(name)
             if value is not None:
-                operands[operand.name] = value.buffer if isinstance(value, Value) else value
-        sizes = {name: fields.pop(name, 0) for name in spec.sizes}
-        numbers = {name: float(fields.pop(name, 0.0)) for name in spec.numbers}
-        if fields:
-            raise TypeError(f"operation {kind} has no {', '.join(fields)}.")
+                operands[name] = value.buffer if type(value) is Value else value
+        get = fields.get
+        sizes = {name: get(name, 0) for name in spec.sizes}
+        numbers = {name: float(get(name, 0.0)) for name in spec.numbers}
+        if not fields.keys() <= spec.fields:
+            raise TypeError(f"operation {kind} has no {', '.join(sorted(fields.keys() - spec.fields))}.")
         if "workspace" in spec.names and "workspace" not in operands:
-            place = [operand.name for operand in spec.operands].index("workspace")
+            place = spec.places.index("workspace")
             size = spec.extents(*sizes.values())[place]
             operand = spec.operands[place]
             operands["workspace"] = Buffer.local(

@@ -14,7 +14,7 @@ from maillon.optim.rules.lbfgs import two_loops
 from maillon.typing import Array
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """The core cannot evaluate the loss: NumPy will say why."""
 
 
@@ -32,6 +32,7 @@ class ClosureRunner(Runner):
         seconds: float = SLICE_S,
     ) -> Slice:
         """One step."""
+        self._require_planned()
         self._take_in()
         if self._refused:
             return self._in_numpy(record, schedule)
@@ -45,12 +46,20 @@ class ClosureRunner(Runner):
             stream.drawn = 0
         try:
             self.loss = self._step()
-        except _RefusedError:
-            self._draw_back(before)
+        except RefusedError:
+            if self.own:
+                self._go_back_a_step()
+            else:
+                self._draw_back(before)
+                self._refused = True
             for array, values in zip(self._changing, before.arrays, strict=True):
                 array[...] = values
-            self._refused = self._ordered = True
+            self._ordered = True
+            if self._error is not None:
+                raise self._taken_error() from None
             return self._in_numpy(record, schedule)
+        finally:
+            self._begin.end()
         self._ordered = False
         self._shown, self._stepped = False, True
         return self._noted(started, record, schedule)
@@ -71,12 +80,12 @@ class ClosureRunner(Runner):
 
         def closure() -> float:
             if not training.evaluate(threads, processor.paced):
-                raise _RefusedError
+                raise RefusedError
             if not predictions:
                 predictions.append(copied(plan.output))
             return float(result[0])
 
-        loss = float(rule.search(closure, _loops))
+        loss = float(rule.search(closure, loops))
         optim.prediction = predictions[0]
         if optim.loss.averages:
             optim.loss.denominator = float(result[1])
@@ -88,7 +97,7 @@ def runner_of(optim: Optim, batches: Batches) -> Runner:
     return (ClosureRunner if optim.rule.needs_closure else Runner)(optim, batches)
 
 
-def _loops(changes: list[Array], steps: list[Array], weights: list[float], scale: float, grad: Array) -> Array:
+def loops(changes: list[Array], steps: list[Array], weights: list[float], scale: float, grad: Array) -> Array:
     """The rule's two loops, by the core."""
     q = -grad
     if processor.core().two_loops(processor.instruction_set(), changes, steps, np.array(weights), scale, q):

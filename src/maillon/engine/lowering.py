@@ -1,17 +1,16 @@
 """The walk through a network: every link lowered, in the order in which it computes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredError, Tree, Value, values_of
+from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, values_of
 from maillon.engine.memory import Gradients, Memory
-from maillon.engine.own import lower_own_loss
 from maillon.engine.passes import improve
-from maillon.engine.plan import Buffer
+from maillon.engine.plan import Buffer, address
 from maillon.engine.table import OPERATIONS
-from maillon.engine.walk import is_known, is_known_loss, lower_child, own_links, own_method
+from maillon.engine.walk import lower_child, lower_its_loss, own_links
 from maillon.nesting import leaf_names, leaves, rebuilt
 from maillon.nn import Loss, Module
 from maillon.nn.support.errors import LinkError, shown
@@ -21,10 +20,6 @@ from maillon.typing import Array
 
 def lower_network(b: Builder, network: Module, x: Any) -> Tree:
     """The network's output for one input, or for a tuple or dict of several; NotLoweredError says what cannot be."""
-    if not is_known(network):
-        method = own_method(network) if type(network) in LINKS else None
-        why = f"has a {method} of its own" if method else "is not among the links it knows"
-        raise NotLoweredError(f"{shown(network)} {why}")
     several = x if isinstance(x, tuple) else () if isinstance(x, dict) else (x,)
     try:
         output = lower_child(b, network, "", *several, **(x if isinstance(x, dict) else {}))
@@ -45,6 +40,10 @@ def _require_apart(b: Builder) -> None:
         for operand in OPERATIONS[effect.kind].written
         if (buffer := effect.operands.get(operand.name)) is not None and not buffer.is_local
     }
+    for link in b.own if changed else ():
+        arrays = [parameter.data for parameter in link.parameters()] + [array for _, array in link.named_buffers()]
+        if any(address(array) in changed for array in arrays if array is not None):
+            raise NotLoweredError(f"what {shown(link)} uses changes before")
     for operation in b.operations if changed else ():
         for buffer in operation.operands.values():
             effect = None if buffer.is_local else changed.get(buffer.address)
@@ -54,12 +53,11 @@ def _require_apart(b: Builder) -> None:
 
 def lower_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, weight: Value | None) -> Buffer:
     """Add the loss, and the gradient of the prediction; returns its result (value, denominator)."""
-    lower: Callable[..., None] = LOSSES[type(loss)] if is_known_loss(loss) else lower_own_loss
     b.part = "loss"
     result = b.given("loss", (2,), np.dtype(np.float64))
     divisor = b.gradients.divisor if b.gradients is not None and b.gradients.gathers and loss.averages else None
     own: Losses = {"sample_weight": weight, "result": result, "divisor": divisor}
-    lower(b, loss, prediction, target, own)
+    lower_its_loss(b, loss, prediction, target, own)
     return result.buffer
 
 
@@ -105,6 +103,8 @@ def output_shape(network: Module, x: Array, *, training: bool = False) -> tuple[
     b = Builder(network.dtype, Memory(), Gradients([], network.dtype) if training else None)
     with mode(network, training):
         output = lower_network(b, network, b.local("x", x.shape, x.dtype))
+    if b.own:
+        raise NotLoweredError(next(iter(b.own.values())))
     if not isinstance(output, Value):
         raise NotLoweredError("the network has several outputs")
     return output.shape

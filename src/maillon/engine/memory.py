@@ -65,6 +65,7 @@ class Gradients:
         gathers: bool = False,
     ) -> None:
         self.gathers = gathers
+        self.half = False  # a link of the user's own is in the middle of its backward, or has not come to its end
         self.reached: dict[int, list[bool]] = {}  # of links of the user's own, by id: which parameters they give any
         step = ALIGNMENT // dtype.itemsize
         starts, size = [], 0

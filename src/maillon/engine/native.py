@@ -34,7 +34,7 @@ class Runner:
     Raises NotLoweredError, with the reason, for what the core cannot do. Parameters, momenta and the generators'
     streams are changed in place.
 
-    own: links and losses of the user's own, which run in NumPy.
+    own: links and losses that run in NumPy, with the reason.
     """
 
     by_closure: ClassVar[bool] = False
@@ -69,23 +69,20 @@ class Runner:
 
     def _lower(self) -> None:
         """Make the plans anew; where that is not possible everything stays as it is."""
-        if (rule := self.optim.rule).needs_closure != self.by_closure:
+        if self.optim.rule.needs_closure != self.by_closure:
             times = "several times" if self.by_closure else "once"
-            raise NotLoweredError(f"{rule!r} has taken the place of a rule that looks at the loss {times}")
+            raise NotLoweredError(f"{self.optim.rule!r} has taken the place of a rule that looks at the loss {times}")
         optim, batches, generator = self.optim, self.batches, default_generator()
         state, gradients = rule_and_gradients(optim)
-        memory, begin = Memory(), StepBegin()
+        memory, begin = Memory(), StepBegin(once=not self.by_closure)
         full = min(batches.size, batches.rows)
         whole = lower_training(optim, batches, full, state, gradients, memory, begin)
-        if self.by_closure and whole.own:
-            names = " and ".join(dict.fromkeys(repr(own) for own in whole.own))
-            raise NotLoweredError(f"{type(rule).__name__} looks at the loss several times, and {names} is NumPy's")
         short = batches.rows % batches.size if batches.rows > batches.size else 0
         rest = lower_training(optim, batches, short, state, gradients, memory, begin) if short else None
         self._generator, self.state, self.gradients = generator, state, gradients
-        self.own, self._begin = whole.own, begin
+        self.own, self._begin = whole.plan.own, begin
         self.whole, self.rest = whole.plan, None if rest is None else rest.plan
-        self._in_python = list(dict.fromkeys([*self._in_python, *(type(own).__name__ for own in whole.own)]))
+        self._in_python = list(dict.fromkeys([*self._in_python, *(type(own).__name__ for own in whole.plan.own)]))
         self._prepare(full)
         self._origins = Origins(optim, list(self._streams))
         self._changing = [each.parameter.data for each in state.trained] + state.arrays
@@ -163,9 +160,7 @@ class Runner:
             self.batch = 0
         if self._refused:
             return self._in_numpy(record, schedule)
-        if self.own and self._unplanned > max(_FEW, self.steps // _FEW):
-            names = " and ".join(self._in_python)
-            raise NotLoweredError(f"{names} give other shapes, or gradients to other parameters, from step to step")
+        self._require_planned()
         self._take_in()
         if self._draws and not (begun or self._ordered):
             self._order[:] = self._generator.randperm(len(self._order))
@@ -176,6 +171,12 @@ class Runner:
         if record:
             done.seen = self._seen(room, begun, done.steps)
         return done
+
+    def _require_planned(self) -> None:
+        """NotLoweredError where too many steps were not as planned."""
+        if self.own and self._unplanned > max(_FEW, self.steps // _FEW):
+            names = " and ".join(self._in_python)
+            raise NotLoweredError(f"{names} give other shapes, or gradients to other parameters, from step to step")
 
     def _slice(self, most: int, epochs: int, schedule: Schedule | None, seconds: float) -> Slice:
         """A slice by the core, no longer than that; of no steps where the first one is NumPy's to do."""
@@ -310,7 +311,11 @@ class Runner:
         """Let Python see the gradients too."""
         if self._shown:
             return
+        half, self.gradients.half = self.gradients.half, False
         for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
+            if half:  # of the step that a backward has ended
+                parameter.grad = None
+                continue
             buffer = self.gradients.buffer(parameter) if self.state.moves(parameter) else None
             parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
         for parameter, buffer in self.gradients.others if self._stepped else ():
@@ -405,12 +410,15 @@ class Runner:
         self._begin.go_back()
         self._error = self._programs[short].take_raised()
         self._refused = self._unlike = self._error is None
+        self.gradients.half &= not self._refused
         self._ordered = not position
 
     def _taken_error(self) -> BaseException:
         """To be raised, once; links may have kept something for a backward that will not come."""
         error, self._error = self._error, None
         assert error is not None
+        if self.gradients.half:
+            self.optim.gathered, self._shown = (0, None), False
         self.optim.network.forget()
         self.optim.loss.forget()
         return error

@@ -1,4 +1,6 @@
-"""Links and losses of the user's own inside a plan: the core hands their values to NumPy, and goes on with the rest.
+"""Links and losses that run in NumPy inside a plan: the core hands them their values, and goes on with the rest.
+
+They are the user's own, or have options or inputs that the core does not know.
 
 Their operation is called `python`. It gets copies of what it reads, which the link may keep; what it makes is copied
 into the plan. An exception ends the step, and arrives as it was raised. What is not as it was planned (another shape, a
@@ -8,36 +10,41 @@ parameter without a gradient) ends the step too: NumPy then does it.
 import copy
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, values_of
+from maillon.engine.builder import Builder, Losses, Tree, Value, values_of
+from maillon.engine.plan import WholeError
 from maillon.nesting import counted_inputs, leaves
 from maillon.nn import Loss, Module, Parameter, no_grad
 from maillon.nn.support.errors import LinkError, shown
 from maillon.nn.support.modes import mode
 from maillon.nn.support.undo import Undo
-from maillon.random import Generator, GeneratorState, default_generator
+from maillon.random import Generator, GeneratorState
 from maillon.typing import Array
 
 _TRIED = 1024  # numbers, over and over, that a link is tried with
 
 
-def lower_own(b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[str, Tree]) -> Tree:
-    """A link that no family knows: its forward and backward as operations in NumPy."""
+def lower_own(b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[str, Tree], reason: str) -> Tree:
+    """A link's forward and backward as operations in NumPy; WholeError where not even that can be.
+
+    reason: why no family lowers it.
+    """
     own = _OwnLink(b, link, inputs, _in_order(link, named))
-    b.own.append(link)
+    b.own[link] = reason
     b.python(own.forward, _first_line(link), own.reads, own.writes)
     b.differentiate(lambda *grads: own.differentiate(b, grads), own.output, own.given, own.learnt, own.unreached)
     return own.output
 
 
-def lower_own_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, own: Losses) -> None:
-    """A loss that no family knows."""
+def lower_own_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, own: Losses, reason: str) -> None:
+    """A loss, in NumPy. reason: why no family lowers it."""
     made = _OwnLoss(b, loss, prediction, target, own)
-    b.own.append(loss)
+    b.own[loss] = reason
     b.python(made.step, _first_line(loss), made.reads, made.writes)
 
 
@@ -60,18 +67,22 @@ class _OwnLink:
         self.reads, self.writes = list(values_of(self.given)), list(values_of(self.output))
         self._from = _Arrays(self.reads)
         self._to = _Arrays(self.writes)
-        self._walks = False  # a backward follows
+        self._plain = all(type(tree) is Value for tree in self.given)  # each input is one array
+        self._one = len(self.given) == 1 and self._plain and type(self.output) is Value  # and so is the output
+        self._walks = self._waits = False  # a backward follows, and somebody waits for what it gives
         self._grads_from = self._grads_to = _Arrays([])
 
     def forward(self) -> bool:
-        arrays = self._from.copies()
-        values = [next(arrays) if type(tree) is Value else _filled(tree, arrays) for tree in self.given]
+        values = self._from.copies()
+        if not self._plain:
+            values = list(_filled(self.given, iter(values)))
         try:
             made = self._called(values)
         except LinkError as error:
             self._place(error)
             raise
-        return self._to.put([leaf for leaf in leaves(made) if leaf is not None]) and self._keeps_arrays()
+        found = [made] if self._one else [leaf for leaf in leaves(made) if leaf is not None]
+        return self._to.put(found) and (not self._arrays or self._keeps_arrays())
 
     def _called(self, values: list[Any]) -> Any:
         link, named = self._link, {}
@@ -98,26 +109,41 @@ class _OwnLink:
     def differentiate(self, b: Builder, grads: Iterable[Value | None]) -> None:
         """Add the operation of the backward."""
         self._walks = True
+        assert b.gradients is not None
+        self._gradients_of = b.gradients
         from_, to = list(grads), [b.grad(value) if b.wants(value) else None for value in self.reads]
         self._grads_from, self._grads_to = _Arrays(from_), _Arrays(to)
+        self._waits = any(value is not None for value in to)
         self._learns = _Learning(b, self.learnt, self._reached)
         written = [*(value for value in to if value is not None), *self._learns.buffers]
         b.python(self.backward, f"∂ {shown(self._link)}", [value for value in from_ if value is not None], written)
 
     def backward(self) -> bool:
-        grad_output = _gathered(self.output, self._grads_from.copies())
-        waits = any(value is not None for value in self._grads_to.values)
+        grads = self._grads_from.copies()
+        grad_output = grads[0] if self._one else _gathered(self.output, iter(grads))
+        self._gradients_of.half = True
+        if not self.learnt:
+            fine = self._put_back(grad_output)
+        else:
+            with self._learns as learns:
+                fine = self._put_back(grad_output) and learns.take()
+        self._gradients_of.half = not fine
+        return fine
+
+    def _put_back(self, grad_output: Any) -> bool:
+        """Call the link's backward, and let the plan have the gradients of the inputs."""
         link = self._link
-        with self._learns as learns:
-            try:
-                returned = (link.backward if waits else link.backward_parameters)(grad_output)
-            except LinkError as error:
-                self._place(error)
-                raise
-            return learns.take() and (not waits or self._grads_to.put(self._gradients(returned)))
+        try:
+            returned = (link.backward if self._waits else link.backward_parameters)(grad_output)
+        except LinkError as error:
+            self._place(error)
+            raise
+        return not self._waits or self._grads_to.put(self._gradients(returned))
 
     def _gradients(self, returned: Any) -> list[Any]:
         """What a backward returned, for each of the values read; [] where it is not nested like the inputs."""
+        if self._one:
+            return [returned]
         if returned is None:
             return [None] * len(self.reads)
         count = counted_inputs(self.given, returned)
@@ -138,13 +164,13 @@ class _OwnLoss:
         to = [b.grad(value) if b.wants(value) else None for value in predictions]
         learnt = [parameter for parameter in loss.parameters() if parameter.requires_grad]
         if learnt and self._divisor is not None:
-            raise NotLoweredError(f"{shown(loss)} learns itself, and gradients are gathered")
+            raise WholeError(f"{shown(loss)} learns itself, and gradients are gathered")
         self._learns = _Learning(b, learnt, [True] * len(learnt))
         self.writes = [own["result"], *(value for value in to if value is not None), *self._learns.buffers]
         self._from, self._to = _Arrays(self.reads), _Arrays(to)
 
     def step(self) -> bool:
-        loss, divisor, arrays = self._loss, self._divisor, self._from.copies()
+        loss, divisor, arrays = self._loss, self._divisor, iter(self._from.copies())
         made, expected = _filled(self._prediction, arrays), _filled(self._target, arrays)
         value = loss(*loss.arranged(made, expected), *arrays)
         total = float(value) if loss.reduction != "none" else float(value.sum())
@@ -177,8 +203,8 @@ class _Arrays:
             self._views = [None if one is None else one.buffer.array.reshape(one.shape) for one in self.values]
         return self._views
 
-    def copies(self) -> Iterator[Any]:
-        return iter([None if view is None else view.copy() for view in self._views or self._seen()])
+    def copies(self) -> list[Any]:
+        return [None if view is None else view.copy() for view in self._views or self._seen()]
 
     def put(self, made: list[Any]) -> bool:
         """Copy what was made here, None as zeros; False where it has another shape or dtype than planned."""
@@ -243,21 +269,35 @@ class _Learning:
 def _tried(b: Builder, link: Module, inputs: tuple[Tree, ...], named: dict[str, Tree]) -> tuple[Any, list[bool]]:
     """What a copy of the link makes of inputs of these shapes, and whether each parameter that learns has a gradient.
 
-    Numbers of several kinds are tried, for links that do not take all. The default generator is as before.
+    Numbers of several kinds are tried, for links that do not take all.
     """
     problem: Exception | None = None
-    generator, before = default_generator(), default_generator().get_state()
     draw = Generator(0)
     for numbers in (draw.randn(_TRIED), draw.rand(_TRIED), np.ones(1)):
         try:
-            return _made(b, copy.deepcopy(link), numbers, inputs, named)
-        except NotLoweredError:
+            with _leaving_no_trace(link):
+                return _made(b, copy.deepcopy(link), numbers, inputs, named)
+        except WholeError:
             raise
         except Exception as error:
             problem = problem or error
-        finally:
-            generator.set_state(before)
-    raise NotLoweredError(f"{shown(link)} could not be tried: {str(problem).removesuffix('.')}")
+    raise WholeError(f"{shown(link)} could not be tried: {str(problem).removesuffix('.')}")
+
+
+@contextmanager
+def _leaving_no_trace(link: Module) -> Iterator[None]:
+    """What is drawn is drawn again. And the link is as before: a method set on the instance is the copy's too."""
+    grads = [(parameter, parameter.grad) for parameter in link.parameters()]
+    for parameter, _ in grads:
+        parameter.grad = None
+    undo = Undo(link)
+    undo.__enter__()
+    try:
+        yield
+    finally:
+        undo.__exit__(Exception, None, None)
+        for parameter, grad in grads:
+            parameter.grad = grad
 
 
 def _made(
@@ -273,9 +313,9 @@ def _made(
     with np.errstate(all="ignore"):
         output = twin(*(_mapped(array, tree) for tree in inputs), **{n: _mapped(array, t) for n, t in named.items()})
         if any(parameter.data is not before for parameter, before in arrays):
-            raise NotLoweredError(f"{shown(twin)} gives its parameters other arrays")
+            raise WholeError(f"{shown(twin)} gives its parameters other arrays")
         if not all(leaf is None or _plannable(leaf, b) for leaf in _tuple_leaves(output)):
-            raise NotLoweredError(f"{shown(twin)} gives no array of {b.dtype}, or tuple of such")
+            raise WholeError(f"{shown(twin)} gives no array of {b.dtype}, or tuple of such")
         if not (b.training and learnt):
             return output, [True] * len(learnt)
         twin.zero_grad()
@@ -347,12 +387,13 @@ class StepBegin:
     changed by then: registered buffers, random streams (`Undo` sees to these). What a backward that fails comes too
     late for: effects. And the last step's prediction and loss are there again.
 
-    One for all plans of a training.
+    One for all plans of a training. once: a step runs its plan once; otherwise several times, until `end`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, once: bool = True) -> None:
+        self._once = once
         self.streams: dict[Generator, Any] = {}  # the core's, which count their words
-        self._own: list[Module] = []
+        self._own: Mapping[Module, str] = {}
         self._arrays: list[Array] = []
         self._drawn: list[Generator] = []  # by the core's own operations
         self._undo: Undo | None = None
@@ -367,9 +408,13 @@ class StepBegin:
 
     def note(self) -> bool:
         """At the beginning of a step."""
-        self.end()
-        self._undo = Undo(*self._own)
-        self._undo.__enter__()
+        if self._undo is not None and not self._once:
+            return True
+        if self._undo is None:
+            self._undo = Undo(*self._own)
+            self._undo.__enter__()
+        else:
+            self._undo.begin_anew()
         self._copies = [array.copy() for array in self._arrays]
         self._states = [(generator.get_state(), self.streams[generator].drawn) for generator in self._drawn]
         return True

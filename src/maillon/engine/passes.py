@@ -139,8 +139,12 @@ def go_in_place(operations: list[Operation], kept: set[Buffer]) -> tuple[list[Op
     becomes: dict[Buffer, Buffer] = {}
     improved = []
     for number, operation in enumerate(operations):
+        pairs = _within(operation.kind)
+        if not pairs and becomes.keys().isdisjoint(operation.operands.values()):
+            improved.append(operation)
+            continue
         operands = {name: becomes.get(buffer, buffer) for name, buffer in operation.operands.items()}
-        for name, within in _within(operation.kind):  # none for one in Python, which gets copies
+        for name, within in pairs:  # none for one in Python, which gets copies
             written, read = operands.get(name), operands.get(within)
             if written is None or read is None or written is read:
                 continue

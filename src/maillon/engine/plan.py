@@ -24,6 +24,10 @@ class NotLoweredError(Exception):
     """What the core does not do, and why: the reason is a sentence about it."""
 
 
+class WholeError(NotLoweredError):
+    """What leaves the whole network to NumPy: no single link can run there in the middle of a plan."""
+
+
 class PlanError(NotLoweredError, ValueError):
     """A plan that the core must not be given, and why: NumPy does the work, as for whatever cannot be lowered."""
 
@@ -94,6 +98,8 @@ class Operation:
     @property
     def bytes(self) -> int:
         """What it reads and writes, without its workspace."""
+        if self.call is not None:
+            return sum(buffer.size * buffer.dtype.itemsize for buffer in self.operands.values())
         touched, kind = 0, OPERATIONS[self.kind]
         for operand, extent in zip(kind.operands, kind.extents(*self.sizes.values()), strict=True):
             buffer = self.operands.get(operand.name)
@@ -159,6 +165,8 @@ class Plan:
         The loss, and what its mean was divided by, after each step.
     streams : list of Generator
         What operations draw from, by their number.
+    own : dict of Module to str
+        The links and losses that run in NumPy, with the reason.
     """
 
     subject: tuple[Any, ...]
@@ -169,6 +177,7 @@ class Plan:
     output: Any
     result: Buffer | None = None
     streams: list[Any] = field(default_factory=list)
+    own: Mapping[Any, str] = field(default_factory=dict)
 
     @property
     def outputs(self) -> list[Buffer]:
@@ -197,6 +206,7 @@ class Plan:
             f"{self.rows} rows, {self.dtype}, {len(self.operations)} operations, {metric(self.flops)}FLOP and "
             f"{metric(self.bytes)}B moved a step, {metric(memory)}B of buffers",
         ]
+        lines += [f"in NumPy: {reason}" for reason in dict.fromkeys(self.own.values())]
         width = max((len(operation.kind) for operation in self.operations), default=0)
         for part in PARTS:
             there = [operation for operation in self.operations if operation.part == part]

@@ -14,7 +14,7 @@ from maillon.engine.lowering import finish, given_inputs, lower_network, rows_of
 from maillon.engine.memory import Memory
 from maillon.engine.plan import Buffer, Plan, table
 from maillon.engine.verify import verify
-from maillon.engine.walk import is_known
+from maillon.engine.walk import is_known, why_own
 from maillon.engine.watch import watch
 from maillon.nesting import leaf_names, leaves, mapped
 from maillon.nn import Module, no_grad
@@ -29,18 +29,25 @@ _KEPT_NETWORKS, _KEPT_SHAPES = 16, 8
 _KEPT_BYTES = 2**18  # of a plan's buffers: to make a larger one anew costs little beside running it
 
 Key = tuple[Any, ...]
-"""The shapes and dtypes of all inputs."""
+"""The shapes and dtypes of all inputs, nested alike."""
 
 
 def key_of(x: Any) -> Key:
     """What a plan is made for: the shape and dtype of each array."""
     if isinstance(x, np.ndarray):
         return x.shape, x.dtype.char
-    return tuple((leaf.shape, leaf.dtype.char) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves(x))
+    if isinstance(x, dict):
+        return tuple((name, key_of(part)) for name, part in x.items())
+    return tuple(map(key_of, x)) if isinstance(x, tuple) else (x,)
 
 
 def lower_prediction(network: Module, x: Any, memory: Memory) -> Plan:
-    """The plan of the network's output, in evaluation mode, for inputs of these shapes and dtypes."""
+    """The plan of the network's output, in evaluation mode, for inputs of these shapes and dtypes.
+
+    NotLoweredError too for a network of the user's own: the plan would do nothing but call it.
+    """
+    if not is_known(network):
+        raise NotLoweredError(why_own(network))
     b = Builder(network.dtype, memory)
     arrays = dict(zip(leaf_names(x, "x"), leaves(x), strict=True))
     given = given_inputs(b, {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)})
@@ -52,7 +59,7 @@ def lower_prediction(network: Module, x: Any, memory: Memory) -> Plan:
     output = finish(b, made)
     inputs = [value.buffer for value in given.values()]
     rows = rows_of(inputs[0].shape) if inputs else 1
-    plan = Plan((network,), b.dtype, rows, b.operations, inputs, output)
+    plan = Plan((network,), b.dtype, rows, b.operations, inputs, output, own=b.own)
     verify(plan)
     return plan
 
@@ -117,7 +124,7 @@ class Outputs:
         if prepared is None or not prepared.fits():
             prepared = Prepared(self.network, x, held=False)
         output = prepared(x)
-        if prepared.bytes > _KEPT_BYTES:
+        if prepared.bytes > _KEPT_BYTES or self.network in prepared.plan.own:  # which would keep the network alive
             self._large[key] = prepared
         elif len(self._kept) < _KEPT_SHAPES:
             self._kept[key] = prepared

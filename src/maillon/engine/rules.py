@@ -213,28 +213,34 @@ class RuleState:
                 key = known.keeps[operand]
                 own[key] = each.found[key] = buffer.array
 
-    @property
-    def keeps_numbers(self) -> bool:
-        """Whether the rule keeps more of a parameter than arrays and the number of its steps."""
-        return bool(self._known.numbers)
-
-    def counters(self) -> list[tuple[dict[str, Any], str, int]]:
-        """Where Python and the core keep the number of each parameter's steps: dictionary, key, address."""
-        if not self._known.counted:
-            return []
-        moved = (each for each in self.trained if each.moves)
-        return [(self.rule.state[each.parameter], "step", each.company.count.address) for each in moved]
+    def kept(self) -> list[tuple[dict[str, Any], str, int, type]]:
+        """What Python and the core both keep of each parameter beside arrays: dictionary, key, address, type."""
+        known = self._known
+        rows: list[tuple[dict[str, Any], str, int, type]] = []
+        for each in self.trained if known.kind else ():
+            if not each.moves:
+                continue
+            own, company = self.rule.state[each.parameter], each.company
+            if known.counted:
+                rows.append((own, "step", company.count.address, int))
+            for place, (key, kind) in enumerate(zip(known.numbers, company.place.types, strict=True)):
+                rows.append((own, key, company.numbers.address + 8 * place, kind))
+        return rows
 
     # Operations
 
-    def lower_once(self, b: Builder, gradients: Gradients) -> None:
-        """As `lower`: for any number of rows the operations are the same, so that several plans share them."""
+    def lower_once(self, b: Builder, gradients: Gradients) -> list[Operation]:
+        """As `lower`: for any number of rows the operations are the same, so that several plans share them.
+
+        Returns those that another plan has already.
+        """
         if self._lowered is None:
             begun = len(b.operations)
             self.lower(b, gradients)
             self._lowered = b.operations[begun:]
-        else:
-            b.operations += self._lowered
+            return []
+        b.operations += self._lowered
+        return self._lowered
 
     def lower(self, b: Builder, gradients: Gradients) -> None:
         """Add the division of gathered gradients, the clipping and the updates."""

@@ -19,7 +19,6 @@ from maillon.engine.table import product_workspace
 from maillon.engine.verify import verify
 from maillon.engine.walk import is_known_loss
 from maillon.nesting import leaf_names, leaves, mapped
-from maillon.nn import Module
 from maillon.optim import Optim
 from maillon.typing import Array
 
@@ -90,14 +89,10 @@ def _named(value: Any, name: str) -> Iterator[tuple[str, Array]]:
 
 @dataclass(frozen=True)
 class Lowered:
-    """A step, lowered: its plan, the arrays beside parameters and momenta that it changes.
-
-    own: links and losses that run in NumPy.
-    """
+    """A step, lowered: its plan, the arrays beside parameters and momenta that it changes."""
 
     plan: Plan
     changing: list[Array]
-    own: list[Module]
 
 
 def lower_training(
@@ -113,7 +108,7 @@ def lower_training(
     begin = StepBegin() if begin is None else begin
     dtype = gradients.whole.dtype
     b = Builder(dtype, memory, gradients)
-    given = given_inputs(b, dict(batches.feeds()), rows)
+    given = given_inputs(b, dict(batches.feeds()), None if rows == len(batches.first) else rows)
     for name, value in given.items():
         if value.real and value.buffer.dtype != dtype:
             raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {dtype}")
@@ -127,16 +122,16 @@ def lower_training(
         b.add("clear", gradients=gradients.whole, n=gradients.whole.size)
     b.operations += b.effects
     b.walk_back()
-    state.lower_once(b, gradients)
+    shown = finish(b, output)
+    known = state.lower_once(b, gradients)  # nothing in it is to be improved, or to be verified twice
     if b.own:
         b.operations.insert(0, Operation("python", "forward", {}, {}, {}, None, begin.note, "the step begins"))
-    shown = finish(b, output)
     begin.take(b, [*gradients.gathering, result.array, *(value.array for value in leaves(shown) if value is not None)])
     subject = (optim.network, optim.loss, optim.rule)
     inputs = [value.buffer for value in given.values()]
-    plan = Plan(subject, dtype, rows, b.operations, inputs, shown, result, b.streams)
-    verify(plan)
-    return Lowered(plan, b.changing, b.own)
+    plan = Plan(subject, dtype, rows, b.operations, inputs, shown, result, b.streams, b.own)
+    verify(plan, known)
+    return Lowered(plan, b.changing)
 
 
 def plan_of(optim: Optim, batches: Batches) -> Plan:

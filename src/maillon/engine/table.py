@@ -20,6 +20,7 @@ def product_workspace(m: int, n: int, k: int) -> int:
 
 
 _FUNCTIONS: dict[str, Any] = {"product_workspace": product_workspace, "max": max, "min": min, "__builtins__": {}}
+_FUNCTIONS |= {"isinstance": isinstance, "int": int}
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,10 @@ class Kind:
         self.must = tuple(must)
         self.stream, self.alone, self.decides = stream, alone, decides
         self.epilogue, self.spares = epilogue, tuple(spares)
-        self.names = frozenset(operand.name for operand in self.operands)
+        self.places = tuple(operand.name for operand in self.operands)
+        self.names = frozenset(self.places)
         self.written = tuple(operand for operand in self.operands if "w" in operand.access)
+        self.fields = self.names.union(self.sizes, self.numbers)
         self.flops_text, self.work_text = flops, work or flops
         if twice := [name for name in self.names if name in self.sizes]:
             raise ValueError(f"operation {name}: {twice} are both operands and sizes.")
@@ -174,6 +177,12 @@ class Kind:
         """What must hold: its text, and a function of the sizes' values and of which operands are there."""
         more = ", ".join(operand.name for operand in self.operands)
         return tuple((text, self._compiled(text, more)) for text in self.must)
+
+    @cached_property
+    def within_bounds(self) -> Callable[..., bool]:
+        """Whether the values of all sizes are whole numbers within their bounds."""
+        each = [f"isinstance({size.name}, int) and {size.least} <= {size.name} < {size.end}" for size in self.bounds]
+        return self._compiled(" and ".join(each) or "True")
 
     @cached_property
     def words(self) -> int:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from maillon.engine.walk import own_links
+import numpy as np
+
+from maillon.engine.walk import is_known_loss, own_links
 from maillon.nn import Module, Parameter
 from maillon.optim import Optim
 
@@ -16,29 +18,51 @@ def watch(core: Any, network: Module, root: bool = True) -> Any:
     Everything counts by identity: new values in an array that is learnt need no new plan.
     root: False does not keep the network itself alive, whose class then goes unwatched.
     """
-    types, attributes, absent, arrays = _rows(network, passing=("_kept", "training"))
-    return core.Watch(types[not root :], attributes, absent, arrays)
+    modules, _ = _known_and_own(network)
+    types, attributes, absent = _rows(modules, passing=("_kept", "training"))
+    slots = [(value, "data", value.data) for _, _, value in attributes if isinstance(value, Parameter)]
+    return core.Watch(types[not root :], attributes, absent, slots)
 
 
 def watch_training(core: Any, optim: Optim) -> Any:
-    """The same of all that a learning step is made from: modes, options of the rule and its state too."""
-    types, attributes, absent, arrays = _rows(optim.network, passing=("_kept",))
-    rule = optim.rule
-    for owner in (optim, optim.loss, rule):
+    """The same of all that a learning step is made from: modes, what learns, options of the rule and its state too.
+
+    Numbers that the rule keeps are not among it: `Call.leave` sees to them.
+    """
+    modules, own = _known_and_own(optim.network)
+    types, attributes, absent = _rows(modules, passing=("_kept",))
+    rule, loss = optim.rule, optim.loss
+    for owner in (optim, loss, rule):
         types.append((owner, type(owner)))
+    for owner in (optim, rule, *([loss] if is_known_loss(loss) else ())):
         attributes += [(vars(owner), name, value) for name, value in vars(owner).items() if name not in _OF_A_STEP]
+    # Links and losses of the user's own are called as they are: what they learn is all that is looked at.
+    for module in (*own, *(() if is_known_loss(loss) else loss.modules())):
+        inside = [(name, value) for name, value in vars(module).items() if isinstance(value, Parameter | Module)]
+        attributes += [(vars(module), name, value) for name, value in inside]
     for group in rule.param_groups:
         attributes += [(group, name, value) for name, value in group.items()]
-    for parameter, own in rule.state.items():
-        attributes.append((rule.state, parameter, own))
-        attributes += [(own, name, value) for name, value in own.items() if name != "step"]
-    return core.Watch(types, attributes, absent, arrays)
+    learnt = [parameter for group in rule.param_groups for parameter in group["params"]]
+    absent += [
+        (rule.state, parameter, -1) for parameter in learnt if not (rule.needs_closure or parameter in rule.state)
+    ]
+    for parameter, kept in () if rule.needs_closure else rule.state.items():
+        attributes.append((rule.state, parameter, kept))
+        attributes += [(kept, name, value) for name, value in kept.items() if isinstance(value, np.ndarray)]
+    found = dict.fromkeys(value for _, _, value in attributes if isinstance(value, Parameter))
+    slots = [(each, name, getattr(each, name)) for each in found for name in ("data", "requires_grad")]
+    return core.Watch(types, attributes, absent, slots)
 
 
-def _rows(network: Module, passing: tuple[str, ...]) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
-    """What `core.Watch` is given of a network. passing: attributes that may change."""
-    own = {inner for link in own_links(network) for inner in link.modules()}  # called as they are
-    modules = [module for module in network.modules() if module not in own]
+def _known_and_own(network: Module) -> tuple[list[Module], list[Module]]:
+    """The links that families lower, and those inside of the user's own."""
+    own = [inner for link in own_links(network) for inner in link.modules()]
+    inside = set(own)
+    return [module for module in network.modules() if module not in inside], own
+
+
+def _rows(modules: list[Module], passing: tuple[str, ...]) -> tuple[list[Any], list[Any], list[Any]]:
+    """What `core.Watch` is given of links. passing: attributes that may change."""
     attributes = [
         (vars(module), name, value)
         for module in modules
@@ -50,10 +74,4 @@ def _rows(network: Module, passing: tuple[str, ...]) -> tuple[list[Any], list[An
         for module in modules
         if "forward" not in vars(module)
     ]
-    types = [(module, type(module)) for module in modules]
-    return (
-        types,
-        attributes,
-        absent,
-        [(value, value.data) for _, _, value in attributes if isinstance(value, Parameter)],
-    )
+    return [(module, type(module)) for module in modules], attributes, absent

@@ -18,6 +18,7 @@ from maillon.nn import (
     Sequential,
     no_grad,
 )
+from maillon.nn.support import arguments
 from maillon.nn.support.dtypes import as_array
 from maillon.nn.support.errors import LinkError, LinkShapeError
 from maillon.nn.support.modes import mode
@@ -52,16 +53,22 @@ def convert(x: Any, dtype: DType, name: str = "x", network: Module | None = None
 def convert_target(y: Any, loss: Loss, dtype: DType, name: str = "y") -> Any:
     """As `convert`; but integers are class labels, int64, where the loss takes labels, and None stays None.
 
-    None is what a loss without a target is given; any other refuses it.
+    None is what a loss without a target is given; any other refuses it. Of several targets, one that is a tuple of
+    integers (the lengths that CTCLoss takes) is an array.
     """
     if y is None and not loss.targets:
         return None
     if isinstance(y, tuple):
-        return tuple(convert_target(part, loss, dtype, f"{name}[{i}]") for i, part in enumerate(y))
+        parts = [np.array(part) if _integers(part) else part for part in y]
+        return tuple(convert_target(part, loss, dtype, f"{name}[{i}]") for i, part in enumerate(parts))
     array = real_numbers(y, name)
     if loss.takes_labels and array.dtype.kind in "iub":
         return array.astype(np.int64, copy=False)
     return _to_dtype(array, dtype, name)
+
+
+def _integers(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(map(arguments.is_integer, value))
 
 
 def convert_batch(

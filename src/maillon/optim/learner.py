@@ -159,7 +159,8 @@ class Optim:
     def learn(self, x: Any, y: Any, sample_weight: Array | None = None) -> float:
         """`step` on arrays that have passed the door already: no conversion, no cost.
 
-        Where it raises, it has changed nothing: buffers, rows that were shortened and random streams are put back.
+        Where it raises, it has changed nothing: buffers, rows that were shortened and random streams are put back. Only
+        the gradients are none, and nothing is gathered, after a backward that was not finished.
         """
         with Undo(self.network, self.loss):
             if self.rule.needs_closure:
@@ -236,7 +237,7 @@ class Optim:
         try:
             network.backward_parameters(grad if loss.predicted is USUAL else loss.of_predictions(grad))
         except BaseException:
-            self._gathered, self._divisor = 0, None  # some of what was gathered is no longer what it was
+            self.zero_grad()  # some gradients are those of this mini-batch, some are not
             raise
         self.prediction = prediction
         return total
@@ -252,7 +253,12 @@ class Optim:
             first.append(self.prediction)
             return total
 
-        total = float(self.rule.step(closure))
+        before = self.prediction
+        try:
+            total = float(self.rule.step(closure))
+        except BaseException:
+            self.prediction = before
+            raise
         self.prediction = first[0]
         return total
 

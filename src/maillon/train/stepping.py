@@ -138,11 +138,11 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
 
 
 def tell_own(runner: Runner) -> None:
-    """Say once which links and losses of the user's own run in NumPy."""
+    """Say once which links and losses run in NumPy, and why."""
     if runner.own:
-        names = list(dict.fromkeys(type(own).__name__ for own in runner.own))
-        it = "it" if len(names) == 1 else "them"
-        _tell(f"fit runs {' and '.join(names)} in NumPy, and the rest in the compiled core, which does not know {it}.")
+        names = " and ".join(dict.fromkeys(type(own).__name__ for own in runner.own))
+        why = "; ".join(dict.fromkeys(runner.own.values()))
+        _tell(f"fit runs {names} in NumPy, and the rest in the compiled core: {why}.", names)
 
 
 def fall_back(engine: str, how: str, reason: NotLoweredError) -> None:
@@ -152,7 +152,8 @@ def fall_back(engine: str, how: str, reason: NotLoweredError) -> None:
     _tell(f"fit {how} in NumPy, not in the compiled core: {reason}.")
 
 
-def _tell(message: str) -> None:
-    if message not in _told:
-        _told.add(message)
+def _tell(message: str, key: str = "") -> None:
+    key = key or message
+    if key not in _told:
+        _told.add(key)
         warn(message, FallbackWarning)

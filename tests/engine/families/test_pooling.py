@@ -87,6 +87,19 @@ def test_adaptive_windows(rank: int, kind: str, dtype: str) -> None:
         walk_or_refuse(f"Adaptive{kind}Pool{rank}d", options, normal(rng, shape, dtype), dtype)
 
 
+@both_dtypes
+@pytest.mark.parametrize("options", [{}, {"stride": 1}, {"padding": 1}])
+def test_gradients_that_are_not_finite(options: dict[str, Any], dtype: str) -> None:
+    x = normal(np.random.default_rng(1), (2, 3, 6, 6), dtype)
+    link = m.MaxPool2d(2, **options)
+    grad = normal(np.random.default_rng(2), link(x).shape, dtype)
+    grad[0, 0, 0, 0], grad[0, 1, 1, 1], grad[1, 0, 0, 1] = np.inf, -np.inf, np.nan
+    found, expected = (walked(m.MaxPool2d(2, **options), (x,), grad) for walked in (walked_by_core, walked_by_numpy))
+    np.testing.assert_allclose(found.grads[0], expected.grads[0], rtol=1e-5)
+    assert not np.isnan(expected.grads[0][0]).any()
+    assert np.isnan(expected.grads[0]).sum() == 1
+
+
 def test_windows_that_see_nothing() -> None:
     for options in ({"padding": 1, "dilation": 5}, {"padding": (1, 0), "dilation": (5, 1)}):
         x = normal(np.random.default_rng(1), (2, 4, 4), "float64")

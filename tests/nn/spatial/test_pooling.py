@@ -59,6 +59,9 @@ def test_options_that_make_no_sense(make: Any, message: str) -> None:
         (M.MaxPool2d(3, dilation=3, padding=1), (np.zeros((1, 7, 4)),), LinkShapeError,
          "MaxPool2d(3, padding=1, dilation=3): expected x with at least 5 values where its sizes are (7, 4), got 4. "
          "Take a smaller kernel_size or more padding."),
+        (M.MaxPool1d(2, padding=1, dilation=5, return_indices=True), (np.zeros((1, 4)),), LinkShapeError,
+         "MaxPool1d(2, padding=1, dilation=5, return_indices=True): expected windows that each see something of x, for "
+         "the indices, got sizes (4,). Give a smaller dilation, or return_indices=False."),
         (M.AdaptiveMaxPool1d(2), (INDICES,), LinkDtypeError,
          "AdaptiveMaxPool1d(2): expected x of dtype float32 or float64, got int64. Convert it with x.astype('float32')."
          ),

@@ -201,7 +201,7 @@ def _by_samples(sizes: dict[str, int]) -> bool:
 def _batch(b: Builder, link: Any, x: Value) -> Value:
     """x, or the one sample that it is, as a batch."""
     if not x.real or x.buffer.dtype != link.weight.dtype:
-        raise NotLoweredError(f"[{b.scope}] {link!r} is given {x.buffer.dtype}")
+        raise NotLoweredError(f"{b.at(link)} is given {x.buffer.dtype}")
     return x if len(x.shape) == len(link.kernel_size) + 2 else x.reshaped((1, *x.shape))
 
 
@@ -245,7 +245,7 @@ def conv_transposed(b: Builder, link: Any, x: Value, output_size: Any = None) ->
     """The convolution is that from y to x."""
     outputs = _batch(b, link, x)
     if output_size is not None:
-        raise NotLoweredError(f"[{b.scope}] {link!r} is given output_size")
+        raise NotLoweredError(f"{b.at(link)} is given output_size")
     image = link.output_sizes(x.shape)
     samples, channels, *counts = outputs.shape
     shape = (samples, link.out_channels, *image)
@@ -296,4 +296,4 @@ def fold(b: Builder, link: Fold, x: Value) -> Value:
 
 def _require_real(b: Builder, link: Module, x: Value) -> None:
     if not x.real:
-        raise NotLoweredError(f"[{b.scope}] {link!r} is given {x.buffer.dtype}")
+        raise NotLoweredError(f"{b.at(link)} is given {x.buffer.dtype}")

@@ -120,7 +120,7 @@ def _pair(b: Builder, link: Any, x1: Value, x2: Value) -> tuple[Value, Value, tu
     try:
         shape = np.broadcast_shapes(x1.shape, x2.shape)
     except ValueError:
-        raise NotLoweredError(f"[{b.scope}] {link!r} does not take the shapes {x1.shape} and {x2.shape}") from None
+        raise NotLoweredError(f"{b.at(link)} does not take the shapes {x1.shape} and {x2.shape}") from None
     return broadcast(b, x1, shape), broadcast(b, x2, shape), shape
 
 
@@ -133,7 +133,7 @@ def _wanted(b: Builder, x1: Value, x2: Value) -> dict[str, Value | None]:
 def cosine_similarity(b: Builder, link: CosineSimilarity, x1: Value, x2: Value) -> Value:
     x1, x2, shape = _pair(b, link, x1, x2)
     if not -len(shape) <= link.dim < len(shape):
-        raise NotLoweredError(f"[{b.scope}] {link!r} does not take the shape {shape}")
+        raise NotLoweredError(f"{b.at(link)} does not take the shape {shape}")
     axis = link.dim % len(shape)
     sizes = sizes_around(shape, axis)
     vectors = (*shape[:axis], *shape[axis + 1 :])
@@ -152,7 +152,7 @@ def cosine_similarity(b: Builder, link: CosineSimilarity, x1: Value, x2: Value) 
 def pairwise_distance(b: Builder, link: PairwiseDistance, x1: Value, x2: Value) -> Value:
     x1, x2, shape = _pair(b, link, x1, x2)
     if not shape or (not shape[-1] and link.p < 0):
-        raise NotLoweredError(f"[{b.scope}] {link!r} does not take the shape {shape}")
+        raise NotLoweredError(f"{b.at(link)} does not take the shape {shape}")
     y = b.local("y", (*shape[:-1], 1) if link.keepdim else shape[:-1])
     own = {"rows": math.prod(shape[:-1]), "columns": shape[-1], **norm_of(link.p), "eps": link.eps}
     b.add("pairwise_distance", x1=x1, x2=x2, y=y, **own)

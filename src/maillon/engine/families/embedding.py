@@ -53,13 +53,15 @@ OPERATIONS = declare(
 @lowers(Embedding)
 def embedding(b: Builder, link: Embedding, x: Value) -> Value:
     if x.buffer.dtype != np.int64:
-        raise NotLoweredError(f"[{b.scope}] {link!r} takes indices, not {x.buffer.dtype}")
+        raise NotLoweredError(f"{b.at(link)} takes indices, not {x.buffer.dtype}")
     rows, columns = link.num_embeddings, link.embedding_dim
     sizes = {"count": math.prod(x.shape), "rows": rows, "columns": columns}
     weight = b.parameter("weight", link.weight)
     y = b.local("y", (*x.shape, columns))
     shortening: dict[str, Any] = {}
     if link.max_norm is not None and math.isfinite(link.max_norm):
+        if link.norm_type == 0:  # the count of what is not 0 stays when a row is shortened: the next use does it again
+            raise NotLoweredError(f"{b.at(link)} shortens a row each time it is used")
         shortening = {"max_norm": link.max_norm, **norm_of(link.norm_type)}
         b.effect("embedding_shorten", x=x, weight=b.changed(weight), **sizes, **shortening)
     b.add("embedding", x=x, weight=weight, y=y, **sizes, shorten=int(bool(shortening)), **shortening)

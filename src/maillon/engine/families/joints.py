@@ -264,7 +264,7 @@ def joined(b: Builder, name: str, dim: int, parts: Sequence[Value]) -> Value:
 
 
 @lowers(Sequential, trees=True)
-def sequential(b: Builder, chain: Sequential, *inputs: Tree, **named: Tree) -> Tree:
+def sequential(b: Builder, chain: Sequential, /, *inputs: Tree, **named: Tree) -> Tree:
     links = list(chain.named_children())
     x: Tree = inputs[0] if len(inputs) == 1 else inputs
     if named:
@@ -296,7 +296,7 @@ def parallel(b: Builder, link: Parallel, *inputs: Tree) -> Tree:
 
 
 @lowers(Graph, trees=True)
-def graph(b: Builder, link: Graph, *inputs: Tree, **named: Tree) -> Tree:
+def graph(b: Builder, link: Graph, /, *inputs: Tree, **named: Tree) -> Tree:
     if len(inputs) == 1 < len(link.inputs) and isinstance(inputs[0], tuple):
         inputs = inputs[0]
     values = dict(zip(link.inputs, inputs, strict=False)) | named

@@ -118,7 +118,7 @@ def product_grads(
 @lowers(Linear)
 def linear(b: Builder, link: Linear, x: Value) -> Value:
     if not x.shape or x.shape[-1] != link.in_features:
-        raise NotLoweredError(f"[{b.scope}] {link!r} does not take the shape {x.shape}")
+        raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
     return affine(b, link, x)
 
 
@@ -146,7 +146,7 @@ def affine(b: Builder, link: Any, x: Value) -> Value:
 def bilinear(b: Builder, link: Bilinear, x1: Value, x2: Value) -> Value:
     inputs1, inputs2, outputs = link.in1_features, link.in2_features, link.out_features
     if x1.shape[-1:] != (inputs1,) or x2.shape[-1:] != (inputs2,) or x1.shape[:-1] != x2.shape[:-1]:
-        raise NotLoweredError(f"[{b.scope}] {link!r} does not take the shapes {x1.shape} and {x2.shape}")
+        raise NotLoweredError(f"{b.at(link)} does not take the shapes {x1.shape} and {x2.shape}")
     rows = math.prod(x1.shape[:-1])
     sizes = {"rows": rows, "inputs1": inputs1, "inputs2": inputs2, "outputs": outputs}
     weight = b.parameter("weight", link.weight)
@@ -181,7 +181,7 @@ def unflatten(b: Builder, link: Unflatten, x: Value) -> Value:
     whole = x.shape[dim] if -len(x.shape) <= link.dim < len(x.shape) else -1
     sizes = tuple(whole // max(known, 1) if part == -1 else part for part in sizes)
     if math.prod(sizes) != whole:
-        raise NotLoweredError(f"[{b.scope}] {link!r} does not take the shape {x.shape}")
+        raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
     return x.reshaped((*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
 
 

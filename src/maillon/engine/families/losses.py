@@ -255,6 +255,8 @@ def cosine(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -
 def triplet(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     anchor, positive, negative = _checked(b, loss, prediction, target)
     shape = anchor.shape
+    if not shape[-1]:
+        raise NotLoweredError(f"{loss!r} is given vectors of no numbers")
     rows, samples = math.prod(shape[:-1]), _rows(shape[:-1])
     grads = {"grad_anchor": anchor, "grad_positive": positive, "grad_negative": negative}
     b.add(
@@ -304,12 +306,11 @@ def ctc(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> N
 
 
 def _sequences(b: Builder, loss: Any, prediction: Tree, target: Tree) -> list[Value]:
-    """The arguments of CTCLoss; the lengths of a single sample may come as a tuple of one."""
+    """The arguments of CTCLoss."""
     try:
-        given = loss.arranged(prediction, target)
+        values: list[Any] = list(loss.arranged(prediction, target))
     except LinkError as error:
         raise NotLoweredError(str(error).removesuffix(".")) from None
-    values = [part[0] if isinstance(part, tuple) and len(part) == 1 else part for part in given]
     if not all(isinstance(value, Value) for value in values):
         raise NotLoweredError(f"{loss!r} is given something else than arrays")
     log_probs, labels, *lengths = values

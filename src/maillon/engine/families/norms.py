@@ -199,7 +199,7 @@ def _by_slice(
 
 
 def _refuse(b: Builder, link: Any, x: Value) -> NotLoweredError:
-    return NotLoweredError(f"[{b.scope}] {link!r} does not take the shape {x.shape}")
+    return NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
 
 
 def _learning(b: Builder, link: Any) -> bool:

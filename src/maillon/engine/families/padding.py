@@ -205,7 +205,7 @@ def padded(b: Builder, x: Value, widths: padding.Widths, mode: str, value: float
 def require_real(b: Builder, link: Any, x: Value) -> None:
     """NotLoweredError for integers, which NumPy takes or refuses."""
     if not x.real:
-        raise NotLoweredError(f"[{b.scope}] {link!r} is given {x.buffer.dtype}")
+        raise NotLoweredError(f"{b.at(link)} is given {x.buffer.dtype}")
 
 
 @lowers(
@@ -238,7 +238,7 @@ def upsample(b: Builder, link: Upsample, x: Value) -> Value:
 def pixel_shuffle(b: Builder, link: PixelShuffle, x: Value) -> Value:
     factor = link.upscale_factor
     if len(x.shape) < 3 or x.shape[-3] % factor**2:
-        raise NotLoweredError(f"[{b.scope}] {link!r} does not take the shape {x.shape}")
+        raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
     *batch, channels, height, width = x.shape
     shape = (*batch, channels // factor**2, height * factor, width * factor)
     return _moved(b, link, x, ("pixel_shuffle", "pixel_unshuffle"), shape, factor)
@@ -248,7 +248,7 @@ def pixel_shuffle(b: Builder, link: PixelShuffle, x: Value) -> Value:
 def pixel_unshuffle(b: Builder, link: PixelUnshuffle, x: Value) -> Value:
     factor = link.downscale_factor
     if len(x.shape) < 3 or x.shape[-2] % factor or x.shape[-1] % factor:
-        raise NotLoweredError(f"[{b.scope}] {link!r} does not take the shape {x.shape}")
+        raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
     *batch, channels, height, width = x.shape
     shape = (*batch, channels * factor**2, height // factor, width // factor)
     return _moved(b, link, x, ("pixel_unshuffle", "pixel_shuffle"), shape, factor)

@@ -103,10 +103,8 @@ def _images(b: Builder, link: Any, x: Value) -> tuple[int, ...]:
 @lowers(AdaptiveMaxPool1d, AdaptiveMaxPool2d, MaxPool1d, MaxPool2d)
 def max_pool(b: Builder, link: Any, x: Value) -> Tree:
     sizes = _images(b, link, x)
-    axes: Axes = link.axes(sizes)
+    axes: Axes = link.required_axes(sizes)
     outputs = tuple(count for _, count in axes)
-    if link.return_indices and not all(_sees(*axis) for axis in axes):
-        raise NotLoweredError(f"[{b.scope}] {link!r} has windows that see nothing, and so no index")
     shape = (*x.shape[: -len(sizes)], *outputs)
     own: dict[str, int] = {"planes": math.prod(x.shape[: -len(sizes)])}
     options = _windows(link, sizes, outputs)
@@ -139,14 +137,6 @@ def _windows(link: Any, sizes: tuple[int, ...], outputs: tuple[int, ...]) -> lis
     ]
 
 
-def _sees(steps: Any, outputs: int) -> bool:
-    """Whether each window sees something."""
-    seeing = np.zeros(outputs, bool)
-    for outs, _ in steps:
-        seeing[outs] = True
-    return bool(seeing.all())
-
-
 @lowers(AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d)
 def avg_pool(b: Builder, link: Any, x: Value) -> Value:
     sizes = _images(b, link, x)
@@ -166,7 +156,7 @@ def avg_pool(b: Builder, link: Any, x: Value) -> Value:
 def max_unpool(b: Builder, link: Any, x: Value, indices: Value, output_size: Any = None) -> Value:
     pooled = _images(b, link, x)
     if indices.buffer.dtype != np.int64 or indices.shape != x.shape or output_size is not None:
-        raise NotLoweredError(f"[{b.scope}] {link!r} is given {x.shape}, indices {indices.shape}, {output_size}")
+        raise NotLoweredError(f"{b.at(link)} is given {x.shape}, indices {indices.shape}, {output_size}")
     sizes = link.sizes(pooled, None)
     outer = x.shape[: -len(pooled)]
     own = {"planes": math.prod(outer), "values": math.prod(pooled), "places": math.prod(sizes)}

@@ -46,10 +46,20 @@ class _GreatestOf(Module):
     def axes(self, sizes: Sequence[int]) -> Axes:
         raise NotImplementedError
 
+    def required_axes(self, sizes: Sequence[int]) -> Axes:
+        """The windows; LinkShapeError where one of them sees nothing but padding, and has no index to return."""
+        axes = self.axes(sizes)
+        if self.return_indices and not all(windows.each_sees(*axis) for axis in axes):
+            raise errors.LinkShapeError(
+                f"{self!r}: expected windows that each see something of x, for the indices, got sizes {tuple(sizes)}. "
+                "Give a smaller dilation, or return_indices=False."
+            )
+        return axes
+
     def forward(self, x: Array) -> Any:
         require_image(self, "x", x, self._rank)
         sizes = x.shape[-self._rank :]
-        axes = self.axes(sizes)
+        axes = self.required_axes(sizes)
         y, at = x, {}
         for axis in range(-1, -self._rank - 1, -1):  # rows first: so the first of equals is that of the first row
             y, at[axis] = windows.greatest(y, axis, *axes[axis])

@@ -120,8 +120,16 @@ def greatest_backward(dy: Array, axis: int, steps: Steps, size: int, step: Array
     """The input that was the greatest gets the whole gradient."""
     dx = np.zeros(resized(dy, axis, size), dy.dtype)
     for k, (outs, ins) in enumerate(steps):
-        add_at(dx, axis, ins, (taken(step, axis, outs) == k) * taken(dy, axis, outs))
+        add_at(dx, axis, ins, np.where(taken(step, axis, outs) == k, taken(dy, axis, outs), dy.dtype.type(0)))
     return dx
+
+
+def each_sees(steps: Steps, outputs: int) -> bool:
+    """Whether each window sees something."""
+    seeing = np.zeros(outputs, bool)
+    for outs, _ in steps:
+        seeing[outs] = True
+    return bool(seeing.all())
 
 
 def places(axis: int, steps: Steps, size: int, step: Array) -> Array:

@@ -28,12 +28,23 @@ class Undo:
     Links of the library name what they change; of a user's own, all registered buffers are copied beforehand.
     """
 
-    __slots__ = ("_arrays", "_attributes", "_drawn", "_token", "outer")
+    __slots__ = ("_arrays", "_attributes", "_drawn", "_modules", "_token", "outer")
 
     def __init__(self, *modules: Module) -> None:
+        self._modules = modules
         self._arrays: list[tuple[Array, Array | None, Array]] = []
         self._attributes: list[tuple[dict[str, Any], str, Any]] = []
-        for owner, names in owners_of_buffers(*modules):
+        self._copy()
+
+    def begin_anew(self) -> None:
+        """As if the block began here: what was noted so far is forgotten."""
+        self._arrays.clear()
+        self._attributes.clear()
+        self._drawn.begin_anew()
+        self._copy()
+
+    def _copy(self) -> None:
+        for owner, names in owners_of_buffers(*self._modules):
             if type(owner).__module__.startswith(_OURS):
                 continue
             for name in names:
