@@ -174,8 +174,8 @@ class Runner:
 
     def _require_planned(self) -> None:
         """NotLoweredError where too many steps were not as planned."""
+        names = " and ".join(self._in_python)
         if self.own and self._unplanned > max(_FEW, self.steps // _FEW):
-            names = " and ".join(self._in_python)
             raise NotLoweredError(f"{names} give other shapes, or gradients to other parameters, from step to step")
 
     def _slice(self, most: int, epochs: int, schedule: Schedule | None, seconds: float) -> Slice:
@@ -313,10 +313,8 @@ class Runner:
             return
         half, self.gradients.half = self.gradients.half, False
         for parameter in (parameter for group in self.optim.rule.param_groups for parameter in group["params"]):
-            if half:  # of the step that a backward has ended
-                parameter.grad = None
-                continue
-            buffer = self.gradients.buffer(parameter) if self.state.moves(parameter) else None
+            none = half or not self.state.moves(parameter)
+            buffer = None if none else self.gradients.buffer(parameter)
             parameter.grad = None if buffer is None else buffer.array.reshape(parameter.shape).copy()
         for parameter, buffer in self.gradients.others if self._stepped else ():
             parameter.grad = buffer.array.reshape(parameter.shape).copy()

@@ -37,7 +37,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"padding_idx": -1, "scale_grad_by_freq": True},
     {"scale_grad_by_freq": True, "max_norm": 0.5},
     {"max_norm": math.inf},
-    *({"max_norm": 1.5, "norm_type": p} for p in (2.0, 1.0, 3.5, 0.5, 0.0, math.inf, -math.inf, -2.0)),
+    *({"max_norm": 1.5, "norm_type": p} for p in (2.0, 1.0, 3.5, 0.5, math.inf, -math.inf, -2.0)),
     {"_freeze": True, "max_norm": 1.0},
 ]
 
