@@ -218,7 +218,7 @@ class Learner:
 
     # What is prepared
 
-    def _prepared(self, key: Key, make: "Callable[[Common], Any]") -> Any:
+    def _prepared(self, key: Key, make: Callable[[Common], Any]) -> Any:
         """What was made for this shape, or is made now; NotLoweredError where the core cannot."""
         if processor.core() is None:
             raise NotLoweredError("there is none")
