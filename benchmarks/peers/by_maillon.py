@@ -77,7 +77,7 @@ def first_step(key: str) -> float:
     network, loss = network_of(workload), loss_of(workload)
     x, y = workload.data()
     begun = time.perf_counter()
-    stamp = _Stamp()
+    stamp = Stamp()
     rate, batch = workload.lr, workload.batch
     maillon.fit(network, loss, x, y, rule=rate, batch_size=batch, callbacks=stamp, progress=False)
     return stamp.times[0] - begun
@@ -106,8 +106,8 @@ def link(key: str, seconds: float) -> tuple[float, float]:
         return timed(step, seconds), size
 
 
-class _Stamp(maillon.Callback):
-    """When the first step ended."""
+class Stamp(maillon.Callback):
+    """When the first step ended; the training ends with it."""
 
     def __init__(self) -> None:
         self.times: list[float] = []

@@ -1,14 +1,25 @@
 """The cases in maillon: by `fit`, wholly in the core, by a prepared learner or by a prepared predictor."""
 
+import time
 from typing import Any
 
 import numpy as np
 
 import maillon
 from maillon import nn
-from peers.cases import Case, require_evaluations
+from peers.by_maillon import Stamp
+from peers.cases import CASES, Case, require_evaluations
 
 VERSIONS = ("maillon", "numpy")
+
+
+def first_step(name: str) -> float:
+    """Seconds from the call of `fit` to the end of its first step, in a process that has not called it before."""
+    trainer, stamp = Trainer(CASES[name], {}), Stamp()
+    optim, size = trainer.optim(), trainer.case.batch
+    begun = time.perf_counter()
+    maillon.fit(optim, trainer.x, trainer.y, batch_size=size, callbacks=stamp, progress=False)
+    return stamp.times[0] - begun
 
 
 class Trainer:

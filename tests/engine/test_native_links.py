@@ -6,6 +6,7 @@ from catalogue import LINKS, LOSSES, RULES as CATALOGUED_RULES, Row
 from cores import TOLERANCE, walk_alike
 
 from maillon.engine.builder import LINKS as KNOWN, LOSSES as KNOWN_LOSSES
+from maillon.engine.families import family_of
 from maillon.engine.families.rules import RULES
 
 pytestmark = pytest.mark.usefixtures("core")
@@ -35,3 +36,9 @@ def test_every_link_has_a_native_twin() -> None:
 def test_every_loss_and_rule_has_one() -> None:
     assert {type(row.link()).__name__ for row in LOSSES} - {kind.__name__ for kind in KNOWN_LOSSES} == set()
     assert {row.rule.__name__ for row in CATALOGUED_RULES} - {kind.__name__ for kind in RULES} == set()
+
+
+@pytest.mark.parametrize("kind", [*KNOWN, *KNOWN_LOSSES], ids=lambda kind: kind.__name__)
+def test_its_class_says_which_family_to_import(kind: type) -> None:
+    lowering = KNOWN.get(kind) or KNOWN_LOSSES[kind]
+    assert lowering.__module__ == f"maillon.engine.families.{family_of(kind)}"

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial, wraps
 from typing import Any
 
 import numpy as np
@@ -64,14 +65,13 @@ def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lo
     """
 
     def take(function: Lowering) -> Lowering:
-        taken = list(inspect.signature(function).parameters.values())[2:]
-        any_number = any(one.kind is one.VAR_POSITIONAL for one in taken)
-        names = [one.name for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD]
-        needed = set() if any_number else {one.name for one in taken if one.default is one.empty}
+        inputs_of = cache(partial(_inputs_of, function))  # not before the first of these links: that takes a while
 
+        @wraps(function)
         def lower(b: Builder, link: Module, /, *inputs: Tree, **named: Tree) -> Tree:
             if not trees and (tuple in map(type, inputs) or tuple in map(type, named.values())):
                 raise NotLoweredError(f"{shown(link)} does not take tuples")
+            names, needed, any_number = inputs_of()
             whole = len(inputs) == len(names) and not named
             if not (whole or any_number) and (
                 len(inputs) > len(names) or not needed <= {*names[: len(inputs)], *named}
@@ -83,6 +83,14 @@ def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lo
         return function
 
     return take
+
+
+def _inputs_of(lowering: Lowering) -> tuple[list[str], set[str], bool]:
+    """The names of the inputs it takes, of those it needs, and whether it takes any number."""
+    taken = list(inspect.signature(lowering).parameters.values())[2:]
+    any_number = any(one.kind is one.VAR_POSITIONAL for one in taken)
+    names = [one.name for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD]
+    return names, set() if any_number else {one.name for one in taken if one.default is one.empty}, any_number
 
 
 def lowers_loss(*kinds: type[Loss]) -> Callable[[Callable[..., None]], Callable[..., None]]:

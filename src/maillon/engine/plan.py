@@ -234,7 +234,6 @@ def table(plan: Plan) -> list[Row]:
     The kind's number (-1: a function to call), the fields as in its struct or the function, its work, its stream (-1:
     none), whether one thread does it, whether it may end the step.
     """
-    number = numbers()
     rows: list[Row] = []
     for operation in plan.operations:
         kind, form = OPERATIONS[operation.kind], _form(operation.kind)
@@ -246,7 +245,7 @@ def table(plan: Plan) -> list[Row]:
         sizes = operation.sizes.values()
         fields = form.pack(*addresses, *sizes, *operation.numbers.values())
         stream = -1 if operation.stream is None else operation.stream
-        rows.append((number[operation.kind], fields, float(kind.work(*sizes)), stream, kind.alone, kind.decides))
+        rows.append((number_of(operation.kind), fields, float(kind.work(*sizes)), stream, kind.alone, kind.decides))
     return rows
 
 
@@ -262,21 +261,25 @@ def _form(kind: str) -> struct.Struct:
 
 
 @cache
-def numbers() -> dict[str, int]:
-    """The core's number of each operation. RuntimeError where the two sides were not built from the same rows."""
-    from maillon.engine.families import load  # what they are made of needs this file
+def number_of(kind: str) -> int:
+    """The core's number of an operation. RuntimeError where the two sides were not built from the same row."""
+    words = _words_in_core()
+    if words.get(kind) != OPERATIONS[kind].words:
+        from maillon.engine.families import load  # what they are made of needs this file
 
-    load()
-    known = dict(processor.core().operations())
-    names = list(known)
-    expected = {name: kind.words for name, kind in OPERATIONS.items() if name != "python"}
-    if known != expected:
-        wrong = sorted(name for name in known.keys() | expected if known.get(name) != expected.get(name))
+        load()
+        here = {name: row.words for name, row in OPERATIONS.items() if name != "python"}
+        wrong = sorted(name for name in words.keys() | here if words.get(name) != here.get(name))
         raise RuntimeError(
             f"the compiled core is of another version: it has other operations {', '.join(wrong)}. "
             "Build it anew: install maillon again, or `make native` in its repository."
         )
-    return {name: number for number, name in enumerate(names)}
+    return list(words).index(kind)
+
+
+@cache
+def _words_in_core() -> dict[str, int]:
+    return dict(processor.core().operations())
 
 
 def address(array: Array) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine.builder import Builder, NotLoweredError
+from maillon.engine.families import gradients as gradients  # noqa: PLC0414 - its rows
 from maillon.engine.families.rules import OPERATIONS, RULES, Group
 from maillon.engine.memory import Gradients, aligned
 from maillon.engine.plan import Buffer, Operation

@@ -139,21 +139,45 @@ class Kind:
     ) -> None:
         self.name = name
         self.about = about
-        self.operands = tuple(map(Operand.of, operands))
+        self._texts = tuple(operands), tuple(sizes)  # read when they are needed: a training needs few of all rows
         self.choices = dict(choices or {})
-        self.bounds = tuple(map(self._size, sizes))
-        self.sizes = tuple(size.name for size in self.bounds)
         self.numbers = tuple(numbers)
         self.must = tuple(must)
         self.stream, self.alone, self.decides = stream, alone, decides
         self.epilogue, self.spares = epilogue, tuple(spares)
-        self.places = tuple(operand.name for operand in self.operands)
-        self.names = frozenset(self.places)
-        self.written = tuple(operand for operand in self.operands if "w" in operand.access)
-        self.fields = self.names.union(self.sizes, self.numbers)
         self.flops_text, self.work_text = flops, work or flops
-        if twice := [name for name in self.names if name in self.sizes]:
-            raise ValueError(f"operation {name}: {twice} are both operands and sizes.")
+
+    @cached_property
+    def operands(self) -> tuple[Operand, ...]:
+        return tuple(map(Operand.of, self._texts[0]))
+
+    @cached_property
+    def bounds(self) -> tuple[Size, ...]:
+        return tuple(map(self._size, self._texts[1]))
+
+    @cached_property
+    def sizes(self) -> tuple[str, ...]:
+        return tuple(size.name for size in self.bounds)
+
+    @cached_property
+    def places(self) -> tuple[str, ...]:
+        return tuple(operand.name for operand in self.operands)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Those of the operands."""
+        return frozenset(self.places)
+
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """Operands, sizes and numbers."""
+        if twice := self.names.intersection(self.sizes):
+            raise ValueError(f"operation {self.name}: {sorted(twice)} are both operands and sizes.")
+        return self.names.union(self.sizes, self.numbers)
+
+    @cached_property
+    def written(self) -> tuple[Operand, ...]:
+        return tuple(operand for operand in self.operands if "w" in operand.access)
 
     def _size(self, text: str) -> Size:
         choice = self.choices.get(text)
@@ -175,8 +199,12 @@ class Kind:
     @cached_property
     def conditions(self) -> tuple[tuple[str, Callable[..., bool]], ...]:
         """What must hold: its text, and a function of the sizes' values and of which operands are there."""
-        more = ", ".join(operand.name for operand in self.operands)
-        return tuple((text, self._compiled(text, more)) for text in self.must)
+        return tuple((text, self._compiled(text, ", ".join(self.places))) for text in self.must)
+
+    @cached_property
+    def holds(self) -> Callable[..., bool]:
+        """Whether all of that does."""
+        return self._compiled(" and ".join(f"({text})" for text in self.must) or "True", ", ".join(self.places))
 
     @cached_property
     def within_bounds(self) -> Callable[..., bool]:
@@ -198,9 +226,18 @@ class Kind:
         return f"Kind({self.name!r})"
 
 
-OPERATIONS: dict[str, Kind] = {}
-"""All rows by name, filled by the families."""
+class _Rows(dict[str, Kind]):
+    def __missing__(self, name: str) -> Kind:
+        from maillon.engine.families import load  # they need this file
 
+        load()
+        if name not in self:
+            raise KeyError(name)
+        return self[name]
+
+
+OPERATIONS = _Rows()
+"""All rows by name, filled by the families; a row that is not there yet brings them all."""
 
 OPERATIONS["python"] = Kind("python", "a link or loss of the user's own, in NumPy", (), (), alone=True, decides=True)
 

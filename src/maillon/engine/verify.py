@@ -202,9 +202,10 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
     if not (there if spec.stream else operation.stream is None):
         raise PlanError(f"stream {operation.stream} is not there")
     _verify_operands(operation, plan.dtype)
-    for text, holds in spec.conditions:
-        if not holds(*sizes.values(), *map(operation.operands.__contains__, spec.places)):
-            raise PlanError(f"it does not hold that {text}")
+    given = (*sizes.values(), *map(operation.operands.__contains__, spec.places))
+    if not spec.holds(*given):
+        broken = next(text for text, holds in spec.conditions if not holds(*given))
+        raise PlanError(f"it does not hold that {broken}")
 
 
 def _verify_operands(operation: Operation, real: DType) -> None:

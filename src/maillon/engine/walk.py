@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from maillon.engine.builder import LINKS, LOSSES, Builder, Losses, NotLoweredError, Tree
-from maillon.engine.families import load
+from maillon.engine.families import load_for
 from maillon.engine.own import lower_own, lower_own_loss
 from maillon.engine.plan import WholeError
 from maillon.nn import Loss, Module
@@ -17,13 +17,15 @@ from maillon.nn.support.errors import shown
 
 def is_known(link: Module) -> bool:
     """Whether a family lowers it; else it is the user's own and runs in NumPy."""
-    load()
+    if type(link) not in LINKS:
+        load_for(type(link))
     return type(link) in LINKS and own_method(link) is None
 
 
 def is_known_loss(loss: Loss) -> bool:
     """The same for a loss."""
-    load()
+    if type(loss) not in LOSSES:
+        load_for(type(loss))
     return type(loss) in LOSSES and own_method(loss) is None
 
 

@@ -8,7 +8,8 @@ from cores import TOLERANCE, close, threads, walk_alike, walked_by_core
 
 import maillon as m
 from maillon.engine import lower, processor
-from maillon.engine.families.activations import ACTIVATION, CURVES
+from maillon.engine.families.activations import CURVES
+from maillon.engine.families.linear import ACTIVATION
 from maillon.engine.memory import Memory
 from maillon.engine.predictor import lower_prediction
 from maillon.random import Generator

@@ -1,49 +1,60 @@
 """The families of operations: their rows, and the lowering of links, losses and rules to them.
 
-`load` imports all of them: that fills the tables, OPERATIONS in `engine/table.py`, LINKS and LOSSES in
-`engine/builder.py`. It is called where something is to be lowered first, for it imports all links.
+A family fills the tables when it is imported: OPERATIONS in `engine/table.py`, LINKS and LOSSES in `engine/builder.py`.
+That is put off until something of it is to be lowered, because it imports the links as well.
 """
 
 from functools import cache
+from importlib import import_module
 from types import ModuleType
+
+WITH_OPERATIONS = (
+    *("linear", "activations", "joints", "dropout", "norms", "embedding", "distances", "padding", "pooling"),
+    *("convolution", "recurrent", "attention", "losses", "rules", "gradients"),
+)
+"""In the order of the core's own list."""
+
+_LINKS_OF = {
+    "activations": "activations",
+    "containers": "joints",
+    "graph": "joints",
+    "joints": "joints",
+    "linear": "linear",
+    "linear.distance": "distances",
+    "linear.embedding": "embedding",
+    "losses": "losses",
+    "norms": "norms",
+    "norms.dropout": "dropout",
+    "sequence.attention": "attention",
+    "sequence.positional": "transformer",
+    "sequence.recurrent": "recurrent",
+    "sequence.steps": "joints",
+    "sequence.transformer": "transformer",
+    "spatial.convolution": "convolution",
+    "spatial.fold": "convolution",
+    "spatial.padding": "padding",
+    "spatial.pixels": "padding",
+    "spatial.pooling": "pooling",
+    "spatial.upsampling": "padding",
+}
+"""Which family lowers the links of a file, or of a folder, of `maillon.nn`."""
+
+
+def family_of(kind: type) -> str | None:
+    """The family that lowers links or losses of this class; None of a class of the user's own."""
+    room, _, file = kind.__module__.partition("maillon.nn.")
+    return None if room else _LINKS_OF.get(file) or _LINKS_OF.get(file.partition(".")[0])
+
+
+def load_for(kind: type) -> None:
+    """Import that family, if there is one."""
+    name = family_of(kind)
+    if name is not None:
+        import_module(f"{__name__}.{name}")
 
 
 @cache
 def load() -> tuple[ModuleType, ...]:
-    """The families that have operations."""
-    from maillon.engine.families import (
-        activations,
-        attention,
-        convolution,
-        distances,
-        dropout,
-        embedding,
-        gradients,
-        joints,
-        linear,
-        losses,
-        norms,
-        padding,
-        pooling,
-        recurrent,
-        rules,
-        transformer as transformer,
-    )
-
-    return (
-        linear,
-        activations,
-        joints,
-        dropout,
-        norms,
-        embedding,
-        distances,
-        padding,
-        pooling,
-        convolution,
-        recurrent,
-        attention,
-        losses,
-        rules,
-        gradients,
-    )
+    """Import all; returns those that have operations."""
+    import_module(f"{__name__}.transformer")
+    return tuple(import_module(f"{__name__}.{name}") for name in WITH_OPERATIONS)

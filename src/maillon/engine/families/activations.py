@@ -8,7 +8,8 @@ import numpy as np
 
 from maillon import random
 from maillon.engine.builder import Builder, NotLoweredError, Value, floating, lowers, sizes_around
-from maillon.engine.table import Choice, Kind, declare
+from maillon.engine.families.linear import ACTIVATION
+from maillon.engine.table import Kind, declare
 from maillon.nn import (
     CELU,
     ELU,
@@ -41,33 +42,6 @@ from maillon.nn import (
     Threshold,
 )
 from maillon.typing import DType
-
-ACTIVATION = Choice(
-    "Activation",
-    (
-        "none",
-        "tanh",
-        "sigmoid",
-        "relu",
-        "leaky_relu",
-        "hardtanh",
-        "elu",
-        "gelu",
-        "gelu_tanh",
-        "silu",
-        "mish",
-        "softplus",
-        "log_sigmoid",
-        "softsign",
-        "tanhshrink",
-        "hardsigmoid",
-        "hardswish",
-        "threshold",
-        "hardshrink",
-        "softshrink",
-    ),
-)
-"""In the order of the functors in native/families/activations.cpp, which say what the numbers are."""
 
 _BLOCK = "outer * size * inner"
 _IMAGE = "outer * channels * inner"

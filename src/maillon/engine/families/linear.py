@@ -4,10 +4,19 @@ import math
 from typing import Any
 
 from maillon.engine.builder import Builder, NotLoweredError, Tree, Value, lowers
-from maillon.engine.families.activations import ACTIVATION
 from maillon.engine.plan import Buffer
 from maillon.engine.table import Choice, Kind, declare
 from maillon.nn import Bilinear, Flatten, Identity, Linear, Module, Unflatten
+
+ACTIVATION = Choice(
+    "Activation",
+    (
+        *("none", "tanh", "sigmoid", "relu", "leaky_relu", "hardtanh", "elu", "gelu", "gelu_tanh", "silu", "mish"),
+        *("softplus", "log_sigmoid", "softsign", "tanhshrink", "hardsigmoid", "hardswish", "threshold", "hardshrink"),
+        "softshrink",
+    ),
+)
+"""In the order of the functors in native/families/activations.cpp, which say what the numbers are."""
 
 EPILOGUE = Choice("Epilogue", ACTIVATION.values)
 """The activations that a product can apply to its result, as long as they need but one number, `slope`."""
