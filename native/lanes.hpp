@@ -3,6 +3,8 @@
 // in the order of i, and the lanes are added in a fixed tree: i with i + half, then half of that, down to one.
 #pragma once
 
+#include <utility>
+
 #include "simd.hpp"
 
 namespace maillon::MAILLON_ISA {
@@ -49,11 +51,14 @@ template <> struct Half<double> {
     static MAILLON_INLINE double max(Vec h) { return h[0] > h[1] ? h[0] : h[1]; }
 };
 
-// A part of a vector of more bytes, by copying: the compiler makes it one instruction or none.
-template <class Part, class Whole> MAILLON_INLINE Part part(Whole v, int index) {
-    Part p;
-    std::memcpy(&p, (const char*)&v + index * int(sizeof p), sizeof p);
-    return p;
+// The part of that number of a vector: one instruction or none. Copied out, GCC takes it through memory.
+template <class Part, int from, class Whole, int... k>
+MAILLON_INLINE Part elements(Whole v, std::integer_sequence<int, k...>) {
+    return __builtin_shufflevector(v, v, (from + k)...);
+}
+template <class Part, int index, class Whole> MAILLON_INLINE Part part(Whole v) {
+    constexpr int count = int(sizeof(Part) / sizeof(v[0]));
+    return elements<Part, index * count>(v, std::make_integer_sequence<int, count>{});
 }
 
 template <class T> struct Logical { // 256 bits in one register
@@ -70,8 +75,8 @@ template <class T> class Sum {
   public:
     MAILLON_INLINE void add(Vec<T> v) {
         if constexpr (register_bytes == 64) {
-            even += part<Lane>(v, 0);
-            even += part<Lane>(v, 1);
+            even += part<Lane, 0>(v);
+            even += part<Lane, 1>(v);
         } else if constexpr (register_bytes == 32) {
             even += v;
         } else {
@@ -82,7 +87,7 @@ template <class T> class Sum {
 
     MAILLON_INLINE T total() const {
         if constexpr (register_bytes == 16) return Half<T>::sum(turned ? odd + even : even + odd);
-        else return Half<T>::sum(part<HalfVec>(even, 0) + part<HalfVec>(even, 1));
+        else return Half<T>::sum(part<HalfVec, 0>(even) + part<HalfVec, 1>(even));
     }
 };
 
@@ -114,11 +119,10 @@ template <class T> MAILLON_INLINE T maximum(const T* x, int64_t n) {
         best = v > best ? v : best;
     }
     using HalfVec = typename Half<T>::Vec;
-    HalfVec half = part<HalfVec>(best, 0);
-    for (int k = 1; k < register_bytes / 16; ++k) {
-        const HalfVec other = part<HalfVec>(best, k);
-        half = other > half ? other : half;
-    }
+    HalfVec half = part<HalfVec, 0>(best);
+    const auto larger = [&half](HalfVec other) { half = other > half ? other : half; };
+    if constexpr (register_bytes >= 32) larger(part<HalfVec, 1>(best));
+    if constexpr (register_bytes == 64) larger(part<HalfVec, 2>(best)), larger(part<HalfVec, 3>(best));
     return Half<T>::max(half);
 }
 

@@ -11,26 +11,18 @@ template <class T, int sums> struct Terms {
     Vec<T> of[sums];
 };
 
-#if defined(__AVX512F__)
-// The lower half of a register and the upper one; through `part` they would go through memory.
-MAILLON_INLINE Logical<float>::Vec lower(Vec<float> v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7); }
-MAILLON_INLINE Logical<float>::Vec upper(Vec<float> v) {
-    return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-}
-MAILLON_INLINE Logical<double>::Vec lower(Vec<double> v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3); }
-MAILLON_INLINE Logical<double>::Vec upper(Vec<double> v) { return __builtin_shufflevector(v, v, 4, 5, 6, 7); }
-#endif
-
 // The sum of all lanes of a register: i with i + half, then half of that, down to one.
 template <class T> MAILLON_INLINE T sum_of_lanes(Vec<T> v) {
     using HalfVec = typename Half<T>::Vec;
-#if defined(__AVX512F__)
-    const auto folded = lower(v) + upper(v);
-#else
-    const auto folded = v;
-#endif
-    if constexpr (register_bytes == 16) return Half<T>::sum(folded);
-    else return Half<T>::sum(part<HalfVec>(folded, 0) + part<HalfVec>(folded, 1));
+    if constexpr (register_bytes == 16) {
+        return Half<T>::sum(v);
+    } else if constexpr (register_bytes == 32) {
+        return Half<T>::sum(part<HalfVec, 0>(v) + part<HalfVec, 1>(v));
+    } else {
+        using Lane = typename Logical<T>::Vec;
+        const Lane folded = part<Lane, 0>(v) + part<Lane, 1>(v);
+        return Half<T>::sum(part<HalfVec, 0>(folded) + part<HalfVec, 1>(folded));
+    }
 }
 
 template <class T, int sums> MAILLON_INLINE Terms<T, sums> kept(Bits<T> mask, Terms<T, sums> terms) {

@@ -6,23 +6,28 @@
 
 namespace maillon::MAILLON_ISA {
 
-template <class T> inline constexpr int wides = int(sizeof(double) / sizeof(T)); // registers of doubles for one of T
-
-template <class T> MAILLON_INLINE Vec<double> widen(Vec<T> v, int index) {
-    if constexpr (sizeof(T) == 8) {
-        return v;
-    } else {
-        typedef T Few __attribute__((vector_size(register_bytes / 2)));
-        return __builtin_convertvector(part<Few>(v, index), Vec<double>);
-    }
+// One half of a register of floats.
+template <int half> MAILLON_INLINE Vec<double> widen(Vec<float> v) {
+    typedef float Few __attribute__((vector_size(register_bytes / 2)));
+    return __builtin_convertvector(part<Few, half>(v), Vec<double>);
 }
 
 template <class T> MAILLON_INLINE void add(Sum<double>& sum, Vec<T> v) {
-    for (int k = 0; k < wides<T>; ++k) sum.add(widen<T>(v, k));
+    if constexpr (sizeof(T) == 8) {
+        sum.add(v);
+    } else {
+        sum.add(widen<0>(v));
+        sum.add(widen<1>(v));
+    }
 }
 // Products are rounded to doubles, not to T.
 template <class T> MAILLON_INLINE void add_product(Sum<double>& sum, Vec<T> a, Vec<T> b) {
-    for (int k = 0; k < wides<T>; ++k) sum.add(widen<T>(a, k) * widen<T>(b, k));
+    if constexpr (sizeof(T) == 8) {
+        sum.add(a * b);
+    } else {
+        sum.add(widen<0>(a) * widen<0>(b));
+        sum.add(widen<1>(a) * widen<1>(b));
+    }
 }
 
 } // namespace maillon::MAILLON_ISA
