@@ -78,7 +78,13 @@ def _shown(output: Tree) -> Any:
 
 
 def given_inputs(b: Builder, arrays: Mapping[str, Array], rows: int | None = None) -> dict[str, Value]:
-    """Where a plan reads what it is given, by name: as many rows of each as are wanted."""
+    """Where a plan reads what it is given, by name: as many rows of each as are wanted.
+
+    NotLoweredError for numbers of another dtype than the plan's.
+    """
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and array.dtype != b.dtype:
+            raise NotLoweredError(f"{name} is {array.dtype}, not {b.dtype}")
     return {
         name: b.given(name, array.shape if rows is None else (rows, *array.shape[1:]), array.dtype)
         for name, array in arrays.items()

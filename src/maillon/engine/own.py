@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine.builder import Builder, Losses, Tree, Value, values_of
-from maillon.engine.plan import WholeError
+from maillon.engine.plan import Operation, WholeError
 from maillon.nesting import counted_inputs, leaves
 from maillon.nn import Loss, Module, Parameter, no_grad
 from maillon.nn.support.errors import LinkError, shown
@@ -401,7 +401,12 @@ class StepBegin:
         self._states: list[tuple[GeneratorState, int]] = []
 
     def take(self, b: Builder, arrays: list[Array]) -> None:
-        """Note all that this plan changes. arrays: beside what its effects change."""
+        """Note all that this plan changes, and let it begin with `note` where it needs that.
+
+        arrays: beside what its effects change.
+        """
+        if b.own:
+            b.operations.insert(0, Operation("python", "forward", {}, {}, {}, None, self.note, "the step begins"))
         known = {id(array) for array in self._arrays}
         self._arrays += [array for array in (*b.changing, *arrays) if id(array) not in known]
         self._own, self._drawn = b.own, b.streams

@@ -51,9 +51,6 @@ def lower_prediction(network: Module, x: Any, memory: Memory) -> Plan:
     b = Builder(network.dtype, memory)
     arrays = dict(zip(leaf_names(x, "x"), leaves(x), strict=True))
     given = given_inputs(b, {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)})
-    for name, value in given.items():
-        if value.real and value.buffer.dtype != b.dtype:
-            raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {b.dtype}")
     made = lower_network(b, network, values_for(x, "x", given))
     b.operations += b.effects
     output = finish(b, made)

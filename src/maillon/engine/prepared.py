@@ -16,7 +16,7 @@ from maillon.engine.lowering import finish, given_inputs, lower_network, values_
 from maillon.engine.memory import Memory
 from maillon.engine.origins import Origins
 from maillon.engine.own import StepBegin
-from maillon.engine.plan import Buffer, Operation, Plan, stream_of, table
+from maillon.engine.plan import Buffer, Plan, stream_of, table
 from maillon.engine.predictor import nested, slot
 from maillon.engine.step import Batches, copied, lower_training, rule_and_gradients
 from maillon.engine.verify import verify
@@ -280,9 +280,7 @@ class Pass:
         b.adding = True
         arrays = dict(zip(leaf_names(x, "x"), leaves(x), strict=True))
         given = given_inputs(b, {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)})
-        for name, value in given.items():
-            if value.real and value.buffer.dtype != b.dtype:
-                raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {b.dtype}")
+        for value in given.values():
             if value.real:
                 b.learn(value)
         values = values_for(x, "x", given)
@@ -298,8 +296,6 @@ class Pass:
         self.output, shown_back = finish(b, (output, back))
         self._begin = StepBegin()
         self._begin.take(b, [])
-        if b.own:
-            b.operations.insert(0, Operation("python", "forward", {}, {}, {}, None, self._begin.note, "it begins"))
         parts = [[one for one in b.operations if one.part in which] for which in _PARTS]
         outputs, subject = leaves(self.output), (optim.network,)
         backs = [buffer for buffer in shown_back if buffer is not None]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.builder import Builder, NotLoweredError
+from maillon.engine.builder import Builder
 from maillon.engine.lowering import finish, given_inputs, lower_loss, lower_network, values_for
 from maillon.engine.memory import Gradients, Memory, aligned
 from maillon.engine.origins import gathers, require_plain
 from maillon.engine.own import StepBegin
-from maillon.engine.plan import Operation, Plan, address
+from maillon.engine.plan import Plan, address
 from maillon.engine.rules import RuleState
 from maillon.engine.table import product_workspace
 from maillon.engine.verify import verify
@@ -109,9 +109,6 @@ def lower_training(
     dtype = gradients.whole.dtype
     b = Builder(dtype, memory, gradients)
     given = given_inputs(b, dict(batches.feeds()), None if rows == len(batches.first) else rows)
-    for name, value in given.items():
-        if value.real and value.buffer.dtype != dtype:
-            raise NotLoweredError(f"{name} is {value.buffer.dtype}, not {dtype}")
     x = values_for(batches.x, "x", given)
     b.sparse = {given["x"].buffer} if batches.mostly_zeros and "x" in given else set()
     output = lower_network(b, optim.network, x)
@@ -124,8 +121,6 @@ def lower_training(
     b.walk_back()
     shown = finish(b, output)
     known = state.lower_once(b, gradients)  # nothing in it is to be improved, or to be verified twice
-    if b.own:
-        b.operations.insert(0, Operation("python", "forward", {}, {}, {}, None, begin.note, "the step begins"))
     begin.take(b, [*gradients.gathering, result.array, *(value.array for value in leaves(shown) if value is not None)])
     subject = (optim.network, optim.loss, optim.rule)
     inputs = [value.buffer for value in given.values()]
