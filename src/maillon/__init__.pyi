@@ -10,6 +10,7 @@ from maillon import (
     plot as plot,
     random as random,
     saving as saving,
+    sweeping as sweeping,
     train as train,
 )
 from maillon.costs.summary import Summary as Summary, SummaryRow as SummaryRow, summary as summary
@@ -34,6 +35,7 @@ from maillon.optim import (
 )
 from maillon.random import Generator as Generator, manual_seed as manual_seed
 from maillon.saving import FileError as FileError, load as load, save as save
+from maillon.sweeping import Halving as Halving, Sweep as Sweep, sweep as sweep
 from maillon.train import (
     Callback as Callback,
     Checkpoint as Checkpoint,

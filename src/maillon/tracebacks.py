@@ -8,8 +8,10 @@ import functools
 import inspect
 import os
 import sys
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FunctionType, TracebackType
 from typing import ParamSpec, TypeVar, cast
@@ -20,6 +22,7 @@ R = TypeVar("R")
 _HERE = str(Path(__file__).parent) + os.sep
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _SHORTENED = "_maillon_shortened"
+_here = threading.local()
 
 
 def shorten(error: Exception, door: bool = True) -> None:
@@ -81,8 +84,22 @@ def shell() -> object | None:
     return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
 
 
+@contextmanager
+def gathered_warnings() -> Iterator[dict[str, type[Warning]]]:
+    """Inside the block, in this thread, what `warn` would say is gathered, for another thread to say."""
+    before, _here.gathered = getattr(_here, "gathered", None), {}
+    try:
+        yield _here.gathered
+    finally:
+        _here.gathered = before
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """A warning about the user's line that led here."""
+    gathered = getattr(_here, "gathered", None)
+    if gathered is not None:
+        gathered[message] = category
+        return
     frame, level = inspect.currentframe(), 1
     while frame is not None and _ours(frame.f_code):
         frame, level = frame.f_back, level + 1

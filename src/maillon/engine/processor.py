@@ -2,6 +2,9 @@
 
 import importlib
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -12,6 +15,7 @@ paced = True
 """Whether a training leaves threads out where it is faster without them; tests and benchmarks switch it off."""
 
 _threads: int | None = None
+_here = threading.local()
 
 
 @cache
@@ -81,6 +85,16 @@ def set_num_threads(threads: int | None) -> None:
     _threads = threads
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside the block, the core computes for this thread without others, which have work of their own."""
+    before, _here.alone = getattr(_here, "alone", False), True
+    try:
+        yield
+    finally:
+        _here.alone = before
+
+
 def threads_for(flops: float) -> int:
     """One thread for steps too small to share, else as many as allowed."""
-    return 1 if flops < _WORTH_THREADS else get_num_threads()
+    return 1 if flops < _WORTH_THREADS or getattr(_here, "alone", False) else get_num_threads()

@@ -157,6 +157,66 @@ def fit(
     >>> len(history), history["loss"][-1] < 1e-4
     (50, True)
     """
+    training = training_of(
+        network,
+        loss,
+        x,
+        y,
+        rule=rule,
+        batch_size=batch_size,
+        epochs=epochs,
+        shuffle=shuffle,
+        drop_last=drop_last,
+        validation_data=validation_data,
+        validation_split=validation_split,
+        metrics=metrics,
+        callbacks=callbacks,
+        schedule=schedule,
+        schedule_by=schedule_by,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        clip_grad_norm=clip_grad_norm,
+        clip_grad_value=clip_grad_value,
+        accumulate=accumulate,
+        engine=engine,
+        progress=progress,
+        checkpoint=checkpoint,
+        resume=resume,
+        resume_exact=resume_exact,
+    )
+    with using(resolve(generator)):
+        return training.run()
+
+
+def training_of(
+    network: Module | Optim,
+    loss: Any,
+    x: Any,
+    y: Any,
+    *,
+    rule: float | Rule | Optim | None = None,
+    batch_size: int = 32,
+    epochs: int = 1,
+    shuffle: bool = True,
+    drop_last: bool = False,
+    validation_data: tuple[Any, ...] | None = None,
+    validation_split: float = 0.0,
+    metrics: str | Metric | Iterable[str | Metric] = (),
+    callbacks: Callback | Callable[[State], Any] | Iterable[Callback | Callable[[State], Any]] = (),
+    schedule: Schedule | None = None,
+    schedule_by: str | None = None,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    clip_grad_norm: float | None = None,
+    clip_grad_value: float | None = None,
+    accumulate: int | None = None,
+    engine: str = "auto",
+    progress: bool | None = None,
+    checkpoint: Checkpoint | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    resume_exact: bool = True,
+) -> Training:
+    """The training that `fit` would run, checked and ready; it draws from the default generator."""
     batch_size = arguments.integer("fit", "batch_size", batch_size)
     epochs = arguments.integer("fit", "epochs", epochs, least=0)
     optim, x, y = _learner_and_data(
@@ -166,7 +226,7 @@ def fit(
     given = (x, y, sample_weight, class_weight, validation_data, validation_split)
     options = {"shuffle": shuffle, "drop_last": drop_last}
     batches, validation = _batches(optim, *given, epochs, batch_size, engine, **options)
-    training = Training(
+    return Training(
         optim,
         batches,
         epochs,
@@ -180,8 +240,6 @@ def fit(
         resume=_resumed(resume),
         resume_exact=arguments.flag("fit", "resume_exact", resume_exact),
     )
-    with using(resolve(generator)):
-        return training.run()
 
 
 def _resumed(given: Any) -> Any:

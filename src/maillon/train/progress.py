@@ -30,12 +30,17 @@ def _in_notebook() -> bool:
     return getattr(shell(), "kernel", None) is not None
 
 
-class _Drawn(Protocol):
+class Drawn(Protocol):
     """Where a bar is drawn."""
 
     def draw(self, done: int, total: int | None, title: str, numbers: Mapping[str, str]) -> None: ...
 
     def close(self) -> None: ...
+
+
+def drawn(total: int | None, begun: int = 0, unit: str = "step") -> Drawn:
+    """A bar on the error stream, or on a notebook's page."""
+    return _Notebook(begun, unit) if _in_notebook() else _Terminal(total, begun, unit)
 
 
 class Bar:
@@ -54,7 +59,7 @@ class Bar:
     def __init__(self, epochs: int, steps: int | None, begun: int = 0) -> None:
         self.epochs = epochs
         self._total = None if steps is None else steps * epochs
-        self._drawn: _Drawn = _Notebook(begun) if _in_notebook() else _Terminal(self._total, begun)
+        self._drawn = drawn(self._total, begun)
         self._next = 0.0
         self._numbers: dict[str, Number] = {}
 
@@ -84,10 +89,10 @@ class Bar:
 class _Terminal:
     """A line of text that is written over."""
 
-    def __init__(self, total: int | None, begun: int) -> None:
+    def __init__(self, total: int | None, begun: int, unit: str) -> None:
         from tqdm import tqdm
 
-        self._tqdm: Any = tqdm(total=total, initial=begun, unit="step", dynamic_ncols=True, mininterval=0)
+        self._tqdm: Any = tqdm(total=total, initial=begun, unit=unit, dynamic_ncols=True, mininterval=0)
 
     def draw(self, done: int, total: int | None, title: str, numbers: Mapping[str, str]) -> None:
         self._tqdm.total = total
@@ -102,15 +107,15 @@ class _Terminal:
 class _Notebook:
     """A `<progress>` element in the output of the cell, put there anew each time."""
 
-    def __init__(self, before: int) -> None:
+    def __init__(self, before: int, unit: str) -> None:
         from IPython.display import display
 
-        self._begun, self._before = time.monotonic(), before
-        self._bundle = _bundle(before, None, "", {}, 0.0, before)
+        self._begun, self._before, self._unit = time.monotonic(), before, unit
+        self._bundle = _bundle(before, None, "", {}, 0.0, before, unit)
         self._handle: Any = display(self._bundle, raw=True, display_id=True)
 
     def draw(self, done: int, total: int | None, title: str, numbers: Mapping[str, str]) -> None:
-        bundle = _bundle(done, total, title, numbers, time.monotonic() - self._begun, self._before)
+        bundle = _bundle(done, total, title, numbers, time.monotonic() - self._begun, self._before, self._unit)
         if self._handle is not None:
             self._handle.update(bundle, raw=True)
 
@@ -119,12 +124,18 @@ class _Notebook:
 
 
 def _bundle(
-    done: int, total: int | None, title: str, numbers: Mapping[str, str], seconds: float, before: int = 0
+    done: int,
+    total: int | None,
+    title: str,
+    numbers: Mapping[str, str],
+    seconds: float,
+    before: int = 0,
+    unit: str = "step",
 ) -> dict[str, str]:
     """The bar as HTML, and as a line of text where no page shows it. before: the steps done before these seconds."""
     share = "" if not total else f"{done / total:.0%}"
     left = f"{_time(seconds * (total - done) / (done - before))} left" if total and before < done < total else ""
-    said = [title, share, f"{done} of {total} steps" if total else f"{done} steps", _time(seconds), left]
+    said = [title, share, f"{done} of {total} {unit}s" if total else f"{done} {unit}s", _time(seconds), left]
     text = ", ".join(part for part in [*said, *(f"{name} {value}" for name, value in numbers.items())] if part)
     state = f' value="{done}" max="{total}"' if total else ""
     bar = f'<progress{state} style="width:14em;vertical-align:middle"></progress>'

@@ -35,7 +35,7 @@ _told: set[str] = set()  # callbacks without a state
 
 
 class Training:
-    """What `fit` has checked and put together, ready to `run` once.
+    """What `fit` has checked and put together, ready to `run`.
 
     It alone looks on: it decides how many steps a slice may have, and calls callbacks, metrics, bar, history and
     schedule between two slices. Before any of them everything is shown as NumPy would have left it; whatever they
@@ -85,41 +85,57 @@ class Training:
         self.stepper: Stepper
         self.running = RunningMetrics(self.metrics)
         self.whole = 0  # epochs
+        self.ended = False
+        self._until = epochs  # the epoch after which it ends or pauses
+        self._paused = 0.0  # when, by the clock
         self.entered = False  # whether the one after these has begun
         self._written = False  # a last checkpoint that another one would spoil
         self.lr = 0.0  # of the epoch under way
         self.epoch_begun = 0.0  # when the epoch under way did
 
-    def run(self) -> History:
-        """Train to the end, or to what ends it before."""
-        self.begun = time.perf_counter()
+    def run(self, until: int | None = None) -> History:
+        """Train to the end, or to what ends it before; or pause after epoch `until`, from where another call goes on."""
+        now = time.perf_counter()
+        rest = now - self._paused if self._paused else 0.0
+        self.begun, self.epoch_begun = (self.begun + rest, self.epoch_begun + rest) if self._paused else (now, now)
+        self._until = self.epochs if until is None else min(until, self.epochs)
         try:
             with learning(self.optim.network), deferred_interrupt() as self.interrupt:
-                if self.optim.waiting:
-                    self.optim.zero_grad()  # what an earlier training has left in the middle
-                self.stepper = first_stepper(self.engine, self.optim, self.batches, self.interrupt)
-                self.history.engine = self.stepper.engine
-                found = self._found()
-                self._call(self.hooks.train_begin)
-                self._go_on(found)
-                self._keeper.begin()
+                if not self._paused:
+                    self._begin()
                 try:
                     self._train()
                 finally:
                     self.stepper.show()
-                self.history.interrupted = self.interrupt.requested
-                self.history.stopped_early = self.state.stopping
-                if not self._written:
-                    self._write()
-                self._call(self.hooks.train_end)
+                if self.whole < self._until or self._until == self.epochs or self.ending:
+                    self._end()
         finally:
+            self._paused = time.perf_counter()
             self.history.steps = self.state.step
-            self.history.seconds = time.perf_counter() - self.begun
+            self.history.seconds = self._paused - self.begun
             if self.bar is not None:
                 self.bar.close()
         if self.history.interrupted:
             tell(self.history, self.epochs)
         return self.history
+
+    def _begin(self) -> None:
+        if self.optim.waiting:
+            self.optim.zero_grad()  # what an earlier training has left in the middle
+        self.stepper = first_stepper(self.engine, self.optim, self.batches, self.interrupt)
+        self.history.engine = self.stepper.engine
+        found = self._found()
+        self._call(self.hooks.train_begin)
+        self._go_on(found)
+        self._keeper.begin()
+
+    def _end(self) -> None:
+        self.ended = True
+        self.history.interrupted = self.interrupt.requested
+        self.history.stopped_early = self.state.stopping
+        if not self._written:
+            self._write()
+        self._call(self.hooks.train_end)
 
     # `snapshot` opens where a checkpoint is written or read: learning does without.
 
@@ -175,12 +191,12 @@ class Training:
         if self.progress:
             self.bar = Bar(self.epochs, self.batches.steps, self.state.step)
         each = bool(self.hooks.step_end)
-        while self.whole < self.epochs and not self.state.stopping:
+        while self.whole < self._until and not self.state.stopping:
             if self.stepper.between_epochs and not self._enter_epoch():
                 return
             begun = time.perf_counter()
             most = 1 if each else self._keeper.most_steps(self.state.step) or _ALL
-            done = self._slice(most, self.epochs - self.whole if self._unwatched else 1)
+            done = self._slice(most, self._until - self.whole if self._unwatched else 1)
             for seen in done.seen:
                 self.running.add(*seen)
             if done.steps and each:

@@ -1,0 +1,298 @@
+"""One training of a sweep: from settings and a seed to a network and its scores, on any thread or machine."""
+
+import copy
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from maillon.engine import processor
+from maillon.messages import shown
+from maillon.nn import Loss, Module
+from maillon.optim import NonFiniteLossError
+from maillon.optim.door import Data, check
+from maillon.random import Generator, using
+from maillon.sweeping.space import Receivers, Settings
+from maillon.tracebacks import gathered_warnings
+from maillon.train.batches import VALIDATION_BATCH
+from maillon.train.fit import training_of
+from maillon.train.history import History
+from maillon.train.predict import evaluated, outputs_of
+from maillon.train.scores import joined, named_metrics
+from maillon.train.training import Training
+from maillon.typing import Array
+
+class Active:
+    """The trainings under way, for another thread to stop."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+        self._trainings: set[Training] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def one(self, training: Training) -> Iterator[None]:
+        """One more, inside the block."""
+        with self._lock:
+            self._trainings.add(training)
+            if self.stopping:
+                training.state.stop()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._trainings.remove(training)
+
+    def stop(self) -> None:
+        """Let all end after their current step."""
+        with self._lock:
+            self.stopping = True
+            for training in self._trainings:
+                training.state.stop()
+
+
+Fold = tuple[Array, Array]
+"""The rows to learn from, and those to validate with."""
+
+
+@dataclass
+class Job:
+    """A training to be done: its number, settings and seed, and the epoch at which it is looked at.
+
+    paused: the trainings that have paused where it was looked at before, one for each fold, and where each draws from;
+    without them it begins anew, and comes to the same bits.
+    """
+
+    number: int
+    settings: Settings
+    seed: int
+    until: int
+    paused: list[tuple[Training, Generator]] = field(default_factory=list)
+    tag: Any = None  # the planner's own
+
+
+@dataclass
+class Outcome:
+    """What has become of a job.
+
+    scores: the means over the folds, of the loss and the metrics; {} where the training has failed or was cut short.
+    ended: no epoch is to come. warnings: what the caller is to be told.
+    """
+
+    job: Job
+    scores: dict[str, float] = field(default_factory=dict)
+    histories: list[History] = field(default_factory=list)
+    networks: list[Module] = field(default_factory=list)
+    ended: bool = False
+    cut: bool = False
+    seconds: float = 0.0
+    error: BaseException | None = None
+    warnings: dict[str, type[Warning]] = field(default_factory=dict)
+
+    @property
+    def epochs(self) -> int:
+        return min((len(history) for history in self.histories), default=0)
+
+
+class Task:
+    """What all trainings of a sweep share. It is sent to other processes as it is.
+
+    Parameters
+    ----------
+    build : callable
+        Makes a network of its settings.
+    loss : Loss
+        A copy of it serves each training.
+    data : tuple
+        x, y and sample_weight, as they were given.
+    validation : tuple or None
+        The same for validation; None where `folds` or `split` say which rows.
+    split : float
+        The part of the rows, the last ones, to validate with.
+    folds : list or None
+        Of cross-validation.
+    options : mapping
+        What else `fit` is given in every training.
+    metrics : tuple
+        Names or functions, of the validation where there is one, else of the training.
+    each_epoch : bool
+        Whether `fit` validates after each epoch.
+    """
+
+    def __init__(
+        self,
+        build: Callable[..., Any],
+        loss: Loss,
+        receivers: Receivers,
+        data: tuple[Any, Any, Any],
+        *,
+        epochs: int,
+        validation: tuple[Any, ...] | None,
+        split: float,
+        folds: list[Fold] | None,
+        options: Mapping[str, Any],
+        metrics: tuple[Any, ...],
+        engine: str,
+        each_epoch: bool,
+    ) -> None:
+        self.build = build
+        self.loss = loss
+        self.receivers = receivers
+        self.epochs = epochs
+        self.folds = folds
+        self.metrics = metrics
+        self.engine = engine
+        self._given = data
+        self._validation = validation
+        self._split = split
+        self._options = dict(options)
+        self._each_epoch = each_epoch
+        self._data: dict[Any, tuple[Data, Data | None]] = {}
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_data": {}, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.Lock()
+
+    # Networks and data
+
+    def network(self, settings: Mapping[str, Any]) -> Module:
+        """The network of these settings, before any step; it draws from the default generator."""
+        given, _ = self.receivers.split(settings)
+        network = self.build(**given)
+        if not isinstance(network, Module):
+            raise TypeError(f"sweep: expected build to return a Module, got {shown(network)}.")
+        return network
+
+    def _parts(self, network: Module, fold: int) -> tuple[Data, Data | None]:
+        """What to learn from and to validate with, converted once for all networks of one dtype."""
+        with self._lock:
+            key = (network.dtype, fold)
+            if key not in self._data:
+                self._data[key] = self._parted(network, fold)
+            return self._data[key]
+
+    def _parted(self, network: Module, fold: int) -> tuple[Data, Data | None]:
+        x, y, weight = self._given
+        data = check("sweep", network, self.loss, x, y, weight)
+        if self.folds is not None:
+            learnt, validating = self.folds[fold]
+            return data.take(learnt), data.take(validating)
+        if self._split:
+            return data.split("sweep", self._split)
+        if self._validation is None:
+            return data, None
+        x, y, weight = (*self._validation, None)[:3]
+        return data, check("sweep", network, self.loss, x, y, weight, "validation_data ")
+
+    def validation(self, network: Module, fold: int = 0) -> Data | None:
+        """The rows to validate with, where there are some."""
+        return self._parts(network, fold)[1]
+
+    def refit(self, settings: Mapping[str, Any], seed: int, epochs: int) -> Module:
+        """A network that learns from all rows."""
+        with using(Generator(seed)):
+            _, given = self.receivers.split(settings)
+            network = self.network(settings)
+            x, y, weight = self._given
+            data = check("refit", network, self.loss, x, y, weight)
+            if self._validation is not None:
+                data = _joined(data, self._parts(network, 0)[1])
+            training = self._training(network, given, data, None, epochs)
+            training.run()
+        return network
+
+    # Trainings
+
+    def run(self, job: Job, active: "Active | None" = None) -> Outcome:
+        """Train to where the job is looked at, and score; an error stands in the outcome."""
+        begun = time.perf_counter()
+        outcome = Outcome(job)
+        with gathered_warnings() as outcome.warnings, processor.alone():
+            try:
+                self._run(job, outcome, Active() if active is None else active)
+            except Exception as error:
+                job.paused.clear()
+                outcome.error, outcome.scores, outcome.ended = error, {}, True
+                if isinstance(error, NonFiniteLossError) and error.history is not None:
+                    outcome.histories = [error.history]
+        outcome.seconds = time.perf_counter() - begun
+        return outcome
+
+    def _run(self, job: Job, outcome: Outcome, active: "Active") -> None:
+        paused, job.paused = job.paused, []
+        scores = []
+        for fold in range(1 if self.folds is None else len(self.folds)):
+            training, generator = paused[fold] if paused else self._begun(job, fold)
+            with using(generator), active.one(training):
+                if not training.ended:
+                    training.run(job.until)
+            job.paused.append((training, generator))
+            outcome.histories.append(training.history)
+            outcome.networks.append(training.optim.network)
+            if active.stopping and training.whole < min(job.until, training.epochs):
+                outcome.cut = outcome.ended = True
+                return
+            scores.append(self._scored(training, fold))
+        outcome.ended = all(training.ended for training, _ in job.paused)
+        outcome.scores = {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
+
+    def _begun(self, job: Job, fold: int) -> tuple[Training, Generator]:
+        """A training as `fit` would begin it, and where it draws from."""
+        generator = Generator(job.seed)
+        with using(generator):
+            _, given = self.receivers.split(job.settings)
+            network = self.network(job.settings)
+            data, validation = self._parts(network, fold)
+            return self._training(network, given, data, validation, self.epochs), generator
+
+    def _training(
+        self, network: Module, given: Settings, data: Data, validation: Data | None, epochs: int
+    ) -> Training:
+        loss = copy.deepcopy(given.pop("loss", self.loss))
+        options = {name: _own(value) for name, value in (self._options | given).items()}
+        if data.weight is not None:
+            options["sample_weight"] = data.weight
+        if self._each_epoch and validation is not None:
+            options["validation_data"] = (validation.x, validation.y, validation.weight)
+        if self._each_epoch or validation is None:
+            options["metrics"] = self.metrics
+        return training_of(
+            network, loss, data.x, data.y, epochs=epochs, engine=self.engine, progress=False, **options
+        )
+
+    def _scored(self, training: Training, fold: int) -> dict[str, float]:
+        """The loss and the metrics: of the validation, as val_…, where there is one."""
+        optim, history = training.optim, training.history
+        validation = self.validation(optim.network, fold)
+        last = {name: history[name][-1] for name in history.columns if name not in ("epoch", "lr", "seconds")}
+        if validation is None:
+            return last
+        metrics = named_metrics("sweep", self.metrics, optim.loss)
+        outputs = outputs_of(optim.network, self.engine)
+        scores = evaluated(optim.network, optim.loss, validation, metrics, VALIDATION_BATCH, outputs)
+        return last | {f"val_{name}": value for name, value in scores.items()}
+
+
+def _joined(first: Data, second: Data | None) -> Data:
+    """The rows of both."""
+    if second is None:
+        return first
+    x, y = joined([first.x, second.x]), joined([first.y, second.y])
+    weights = [
+        np.ones(data.rows, np.float32) if data.weight is None else data.weight for data in (first, second)
+    ]
+    weighted = first.weight is not None or second.weight is not None
+    return Data(x, y, np.concatenate(weights) if weighted else None, first.rows + second.rows)
+
+
+def _own(value: Any) -> Any:
+    """What a training may change is its own: callbacks, schedules."""
+    return value if isinstance(value, str | int | float | np.ndarray | None) else copy.deepcopy(value)
