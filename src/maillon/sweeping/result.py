@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from maillon.nn import Module
+from maillon.nn import Module, Sequential
 from maillon.saving.files import replace_file
 from maillon.sweeping.planners import Order
 from maillon.sweeping.space import Settings
@@ -20,7 +20,6 @@ from maillon.train.history import History
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from maillon.sweeping.ensemble import Ensemble
     from maillon.sweeping.task import Outcome, Task
 
 _SHOWN = 5  # rows of a repr
@@ -243,7 +242,7 @@ class Sweep:
         chosen = self.best if trial is None else self._by_number[trial] if isinstance(trial, int) else trial
         return self._task.refit(chosen.settings, chosen.seed, chosen.epochs)
 
-    def ensemble(self, size: int = 16, average: str | None = None) -> Ensemble:
+    def ensemble(self, size: int = 16) -> Sequential:
         """Networks that are good together: chosen greedily, with replacement, by the loss of their mean prediction.
 
         Starting from nothing, the network is added, `size` times, that makes the mean of the validation predictions
@@ -254,14 +253,13 @@ class Sweep:
         ----------
         size : int
             How many choices, ≥ 1; different networks are as many at most.
-        average : str, optional
-            What is averaged, see `Ensemble`: by default "softmax" or "sigmoid" where the loss reads logits, else
-            "output".
 
         Returns
         -------
-        Ensemble
-            A link: it predicts, trains on, is saved and exported like any other.
+        Sequential
+            ``Sequential(Parallel(…), WeightedSum(…))``, of copies: it predicts, trains on, is saved and exported like
+            any other network. What is averaged is what the networks put out; of logits that is the geometric mean of
+            the probabilities.
 
         Raises
         ------
@@ -270,7 +268,7 @@ class Sweep:
         """
         from maillon.sweeping.selection import selected
 
-        return selected(self, self._task, self._order, size, average)
+        return selected(self.ranking, self._task, self._order, size)
 
     def to_dict(self) -> dict[str, list[Any]]:
         """The table by columns: number, the settings, seed, state, epochs, the scores, seconds, engine.

@@ -14,8 +14,10 @@ from maillon.optim import SGD, Adam, Rule
 Settings = dict[str, Any]
 
 SEED = "seed"
-_NOT_SWEPT = ("network", "x", "y", "validation_data", "validation_split", "generator", "engine", "progress")
-_NOT_SWEPT += ("metrics", "callbacks", "checkpoint", "resume", "resume_exact", "epochs", "sample_weight")
+_NOT_SWEPT = (
+    *("network", "x", "y", "sample_weight", "validation_data", "validation_split", "metrics", "epochs"),
+    *("generator", "engine", "progress", "callbacks", "checkpoint", "resume", "resume_exact"),
+)
 
 
 class Receivers:
@@ -50,7 +52,7 @@ class Receivers:
             self._receiver(name)
 
     def _receiver(self, name: str) -> str:
-        """"build", "fit", "rule" or "seed"; ValueError for a name of two or of none."""
+        """ "build", "fit", "rule" or "seed"; ValueError for a name of two or of none."""
         others = "seed" if name == SEED else "fit" if name in self._fit else "rule" if name in self._options else ""
         if name in self._build and others:
             whose = {"fit": "fit's", "rule": "the rule's", "seed": "the sweep's"}[others]
@@ -99,18 +101,24 @@ def recipe(given: Any, options: Mapping[str, Any]) -> Rule:
     return type(rule)(None, **{**rule.defaults, **options}) if options else rule
 
 
-def require_space(space: Any) -> None:
-    """TypeError or ValueError for what is neither a dict of names nor a list of settings."""
+def require_space(space: Any, sampler: Any = None) -> None:
+    """TypeError or ValueError for what is neither a dict of names nor a list of settings.
+
+    sampler: Optuna's, which takes no list of settings, and distributions of its own.
+    """
+    if sampler is not None and not isinstance(space, Mapping):
+        raise TypeError(f"sweep: expected space to be a dict of names for a sampler to choose from, {got(space)}")
     if isinstance(space, Mapping):
         for name, values in space.items():
             if not isinstance(name, str):
                 raise TypeError(f"sweep: expected the names in space to be strings, {got(name)}")
-            if not (is_distribution(values) or _is_listed(values)):
+            proposed = sampler is not None and hasattr(values, "to_external_repr")
+            if not (proposed or is_distribution(values) or is_listed(values)):
                 raise TypeError(
                     f"sweep: expected space[{name!r}] to be a list, a range or a distribution of scipy.stats, "
                     f"{got(values)} Give a value that is the same for all as [value]."
                 )
-            if _is_listed(values) and not len(values):
+            if is_listed(values) and not len(values):
                 raise ValueError(f"sweep: space[{name!r}] is empty. Give at least one value.")
     elif isinstance(space, str) or not isinstance(space, Sequence) or not all(isinstance(s, Mapping) for s in space):
         raise TypeError(
@@ -131,7 +139,8 @@ def is_distribution(values: Any) -> bool:
     return hasattr(values, "rvs")
 
 
-def _is_listed(values: Any) -> bool:
+def is_listed(values: Any) -> bool:
+    """Whether it is a list of what there is to choose from."""
     return isinstance(values, list | tuple | range) or (isinstance(values, np.ndarray) and values.ndim == 1)
 
 
@@ -144,17 +153,14 @@ def drawn(space: Any, n: int | None, generator: np.random.Generator) -> Iterator
         chosen = range(len(space)) if n is None else range(min(n, len(space)))
         yield from (dict(space[place]) for place in chosen)
         return
-    lists = {name: _plain(values) for name, values in space.items() if _is_listed(values)}
+    lists = {name: _plain(values) for name, values in space.items() if is_listed(values)}
     size = math.prod(len(values) for values in lists.values())
     if len(lists) < len(space):
         if n is None:
             names = ", ".join(name for name in space if name not in lists)
             raise ValueError(f"sweep: expected n, how many settings to draw: {names} have no end. Give n=100, say.")
         for _ in range(n):
-            yield {
-                name: lists[name][int(generator.integers(len(lists[name])))] if name in lists else _draw(values, generator)
-                for name, values in space.items()
-            }
+            yield {name: _draw(lists.get(name, values), generator) for name, values in space.items()}
         return
     if n is None:
         yield from (dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values()))
@@ -183,6 +189,8 @@ def _plain(values: Any) -> list[Any]:
 
 
 def _draw(values: Any, generator: np.random.Generator) -> Any:
+    if isinstance(values, list):
+        return values[int(generator.integers(len(values)))]
     value = values.rvs(random_state=generator)
     return value.item() if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0 else value
 

@@ -14,11 +14,13 @@ from maillon.nesting import leaves
 from maillon.nn import Loss, Module
 from maillon.nn.support import arguments
 from maillon.optim import NonFiniteLossError, ReduceLROnPlateau
-from maillon.sweeping.executors import Executor, Threads
+from maillon.sweeping.executors import Executor, Planner, Threads
 from maillon.sweeping.planners import Halving, Order, Rungs, Straight, halving_of
+from maillon.sweeping.proposals import Proposals
 from maillon.sweeping.result import Sweep, Trial
 from maillon.sweeping.space import SEED, Receivers, Settings, count, drawn, names_of, require_space
 from maillon.sweeping.task import Fold, Outcome, Task
+from maillon.sweeping.workers import Workers
 from maillon.tracebacks import short_traceback, warn
 from maillon.train.fit import fit
 from maillon.train.interrupt import deferred_interrupt
@@ -156,9 +158,8 @@ def sweep(
     >>> x = np.linspace(-1, 1, 60)[:, None]
     >>> def build(width):
     ...     return maillon.Sequential(maillon.Linear(1, width), maillon.Tanh(), maillon.Linear(width, 1))
-    >>> result = maillon.sweep(
-    ...     build, {"width": [2, 8], "lr": [0.01, 0.1]}, x, x**2, loss=maillon.MSELoss(), epochs=30, validation_split=0.2
-    ... )
+    >>> space = {"width": [2, 8], "lr": [0.01, 0.1]}
+    >>> result = maillon.sweep(build, space, x, x**2, loss=maillon.MSELoss(), epochs=30, validation_split=0.2)
     >>> len(result), result.best.settings["lr"]
     (4, 0.1)
     """
@@ -173,7 +174,9 @@ def sweep(
         raise ValueError(f"sweep: expected validation_split in [0, 1), got {validation_split!r}.")
     validated = folds is not None or validation_data is not None or validation_split > 0
     order = _order(monitor, mode, validated, chosen, loss)
-    require_space(space)
+    require_space(space, sampler)
+    if sampler is not None and n is None:
+        raise ValueError("sweep: expected n, how many trainings the sampler is to propose. Give n=100, say.")
     names = names_of(space)
     task = Task(
         build,
@@ -189,11 +192,19 @@ def sweep(
         engine=engine,
         each_epoch=_by_epoch(validate, validated, callbacks, options, space),
     )
-    executor = Threads(task)
+    until = math.inf if time_limit is None else time.time() + time_limit
+    executor: Executor = Threads(task) if n_jobs is None else Workers(task, n_jobs, until)
     result = Sweep(task, order, keep, names)
-    planner = _planner(space, n, halving_of(halving), epochs, seed, order)
+    chooser, seeds = (np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(2))
+    halves = halving_of(halving)
+    planner: Planner
+    if sampler is not None and n is not None:
+        planner = Proposals(sampler, space, n, epochs, halves, order, _seeds(seeds), executor.width)
+    else:
+        trials = _trials(space, n, chooser, _seeds(seeds))
+        planner = Rungs(halves, trials, count(space, n), epochs, order) if halves else Straight(trials, epochs)
     course = _Course(result, executor, planner, time_limit, on_trial, error_score, begun)
-    total = count(space, n)
+    total = count(space, n) if sampler is None else n
     bar = drawn_bar(total, unit="training") if wanted(progress) else None
     try:
         course.run(bar, total)
@@ -344,19 +355,14 @@ def _folds(cv: Any, x: Any, y: Any, seed: int) -> list[Fold]:
     return folds
 
 
-def _planner(
-    space: Any, n: int | None, halving: Halving | None, epochs: int, seed: int, order: Order
-) -> Straight | Rungs:
-    """Who says which training comes next."""
-    trials = _trials(space, n, seed)
-    if halving is None:
-        return Straight(trials, epochs)
-    return Rungs(halving, trials, count(space, n), epochs, order)
+def _seeds(generator: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield int(generator.integers(2**32))
 
 
-def _trials(space: Any, n: int | None, seed: int) -> Iterator[tuple[Settings, int]]:
+def _trials(
+    space: Any, n: int | None, generator: np.random.Generator, seeds: Iterator[int]
+) -> Iterator[tuple[Settings, int]]:
     """Settings and seeds. The seeds do not depend on what is drawn."""
-    chosen, seeds = (np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(2))
-    for settings in drawn(space, n, chosen):
-        own = int(seeds.integers(2**32))
-        yield settings, settings.get(SEED, own)
+    for settings, seed in zip(drawn(space, n, generator), seeds, strict=False):
+        yield settings, int(settings.get(SEED, seed))

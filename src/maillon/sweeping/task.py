@@ -3,7 +3,7 @@
 import copy
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from maillon.engine import processor
 from maillon.messages import shown
+from maillon.nesting import mapped
 from maillon.nn import Loss, Module
 from maillon.optim import NonFiniteLossError
 from maillon.optim.door import Data, check
@@ -25,6 +26,7 @@ from maillon.train.predict import evaluated, outputs_of
 from maillon.train.scores import joined, named_metrics
 from maillon.train.training import Training
 from maillon.typing import Array
+
 
 class Active:
     """The trainings under way, for another thread to stop."""
@@ -152,14 +154,29 @@ class Task:
         self._options = dict(options)
         self._each_epoch = each_epoch
         self._data: dict[Any, tuple[Data, Data | None]] = {}
-        self._lock = threading.Lock()
+        self._lock: Any = threading.Lock()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_data": {}, "_lock": None}
+    def parted(self) -> tuple["Task", list[Any]]:
+        """The task without its data, and the data, array by array: what is to be sent once."""
+        bare = copy.copy(self)
+        data: list[Any] = []
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._lock = threading.Lock()
+        def place(array: Any) -> int:
+            data.append(array)
+            return len(data) - 1
+
+        bare._given = mapped(place, self._given)
+        bare._validation = mapped(place, self._validation)
+        bare._data, bare._lock = {}, None
+        return bare, data
+
+    def with_data(self, data: Sequence[Any]) -> "Task":
+        """The task that `parted` has taken apart."""
+        whole = copy.copy(self)
+        whole._given = mapped(data.__getitem__, self._given)
+        whole._validation = mapped(data.__getitem__, self._validation)
+        whole._lock = threading.Lock()
+        return whole
 
     # Networks and data
 
@@ -253,9 +270,7 @@ class Task:
             data, validation = self._parts(network, fold)
             return self._training(network, given, data, validation, self.epochs), generator
 
-    def _training(
-        self, network: Module, given: Settings, data: Data, validation: Data | None, epochs: int
-    ) -> Training:
+    def _training(self, network: Module, given: Settings, data: Data, validation: Data | None, epochs: int) -> Training:
         loss = copy.deepcopy(given.pop("loss", self.loss))
         options = {name: _own(value) for name, value in (self._options | given).items()}
         if data.weight is not None:
@@ -264,9 +279,7 @@ class Task:
             options["validation_data"] = (validation.x, validation.y, validation.weight)
         if self._each_epoch or validation is None:
             options["metrics"] = self.metrics
-        return training_of(
-            network, loss, data.x, data.y, epochs=epochs, engine=self.engine, progress=False, **options
-        )
+        return training_of(network, loss, data.x, data.y, epochs=epochs, engine=self.engine, progress=False, **options)
 
     def _scored(self, training: Training, fold: int) -> dict[str, float]:
         """The loss and the metrics: of the validation, as val_…, where there is one."""
@@ -286,9 +299,7 @@ def _joined(first: Data, second: Data | None) -> Data:
     if second is None:
         return first
     x, y = joined([first.x, second.x]), joined([first.y, second.y])
-    weights = [
-        np.ones(data.rows, np.float32) if data.weight is None else data.weight for data in (first, second)
-    ]
+    weights = [np.ones(data.rows, np.float32) if data.weight is None else data.weight for data in (first, second)]
     weighted = first.weight is not None or second.weight is not None
     return Data(x, y, np.concatenate(weights) if weighted else None, first.rows + second.rows)
 

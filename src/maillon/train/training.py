@@ -87,17 +87,21 @@ class Training:
         self.whole = 0  # epochs
         self.ended = False
         self._until = epochs  # the epoch after which it ends or pauses
-        self._paused = 0.0  # when, by the clock
+        self._paused = self.begun = 0.0  # when, by the clock
         self.entered = False  # whether the one after these has begun
         self._written = False  # a last checkpoint that another one would spoil
         self.lr = 0.0  # of the epoch under way
         self.epoch_begun = 0.0  # when the epoch under way did
 
     def run(self, until: int | None = None) -> History:
-        """Train to the end, or to what ends it before; or pause after epoch `until`, from where another call goes on."""
+        """Train to the end, or to what ends it before.
+
+        Or pause after epoch `until`, from where another call goes on.
+        """
         now = time.perf_counter()
         rest = now - self._paused if self._paused else 0.0
-        self.begun, self.epoch_begun = (self.begun + rest, self.epoch_begun + rest) if self._paused else (now, now)
+        self.begun = self.begun + rest if self._paused else now
+        self.epoch_begun += rest
         self._until = self.epochs if until is None else min(until, self.epochs)
         try:
             with learning(self.optim.network), deferred_interrupt() as self.interrupt:
