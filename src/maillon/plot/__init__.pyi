@@ -7,3 +7,4 @@ from maillon.plot.latent import latent_scatter as latent_scatter
 from maillon.plot.network import network as network, network_size as network_size
 from maillon.plot.regression import regression as regression
 from maillon.plot.style import COLOURS as COLOURS, STYLE as STYLE, use as use
+from maillon.plot.sweep import sweep as sweep, sweep_curves as sweep_curves, sweep_parallel as sweep_parallel

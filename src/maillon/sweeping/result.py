@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from maillon.nn import Module, Sequential
 from maillon.saving.files import replace_file
 from maillon.sweeping.planners import Order
-from maillon.sweeping.space import Settings
+from maillon.sweeping.space import Settings, worded
 from maillon.train.history import History
 
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ class Sweep:
     def __str__(self) -> str:
         lines = [repr(self)]
         for trial in self.ranking[:_SHOWN]:
-            settings = ", ".join(f"{name}={_short(value)}" for name, value in trial.settings.items())
+            settings = ", ".join(f"{name}={worded(value)}" for name, value in trial.settings.items())
             lines.append(f"  {trial.number}: {self.monitor} {trial.score:.4g}  {settings}")
         return "\n".join(lines)
 
@@ -348,11 +348,7 @@ class Sweep:
 
         names = list(dict.fromkeys(name for trial in self.ranking[:_SHOWN] for name in trial.settings))
         rows = [
-            [str(trial.number), f"{trial.score:.4g}", *(_short(trial.settings.get(name, "")) for name in names)]
+            [str(trial.number), f"{trial.score:.4g}", *(worded(trial.settings.get(name, "")) for name in names)]
             for trial in self.ranking[:_SHOWN]
         ]
         return block(paragraph(repr(self)), table(["number", self.monitor, *names], rows) if rows else "")
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -203,3 +203,10 @@ def count(space: Any, n: int | None) -> int:
         return 0 if n is None else n
     size = math.prod(len(values) for values in space.values())
     return size if n is None else min(n, size)
+
+
+def worded(value: Any) -> str:
+    """A setting in few words: a class or a function by its name, a number in four digits."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(getattr(value, "__name__", value))

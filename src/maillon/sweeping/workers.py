@@ -132,8 +132,8 @@ class Workers:
 
 def _lost(error: BaseException) -> RuntimeError:
     lost = RuntimeError(
-        f"sweep: its worker died each time, also with nothing else to do ({type(error).__name__}: {error}). It may need "
-        "more memory than there is."
+        f"sweep: its worker died each time, also with nothing else to do ({type(error).__name__}: {error}). It may "
+        "need more memory than there is."
     )
     lost.__cause__ = error
     return lost
