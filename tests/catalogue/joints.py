@@ -1,4 +1,4 @@
-"""Sequential, and what joins several inputs or branches: Add, Multiply, Concat, Residual, Parallel, Graph."""
+"""Sequential, and what joins inputs or branches: Add, WeightedSum, Multiply, Concat, Residual, Parallel, Graph."""
 
 from collections import OrderedDict
 from typing import Any
@@ -15,7 +15,7 @@ from maillon.nn import Graph, Module
 from maillon.random import Generator
 from maillon.typing import Array
 
-BEYOND_TORCH = {"Sequential", "Add", "Multiply", "Concat", "Residual", "Parallel", "Graph"}
+BEYOND_TORCH = {"Sequential", "Add", "WeightedSum", "Multiply", "Concat", "Residual", "Parallel", "Graph"}
 
 
 def shared() -> Module:
@@ -121,6 +121,12 @@ LINKS = [
     Row("Add", M.Add, PAIR, naive.add, wrong=NOT_ALIKE),
     Row("Add of three", M.Add, (*PAIR, normal(4, 3)), naive.add),
     Row("Add of a tuple", M.Add, (PAIR,), naive.add),
+    Row("WeightedSum", lambda: M.WeightedSum((0.5, -2.0)), PAIR, naive.weighted_sum,
+        wrong=(*NOT_ALIKE, PAIR[:1], (*PAIR, *PAIR))),
+    Row("WeightedSum of a tuple of three", lambda: M.WeightedSum([0.1, 3, 0.0]), ((*PAIR, normal(4, 3)),),
+        naive.weighted_sum),
+    Row("WeightedSum of one", lambda: M.WeightedSum((0.3,)), PAIR[:1], naive.weighted_sum),
+    Row("WeightedSum of five", lambda: M.WeightedSum((0.1, 0.2, 0.3, 0.25, 0.15)), PAIR[:1] * 5, naive.weighted_sum),
     Row("Multiply", M.Multiply, PAIR, naive.multiply, wrong=NOT_ALIKE),
     Row("Multiply of four", M.Multiply, (*PAIR, *PAIR), naive.multiply),
     Row("Multiply of one", M.Multiply, PAIR[:1], naive.multiply),

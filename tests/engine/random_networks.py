@@ -128,12 +128,17 @@ def residual(r: R, x: Array) -> Module:
     return m.Residual(m.Sequential(*inner), m.Linear(x.shape[-1], y.shape[-1], bias=False))
 
 
+def joint(r: R, count: int) -> Module:
+    """What joins so many values of one shape."""
+    return r.choice([m.Add(), m.Multiply(), m.WeightedSum([r.uniform(-2, 2) for _ in range(count)])])
+
+
 def parallel(r: R, x: Array) -> Module:
     """Several ways from one value, joined again."""
     ways = [chain(r, x, r.randint(1, 2)) for _ in range(2)]
     links = m.Parallel(*(m.Sequential(*inner) for inner, _ in ways))
     if ways[0][1].shape == ways[1][1].shape and r.random() < 0.7:
-        return m.Sequential(links, r.choice([m.Add, m.Multiply])())
+        return m.Sequential(links, joint(r, 2))
     return m.Sequential(links, m.Concat(r.randint(1, x.ndim - 1)))
 
 
@@ -369,7 +374,7 @@ class Web:
     def join(self) -> None:
         source = self.one()
         more = [self.like(source) for _ in range(self.r.randint(1, 2))]
-        self.add(self.r.choice([m.Add, m.Multiply])(), source, *more)
+        self.add(joint(self.r, 1 + len(more)), source, *more)
 
     def side_by_side(self) -> None:
         one = self.one()
@@ -411,7 +416,7 @@ class Web:
         """A pair that goes on as one source; its parts may be used as well."""
         source = self.one()
         inner = m.Parallel(m.Tanh(), activation(self.r, self.values[source]))
-        self.add(self.r.choice([m.Multiply, m.Add])(), self.add(inner, source))
+        self.add(joint(self.r, 2), self.add(inner, source))
 
     def attention(self) -> None:
         r, query, key = self.r, self.one(3), self.one(3)

@@ -203,7 +203,8 @@ def graph(r: random.Random) -> tuple[Module, Any]:
         alike = [each for each, size in sizes.items() if size == sizes[one]]
         kind = r.randrange(6)
         if kind == 0:
-            link, size, sources = r.choice([m.Add, m.Multiply])(), sizes[one], [one, r.choice(alike), r.choice(alike)]
+            link = r.choice([m.Add(), m.Multiply(), m.WeightedSum([r.uniform(-2, 2) for _ in range(3)])])
+            size, sources = sizes[one], [one, r.choice(alike), r.choice(alike)]
         elif kind == 1:
             link, size, sources = m.Concat(-1), sizes[one] + sizes[other], [one, other]
         elif kind == 2:

@@ -38,6 +38,13 @@ add = value_by_value(sum)
 multiply = value_by_value(math.prod)
 
 
+def weighted_sum(link: Any, *inputs: Any) -> Array:
+    def of_one_place(values: list[float]) -> float:
+        return math.fsum(weight * value for weight, value in zip(link.weights, values, strict=True))
+
+    return value_by_value(of_one_place)(link, *inputs)
+
+
 def concat(axis: int) -> Formula:
     """Nested lists joined at a depth."""
 

@@ -1,4 +1,4 @@
-"""Add, Multiply, Concat, Residual and Parallel: what they refuse, show and leave behind; tuples in a Sequential."""
+"""The joints: what they refuse, show and leave behind; tuples in a Sequential."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import maillon
-from maillon import Add, Concat, Identity, Linear, Multiply, Parallel, Residual, Sequential, Tanh
+from maillon import Add, Concat, Identity, Linear, Multiply, Parallel, Residual, Sequential, Tanh, WeightedSum
 from maillon.nn import LinkDtypeError, LinkShapeError, LinkStateError, Module
 from maillon.random import Generator
 from maillon.typing import Array
@@ -35,6 +35,11 @@ WRONG_CALLS: list[tuple[Callable[[], Module], tuple[Any, ...], str]] = [
         Multiply,
         (ones(2), np.ones(2)),
         "Multiply(): expected input 1 of dtype float32, got float64. Convert it with input 1.astype('float32').",
+    ),
+    (
+        lambda: WeightedSum((0.5, 0.5)),
+        (ones(2),) * 3,
+        "WeightedSum((0.5, 0.5)): expected 2 inputs, one for each weight, got 3.",
     ),
     (
         lambda: Concat(2),
@@ -101,6 +106,18 @@ def test_a_wrong_call_says_where_and_what(make: Callable[[], Module], inputs: tu
 WRONG_MADE: list[tuple[Callable[[], Module], str]] = [
     (lambda: Concat(1.0), "Concat: expected dim to be an integer, got 1.0."),
     (lambda: Concat(True), "Concat: expected dim to be an integer, got True."),
+    (
+        lambda: WeightedSum(0.5),  # type: ignore[arg-type]
+        "WeightedSum: expected weights to be a sequence of at least one number, got 0.5.",
+    ),
+    (
+        lambda: WeightedSum(()),
+        "WeightedSum: expected weights to be a sequence of at least one number, got ().",
+    ),
+    (
+        lambda: WeightedSum((1.0, float("inf"))),
+        "WeightedSum: expected weights[1] to be a finite number, got inf.",
+    ),
     (Parallel, "Parallel: expected at least one link, got none."),
     (lambda: Parallel(Tanh(), "x"), "Parallel[1]: expected a Module, got 'x'."),
     (
@@ -126,6 +143,7 @@ def test_a_wrong_link_is_refused_when_it_is_made(make: Callable[[], Module], mes
 def test_they_show_what_they_are_made_of() -> None:
     assert repr(Concat()) == "Concat()"
     assert repr(Concat(-1)) == "Concat(dim=-1)"
+    assert repr(WeightedSum([1, 0.25])) == "WeightedSum((1.0, 0.25))"
     assert repr(Residual(Linear(2, 2))) == "Residual(Linear(2, 2))"
     assert repr(Residual(Tanh(), Linear(2, 3))) == "Residual(Tanh(), shortcut=Linear(2, 3))"
     assert repr(Parallel({"a": Tanh(), "b": Add()})) == "Parallel({\n  'a': Tanh(),\n  'b': Add(),\n})"
@@ -165,7 +183,7 @@ def test_a_tuple_counts_as_several_inputs_and_its_gradient_is_a_tuple(join: Modu
 
 
 def test_outputs_are_arrays_also_of_single_numbers() -> None:
-    for link in (Add(), Multiply()):
+    for link in (Add(), WeightedSum((0.5, 2.0)), Multiply()):
         assert type(link(np.array(1.0), np.array(2.0))) is np.ndarray
     assert type(Residual(Identity())(np.array(1.0))) is np.ndarray
 

@@ -25,6 +25,7 @@ pytestmark = [*BESIDE_TORCH, pytest.mark.filterwarnings("ignore:Implicit dimensi
 
 LACKING = {
     "Add": "the number of inputs is open where it stands alone; inside a network it is x + y",
+    "WeightedSum": "the same: x * 0.5 + y * 0.5 inside a network",
     "Multiply": "the same: x * y inside a network",
     "Concat": "the same: torch.cat inside a network",
     "LastStep": "PyTorch takes h_n[-1]; that is written where a recurrent layer stands before it",
@@ -182,6 +183,10 @@ CHAINS: dict[str, tuple[Any, Any]] = {
     ),
     "inception in a residual": (
         lambda: Residual(Sequential(Parallel({"a": Linear(3, 2), "b": Tanh()}), Concat()), Linear(3, 5)),
+        normal(4, 3),
+    ),
+    "the mean of an ensemble": (
+        lambda: Sequential(Parallel(Linear(3, 2), Linear(3, 2)), maillon.WeightedSum((0.75, 0.25)), Tanh()),
         normal(4, 3),
     ),
     "positions": (

@@ -35,6 +35,7 @@ from maillon.nn import (
     Residual,
     Sequential,
     Tanh,
+    WeightedSum,
 )
 from maillon.plot.graph import picture
 from maillon.plot.layers import Edge, Shape, layered
@@ -213,6 +214,8 @@ def test_joints_without_a_graph_are_drawn_too():
     for piece in ("Parallel", "Residual", "Concat()", "+", "shortcut", "N × 3", "N × 2", "N × 5", "MSELoss()"):
         assert piece in shown, piece
     assert len(boxes(ax, frames=True)) == 2
+    ensemble = drawn(Sequential(Parallel(Linear(3, 2), Linear(3, 2)), WeightedSum((0.75, 0.25))))
+    assert "Σ w x" in texts(ensemble)
     alone = drawn(Sequential(Linear(3, 3), Residual(Sequential(Linear(3, 3)))))
     assert texts(alone).count("Linear(3, 3)") == 2 and len(boxes(alone, frames=True)) == 1
 

@@ -5,12 +5,29 @@ from typing import Any
 
 from maillon.costs.counts import Counts, Flops, nothing, size
 from maillon.nesting import leaves
-from maillon.nn import Add, Concat, Graph, ModuleDict, ModuleList, Multiply, Parallel, Residual, Sequential
+from maillon.nn import (
+    Add,
+    Concat,
+    Graph,
+    ModuleDict,
+    ModuleList,
+    Multiply,
+    Parallel,
+    Residual,
+    Sequential,
+    WeightedSum,
+)
 
 
 def _add(link: Add, inputs: tuple[Any, ...], output: Any) -> Flops:
     """x₁ + x₂ + …; back dy goes to all."""
     return Flops((len(leaves(inputs)) - 1) * size(output))
+
+
+def _weighted_sum(link: WeightedSum, inputs: tuple[Any, ...], output: Any) -> Flops:
+    """w₁ x₁ + w₂ x₂ + …; back a product for each input."""
+    count = len(link.weights)
+    return Flops((2 * count - 1) * size(output), count * size(output))
 
 
 def _multiply(link: Multiply, inputs: tuple[Any, ...], output: Any) -> Flops:
@@ -58,6 +75,7 @@ JOINTS: Counts = {
     ModuleList: nothing,
     ModuleDict: nothing,
     Add: _add,
+    WeightedSum: _weighted_sum,
     Multiply: _multiply,
     Concat: nothing,
     Residual: _residual,

@@ -41,6 +41,7 @@ from maillon.nn.joints import (
     Multiply as Multiply,
     Parallel as Parallel,
     Residual as Residual,
+    WeightedSum as WeightedSum,
 )
 from maillon.nn.linear.bilinear import Bilinear as Bilinear
 from maillon.nn.linear.distance import CosineSimilarity as CosineSimilarity, PairwiseDistance as PairwiseDistance

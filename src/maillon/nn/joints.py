@@ -1,6 +1,6 @@
-"""Joints: Add, Multiply and Concat make one output of several inputs, Residual and Parallel call several links."""
+"""Joints: Add, WeightedSum, Multiply and Concat make one output of several inputs, Residual and Parallel call links."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -76,6 +76,63 @@ class Add(_Join):
     def part(self, dy: Array, *kept: Any) -> list[Array]:
         (count,) = kept
         return [dy] * count
+
+
+class WeightedSum(_Join):
+    """y = w₁ x₁ + w₂ x₂ + … with constant weights; dxᵢ = wᵢ dy.
+
+    For instance the mean of an ensemble: ``Sequential(Parallel(a, b, c), WeightedSum((0.5, 0.25, 0.25)))``.
+
+    Parameters
+    ----------
+    weights : sequence of float
+        One finite number for each input. They do not learn.
+
+    Raises
+    ------
+    LinkShapeError
+        For another number of inputs than of weights, or when the shapes differ.
+    LinkDtypeError
+        When the dtypes differ.
+    ValueError
+        Without a weight, or for one that is no finite number.
+
+    Notes
+    -----
+    x₁, x₂, …: as many inputs of one shape and dtype as there are weights, or one tuple of them → y: the same shape.
+    Nothing is broadcast.
+
+    Examples
+    --------
+    >>> import numpy as np, maillon
+    >>> mean = maillon.WeightedSum((0.5, 0.25, 0.25))
+    >>> mean(np.array([4.0, 0.0]), np.array([0.0, 8.0]), np.array([8.0, 0.0]))
+    array([4., 2.])
+    >>> mean.backward(np.ones(2))
+    (array([0.5, 0.5]), array([0.25, 0.25]), array([0.25, 0.25]))
+    """
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        if not arguments.is_sequence(weights) or not weights:
+            raise ValueError(f"WeightedSum: expected weights to be a sequence of at least one number, got {weights!r}.")
+        self.weights = tuple(
+            float(arguments.number("WeightedSum", f"weights[{place}]", weight, finite=True))
+            for place, weight in enumerate(weights)
+        )
+
+    def join(self, inputs: tuple[Array, ...]) -> tuple[Any, ...]:
+        first, *others = (weight * x for weight, x in zip(self.weights, inputs, strict=True))
+        return (sum(others, start=first),)
+
+    def part(self, dy: Array, *kept: Any) -> list[Array]:
+        return [weight * dy for weight in self.weights]
+
+    def _check(self, inputs: tuple[Array, ...]) -> None:
+        if len(inputs) != len(self.weights):
+            raise errors.LinkShapeError(
+                f"{self!r}: expected {len(self.weights)} inputs, one for each weight, got {len(inputs)}."
+            )
+        super()._check(inputs)
 
 
 class Multiply(_Join):

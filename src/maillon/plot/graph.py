@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from maillon.nn import Add, Concat, Graph, Module, Multiply, Parallel, Residual, Sequential
+from maillon.nn import Add, Concat, Graph, Module, Multiply, Parallel, Residual, Sequential, WeightedSum
 from maillon.nn.support.errors import shown
 from maillon.plot.layers import Edge, Point, Shape, layered
 from maillon.plot.style import Look, look
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WIDTH, JOINT, LINE, ROOM, PAD, HEAD, MARGIN, FOOT = 2.7, 1.7, 0.165, 0.09, 0.2, 0.26, 0.3, 0.4
 POINTS = 8.0
 _WIDEST = 42  # letters of a line, which then are still 8 points high
-_JOINTS: dict[type, str] = {Add: "+", Multiply: "×", Concat: "Concat"}
+_JOINTS: dict[type, str] = {Add: "+", WeightedSum: "Σ w x", Multiply: "×", Concat: "Concat"}
 
 Shapes = Mapping[str, str]
 """What leaves each link, by its place in the network, as text."""

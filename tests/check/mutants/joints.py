@@ -119,6 +119,17 @@ class SharedOut(maillon.Add):
         return [dy / kept[0]] * kept[0]
 
 
+class _Weighted(maillon.WeightedSum):
+    def __init__(self) -> None:
+        super().__init__((0.5, -2.0))
+
+
+@mutant("WeightedSum: the weights in the wrong order", 1, X, Y)
+class WeightsTurned(_Weighted):
+    def part(self, dy: Array, *kept: Any) -> list[Array]:
+        return super().part(dy, *kept)[::-1]
+
+
 class _Fork(maillon.Parallel):
     def __init__(self) -> None:
         super().__init__(maillon.Linear(3, 2), maillon.Tanh())

@@ -1,6 +1,7 @@
 """Joints, containers and moves in the core: values used several times, nested, cut, turned, spread and gathered."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,9 +118,10 @@ def test_concatenations(dim: int, dtype: str) -> None:
 
 @both_dtypes
 def test_sums_and_products_of_numbers_and_of_nothing(dtype: str) -> None:
-    for link in (m.Add, m.Multiply):
-        for shape in ((), (0, 3), (70, 3)):
-            for count in (1, 2, 5):
+    for shape in ((), (0, 3), (70, 3)):
+        for count in (1, 2, 5):
+            weighted = partial(m.WeightedSum, (0.3, -2.0, 0.0, 1.0, 1e-3)[:count])
+            for link in (m.Add, m.Multiply, weighted):
                 walk_alike(link, tuple(normal(*shape, dtype=dtype) for _ in range(count)), TOLERANCE[dtype])
 
 
@@ -195,6 +197,7 @@ def test_a_rule_moves_what_nobody_uses_too(name: str, accumulate: int) -> None:
 REFUSED: dict[str, tuple[m.Module, tuple[Any, ...]]] = {
     "shapes of a sum": (m.Add(), (normal(2, 3), normal(2, 1))),
     "nothing to add": (m.Add(), ((),)),
+    "inputs of a weighted sum": (m.WeightedSum((0.5, 0.5)), (normal(2, 3),) * 3),
     "shapes of a concatenation": (m.Concat(), (normal(2, 3), normal(3, 3))),
     "dimensions of a concatenation": (m.Concat(), (normal(2, 3), normal(2, 3, 1))),
     "no such dimension": (m.Concat(4), (normal(2, 3), normal(2, 3))),

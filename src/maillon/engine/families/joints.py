@@ -14,7 +14,19 @@ from maillon.engine.builder import (
 )
 from maillon.engine.table import Kind, declare
 from maillon.engine.walk import lower_child, lower_handed
-from maillon.nn import Add, Concat, EveryStep, Graph, LastStep, Module, Multiply, Parallel, Residual, Sequential
+from maillon.nn import (
+    Add,
+    Concat,
+    EveryStep,
+    Graph,
+    LastStep,
+    Module,
+    Multiply,
+    Parallel,
+    Residual,
+    Sequential,
+    WeightedSum,
+)
 
 PARTS = 8
 """How many values one operation joins or cuts."""
@@ -192,6 +204,33 @@ def total(b: Builder, name: str, *parts: Value) -> Value:
 @lowers(Add, trees=True)
 def add(b: Builder, link: Add, *inputs: Tree) -> Value:
     return total(b, "y", *_alike(link, inputs))
+
+
+@lowers(WeightedSum, trees=True)
+def weighted_sum(b: Builder, link: WeightedSum, *inputs: Tree) -> Value:
+    parts, weights = _alike(link, inputs), link.weights
+    if len(parts) != len(weights):
+        raise NotLoweredError(f"{link!r} takes {len(weights)} inputs, not {len(parts)}")
+
+    def scaled(out: Value, alpha: float, x: Value, beta: float = 0.0, other: Value | None = None) -> Value:
+        b.add("scaled_sum", a=x, b=other, out=out, n=x.size, alpha=alpha, beta=beta)
+        return out
+
+    shape = parts[0].shape
+    if len(parts) == 1:
+        y = scaled(b.local("y", shape), weights[0], parts[0])
+    else:
+        y = scaled(b.local("y", shape), weights[0], parts[0], weights[1], parts[1])
+    for part, weight in zip(parts[2:], weights[2:], strict=True):
+        y = scaled(b.local("y", shape), 1.0, y, weight, part)
+
+    def backward(dy: Value) -> None:
+        for part, weight in zip(parts, weights, strict=True):
+            if b.wants(part):
+                scaled(b.grad(part), weight, dy)
+
+    b.differentiate(backward, y, parts)
+    return y
 
 
 @lowers(Multiply, trees=True)

@@ -57,6 +57,7 @@ class _Code:
             nn.Residual: self._residual,
             nn.Graph: self._graph,
             nn.Add: self._joined,
+            nn.WeightedSum: self._joined,
             nn.Multiply: self._joined,
             nn.Concat: self._joined,
             nn.LastStep: self._last_step,
@@ -135,7 +136,9 @@ class _Code:
             raise self._writer.refusal(self._where, link)
         if isinstance(link, nn.Concat):
             return self.call(torch.cat, tuple(parts), link.dim, called=path)
-        function = operator.add if isinstance(link, nn.Add) else operator.mul
+        if isinstance(link, nn.WeightedSum):
+            parts = [self.call(operator.mul, part, weight) for part, weight in zip(parts, link.weights, strict=True)]
+        function = operator.mul if isinstance(link, nn.Multiply) else operator.add
         return reduce(lambda value, part: self.call(function, value, part, called=path), parts)
 
     # What PyTorch has no layer for

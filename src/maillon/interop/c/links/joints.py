@@ -21,6 +21,14 @@ def _joined(p: Program, parts: tuple[Value, ...], sign: str) -> Value:
     return y
 
 
+def _weighted_sum(p: Program, link: nn.WeightedSum, inputs: Any) -> Value:
+    parts = _several(inputs)
+    y = p.value(parts[0].shape)
+    terms = [f"{p.number(weight)} * {part.at('i')}" for weight, part in zip(link.weights, parts, strict=True)]
+    p.step([loop("i", y.size), f"{y.at('i')} = {' + '.join(terms)};", "}"], parts, [y], inplace=True)
+    return y
+
+
 def _concat(p: Program, link: nn.Concat, inputs: Any) -> Value:
     parts = _several(inputs)
     axis = link.dim % len(parts[0].shape)
@@ -44,6 +52,7 @@ def _residual(p: Program, _link: nn.Residual, y: Value, around: Value) -> Value:
 
 KNOWN: dict[type[nn.Module], Callable[..., Any]] = {
     nn.Add: lambda p, _link, inputs: _joined(p, _several(inputs), "+"),
+    nn.WeightedSum: _weighted_sum,
     nn.Multiply: lambda p, _link, inputs: _joined(p, _several(inputs), "*"),
     nn.Concat: _concat,
     nn.Residual: _residual,

@@ -1,6 +1,7 @@
 """What is made of links: chains, graphs, branches and what joins them."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,11 @@ def folded(operator: str) -> Exporter:
     return export
 
 
+def weighted_sum(t: Trace, link: Any, *given: Any) -> Any:
+    first, *others = (t.op("Mul", x, weight) for x, weight in zip(_parts(given), link.weights, strict=True))
+    return reduce(lambda y, x: t.op("Add", y, x), others, first)
+
+
 def concat(t: Trace, link: Any, *given: Any) -> Any:
     return t.op("Concat", *_parts(given), axis=link.dim)
 
@@ -90,6 +96,7 @@ EXPORTERS: dict[type, Exporter] = {
     joints.Residual: residual,
     joints.Parallel: parallel,
     joints.Add: folded("Add"),
+    joints.WeightedSum: weighted_sum,
     joints.Multiply: folded("Mul"),
     joints.Concat: concat,
 }
