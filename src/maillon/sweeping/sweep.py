@@ -23,7 +23,7 @@ from maillon.sweeping.task import Fold, Outcome, Task
 from maillon.sweeping.workers import Workers
 from maillon.tracebacks import short_traceback, warn
 from maillon.train.fit import fit
-from maillon.train.interrupt import deferred_interrupt
+from maillon.train.interrupt import deferred_interrupt, tell
 from maillon.train.progress import Drawn, drawn as drawn_bar, wanted
 from maillon.train.scores import GREATER_IS_BETTER, Metric, named_metrics
 
@@ -195,14 +195,7 @@ def sweep(
     until = math.inf if time_limit is None else time.time() + time_limit
     executor: Executor = Threads(task) if n_jobs is None else Workers(task, n_jobs, until)
     result = Sweep(task, order, keep, names)
-    chooser, seeds = (np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(2))
-    halves = halving_of(halving)
-    planner: Planner
-    if sampler is not None and n is not None:
-        planner = Proposals(sampler, space, n, epochs, halves, order, _seeds(seeds), executor.width)
-    else:
-        trials = _trials(space, n, chooser, _seeds(seeds))
-        planner = Rungs(halves, trials, count(space, n), epochs, order) if halves else Straight(trials, epochs)
+    planner = _planner(space, sampler, n, halving_of(halving), epochs, order, seed, executor.width)
     course = _Course(result, executor, planner, time_limit, on_trial, error_score, begun)
     total = count(space, n) if sampler is None else n
     bar = drawn_bar(total, unit="training") if wanted(progress) else None
@@ -213,6 +206,8 @@ def sweep(
         result.seconds = time.perf_counter() - begun
         if bar is not None:
             bar.close()
+    if result.interrupted:
+        tell("sweep", f"sweep after {course.ended} of {total or 'its'} trainings")
     return result
 
 
@@ -312,7 +307,8 @@ def _order(monitor: str | None, mode: str | None, validated: bool, metrics: tupl
     columns = ["loss", *(f"val_{name}" for name in names)] if validated else names
     chosen = monitor or ("val_loss" if validated else "loss")
     if chosen not in columns:
-        raise ValueError(unknown_name("sweep", "monitor to be a column", chosen, columns))
+        hint = "" if validated or not chosen.startswith("val_") else " Columns with val_ need validation data."
+        raise ValueError(unknown_name("sweep", "monitor to be a column", chosen, columns) + hint)
     if mode not in (None, "min", "max"):
         raise ValueError(f"sweep: expected mode 'min', 'max' or None, got {mode!r}.")
     greater = chosen.removeprefix("val_") in GREATER_IS_BETTER if mode is None else mode == "max"
@@ -343,7 +339,7 @@ def _folds(cv: Any, x: Any, y: Any, seed: int) -> list[Fold]:
         order = np.random.default_rng(seed).permutation(rows)
         parts = [np.sort(part) for part in np.array_split(order, cv)]
         return [(np.sort(np.concatenate(parts[:i] + parts[i + 1 :])), part) for i, part in enumerate(parts)]
-    pairs = cv.split(first, y) if hasattr(cv, "split") else cv
+    pairs = cv.split(first, y) if hasattr(cv, "split") and not isinstance(cv, str) else cv
     if isinstance(pairs, str) or not isinstance(pairs, Iterable):
         raise TypeError(f"sweep: expected cv to be a number of folds, a splitter, or pairs of row numbers, {got(cv)}")
     folds = [(np.asarray(learnt), np.asarray(validating)) for learnt, validating in pairs]
@@ -353,6 +349,24 @@ def _folds(cv: Any, x: Any, y: Any, seed: int) -> list[Fold]:
     if not folds:
         raise ValueError("sweep: expected cv to give at least one pair of parts, got none.")
     return folds
+
+
+def _planner(
+    space: Any,
+    sampler: Any,
+    n: int | None,
+    halving: Halving | None,
+    epochs: int,
+    order: Order,
+    seed: int,
+    width: int,
+) -> Planner:
+    """Who says which training comes next."""
+    chooser, seeds = (np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(2))
+    if sampler is not None and n is not None:
+        return Proposals(sampler, space, n, epochs, halving, order, _seeds(seeds), width)
+    trials = _trials(space, n, chooser, _seeds(seeds))
+    return Rungs(halving, trials, count(space, n), epochs, order) if halving else Straight(trials, epochs)
 
 
 def _seeds(generator: np.random.Generator) -> Iterator[int]:

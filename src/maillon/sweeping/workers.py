@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from maillon.messages import got
-from maillon.sweeping.executors import LOOK_S, Planner
+from maillon.sweeping.executors import LOOK_S, Planner, Threads
 from maillon.sweeping.task import Active, Job, Outcome, Task
 
 _CHUNK_S = 1.0
@@ -21,6 +21,19 @@ _CHUNK_S = 1.0
 
 _PATIENCE = 2
 """How often workers may die without any training done, before trainings are sent one by one."""
+
+
+class _One:
+    """The next job of a planner alone."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._jobs = [planner.next()]
+
+    def next(self) -> Job | None:
+        return self._jobs.pop() if self._jobs else None
+
+    def take(self, outcome: Outcome) -> None:
+        """The sweep tells the planner."""
 
 
 class Workers:
@@ -42,20 +55,22 @@ class Workers:
         self._n_jobs = n_jobs
         self._until = until
         self._active = Active()
+        self._here = Threads(task)
         self._token = uuid.uuid4().hex
         self._seconds: list[float] = []  # of trainings so far
 
     def stop(self) -> None:
         """Send no more."""
         self._active.stop()
+        self._here.stop()
 
     def outcomes(self, planner: Planner) -> Generator[Outcome | None]:
         """The outcomes as they come; None every now and then while none does."""
-        first = planner.next()  # here: what is wrong with a call shows at once, and it says how long one takes
-        if first is not None:
-            outcome = self.task.run(first, self._active)
-            first.paused.clear()
-            self._seconds.append(outcome.seconds)
+        # The first one here: what is wrong with a call shows at once, and it says how long one takes.
+        for outcome in self._here.outcomes(_One(planner)):
+            if outcome is not None:
+                outcome.job.paused.clear()
+                self._seconds.append(outcome.seconds)
             yield outcome
         while not self._active.stopping:
             jobs = list(iter(planner.next, None))

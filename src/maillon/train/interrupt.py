@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from types import FrameType
 
 from maillon.tracebacks import users_line
-from maillon.train.history import History
 
 TOGETHER_S = 1.0
 """Two presses within so many seconds stop the program, also where the first one ended a training in between."""
@@ -38,12 +37,12 @@ class Interrupt:
         self.requested, _pressed = True, now
 
 
-def tell(history: History, epochs: int) -> None:
-    """Say on the error stream, once, which training Ctrl-C ended, and how to end the whole program."""
+def tell(where: str, ended: str) -> None:
+    """Say on the error stream, once, what Ctrl-C ended, and how to end the whole program."""
     if sys.stderr is not None:
         sys.stderr.write(
-            f"fit ({users_line()}): Ctrl-C ended this training after {len(history)} of {epochs} epochs, "
-            f"{history.steps} steps. Press Ctrl-C twice within a second to stop the whole program.\n"
+            f"{where} ({users_line()}): Ctrl-C ended this {ended}. "
+            "Press Ctrl-C twice within a second to stop the whole program.\n"
         )
         sys.stderr.flush()
 

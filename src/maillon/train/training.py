@@ -120,7 +120,8 @@ class Training:
             if self.bar is not None:
                 self.bar.close()
         if self.history.interrupted:
-            tell(self.history, self.epochs)
+            history = self.history
+            tell("fit", f"training after {len(history)} of {self.epochs} epochs, {history.steps} steps")
         return self.history
 
     def _begin(self) -> None:
