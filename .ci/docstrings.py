@@ -21,6 +21,7 @@ ROOMS = (
     "maillon.data",
     "maillon.check",
     "maillon.plot",
+    "maillon.sweeping",
     "maillon.interop.onnx",
     "maillon.interop.keras",
     "maillon.interop.pytorch",

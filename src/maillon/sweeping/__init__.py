@@ -2,4 +2,4 @@
 
 from maillon.public import attach
 
-__getattr__, __dir__, __all__ = attach(__name__)
+__getattr__, __dir__, __all__ = attach(__name__, now=True)

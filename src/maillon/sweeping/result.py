@@ -106,6 +106,17 @@ class Sweep:
 
     ``len(sweep)``, ``sweep[i]`` and iteration give the trials in the order of their numbers.
 
+    Parameters
+    ----------
+    task : Task
+        What all trainings share.
+    order : Order
+        Which scores are good.
+    keep : int or None
+        How many networks stay in memory.
+    names : sequence of str
+        The settings.
+
     Attributes
     ----------
     trials : list of Trial
