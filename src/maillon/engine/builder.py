@@ -56,10 +56,13 @@ Losses = dict[str, Any]
 
 LINKS: dict[type[Module], Lowering] = {}
 LOSSES: dict[type[Loss], Callable[..., None]] = {}
+LOWERINGS: dict[str, Callable[..., Any]] = {}
+"""What lowers links and losses by their classes' names: a family does not open the files of all its links. From here
+`families` takes it into LINKS and LOSSES, where the classes are met."""
 
 
-def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lowering]:
-    """What follows lowers links of exactly these classes: `f(builder, link, *inputs, **named)`.
+def lowers(*kinds: str, trees: bool = False) -> Callable[[Lowering], Lowering]:
+    """What follows lowers links of exactly these classes of `maillon.nn`: `f(builder, link, *inputs, **named)`.
 
     trees: whether it takes tuples of values; else each input is a Value or None.
     """
@@ -79,7 +82,7 @@ def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lo
                 raise NotLoweredError(f"{shown(link)} does not take {len(inputs) + len(named)} inputs")
             return function(b, link, *inputs, **named)
 
-        LINKS.update(dict.fromkeys(kinds, lower))
+        LOWERINGS.update(dict.fromkeys(kinds, lower))
         return function
 
     return take
@@ -93,15 +96,15 @@ def _inputs_of(lowering: Lowering) -> tuple[list[str], set[str], bool]:
     return names, set() if any_number else {one.name for one in taken if one.default is one.empty}, any_number
 
 
-def lowers_loss(*kinds: type[Loss]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """What follows lowers losses of exactly these classes: `f(builder, loss, prediction, target, own)`.
+def lowers_loss(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """What follows lowers losses of exactly these classes of `maillon.nn`: `f(builder, loss, prediction, target, own)`.
 
     It adds operations with `**own` among their operands, and lets them write the gradients into `builder.grad(…)` of
     what the builder `wants`.
     """
 
     def take(function: Callable[..., None]) -> Callable[..., None]:
-        LOSSES.update(dict.fromkeys(kinds, function))
+        LOWERINGS.update(dict.fromkeys(kinds, function))
         return function
 
     return take

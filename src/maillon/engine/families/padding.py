@@ -11,25 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
 from maillon.engine.table import Kind, declare
-from maillon.nn import (
-    CircularPad1d,
-    CircularPad2d,
-    ConstantPad1d,
-    ConstantPad2d,
-    PixelShuffle,
-    PixelUnshuffle,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    Upsample,
-    UpsamplingBilinear2d,
-    UpsamplingNearest2d,
-    ZeroPad1d,
-    ZeroPad2d,
-)
 from maillon.nn.spatial import padding
 from maillon.typing import Array
 
@@ -209,16 +193,16 @@ def require_real(b: Builder, link: Any, x: Value) -> None:
 
 
 @lowers(
-    CircularPad1d,
-    CircularPad2d,
-    ConstantPad1d,
-    ConstantPad2d,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    ZeroPad1d,
-    ZeroPad2d,
+    "CircularPad1d",
+    "CircularPad2d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ZeroPad1d",
+    "ZeroPad2d",
 )
 def pad(b: Builder, link: Any, x: Value) -> Value:
     require_real(b, link, x)
@@ -226,16 +210,16 @@ def pad(b: Builder, link: Any, x: Value) -> Value:
     return padded(b, x, link.widths, link.mode, link.value)
 
 
-@lowers(Upsample, UpsamplingNearest2d, UpsamplingBilinear2d)
-def upsample(b: Builder, link: Upsample, x: Value) -> Value:
+@lowers("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
+def upsample(b: Builder, link: "nn.Upsample", x: Value) -> Value:
     require_real(b, link, x)
     taps = link.taps(x.shape, b.dtype)
     axes = [Axis.of_steps(x.shape[axis], outputs, steps) for axis, (outputs, steps) in taps.items()]
     return resampled(b, x, axes)
 
 
-@lowers(PixelShuffle)
-def pixel_shuffle(b: Builder, link: PixelShuffle, x: Value) -> Value:
+@lowers("PixelShuffle")
+def pixel_shuffle(b: Builder, link: "nn.PixelShuffle", x: Value) -> Value:
     factor = link.upscale_factor
     if len(x.shape) < 3 or x.shape[-3] % factor**2:
         raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
@@ -244,8 +228,8 @@ def pixel_shuffle(b: Builder, link: PixelShuffle, x: Value) -> Value:
     return _moved(b, link, x, ("pixel_shuffle", "pixel_unshuffle"), shape, factor)
 
 
-@lowers(PixelUnshuffle)
-def pixel_unshuffle(b: Builder, link: PixelUnshuffle, x: Value) -> Value:
+@lowers("PixelUnshuffle")
+def pixel_unshuffle(b: Builder, link: "nn.PixelUnshuffle", x: Value) -> Value:
     factor = link.downscale_factor
     if len(x.shape) < 3 or x.shape[-2] % factor or x.shape[-1] % factor:
         raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
