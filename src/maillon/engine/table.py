@@ -20,7 +20,6 @@ def product_workspace(m: int, n: int, k: int) -> int:
 
 
 _FUNCTIONS: dict[str, Any] = {"product_workspace": product_workspace, "max": max, "min": min, "__builtins__": {}}
-_FUNCTIONS |= {"isinstance": isinstance, "int": int}
 
 
 @dataclass(frozen=True)
@@ -205,12 +204,6 @@ class Kind:
     def holds(self) -> Callable[..., bool]:
         """Whether all of that does."""
         return self._compiled(" and ".join(f"({text})" for text in self.must) or "True", ", ".join(self.places))
-
-    @cached_property
-    def within_bounds(self) -> Callable[..., bool]:
-        """Whether the values of all sizes are whole numbers within their bounds."""
-        each = [f"isinstance({size.name}, int) and {size.least} <= {size.name} < {size.end}" for size in self.bounds]
-        return self._compiled(" and ".join(each) or "True")
 
     @cached_property
     def words(self) -> int:
