@@ -8,7 +8,7 @@ Extents, costs and conditions are expressions of the row's sizes, in Python's sy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 _ACCESS = ("r", "w", "rw")
 _MOST = 2**40  # that a size may be
@@ -22,8 +22,7 @@ def product_workspace(m: int, n: int, k: int) -> int:
 _FUNCTIONS: dict[str, Any] = {"product_workspace": product_workspace, "max": max, "min": min, "__builtins__": {}}
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """A buffer that an operation touches.
 
     Written in a row as "name: access [dtype] extent [in other]", with "name?" where it may be absent. access: r, w or
@@ -51,8 +50,7 @@ class Operand:
         return cls(name.removesuffix("?"), access, after if dtype else extent, dtype, optional, within.strip() or None)
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     """A whole number that an operation is given: "name", with "name>0" at least 1, with "name<2" a choice or flag.
 
     "name±" is any number of 64 bits.

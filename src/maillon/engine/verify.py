@@ -191,9 +191,9 @@ def _verify_operation(operation: Operation, plan: Plan) -> None:
     sizes, numbers = operation.sizes, operation.numbers
     if tuple(sizes) != spec.sizes or tuple(numbers) != spec.numbers:
         raise PlanError(f"expected sizes {spec.sizes} and numbers {spec.numbers}")
-    for size, value in zip(spec.bounds, sizes.values(), strict=True):
-        if not isinstance(value, int) or not size.least <= value < size.end:
-            raise PlanError(f"size {size.name} is {value!r}")
+    for (name, least, end), value in zip(spec.bounds, sizes.values(), strict=True):
+        if not isinstance(value, int) or not least <= value < end:
+            raise PlanError(f"size {name} is {value!r}")
     for number in numbers.values():
         if not isinstance(number, float) or not math.isfinite(number):
             raise PlanError(f"numbers are {dict(numbers)}")

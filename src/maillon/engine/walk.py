@@ -39,16 +39,12 @@ def own_links(network: Module) -> list[Module]:
 def own_method(owner: object) -> str | None:
     """The method of its class that something has replaced on the instance itself, if there is one."""
     kind: Any = type(owner)  # as one that can be hashed, which mypy doubts
-    methods = _methods(kind)
-    for attribute in vars(owner):
-        if attribute in methods:
-            return attribute
-    return None
+    return _first_method(kind, tuple(vars(owner)))
 
 
-@lru_cache(128)
-def _methods(kind: type) -> frozenset[str]:
-    return frozenset(name for name in dir(kind) if callable(getattr(kind, name, None)))
+@lru_cache(256)
+def _first_method(kind: type, attributes: tuple[str, ...]) -> str | None:
+    return next((name for name in attributes if callable(getattr(kind, name, None))), None)
 
 
 def why_own(owner: Module) -> str:

@@ -6,7 +6,7 @@ same operation by the transposed tables. The pools that take means use it too.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,15 +67,12 @@ OPERATIONS = declare(
 )
 
 
-@dataclass(frozen=True)
 class Axis:
     """What the outputs along an axis take of the inputs: output[t] takes weight[t] of input[t], for each t."""
 
-    inputs: int
-    outputs: int
-    input: Array
-    output: Array
-    weight: Array
+    def __init__(self, inputs: int, outputs: int, input: Array, output: Array, weight: Array) -> None:
+        self.inputs, self.outputs = inputs, outputs
+        self.input, self.output, self.weight = input, output, weight
 
     @classmethod
     def of_steps(cls, inputs: int, outputs: int, steps: Iterable[Sequence[Any]]) -> "Axis":
@@ -111,14 +108,14 @@ class Axis:
     def transposed(self) -> "Axis":
         return Axis(self.outputs, self.inputs, self.output, self.input, self.weight)
 
-    @property
+    @cached_property
     def table(self) -> tuple[Array, Array, Array]:
         """For each output where its taps begin, and of all taps the places and weights."""
         order = np.argsort(self.output, kind="stable")
         starts = np.searchsorted(self.output[order], np.arange(self.outputs + 1))
         return starts, self.input[order], self.weight[order]
 
-    @property
+    @cached_property
     def run(self) -> tuple[int, int, int]:
         """The most outputs side by side that are inputs side by side: from where to where, and the first input."""
         starts, places, weights = self.table
