@@ -7,8 +7,7 @@ as often as one likes; its gradients are added up.
 
 import inspect
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -110,17 +109,19 @@ def lowers_loss(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., No
     return take
 
 
-def values_of(tree: Tree) -> Iterator[Value]:
+def values_of(tree: Tree) -> tuple[Value, ...]:
     """The values of a tree, in order."""
     if isinstance(tree, tuple):
-        for part in tree:
-            yield from values_of(part)
-    elif tree is not None:
-        yield tree
+        return tuple(value for part in tree for value in values_of(part))
+    return () if tree is None else (tree,)
 
 
 Mark = tuple[tuple[int, ...], dict[Module, str], dict[Buffer, int]]
 """How far a builder has come: the lengths of its lists, what runs in NumPy, how many gradients each value has."""
+
+
+Inside = tuple[str, tuple[tuple[str, str], ...], Module | None]
+"""Where a builder is: the scope, the path, the link that is being lowered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,18 +178,18 @@ class Builder:
     def training(self) -> bool:
         return self.gradients is not None
 
-    @contextmanager
-    def inside(self, name: str, link: Module) -> Iterator[None]:
-        """While a link is lowered, which has that name in the one that is being lowered."""
+    def enter(self, name: str, link: Module) -> Inside:
+        """Begin to lower a link, of that name in the one that is being lowered; `leave` takes what this gives."""
         before = self.scope, self.path, self._link
         self.scope = f"{self.scope}.{name}" if self.scope and name else self.scope or name
         if self._link is not None:
             self.path = (*self.path, (type(self._link).__name__, name))
         self._link = link
-        try:
-            yield
-        finally:
-            self.scope, self.path, self._link = before
+        return before
+
+    def leave(self, before: Inside) -> None:
+        """That link is lowered, or cannot be."""
+        self.scope, self.path, self._link = before
 
     def mark(self) -> Mark:
         """How far it has come, for `back_to`."""
@@ -298,15 +299,16 @@ class Builder:
     def _operation(self, kind: str, part: str, stream: int | None, fields: dict[str, Any]) -> Operation:
         spec = OPERATIONS[kind]
         operands: dict[str, Buffer] = {}
-        for name in spec.places:
-            value = fields.get(name)
-            if value is not None:
+        sizes, numbers = dict.fromkeys(spec.sizes, 0), dict.fromkeys(spec.numbers, 0.0)
+        for name, value in fields.items():
+            if name in sizes:
+                sizes[name] = value
+            elif name in numbers:
+                numbers[name] = float(value)
+            elif name not in spec.names:
+                raise TypeError(f"operation {kind} has no {', '.join(sorted(fields.keys() - spec.fields))}.")
+            elif value is not None:
                 operands[name] = value.buffer if type(value) is Value else value
-        get = fields.get
-        sizes = {name: get(name, 0) for name in spec.sizes}
-        numbers = {name: float(get(name, 0.0)) for name in spec.numbers}
-        if not fields.keys() <= spec.fields:
-            raise TypeError(f"operation {kind} has no {', '.join(sorted(fields.keys() - spec.fields))}.")
         if "workspace" in spec.names and "workspace" not in operands:
             place = spec.places.index("workspace")
             size = spec.extents(*sizes.values())[place]
@@ -336,7 +338,7 @@ class Builder:
             return
         learnt = tuple(parameter for parameter in parameters if parameter is not None and parameter.requires_grad)
         if learnt or any(self.wants(value) for tree in inputs for value in values_of(tree)):
-            made = tuple(values_of(outputs))
+            made = values_of(outputs)
             self._learning.update(value.buffer for value in made if value.real)
             reached = tuple(each for each in learnt if not any(each is other for other in unreached))
             self._records.append(_Record(made, backward, self.scope, reached))

@@ -57,7 +57,8 @@ def why_own(owner: Module) -> str:
 
 def lower_child(b: Builder, link: Module, name: str, /, *inputs: Tree, **named: Tree) -> Tree:
     """The output of a link, a child of that name of the one that is being lowered."""
-    with b.inside(name, link):
+    before = b.enter(name, link)
+    try:
         if not is_known(link):
             return lower_own(b, link, inputs, named, why_own(link))
         begun = b.mark()
@@ -72,6 +73,8 @@ def lower_child(b: Builder, link: Module, name: str, /, *inputs: Tree, **named: 
             return lower_own(b, link, inputs, named, reason)
         except WholeError:
             raise WholeError(reason) from None
+    finally:
+        b.leave(before)
 
 
 def lower_its_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, own: Losses) -> None:
