@@ -16,7 +16,7 @@ constexpr double shortest_rest = 50e-3, longest_rest = 1.0;
 constexpr double crowded_rests = 4; // for so many rests the next trainings begin alone: short ones lose most by a trial
 constexpr double rest_for_loss = 20; // seconds alone for each that a trial of all threads has lost
 constexpr int64_t longest_interval = 10000; // steps
-constexpr double light_work = 1e8;          // a millisecond or two of one thread's
+constexpr double light_work = 2e8;          // a millisecond or two of one thread's
 
 } // namespace
 

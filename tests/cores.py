@@ -13,7 +13,7 @@ import pytest
 import maillon as m
 from maillon import engine
 from maillon.engine import families, processor
-from maillon.engine.builder import Builder, Value
+from maillon.engine.builder import LOWERINGS, Builder, Value
 from maillon.engine.lowering import finish, lower_child
 from maillon.engine.memory import Gradients, Memory
 from maillon.engine.native import Runner
@@ -25,6 +25,8 @@ from maillon.random import Generator, default_generator
 from maillon.typing import Array
 
 families.load()  # the tests go by the tables
+for name in LOWERINGS:
+    families.load_for(getattr(m, name))
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 

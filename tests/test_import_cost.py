@@ -67,6 +67,16 @@ def test_a_training_and_a_prediction_need_none_of_the_rooms() -> None:
     assert printed(code) == "[]"
 
 
+def test_a_training_opens_no_links_but_its_own() -> None:
+    code = (
+        "import sys, maillon as m; links = m.Linear(1, 1), m.ReLU(), m.BatchNorm1d(1), m.Dropout(0.5), m.Linear(1, 1); "
+        "loss, before = m.BCEWithLogitsLoss(), set(sys.modules); "
+        "m.fit(m.Sequential(*links), loss, [[1.0], [2.0]], [[0.0], [1.0]], progress=False); "
+        "print([name for name in sys.modules if name.startswith('maillon.nn.') and name not in before])"
+    )
+    assert printed(code) == "[]"
+
+
 @pytest.mark.parametrize("name", ["check.check_module", "data.one_hot", "plot.history"])
 def test_a_room_opens_when_asked_for(name: str) -> None:
     room = name.partition(".")[0]

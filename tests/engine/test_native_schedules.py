@@ -228,10 +228,11 @@ def test_a_cycle_that_is_too_short_ends_the_training_as_in_numpy(by: str) -> Non
         assert step == (4 if by == "step" else 4 * STEPS)
 
 
-def test_a_momentum_that_goes_to_zero_and_back_changes_the_operations() -> None:
+@pytest.mark.parametrize("momentum", [0.5, 0.0])
+def test_a_momentum_that_goes_to_zero_and_back_changes_the_operations(momentum: float) -> None:
     def make() -> m.Optim:
         optim = made()
-        optim.rule = m.SGD(optim.network.parameters(), lr=0.01, momentum=0.5)
+        optim.rule = m.SGD(optim.network.parameters(), lr=0.01, momentum=momentum)
         return optim
 
     schedule = {"base_lr": 0.001, "max_lr": 0.05, "step_size_up": 3, "base_momentum": 0.0, "max_momentum": 0.9}

@@ -10,6 +10,7 @@ from cores import TOLERANCE, outcome, same_for_both, trained
 
 import maillon as m
 from maillon.engine import FallbackWarning
+from maillon.engine.builder import LINKS, Builder, Value
 from maillon.random import Generator
 from maillon.train import State, stepping
 from maillon.typing import Array
@@ -205,6 +206,29 @@ def test_what_a_callback_changes_is_followed() -> None:
         return m.Optim(network(m.Dropout(0.5)), m.MSELoss(), m.SGD(lr=0.1, momentum=0.5))
 
     same_for_both(make, X, Y, 1e-11, batch_size=5, epochs=9, callbacks=change)
+
+
+@pytest.mark.parametrize(("batch_size", "plans"), [(22, 1), (5, 2), (7, 2)])
+def test_each_plan_is_lowered_once(batch_size: int, plans: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, linear = [], LINKS[m.Linear]
+
+    def counted(b: Builder, link: m.Module, x: Value) -> Any:
+        rows.append(x.shape[0])
+        return linear(b, link, x)
+
+    monkeypatch.setitem(LINKS, m.Linear, counted)
+    m.fit(network(), m.MSELoss(), X, Y, batch_size=batch_size, engine="native")
+    assert sorted(rows) == sorted([batch_size, 22 % batch_size][:plans] * 2)
+
+
+def test_gradients_that_wait_are_forgotten() -> None:
+    def make() -> m.Optim:
+        optim = m.Optim(network(), m.MSELoss(), m.SGD(lr=0.1), accumulate=3)
+        optim.step(X, Y)
+        optim.accumulate = 1
+        return optim
+
+    same_for_both(make, X, Y, 1e-11, batch_size=5, epochs=2)
 
 
 def test_callbacks_see_the_same_after_every_step() -> None:

@@ -7,10 +7,9 @@ as often as one likes; its gradients are added up.
 
 import inspect
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial, wraps
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -56,22 +55,24 @@ Losses = dict[str, Any]
 
 LINKS: dict[type[Module], Lowering] = {}
 LOSSES: dict[type[Loss], Callable[..., None]] = {}
+LOWERINGS: dict[str, Callable[..., Any]] = {}
+"""What lowers links and losses by their classes' names: a family does not open the files of all its links. From here
+`families` takes it into LINKS and LOSSES, where the classes are met."""
 
 
-def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lowering]:
-    """What follows lowers links of exactly these classes: `f(builder, link, *inputs, **named)`.
+def lowers(*kinds: str, trees: bool = False) -> Callable[[Lowering], Lowering]:
+    """What follows lowers links of exactly these classes of `maillon.nn`: `f(builder, link, *inputs, **named)`.
 
     trees: whether it takes tuples of values; else each input is a Value or None.
     """
 
     def take(function: Lowering) -> Lowering:
-        inputs_of = cache(partial(_inputs_of, function))  # not before the first of these links: that takes a while
+        names, needed, any_number = _inputs_of(function)
 
         @wraps(function)
         def lower(b: Builder, link: Module, /, *inputs: Tree, **named: Tree) -> Tree:
             if not trees and (tuple in map(type, inputs) or tuple in map(type, named.values())):
                 raise NotLoweredError(f"{shown(link)} does not take tuples")
-            names, needed, any_number = inputs_of()
             whole = len(inputs) == len(names) and not named
             if not (whole or any_number) and (
                 len(inputs) > len(names) or not needed <= {*names[: len(inputs)], *named}
@@ -79,45 +80,48 @@ def lowers(*kinds: type[Module], trees: bool = False) -> Callable[[Lowering], Lo
                 raise NotLoweredError(f"{shown(link)} does not take {len(inputs) + len(named)} inputs")
             return function(b, link, *inputs, **named)
 
-        LINKS.update(dict.fromkeys(kinds, lower))
+        LOWERINGS.update(dict.fromkeys(kinds, lower))
         return function
 
     return take
 
 
-def _inputs_of(lowering: Lowering) -> tuple[list[str], set[str], bool]:
-    """The names of the inputs it takes, of those it needs, and whether it takes any number."""
-    taken = list(inspect.signature(lowering).parameters.values())[2:]
-    any_number = any(one.kind is one.VAR_POSITIONAL for one in taken)
-    names = [one.name for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD]
-    return names, set() if any_number else {one.name for one in taken if one.default is one.empty}, any_number
+def _inputs_of(lowering: Any) -> tuple[tuple[str, ...], set[str], bool]:
+    """The names of the inputs that a function takes after builder and link, of those it needs, and whether it takes any
+    number. What `inspect` tells takes thirty times as long."""
+    code = lowering.__code__
+    names = code.co_varnames[2 : code.co_argcount]
+    needed = names[: len(names) - len(lowering.__defaults__ or ())]
+    return names, set(needed), bool(code.co_flags & inspect.CO_VARARGS)
 
 
-def lowers_loss(*kinds: type[Loss]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """What follows lowers losses of exactly these classes: `f(builder, loss, prediction, target, own)`.
+def lowers_loss(*kinds: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """What follows lowers losses of exactly these classes of `maillon.nn`: `f(builder, loss, prediction, target, own)`.
 
     It adds operations with `**own` among their operands, and lets them write the gradients into `builder.grad(…)` of
     what the builder `wants`.
     """
 
     def take(function: Callable[..., None]) -> Callable[..., None]:
-        LOSSES.update(dict.fromkeys(kinds, function))
+        LOWERINGS.update(dict.fromkeys(kinds, function))
         return function
 
     return take
 
 
-def values_of(tree: Tree) -> Iterator[Value]:
+def values_of(tree: Tree) -> tuple[Value, ...]:
     """The values of a tree, in order."""
     if isinstance(tree, tuple):
-        for part in tree:
-            yield from values_of(part)
-    elif tree is not None:
-        yield tree
+        return tuple(value for part in tree for value in values_of(part))
+    return () if tree is None else (tree,)
 
 
 Mark = tuple[tuple[int, ...], dict[Module, str], dict[Buffer, int]]
 """How far a builder has come: the lengths of its lists, what runs in NumPy, how many gradients each value has."""
+
+
+Inside = tuple[str, tuple[tuple[str, str], ...], Module | None]
+"""Where a builder is: the scope, the path, the link that is being lowered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,18 +178,18 @@ class Builder:
     def training(self) -> bool:
         return self.gradients is not None
 
-    @contextmanager
-    def inside(self, name: str, link: Module) -> Iterator[None]:
-        """While a link is lowered, which has that name in the one that is being lowered."""
+    def enter(self, name: str, link: Module) -> Inside:
+        """Begin to lower a link, of that name in the one that is being lowered; `leave` takes what this gives."""
         before = self.scope, self.path, self._link
         self.scope = f"{self.scope}.{name}" if self.scope and name else self.scope or name
         if self._link is not None:
             self.path = (*self.path, (type(self._link).__name__, name))
         self._link = link
-        try:
-            yield
-        finally:
-            self.scope, self.path, self._link = before
+        return before
+
+    def leave(self, before: Inside) -> None:
+        """That link is lowered, or cannot be."""
+        self.scope, self.path, self._link = before
 
     def mark(self) -> Mark:
         """How far it has come, for `back_to`."""
@@ -295,15 +299,16 @@ class Builder:
     def _operation(self, kind: str, part: str, stream: int | None, fields: dict[str, Any]) -> Operation:
         spec = OPERATIONS[kind]
         operands: dict[str, Buffer] = {}
-        for name in spec.places:
-            value = fields.get(name)
-            if value is not None:
+        sizes, numbers = dict.fromkeys(spec.sizes, 0), dict.fromkeys(spec.numbers, 0.0)
+        for name, value in fields.items():
+            if name in sizes:
+                sizes[name] = value
+            elif name in numbers:
+                numbers[name] = float(value)
+            elif name not in spec.names:
+                raise TypeError(f"operation {kind} has no {', '.join(sorted(fields.keys() - spec.fields))}.")
+            elif value is not None:
                 operands[name] = value.buffer if type(value) is Value else value
-        get = fields.get
-        sizes = {name: get(name, 0) for name in spec.sizes}
-        numbers = {name: float(get(name, 0.0)) for name in spec.numbers}
-        if not fields.keys() <= spec.fields:
-            raise TypeError(f"operation {kind} has no {', '.join(sorted(fields.keys() - spec.fields))}.")
         if "workspace" in spec.names and "workspace" not in operands:
             place = spec.places.index("workspace")
             size = spec.extents(*sizes.values())[place]
@@ -333,7 +338,7 @@ class Builder:
             return
         learnt = tuple(parameter for parameter in parameters if parameter is not None and parameter.requires_grad)
         if learnt or any(self.wants(value) for tree in inputs for value in values_of(tree)):
-            made = tuple(values_of(outputs))
+            made = values_of(outputs)
             self._learning.update(value.buffer for value in made if value.real)
             reached = tuple(each for each in learnt if not any(each is other for other in unreached))
             self._records.append(_Record(made, backward, self.scope, reached))

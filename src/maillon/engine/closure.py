@@ -7,7 +7,7 @@ import numpy as np
 
 from maillon.engine import processor
 from maillon.engine.native import Runner
-from maillon.engine.step import Batches, copied
+from maillon.engine.step import Batches, Beginning, copied
 from maillon.engine.stepper import SLICE_S, Schedule, Slice
 from maillon.optim import LBFGS, Optim
 from maillon.optim.rules.lbfgs import two_loops
@@ -92,9 +92,9 @@ class ClosureRunner(Runner):
         return loss
 
 
-def runner_of(optim: Optim, batches: Batches) -> Runner:
+def runner_of(optim: Optim, batches: Batches, beginning: Beginning | None = None) -> Runner:
     """The core's stepper for this Optim; NotLoweredError, with the reason, where it cannot do it."""
-    return (ClosureRunner if optim.rule.needs_closure else Runner)(optim, batches)
+    return (ClosureRunner if optim.rule.needs_closure else Runner)(optim, batches, beginning)
 
 
 def loops(changes: list[Array], steps: list[Array], weights: list[float], scale: float, grad: Array) -> Array:

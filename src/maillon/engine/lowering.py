@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, values_of
-from maillon.engine.memory import Gradients, Memory
+from maillon.engine.memory import Memory
 from maillon.engine.passes import improve
 from maillon.engine.plan import Buffer, address
 from maillon.engine.table import OPERATIONS
@@ -97,18 +97,19 @@ def values_for(data: Any, name: str, given: Mapping[str, Value]) -> Tree:
     return rebuilt(data, iter([given.get(one, None if isinstance(leaf, np.ndarray) else leaf) for one, leaf in pairs]))
 
 
-def output_shape(network: Module, x: Array, *, training: bool = False) -> tuple[int, ...]:
-    """The shape of a network's output for x, found by lowering it; NotLoweredError where that fails.
-
-    training: as a learning step would compute it.
-    """
+def output_shape(network: Module, x: Array) -> tuple[int, ...]:
+    """The shape of a network's output for x in evaluation mode; NotLoweredError where only NumPy tells it."""
     if x.dtype.kind == "f" and x.dtype != network.dtype:
         raise NotLoweredError(f"x is {x.dtype}, not {network.dtype}")
     if own_links(network):
         raise NotLoweredError("links of the user's own are to be tried")
-    b = Builder(network.dtype, Memory(), Gradients([], network.dtype) if training else None)
-    with mode(network, training):
-        output = lower_network(b, network, b.local("x", x.shape, x.dtype))
+    b = Builder(network.dtype, Memory())
+    with mode(network, training=False):
+        return shape_of(b, lower_network(b, network, b.local("x", x.shape, x.dtype)))
+
+
+def shape_of(b: Builder, output: Tree) -> tuple[int, ...]:
+    """The shape of the output that a builder has come to; NotLoweredError where NumPy has a part in it."""
     if b.own:
         raise NotLoweredError(next(iter(b.own.values())))
     if not isinstance(output, Value):

@@ -9,11 +9,10 @@ import numpy as np
 
 from maillon.engine import processor
 from maillon.engine.builder import NotLoweredError
-from maillon.engine.memory import Memory
 from maillon.engine.origins import Origins
 from maillon.engine.own import StepBegin
 from maillon.engine.plan import Buffer, Plan, address, stream_of, table
-from maillon.engine.step import Batches, copied, lower_training, rule_and_gradients
+from maillon.engine.step import Batches, Beginning, copied, lower_training
 from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice
 from maillon.engine.timetable import Timetable, moves
 from maillon.engine.verify import verify_record, verify_sums, verify_training
@@ -34,7 +33,7 @@ class Runner:
     Raises NotLoweredError, with the reason, for what the core cannot do. Parameters, momenta and the generators'
     streams are changed in place.
 
-    own: links and losses that run in NumPy, with the reason.
+    own: links and losses that run in NumPy, with the reason. beginning: as far as the plans are lowered already.
     """
 
     by_closure: ClassVar[bool] = False
@@ -45,7 +44,7 @@ class Runner:
         """native, and what runs in NumPy meanwhile."""
         return f"native, with NumPy for: {', '.join(self._in_python)}" if self._in_python else "native"
 
-    def __init__(self, optim: Optim, batches: Batches) -> None:
+    def __init__(self, optim: Optim, batches: Batches, beginning: Beginning | None = None) -> None:
         self.optim = optim
         self.batches = batches
         self.loss = float("nan")
@@ -64,21 +63,23 @@ class Runner:
         self._draws = batches.shuffle and batches.rows < len(batches.first)
         self._ends = np.empty((_MOST_EPOCHS, 3))
         self._set = processor.instruction_set()
-        self._lower()
+        self._lower(Beginning(optim) if beginning is None else beginning)
         self._load_gradients()
 
-    def _lower(self) -> None:
-        """Make the plans anew; where that is not possible everything stays as it is."""
+    def _lower(self, beginning: Beginning) -> None:
+        """Make the plans; where that is not possible everything stays as it is."""
         if self.optim.rule.needs_closure != self.by_closure:
             times = "several times" if self.by_closure else "once"
             raise NotLoweredError(f"{self.optim.rule!r} has taken the place of a rule that looks at the loss {times}")
         optim, batches, generator = self.optim, self.batches, default_generator()
-        state, gradients = rule_and_gradients(optim)
-        memory, begin = Memory(), StepBegin(once=not self.by_closure)
+        state, gradients, forwards = beginning.rule_state(), beginning.gradients, beginning.forwards
+        memory, begin = beginning.memory, StepBegin(once=not self.by_closure)
         full = min(batches.size, batches.rows)
-        whole = lower_training(optim, batches, full, state, gradients, memory, begin)
+        whole = lower_training(optim, batches, full, state, gradients, memory, begin, forwards.get(full))
         short = batches.rows % batches.size if batches.rows > batches.size else 0
-        rest = lower_training(optim, batches, short, state, gradients, memory, begin) if short else None
+        rest = None
+        if short:
+            rest = lower_training(optim, batches, short, state, gradients, memory, begin, forwards.get(short))
         self._generator, self.state, self.gradients = generator, state, gradients
         self.own, self._begin = whole.plan.own, begin
         self.whole, self.rest = whole.plan, None if rest is None else rest.plan
@@ -254,7 +255,7 @@ class Runner:
         else:
             self.show()
             old = self._training
-            self._lower()
+            self._lower(Beginning(self.optim))
             self._training.position, self._training.total, self._training.size = old.position, old.total, old.size
             self._unlike = False
         self._load_gradients()

@@ -64,7 +64,7 @@ class _OwnLink:
         self.unreached = [parameter for parameter, there in zip(self.learnt, reached, strict=True) if not there]
         places = iter(range(len(leaves(shapes))))
         self.output: Tree = _mapped(lambda leaf: b.local(f"y{next(places)}", leaf.shape, leaf.dtype), shapes)
-        self.reads, self.writes = list(values_of(self.given)), list(values_of(self.output))
+        self.reads, self.writes = values_of(self.given), values_of(self.output)
         self._from = _Arrays(self.reads)
         self._to = _Arrays(self.writes)
         self._plain = all(type(tree) is Value for tree in self.given)  # each input is one array
@@ -159,7 +159,7 @@ class _OwnLoss:
         self._divisor = own["divisor"]
         self._result = own["result"].buffer.array
         weight = own["sample_weight"]
-        predictions, targets = list(values_of(prediction)), list(values_of(target))
+        predictions, targets = values_of(prediction), values_of(target)
         self.reads = [*predictions, *targets, *([] if weight is None else [weight])]
         to = [b.grad(value) if b.wants(value) else None for value in predictions]
         learnt = [parameter for parameter in loss.parameters() if parameter.requires_grad]

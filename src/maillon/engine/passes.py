@@ -7,9 +7,7 @@ lives do not overlap. Each goes by how often a value is used, and none changes a
 """
 
 from bisect import insort
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cache
 
 from maillon.engine.memory import ALIGNMENT, Memory
@@ -58,8 +56,8 @@ def derive_first(operations: list[Operation], kept: set[Buffer]) -> list[Operati
             dy = Buffer.local(f"d{y.name}, derived", y.size, y.dtype, y.shape)
             own = {**operands, "dy": before.operands["dy"], "reference": y, "dx": dy}
             moved = [other for other in moved if other is not before]
-            moved.append(replace(operation, operands=own, sizes={**operation.sizes, "n": y.size}))
-            moved.append(replace(before, operands={**before.operands, "dy": dy, "dx": operands["dx"]}))
+            moved.append(operation.altered(operands=own, sizes={**operation.sizes, "n": y.size}))
+            moved.append(before.altered(operands={**before.operands, "dy": dy, "dx": operands["dx"]}))
         else:
             moved.append(operation)
     return moved
@@ -76,7 +74,9 @@ def _uses(operations: list[Operation]) -> dict[Buffer, int]:
 
 def leave_out(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
     """What an operation can do without writing (`spares` in its row), and nobody reads, it does not write."""
-    uses = Counter(buffer for operation in operations for buffer in operation.operands.values())
+    if not any(OPERATIONS[operation.kind].spares for operation in operations):
+        return operations
+    uses = _uses(operations)
     needed = []
     for operation in operations:
         idle = [
@@ -89,7 +89,7 @@ def leave_out(operations: list[Operation], kept: set[Buffer]) -> list[Operation]
         ]
         if idle:
             operands = {name: buffer for name, buffer in operation.operands.items() if name not in idle}
-            operation = replace(operation, operands=operands)  # noqa: PLW2901
+            operation = operation.altered(operands=operands)  # noqa: PLW2901
         needed.append(operation)
     return needed
 
@@ -99,6 +99,8 @@ def fuse(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
 
     Only for products that can apply one (`epilogue` in their row), and activations that need but one number.
     """
+    if not any(operation.kind in ("activation", "activation_grad") for operation in operations):
+        return operations
     uses = _uses(operations)
     made: dict[Buffer, int] = {}  # by which operation of those kept so far, where that could have an epilogue
     fused: list[Operation] = []
@@ -119,7 +121,7 @@ def fuse(operations: list[Operation], kept: set[Buffer]) -> list[Operation]:
                         own["reference"] = operands["reference"]
                     sizes = {**product.sizes, "activation": operation.sizes["activation"]}
                     given = {**product.numbers, "slope": numbers["a"]}
-                    fused[at] = replace(product, operands=own, sizes=sizes, numbers=given)
+                    fused[at] = product.altered(operands=own, sizes=sizes, numbers=given)
                     continue
         if kind.epilogue is not None and not operation.sizes["activation"]:
             made[operands[kind.epilogue]] = len(fused)
@@ -154,7 +156,7 @@ def go_in_place(operations: list[Operation], kept: set[Buffer]) -> tuple[list[Op
             if alike and free and alone and written not in kept and read not in kept:
                 becomes[written] = operands[name] = read
                 last[read] = last[written]
-        improved.append(replace(operation, operands=operands) if operands != operation.operands else operation)
+        improved.append(operation.altered(operands=operands) if operands != operation.operands else operation)
     return improved, becomes
 
 

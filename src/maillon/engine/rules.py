@@ -28,6 +28,9 @@ class _Place:
     types: tuple[type, ...]
 
 
+_AT_ZERO, _AT_ONE = _Place(0, (), ()), _Place(1, (), ())
+
+
 @dataclass
 class _Company:
     """Parameters of one group that stand at one place: what depends on it is worked out once for all of them."""
@@ -119,6 +122,8 @@ class RuleState:
     def _place(self, name: str, parameter: Parameter, group: Group) -> _Place:
         """NotLoweredError for what no step of the rule leaves so."""
         known, own = self._known, self._of(parameter)
+        if not own and not known.numbers:  # as all begin, but for a few rules
+            return _AT_ZERO if known.counted or known.together else _AT_ONE
         there = [own.get(key) is not None for key in known.together]
         if any(there) and not all(there):
             raise NotLoweredError(f"the state of {name} lacks some of {', '.join(known.together)}")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import processor
-from maillon.engine.builder import Builder
-from maillon.engine.lowering import finish, given_inputs, lower_loss, lower_network, values_for
+from maillon.engine.builder import Builder, NotLoweredError, Tree, Value
+from maillon.engine.lowering import finish, given_inputs, lower_loss, lower_network, shape_of, values_for
 from maillon.engine.memory import Gradients, Memory, aligned
 from maillon.engine.origins import gathers, require_plain
 from maillon.engine.own import StepBegin
@@ -17,8 +17,9 @@ from maillon.engine.plan import Plan, address
 from maillon.engine.rules import RuleState
 from maillon.engine.table import product_workspace
 from maillon.engine.verify import verify
-from maillon.engine.walk import is_known_loss
+from maillon.engine.walk import is_known_loss, own_links
 from maillon.nesting import leaf_names, leaves, mapped
+from maillon.nn import Module, Parameter
 from maillon.optim import Optim
 from maillon.typing import Array
 
@@ -60,12 +61,6 @@ class Batches:
         """The rows of an epoch."""
         return len(self.first) - len(self.first) % self.size if self.drop_last else len(self.first)
 
-    @cached_property
-    def mostly_zeros(self) -> bool:
-        """Whether products with the inputs gain from leaving out zeros: as far as the first rows tell."""
-        first = self.first[:_LOOKED_AT]
-        return bool(np.count_nonzero(first) < _MANY_ZEROS * first.size)
-
     def part(self, rows: Array | slice) -> tuple[Any, Any, Array | None]:
         """The mini-batch of these rows."""
         x = mapped(lambda array: array[rows], self.x)
@@ -88,6 +83,60 @@ def _named(value: Any, name: str) -> Iterator[tuple[str, Array]]:
 
 
 @dataclass(frozen=True)
+class Forward:
+    """A step lowered as far as the network's output: by which builder, the values that are given for x, the output."""
+
+    builder: Builder
+    given: dict[str, Value]
+    output: Tree
+
+
+class Beginning:
+    """What the plans of one training share, and how far they are lowered.
+
+    forwards: by the rows of their mini-batches.
+    """
+
+    def __init__(self, optim: Optim) -> None:
+        self._optim = optim
+        named = _learnable(optim)
+        self._names = {id(parameter): name for name, parameter in named}
+        self.gradients = _gradients(optim, named)
+        self.memory = Memory()
+        self.forwards: dict[int, Forward] = {}
+
+    def rule_state(self) -> RuleState:
+        """What the rule keeps, from its options as they are now; NotLoweredError as `require_plain` has it too."""
+        state = RuleState(self._optim, self._names)
+        require_plain(self._optim)
+        return state
+
+    def output_shape(self, x: Array, rows: int) -> tuple[int, ...]:
+        """The shape of the network's output for a mini-batch of x; NotLoweredError where only NumPy tells it."""
+        if own_links(self._optim.network):
+            raise NotLoweredError("links of the user's own are to be tried")
+        forward = lower_forward(self._optim.network, x, rows, self.gradients, self.memory)
+        shape = shape_of(forward.builder, forward.output)
+        self.forwards[rows] = forward
+        return shape
+
+
+def lower_forward(network: Module, x: Any, rows: int | None, gradients: Gradients, memory: Memory) -> Forward:
+    """A step on so many rows of x, None for all, as far as the network's output."""
+    b = Builder(gradients.whole.dtype, memory, gradients)
+    given = given_inputs(b, dict(_named(x, "x")), rows)
+    if "x" in given and _mostly_zeros(x):
+        b.sparse = {given["x"].buffer}
+    return Forward(b, given, lower_network(b, network, values_for(x, "x", given)))
+
+
+def _mostly_zeros(x: Array) -> bool:
+    """Whether products with x gain from leaving out zeros: as far as the first rows tell."""
+    first = x[:_LOOKED_AT]
+    return bool(np.count_nonzero(first) < _MANY_ZEROS * first.size)
+
+
+@dataclass(frozen=True)
 class Lowered:
     """A step, lowered: its plan, the arrays beside parameters and momenta that it changes."""
 
@@ -103,16 +152,20 @@ def lower_training(
     gradients: Gradients,
     memory: Memory,
     begin: StepBegin | None = None,
+    forward: Forward | None = None,
 ) -> Lowered:
-    """One step on so many rows; NotLoweredError with the reason where the core cannot do it."""
+    """One step on so many rows; NotLoweredError with the reason where the core cannot do it.
+
+    forward: as far as it is lowered already.
+    """
     begin = StepBegin() if begin is None else begin
-    dtype = gradients.whole.dtype
-    b = Builder(dtype, memory, gradients)
-    given = given_inputs(b, dict(batches.feeds()), None if rows == len(batches.first) else rows)
-    x = values_for(batches.x, "x", given)
-    b.sparse = {given["x"].buffer} if batches.mostly_zeros and "x" in given else set()
-    output = lower_network(b, optim.network, x)
-    target = x if batches.y is batches.x else values_for(batches.y, "target", given)
+    part = None if rows == len(batches.first) else rows
+    forward = lower_forward(optim.network, batches.x, part, gradients, memory) if forward is None else forward
+    b, output = forward.builder, forward.output
+    own = {name: array for name, array in batches.feeds() if name not in forward.given}
+    given = forward.given | given_inputs(b, own, part)
+    same = batches.y is batches.x
+    target = values_for(batches.x, "x", given) if same else values_for(batches.y, "target", given)
     result = lower_loss(b, optim.loss, output, target, given.get("sample weight"))
     if gradients.gathers:
         b.part = "clear"
@@ -124,7 +177,7 @@ def lower_training(
     begin.take(b, [*gradients.gathering, result.array, *(value.array for value in leaves(shown) if value is not None)])
     subject = (optim.network, optim.loss, optim.rule)
     inputs = [value.buffer for value in given.values()]
-    plan = Plan(subject, dtype, rows, b.operations, inputs, shown, result, b.streams, b.own)
+    plan = Plan(subject, b.dtype, rows, b.operations, inputs, shown, result, b.streams, b.own)
     verify(plan, known)
     return Lowered(plan, b.changing)
 
@@ -136,20 +189,26 @@ def plan_of(optim: Optim, batches: Batches) -> Plan:
 
 
 def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:
-    """What the plans of one training share beside the parameters; NotLoweredError as `require_plain` has it.
+    """What the plans of one training share beside the parameters; NotLoweredError as `rule_state` has it."""
+    beginning = Beginning(optim)
+    return beginning.rule_state(), beginning.gradients
 
-    A loss of the user's own may learn too.
-    """
+
+def _learnable(optim: Optim) -> list[tuple[str, Parameter]]:
+    """What may learn, by name: the network's parameters, and those of a loss of the user's own."""
     named = list(optim.network.named_parameters())
     if not is_known_loss(optim.loss):
         known = {id(parameter) for _, parameter in named}
         named += [(f"loss.{name}", p) for name, p in optim.loss.named_parameters() if id(p) not in known]
-    state = RuleState(optim, {id(parameter): name for name, parameter in named})
-    require_plain(optim)
-    trained = {id(each.parameter) for each in state.trained}
-    others = [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in trained]
-    learnt = [(each.name, each.parameter) for each in state.trained]
-    return state, Gradients(learnt, optim.network.dtype, others, gathers=gathers(optim))
+    return named
+
+
+def _gradients(optim: Optim, named: list[tuple[str, Parameter]]) -> Gradients:
+    """Where their gradients go: those that the rule uses in its own order."""
+    learnable = {id(parameter): (name, parameter) for name, parameter in named if parameter.requires_grad}
+    moved = [id(parameter) for group in optim.rule.param_groups for parameter in group["params"]]
+    trained = [learnable.pop(known) for known in moved if known in learnable]
+    return Gradients(trained, optim.network.dtype, list(learnable.values()), gathers=gathers(optim))
 
 
 def copied(output: Any) -> Any:

@@ -8,7 +8,7 @@ Extents, costs and conditions are expressions of the row's sizes, in Python's sy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 _ACCESS = ("r", "w", "rw")
 _MOST = 2**40  # that a size may be
@@ -20,11 +20,9 @@ def product_workspace(m: int, n: int, k: int) -> int:
 
 
 _FUNCTIONS: dict[str, Any] = {"product_workspace": product_workspace, "max": max, "min": min, "__builtins__": {}}
-_FUNCTIONS |= {"isinstance": isinstance, "int": int}
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """A buffer that an operation touches.
 
     Written in a row as "name: access [dtype] extent [in other]", with "name?" where it may be absent. access: r, w or
@@ -52,8 +50,7 @@ class Operand:
         return cls(name.removesuffix("?"), access, after if dtype else extent, dtype, optional, within.strip() or None)
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     """A whole number that an operation is given: "name", with "name>0" at least 1, with "name<2" a choice or flag.
 
     "name±" is any number of 64 bits.
@@ -205,12 +202,6 @@ class Kind:
     def holds(self) -> Callable[..., bool]:
         """Whether all of that does."""
         return self._compiled(" and ".join(f"({text})" for text in self.must) or "True", ", ".join(self.places))
-
-    @cached_property
-    def within_bounds(self) -> Callable[..., bool]:
-        """Whether the values of all sizes are whole numbers within their bounds."""
-        each = [f"isinstance({size.name}, int) and {size.least} <= {size.name} < {size.end}" for size in self.bounds]
-        return self._compiled(" and ".join(each) or "True")
 
     @cached_property
     def words(self) -> int:

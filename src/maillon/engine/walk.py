@@ -39,16 +39,12 @@ def own_links(network: Module) -> list[Module]:
 def own_method(owner: object) -> str | None:
     """The method of its class that something has replaced on the instance itself, if there is one."""
     kind: Any = type(owner)  # as one that can be hashed, which mypy doubts
-    methods = _methods(kind)
-    for attribute in vars(owner):
-        if attribute in methods:
-            return attribute
-    return None
+    return _first_method(kind, tuple(vars(owner)))
 
 
-@lru_cache(128)
-def _methods(kind: type) -> frozenset[str]:
-    return frozenset(name for name in dir(kind) if callable(getattr(kind, name, None)))
+@lru_cache(256)
+def _first_method(kind: type, attributes: tuple[str, ...]) -> str | None:
+    return next((name for name in attributes if callable(getattr(kind, name, None))), None)
 
 
 def why_own(owner: Module) -> str:
@@ -61,7 +57,8 @@ def why_own(owner: Module) -> str:
 
 def lower_child(b: Builder, link: Module, name: str, /, *inputs: Tree, **named: Tree) -> Tree:
     """The output of a link, a child of that name of the one that is being lowered."""
-    with b.inside(name, link):
+    before = b.enter(name, link)
+    try:
         if not is_known(link):
             return lower_own(b, link, inputs, named, why_own(link))
         begun = b.mark()
@@ -76,6 +73,8 @@ def lower_child(b: Builder, link: Module, name: str, /, *inputs: Tree, **named: 
             return lower_own(b, link, inputs, named, reason)
         except WholeError:
             raise WholeError(reason) from None
+    finally:
+        b.leave(before)
 
 
 def lower_its_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, own: Losses) -> None:

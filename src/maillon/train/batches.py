@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any
 
+from maillon.engine.step import Beginning
 from maillon.nn import Loss, Module
 from maillon.optim.door import Data, check
 from maillon.random import Generator, GeneratorState, default_generator
@@ -26,11 +27,14 @@ class ArrayBatches:
 
     A shuffled epoch draws one permutation. Small batches are not gathered one by one, but several at once, and
     handed out as views.
-    drop_last: leave out a short last mini-batch of each epoch.
+    drop_last: leave out a short last mini-batch of each epoch. beginning: what the core has lowered of the training.
     """
 
-    def __init__(self, data: Data, batch_size: int, shuffle: bool, drop_last: bool = False) -> None:
+    def __init__(
+        self, data: Data, batch_size: int, shuffle: bool, drop_last: bool = False, beginning: Beginning | None = None
+    ) -> None:
         self.data = data
+        self.beginning = beginning
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.drop_last = drop_last

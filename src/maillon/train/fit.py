@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from maillon import engine as engines
 from maillon.engine import NotLoweredError
 from maillon.engine.lowering import output_shape
+from maillon.engine.step import Beginning
 from maillon.messages import got, shown
 from maillon.nn import Loss, Module
 from maillon.nn.support import arguments
@@ -22,6 +24,7 @@ from maillon.train.callbacks import Callback, Hooks, State
 from maillon.train.checkpoint import Checkpoint
 from maillon.train.class_weights import ClassWeights
 from maillon.train.history import History
+from maillon.train.modes import learning
 from maillon.train.progress import wanted
 from maillon.train.scheduling import Schedule, Scheduling
 from maillon.train.scores import Metric, named_metrics
@@ -157,35 +160,34 @@ def fit(
     >>> len(history), history["loss"][-1] < 1e-4
     (50, True)
     """
-    training = training_of(
-        network,
-        loss,
-        x,
-        y,
-        rule=rule,
-        batch_size=batch_size,
-        epochs=epochs,
-        shuffle=shuffle,
-        drop_last=drop_last,
-        validation_data=validation_data,
-        validation_split=validation_split,
-        metrics=metrics,
-        callbacks=callbacks,
-        schedule=schedule,
-        schedule_by=schedule_by,
-        sample_weight=sample_weight,
-        class_weight=class_weight,
-        clip_grad_norm=clip_grad_norm,
-        clip_grad_value=clip_grad_value,
-        accumulate=accumulate,
-        engine=engine,
-        progress=progress,
-        checkpoint=checkpoint,
-        resume=resume,
-        resume_exact=resume_exact,
-    )
     with using(resolve(generator)):
-        return training.run()
+        return training_of(
+            network,
+            loss,
+            x,
+            y,
+            rule=rule,
+            batch_size=batch_size,
+            epochs=epochs,
+            shuffle=shuffle,
+            drop_last=drop_last,
+            validation_data=validation_data,
+            validation_split=validation_split,
+            metrics=metrics,
+            callbacks=callbacks,
+            schedule=schedule,
+            schedule_by=schedule_by,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            clip_grad_norm=clip_grad_norm,
+            clip_grad_value=clip_grad_value,
+            accumulate=accumulate,
+            engine=engine,
+            progress=progress,
+            checkpoint=checkpoint,
+            resume=resume,
+            resume_exact=resume_exact,
+        ).run()
 
 
 def training_of(
@@ -325,30 +327,38 @@ def _array_batches(
     drop_last: bool,
 ) -> ArrayBatches:
     """The mini-batches of arrays, after a dry run."""
-    shape = _output_shape(optim, data, batch_size, engine, training=True, drop_last=drop_last)
+    beginning, shape = _beginning(optim, data, batch_size, engine, drop_last=drop_last)
     prediction = dry_run("fit", optim.network, optim.loss, data, batch_size, drop_last=drop_last, output_shape=shape)
     if by_class is not None:
         classes = prediction.shape[1] if np.ndim(prediction) > 1 else None
         data = replace(data, weight=by_class.times(data, optim.network.dtype, classes))
-    return ArrayBatches(data, batch_size, shuffle, drop_last)
+    return ArrayBatches(data, batch_size, shuffle, drop_last, beginning)
 
 
-def _output_shape(
-    optim: Optim, data: Data, batch_size: int, engine: str, *, training: bool = False, drop_last: bool = False
-) -> tuple[int, ...] | None:
-    """The network's output for a mini-batch, where the core knows it: its computing would only keep NumPy's threads
-    busy, which spin on for a while after a product.
+def _beginning(
+    optim: Optim, data: Data, batch_size: int, engine: str, *, drop_last: bool
+) -> tuple[Beginning | None, tuple[int, ...] | None]:
+    """The training lowered as far as the network's output, and its shape, where the core knows it: to compute it would
+    only keep NumPy's threads busy, which spin on for a while after a product.
 
-    None too where it does not take the last mini-batch, should that be a single row: NumPy says so.
+    None too where it does not take the last mini-batch, should that be a single row: NumPy says so. And where gradients
+    wait that `fit` will forget.
     """
-    if engines.choose(engine) == "numpy" or not isinstance(data.x, np.ndarray):
-        return None
+    if engines.choose(engine) == "numpy" or not isinstance(data.x, np.ndarray) or optim.waiting:
+        return None, None
     try:
-        if data.rows > batch_size and data.rows % batch_size == 1 and not drop_last:
-            output_shape(optim.network, data.x[:1], training=training)
-        return output_shape(optim.network, data.x[:batch_size], training=training)
+        with learning(optim.network):
+            beginning = Beginning(optim)
+            shape, *_ = [beginning.output_shape(data.x, rows) for rows in _looked_at(data, batch_size, drop_last)]
+        return beginning, shape
     except NotLoweredError:
-        return None
+        return None, None
+
+
+def _looked_at(data: Data, batch_size: int, drop_last: bool = False) -> list[int]:
+    """The rows of the first mini-batch, and of the last one where it is a single row."""
+    lone = data.rows > batch_size and data.rows % batch_size == 1 and not drop_last
+    return [min(batch_size, data.rows)] + [1] * lone
 
 
 def _given_batches(
@@ -403,6 +413,10 @@ def _validation(optim: Optim, given: Any, engine: str) -> Data | None:
 
 
 def _tried(optim: Optim, validation: Data, engine: str) -> Data:
-    shape = _output_shape(optim, validation, VALIDATION_BATCH, engine)
+    shape = None
+    if engines.choose(engine) != "numpy" and isinstance(validation.x, np.ndarray):
+        with suppress(NotLoweredError):
+            looked_at = _looked_at(validation, VALIDATION_BATCH)
+            shape, *_ = [output_shape(optim.network, validation.x[:rows]) for rows in looked_at]
     dry_run("fit", optim.network, optim.loss, validation, VALIDATION_BATCH, training=False, output_shape=shape)
     return validation

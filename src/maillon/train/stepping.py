@@ -129,7 +129,9 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
             raise NotLoweredError("mini-batches that are given one by one are not among what it knows")
         data, size = batches.data, batches.batch_size
         shuffle, drop_last = batches.shuffle, batches.drop_last
-        runner = runner_of(optim, Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last))
+        cut = Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last)
+        beginning, batches.beginning = batches.beginning, None  # the runner's memory from now on
+        runner = runner_of(optim, cut, beginning)
     except NotLoweredError as reason:
         fall_back(engine, "runs", reason)
         return NumpyStepper(optim, batches, interrupt)

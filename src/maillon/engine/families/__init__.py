@@ -1,12 +1,16 @@
 """The families of operations: their rows, and the lowering of links, losses and rules to them.
 
-A family fills the tables when it is imported: OPERATIONS in `engine/table.py`, LINKS and LOSSES in `engine/builder.py`.
-That is put off until something of it is to be lowered, because it imports the links as well.
+A family is imported when something of it is to be lowered. It fills OPERATIONS in `engine/table.py`, and LOWERINGS in
+`engine/builder.py`, from which LINKS and LOSSES take the classes that are met.
 """
 
 from functools import cache
 from importlib import import_module
 from types import ModuleType
+from typing import Any
+
+from maillon import nn
+from maillon.engine.builder import LINKS, LOSSES, LOWERINGS
 
 WITH_OPERATIONS = (
     *("linear", "activations", "joints", "dropout", "norms", "embedding", "distances", "padding", "pooling"),
@@ -47,10 +51,13 @@ def family_of(kind: type) -> str | None:
 
 
 def load_for(kind: type) -> None:
-    """Import that family, if there is one."""
-    name = family_of(kind)
-    if name is not None:
-        import_module(f"{__name__}.{name}")
+    """Import that family, if there is one, and take what it lowers this very class by into LINKS or LOSSES."""
+    family, name = family_of(kind), kind.__name__
+    if family is not None:
+        import_module(f"{__name__}.{family}")
+        if name in LOWERINGS and getattr(nn, name, None) is kind:
+            known: dict[Any, Any] = LOSSES if issubclass(kind, nn.Loss) else LINKS
+            known[kind] = LOWERINGS[name]
 
 
 @cache

@@ -6,41 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from maillon import random
+from maillon import nn, random
 from maillon.engine.builder import Builder, NotLoweredError, Value, floating, lowers, sizes_around
 from maillon.engine.families.linear import ACTIVATION
 from maillon.engine.table import Kind, declare
-from maillon.nn import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    Module,
-    PReLU,
-    ReLU,
-    ReLU6,
-    RReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softmax2d,
-    Softmin,
-    Softplus,
-    Softshrink,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-    Threshold,
-)
+from maillon.nn import Module
 from maillon.typing import DType
 
 _BLOCK = "outer * size * inner"
@@ -144,35 +114,35 @@ def _none(link: Any) -> tuple[Any, ...]:
     return ()
 
 
-CURVES: dict[type[Module], tuple[str | Callable[[Any], str], Callable[[Any], tuple[Any, ...]]]] = {
-    Tanh: ("tanh", _none),
-    Sigmoid: ("sigmoid", _none),
-    ReLU: ("relu", _none),
-    LeakyReLU: ("leaky_relu", lambda link: (link.negative_slope,)),
-    Hardtanh: ("hardtanh", lambda link: (link.max_val, link.min_val)),
-    ReLU6: ("hardtanh", lambda link: (link.max_val, link.min_val)),
-    ELU: ("elu", _exponential_unit),
-    SELU: ("elu", _exponential_unit),
-    CELU: ("elu", _exponential_unit),
-    GELU: (lambda link: "gelu" if link.approximate == "none" else "gelu_tanh", _none),
-    SiLU: ("silu", _none),
-    Mish: ("mish", _none),
-    Softplus: ("softplus", lambda link: (link.beta, link.threshold)),
-    LogSigmoid: ("log_sigmoid", _none),
-    Softsign: ("softsign", _none),
-    Tanhshrink: ("tanhshrink", _none),
-    Hardsigmoid: ("hardsigmoid", _none),
-    Hardswish: ("hardswish", _none),
-    Threshold: ("threshold", lambda link: (link.threshold, link.value)),
-    Hardshrink: ("hardshrink", lambda link: (link.lambd,)),
-    Softshrink: ("softshrink", lambda link: (link.lambd,)),
+CURVES: dict[str, tuple[str | Callable[[Any], str], Callable[[Any], tuple[Any, ...]]]] = {
+    "Tanh": ("tanh", _none),
+    "Sigmoid": ("sigmoid", _none),
+    "ReLU": ("relu", _none),
+    "LeakyReLU": ("leaky_relu", lambda link: (link.negative_slope,)),
+    "Hardtanh": ("hardtanh", lambda link: (link.max_val, link.min_val)),
+    "ReLU6": ("hardtanh", lambda link: (link.max_val, link.min_val)),
+    "ELU": ("elu", _exponential_unit),
+    "SELU": ("elu", _exponential_unit),
+    "CELU": ("elu", _exponential_unit),
+    "GELU": (lambda link: "gelu" if link.approximate == "none" else "gelu_tanh", _none),
+    "SiLU": ("silu", _none),
+    "Mish": ("mish", _none),
+    "Softplus": ("softplus", lambda link: (link.beta, link.threshold)),
+    "LogSigmoid": ("log_sigmoid", _none),
+    "Softsign": ("softsign", _none),
+    "Tanhshrink": ("tanhshrink", _none),
+    "Hardsigmoid": ("hardsigmoid", _none),
+    "Hardswish": ("hardswish", _none),
+    "Threshold": ("threshold", lambda link: (link.threshold, link.value)),
+    "Hardshrink": ("hardshrink", lambda link: (link.lambd,)),
+    "Softshrink": ("softshrink", lambda link: (link.lambd,)),
 }
-"""What the core calls a link's function, and the numbers that it has."""
+"""What the core calls a link's function, and the numbers that it has, by the link's class."""
 
 
 @lowers(*CURVES)
 def pointwise(b: Builder, link: Any, x: Value) -> Value:
-    name, numbers_of = CURVES[type(link)]
+    name, numbers_of = CURVES[type(link).__name__]
     return curve(b, link, x, name if isinstance(name, str) else name(link), *numbers_of(link))
 
 
@@ -203,14 +173,14 @@ def _number(link: Module, value: Any, dtype: DType) -> float:
 # The softmaxes
 
 
-@lowers(Softmax, LogSoftmax, Softmax2d)
+@lowers("Softmax", "LogSoftmax", "Softmax2d")
 def softmax(b: Builder, link: Any, x: Value) -> Value:
     floating(link, x)
-    if type(link) is Softmax2d and len(x.shape) not in (3, 4):
+    if type(link) is nn.Softmax2d and len(x.shape) not in (3, 4):
         raise NotLoweredError(f"{link!r} does not take the shape {x.shape}")
     axis = link.axis(x.shape)
     shape = x.shape if axis is not None else (1,)  # a single number is a line of one
-    own = {**sizes_around(shape, 0 if axis is None else axis % len(shape)), "log": int(type(link) is LogSoftmax)}
+    own = {**sizes_around(shape, 0 if axis is None else axis % len(shape)), "log": int(type(link) is nn.LogSoftmax)}
     y = b.local("y", x.shape)
     b.add("softmax", x=x, y=y, **own)
 
@@ -221,7 +191,7 @@ def softmax(b: Builder, link: Any, x: Value) -> Value:
     return y
 
 
-@lowers(Softmin)
+@lowers("Softmin")
 def softmin(b: Builder, link: Any, x: Value) -> Value:
     floating(link, x)
     negative = b.local("-x", x.shape)
@@ -237,8 +207,8 @@ def softmin(b: Builder, link: Any, x: Value) -> Value:
 # Slopes that are learnt or drawn, and the gated unit
 
 
-@lowers(PReLU)
-def prelu(b: Builder, link: PReLU, x: Value) -> Value:
+@lowers("PReLU")
+def prelu(b: Builder, link: "nn.PReLU", x: Value) -> Value:
     floating(link, x)
     weight, channels = b.parameter("weight", link.weight), link.num_parameters
     if weight.size != channels or (channels > 1 and (len(x.shape) < 2 or x.shape[1] != channels)):
@@ -257,8 +227,8 @@ def prelu(b: Builder, link: PReLU, x: Value) -> Value:
     return y
 
 
-@lowers(RReLU)
-def rrelu(b: Builder, link: RReLU, x: Value) -> Value:
+@lowers("RReLU")
+def rrelu(b: Builder, link: "nn.RReLU", x: Value) -> Value:
     lower, upper = float(link.lower), float(link.upper)
     if not (b.training and link.training):
         return curve(b, link, x, "leaky_relu", (lower + upper) / 2)
@@ -275,8 +245,8 @@ def rrelu(b: Builder, link: RReLU, x: Value) -> Value:
     return y
 
 
-@lowers(GLU)
-def glu(b: Builder, link: GLU, x: Value) -> Value:
+@lowers("GLU")
+def glu(b: Builder, link: "nn.GLU", x: Value) -> Value:
     floating(link, x)
     if not -len(x.shape) <= link.dim < len(x.shape) or x.shape[link.dim] % 2:
         raise NotLoweredError(f"{link!r} does not take the shape {x.shape}")

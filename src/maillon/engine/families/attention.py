@@ -4,12 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from maillon import random
+from maillon import nn, random
 from maillon.engine.builder import Builder, NotLoweredError, Tree, Value, floating, lowers
 from maillon.engine.families.linear import product_grads
 from maillon.engine.table import Kind, declare
 from maillon.engine.walk import lower_child
-from maillon.nn import MultiheadAttention
 
 _ALL = "(keys + learnt + zero)"
 _SQUARES = f"batch * heads * queries * {_ALL}"
@@ -114,7 +113,7 @@ OPERATIONS = declare(
 class _Projection:
     """y = x Wᵀ + b, of some rows of the weight: for one, two or all three of queries, keys and values."""
 
-    def __init__(self, b: Builder, link: MultiheadAttention, x: Value, name: str, parts: range) -> None:
+    def __init__(self, b: Builder, link: "nn.MultiheadAttention", x: Value, name: str, parts: range) -> None:
         """parts: which of the three; name: the weight's."""
         self.b, self.x, self.name, self.parts = b, x, name, len(parts)
         width = link.embed_dim
@@ -143,7 +142,7 @@ class _Projection:
         return None if grad[0] is None else self.b.slice(Value(grad[0], grad[0].shape), start, shape)
 
 
-def _projections(b: Builder, link: MultiheadAttention, inputs: tuple[Value, Value, Value]) -> list[_Projection]:
+def _projections(b: Builder, link: "nn.MultiheadAttention", inputs: tuple[Value, Value, Value]) -> list[_Projection]:
     """As few products as the inputs allow: one for those of queries, keys and values that are made from one value."""
     query, key, value = inputs
     if link.in_proj_weight is None:
@@ -169,7 +168,7 @@ class _Heads:
     def __init__(
         self,
         b: Builder,
-        link: MultiheadAttention,
+        link: "nn.MultiheadAttention",
         projections: list[_Projection],
         mask: Value | None,
         padding: Value | None,
@@ -254,10 +253,10 @@ class _Heads:
         return [name for name in "qkv" if name in self.given]
 
 
-@lowers(MultiheadAttention, trees=True)
+@lowers("MultiheadAttention", trees=True)
 def multihead(
     b: Builder,
-    link: MultiheadAttention,
+    link: "nn.MultiheadAttention",
     query: Tree,
     key: Tree,
     value: Tree,
@@ -284,7 +283,7 @@ def multihead(
     return y, shown
 
 
-def _require(link: MultiheadAttention, query: Value, key: Value, value: Value) -> None:
+def _require(link: "nn.MultiheadAttention", query: Value, key: Value, value: Value) -> None:
     """NotLoweredError for shapes that do not fit."""
     axis = 0 if link.batch_first else 1
     shapes = [query.shape, key.shape, value.shape]
@@ -296,7 +295,7 @@ def _require(link: MultiheadAttention, query: Value, key: Value, value: Value) -
 
 
 def _require_masks(
-    link: MultiheadAttention, padding: Value | None, mask: Value | None, sizes: Mapping[str, int]
+    link: "nn.MultiheadAttention", padding: Value | None, mask: Value | None, sizes: Mapping[str, int]
 ) -> None:
     """The same for masks."""
     batch, keys, square = sizes["batch"], sizes["keys"], (sizes["queries"], sizes["keys"])

@@ -8,11 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
 from maillon.engine.families.linear import EPILOGUE, affine
 from maillon.engine.families.padding import padded
 from maillon.engine.table import Kind, declare
-from maillon.nn import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Fold, Module, Unfold
+from maillon.nn import Module
 from maillon.nn.spatial.windows import Windows
 
 _X, _Y = "samples * channels * height * width", "samples * outputs * out_height * out_width"
@@ -210,7 +211,7 @@ def _unbatched(x: Value, y: Value) -> Value:
     return y if len(x.shape) == len(y.shape) else y.reshaped(y.shape[1:])
 
 
-@lowers(Conv1d, Conv2d)
+@lowers("Conv1d", "Conv2d")
 def conv(b: Builder, link: Any, x: Value) -> Value:
     images, widths = _batch(b, link, x), link.widths
     link.require_shape(x.shape)
@@ -240,7 +241,7 @@ def conv(b: Builder, link: Any, x: Value) -> Value:
     return _unbatched(x, y)
 
 
-@lowers(ConvTranspose1d, ConvTranspose2d)
+@lowers("ConvTranspose1d", "ConvTranspose2d")
 def conv_transposed(b: Builder, link: Any, x: Value, output_size: Any = None) -> Value:
     """The convolution is that from y to x."""
     outputs = _batch(b, link, x)
@@ -268,8 +269,8 @@ def conv_transposed(b: Builder, link: Any, x: Value, output_size: Any = None) ->
     return _unbatched(x, y)
 
 
-@lowers(Unfold)
-def unfold(b: Builder, link: Unfold, x: Value) -> Value:
+@lowers("Unfold")
+def unfold(b: Builder, link: "nn.Unfold", x: Value) -> Value:
     _require_real(b, link, x)
     link.require_shape(x.shape)
     *outer, channels, height, width = x.shape
@@ -281,8 +282,8 @@ def unfold(b: Builder, link: Unfold, x: Value) -> Value:
     return y
 
 
-@lowers(Fold)
-def fold(b: Builder, link: Fold, x: Value) -> Value:
+@lowers("Fold")
+def fold(b: Builder, link: "nn.Fold", x: Value) -> Value:
     _require_real(b, link, x)
     link.require_shape(x.shape)
     channels = x.shape[-2] // math.prod(link.windows.kernel)

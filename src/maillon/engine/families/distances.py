@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Value, lowers, sizes_around
 from maillon.engine.table import Choice, Kind, declare
-from maillon.nn import CosineSimilarity, PairwiseDistance
 
 NORM = Choice("VectorNorm", ("power", "largest", "smallest"))
 """‖d‖: (Σ |d|^p)^(1/p), or for p = ±∞ the largest and the smallest |d|."""
@@ -129,8 +129,8 @@ def _wanted(b: Builder, x1: Value, x2: Value) -> dict[str, Value | None]:
     return {"dx1": b.grad(x1) if b.wants(x1) else None, "dx2": b.grad(x2) if b.wants(x2) else None}
 
 
-@lowers(CosineSimilarity)
-def cosine_similarity(b: Builder, link: CosineSimilarity, x1: Value, x2: Value) -> Value:
+@lowers("CosineSimilarity")
+def cosine_similarity(b: Builder, link: "nn.CosineSimilarity", x1: Value, x2: Value) -> Value:
     x1, x2, shape = _pair(b, link, x1, x2)
     if not -len(shape) <= link.dim < len(shape):
         raise NotLoweredError(f"{b.at(link)} does not take the shape {shape}")
@@ -148,8 +148,8 @@ def cosine_similarity(b: Builder, link: CosineSimilarity, x1: Value, x2: Value) 
     return y
 
 
-@lowers(PairwiseDistance)
-def pairwise_distance(b: Builder, link: PairwiseDistance, x1: Value, x2: Value) -> Value:
+@lowers("PairwiseDistance")
+def pairwise_distance(b: Builder, link: "nn.PairwiseDistance", x1: Value, x2: Value) -> Value:
     x1, x2, shape = _pair(b, link, x1, x2)
     if not shape or (not shape[-1] and link.p < 0):
         raise NotLoweredError(f"{b.at(link)} does not take the shape {shape}")

@@ -3,10 +3,9 @@
 import math
 from typing import Any
 
-from maillon import random
+from maillon import nn, random
 from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
 from maillon.engine.table import Kind, declare
-from maillon.nn import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlphaDropout
 
 OPERATIONS = declare(
     Kind(
@@ -33,22 +32,22 @@ OPERATIONS = declare(
 
 def _factors(link: Any, shape: tuple[int, ...]) -> int:
     """How many values or channels are kept or dropped one by one."""
-    if type(link) is Dropout1d and len(shape) in (2, 3):
+    if type(link) is nn.Dropout1d and len(shape) in (2, 3):
         return math.prod(shape[:-1])
-    if type(link) in (Dropout2d, FeatureAlphaDropout) and len(shape) >= 2:
+    if type(link) in (nn.Dropout2d, nn.FeatureAlphaDropout) and len(shape) >= 2:
         return shape[0] * shape[1]
-    if type(link) in (Dropout, AlphaDropout):
+    if type(link) in (nn.Dropout, nn.AlphaDropout):
         return math.prod(shape)
     raise NotLoweredError(f"{link!r} does not take the shape {shape}")
 
 
-@lowers(Dropout, Dropout1d, Dropout2d, AlphaDropout, FeatureAlphaDropout)
+@lowers("Dropout", "Dropout1d", "Dropout2d", "AlphaDropout", "FeatureAlphaDropout")
 def dropout(b: Builder, link: Any, x: Value) -> Value:
     count = _factors(link, x.shape)
     if not (b.training and link.training) or link.p == 0 or not x.size:
         return x
     sizes = {"count": count, "places": x.size // count}
-    alpha = int(isinstance(link, AlphaDropout))
+    alpha = int(isinstance(link, nn.AlphaDropout))
     y, factor = b.local("y", x.shape), b.local("factor", (count,))
     b.add("dropout", b.stream(random.resolve(link.generator)), x=x, y=y, factor=factor, **sizes, alpha=alpha, p=link.p)
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
 from maillon.engine.families.distances import NORM, norm_of
 from maillon.engine.table import Kind, declare
-from maillon.nn import Embedding
 
 _NORM = {"norm": NORM}
 
@@ -50,8 +50,8 @@ OPERATIONS = declare(
 )
 
 
-@lowers(Embedding)
-def embedding(b: Builder, link: Embedding, x: Value) -> Value:
+@lowers("Embedding")
+def embedding(b: Builder, link: "nn.Embedding", x: Value) -> Value:
     if x.buffer.dtype != np.int64:
         raise NotLoweredError(f"{b.at(link)} takes indices, not {x.buffer.dtype}")
     rows, columns = link.num_embeddings, link.embedding_dim

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from maillon import nn
 from maillon.engine.builder import (
     Builder,
     NotLoweredError,
@@ -14,19 +15,7 @@ from maillon.engine.builder import (
 )
 from maillon.engine.table import Kind, declare
 from maillon.engine.walk import lower_child, lower_handed
-from maillon.nn import (
-    Add,
-    Concat,
-    EveryStep,
-    Graph,
-    LastStep,
-    Module,
-    Multiply,
-    Parallel,
-    Residual,
-    Sequential,
-    WeightedSum,
-)
+from maillon.nn import Module
 
 PARTS = 8
 """How many values one operation joins or cuts."""
@@ -201,13 +190,13 @@ def total(b: Builder, name: str, *parts: Value) -> Value:
     return y
 
 
-@lowers(Add, trees=True)
-def add(b: Builder, link: Add, *inputs: Tree) -> Value:
+@lowers("Add", trees=True)
+def add(b: Builder, link: "nn.Add", *inputs: Tree) -> Value:
     return total(b, "y", *_alike(link, inputs))
 
 
-@lowers(WeightedSum, trees=True)
-def weighted_sum(b: Builder, link: WeightedSum, *inputs: Tree) -> Value:
+@lowers("WeightedSum", trees=True)
+def weighted_sum(b: Builder, link: "nn.WeightedSum", *inputs: Tree) -> Value:
     parts, weights = _alike(link, inputs), link.weights
     if len(parts) != len(weights):
         raise NotLoweredError(f"{link!r} takes {len(weights)} inputs, not {len(parts)}")
@@ -233,8 +222,8 @@ def weighted_sum(b: Builder, link: WeightedSum, *inputs: Tree) -> Value:
     return y
 
 
-@lowers(Multiply, trees=True)
-def multiply(b: Builder, link: Multiply, *inputs: Tree) -> Value:
+@lowers("Multiply", trees=True)
+def multiply(b: Builder, link: "nn.Multiply", *inputs: Tree) -> Value:
     parts = _alike(link, inputs)
     y, n, shape = parts[0], parts[0].size, parts[0].shape
 
@@ -267,8 +256,8 @@ def multiply(b: Builder, link: Multiply, *inputs: Tree) -> Value:
     return y
 
 
-@lowers(Concat, trees=True)
-def concat(b: Builder, link: Concat, *inputs: Tree) -> Value:
+@lowers("Concat", trees=True)
+def concat(b: Builder, link: "nn.Concat", *inputs: Tree) -> Value:
     parts = _several(link, inputs)
     shape = parts[0].shape
     if not -len(shape) <= link.dim < len(shape):
@@ -302,8 +291,8 @@ def joined(b: Builder, name: str, dim: int, parts: Sequence[Value]) -> Value:
 # Links joined
 
 
-@lowers(Sequential, trees=True)
-def sequential(b: Builder, chain: Sequential, /, *inputs: Tree, **named: Tree) -> Tree:
+@lowers("Sequential", trees=True)
+def sequential(b: Builder, chain: "nn.Sequential", /, *inputs: Tree, **named: Tree) -> Tree:
     links = list(chain.named_children())
     x: Tree = inputs[0] if len(inputs) == 1 else inputs
     if named:
@@ -316,8 +305,8 @@ def sequential(b: Builder, chain: Sequential, /, *inputs: Tree, **named: Tree) -
     return x
 
 
-@lowers(Residual, trees=True)
-def residual(b: Builder, link: Residual, x: Tree) -> Value:
+@lowers("Residual", trees=True)
+def residual(b: Builder, link: "nn.Residual", x: Tree) -> Value:
     y = floating(link, lower_child(b, link.link, "link", x))
     around = floating(link, x if link.shortcut is None else lower_child(b, link.shortcut, "shortcut", x))
     if y.shape != around.shape:
@@ -325,8 +314,8 @@ def residual(b: Builder, link: Residual, x: Tree) -> Value:
     return total(b, "y", y, around)
 
 
-@lowers(Parallel, trees=True)
-def parallel(b: Builder, link: Parallel, *inputs: Tree) -> Tree:
+@lowers("Parallel", trees=True)
+def parallel(b: Builder, link: "nn.Parallel", *inputs: Tree) -> Tree:
     parts = inputs[0] if len(inputs) == 1 and type(inputs[0]) is tuple else inputs
     given = parts * len(link) if len(parts) == 1 else parts
     if len(given) != len(link):
@@ -334,8 +323,8 @@ def parallel(b: Builder, link: Parallel, *inputs: Tree) -> Tree:
     return tuple(lower_handed(b, child, name, x) for x, (name, child) in zip(given, link.named_children(), strict=True))
 
 
-@lowers(Graph, trees=True)
-def graph(b: Builder, link: Graph, /, *inputs: Tree, **named: Tree) -> Tree:
+@lowers("Graph", trees=True)
+def graph(b: Builder, link: "nn.Graph", /, *inputs: Tree, **named: Tree) -> Tree:
     if len(inputs) == 1 < len(link.inputs) and isinstance(inputs[0], tuple):
         inputs = inputs[0]
     values = dict(zip(link.inputs, inputs, strict=False)) | named
@@ -373,8 +362,8 @@ def _of_sequences(link: Module, x: Tree) -> tuple[Value, Value]:
     return floating(link, output), floating(link, state[0] if isinstance(state, tuple) else state)
 
 
-@lowers(LastStep, trees=True)
-def last_step(b: Builder, link: LastStep, x: Tree) -> Value:
+@lowers("LastStep", trees=True)
+def last_step(b: Builder, link: "nn.LastStep", x: Tree) -> Value:
     output, hidden = _of_sequences(link, x)
     layers, *batch, features = hidden.shape if len(hidden.shape) > 1 else (0, 0)
     directions = 2 if output.shape[-1:] != (features,) else 1
@@ -392,6 +381,6 @@ def last_step(b: Builder, link: LastStep, x: Tree) -> Value:
     return y.reshaped((*batch, directions * features))
 
 
-@lowers(EveryStep, trees=True)
-def every_step(b: Builder, link: EveryStep, x: Tree) -> Value:
+@lowers("EveryStep", trees=True)
+def every_step(b: Builder, link: "nn.EveryStep", x: Tree) -> Value:
     return _of_sequences(link, x)[0]

@@ -3,10 +3,11 @@
 import math
 from typing import Any
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Tree, Value, lowers
 from maillon.engine.plan import Buffer
 from maillon.engine.table import Choice, Kind, declare
-from maillon.nn import Bilinear, Flatten, Identity, Linear, Module, Unflatten
+from maillon.nn import Module
 
 ACTIVATION = Choice(
     "Activation",
@@ -124,8 +125,8 @@ def product_grads(
             b.add("linear_grad_weight", dy=dy, x=x, dweight=to_weight, dbias=to_bias, keep=int(adds), **sizes)
 
 
-@lowers(Linear)
-def linear(b: Builder, link: Linear, x: Value) -> Value:
+@lowers("Linear")
+def linear(b: Builder, link: "nn.Linear", x: Value) -> Value:
     if not x.shape or x.shape[-1] != link.in_features:
         raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
     return affine(b, link, x)
@@ -151,8 +152,8 @@ def affine(b: Builder, link: Any, x: Value) -> Value:
     return y
 
 
-@lowers(Bilinear)
-def bilinear(b: Builder, link: Bilinear, x1: Value, x2: Value) -> Value:
+@lowers("Bilinear")
+def bilinear(b: Builder, link: "nn.Bilinear", x1: Value, x2: Value) -> Value:
     inputs1, inputs2, outputs = link.in1_features, link.in2_features, link.out_features
     if x1.shape[-1:] != (inputs1,) or x2.shape[-1:] != (inputs2,) or x1.shape[:-1] != x2.shape[:-1]:
         raise NotLoweredError(f"{b.at(link)} does not take the shapes {x1.shape} and {x2.shape}")
@@ -177,13 +178,13 @@ def bilinear(b: Builder, link: Bilinear, x1: Value, x2: Value) -> Value:
     return y
 
 
-@lowers(Identity, trees=True)
+@lowers("Identity", trees=True)
 def identity(b: Builder, link: Module, x: Tree) -> Tree:
     return x
 
 
-@lowers(Unflatten)
-def unflatten(b: Builder, link: Unflatten, x: Value) -> Value:
+@lowers("Unflatten")
+def unflatten(b: Builder, link: "nn.Unflatten", x: Value) -> Value:
     dim = link.dim % len(x.shape) if x.shape else 0
     sizes = link.unflattened_size
     known = math.prod(part for part in sizes if part != -1)
@@ -194,7 +195,7 @@ def unflatten(b: Builder, link: Unflatten, x: Value) -> Value:
     return x.reshaped((*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
 
 
-@lowers(Flatten)
-def flatten(b: Builder, link: Flatten, x: Value) -> Value:
+@lowers("Flatten")
+def flatten(b: Builder, link: "nn.Flatten", x: Value) -> Value:
     start, end = link.dimensions(x.shape)
     return x.reshaped((*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))

@@ -6,33 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from maillon import nn
 from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, lowers_loss
 from maillon.engine.families.distances import norm_of
 from maillon.engine.families.loss_rows import ELEMENT_LOSS, FROM_LOGITS, LIKELIHOOD, OPERATIONS as OPERATIONS, REDUCTION  # noqa: PLC0414 - the family's
-from maillon.nn import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CosineEmbeddingLoss,
-    CrossEntropyLoss,
-    CTCLoss,
-    GaussianNLLLoss,
-    HalfMSELoss,
-    HingeEmbeddingLoss,
-    HuberLoss,
-    KLDivLoss,
-    L1Loss,
-    Loss,
-    MarginRankingLoss,
-    MSELoss,
-    MultiLabelMarginLoss,
-    MultiLabelSoftMarginLoss,
-    MultiMarginLoss,
-    NLLLoss,
-    PoissonNLLLoss,
-    SmoothL1Loss,
-    SoftMarginLoss,
-    TripletMarginLoss,
-)
+from maillon.nn import Loss
 from maillon.nn.support.errors import LinkError
 from maillon.typing import Array
 
@@ -80,18 +58,18 @@ def _class_weight(b: Builder, loss: Any) -> Value | None:
 
 # ── Element by element ──────────────────────────────────────────────────────────────────────────────────────────────
 
-_ELEMENTS: dict[type[Loss], Callable[[Any], tuple[str, float]]] = {
-    MSELoss: lambda loss: ("mse", 0),
-    HalfMSELoss: lambda loss: ("half_mse", 0),
-    L1Loss: lambda loss: ("l1", 0),
-    BCELoss: lambda loss: ("bce", 0),
-    BCEWithLogitsLoss: lambda loss: ("bce_logits", 0),
-    HuberLoss: lambda loss: ("huber", loss.delta),
-    SmoothL1Loss: lambda loss: ("smooth_l1", loss.beta) if loss.beta else ("l1", 0),
-    KLDivLoss: lambda loss: ("kl_div_log" if loss.log_target else "kl_div", 0),
-    PoissonNLLLoss: lambda loss: (f"poisson{'_log' * loss.log_input}{'_full' * loss.full}", loss.eps),
-    HingeEmbeddingLoss: lambda loss: ("hinge_embedding", loss.margin),
-    SoftMarginLoss: lambda loss: ("soft_margin", 0),
+_ELEMENTS: dict[str, Callable[[Any], tuple[str, float]]] = {
+    "MSELoss": lambda loss: ("mse", 0),
+    "HalfMSELoss": lambda loss: ("half_mse", 0),
+    "L1Loss": lambda loss: ("l1", 0),
+    "BCELoss": lambda loss: ("bce", 0),
+    "BCEWithLogitsLoss": lambda loss: ("bce_logits", 0),
+    "HuberLoss": lambda loss: ("huber", loss.delta),
+    "SmoothL1Loss": lambda loss: ("smooth_l1", loss.beta) if loss.beta else ("l1", 0),
+    "KLDivLoss": lambda loss: ("kl_div_log" if loss.log_target else "kl_div", 0),
+    "PoissonNLLLoss": lambda loss: (f"poisson{'_log' * loss.log_input}{'_full' * loss.full}", loss.eps),
+    "HingeEmbeddingLoss": lambda loss: ("hinge_embedding", loss.margin),
+    "SoftMarginLoss": lambda loss: ("soft_margin", 0),
 }
 """The kind of each loss, and its option."""
 
@@ -126,10 +104,10 @@ def element_loss(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Los
     shape = values[0].shape
     around = _around(b, loss, own, shape, _rows(shape), grad=values[0])
     count = _rows(shape) if loss.reduction == "batchmean" else values[0].size
-    _add_elements(b, loss, values, around, *_ELEMENTS[type(loss)](loss), count)
+    _add_elements(b, loss, values, around, *_ELEMENTS[type(loss).__name__](loss), count)
 
 
-@lowers_loss(MultiLabelSoftMarginLoss)
+@lowers_loss("MultiLabelSoftMarginLoss")
 def multi_label_soft_margin(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     values = _checked(b, loss, prediction, target)
     shape = values[0].shape
@@ -140,7 +118,7 @@ def multi_label_soft_margin(b: Builder, loss: Any, prediction: Tree, target: Tre
     _add_elements(b, loss, values, around, "multi_label_soft_margin", shape[-1], count)
 
 
-@lowers_loss(MarginRankingLoss)
+@lowers_loss("MarginRankingLoss")
 def margin_ranking(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     values = _checked(b, loss, prediction, target)
     first, other, _ = values
@@ -148,7 +126,7 @@ def margin_ranking(b: Builder, loss: Any, prediction: Tree, target: Tree, own: L
     _add_elements(b, loss, values, {**around, "other": other}, "margin_ranking", loss.margin, first.size)
 
 
-@lowers_loss(GaussianNLLLoss)
+@lowers_loss("GaussianNLLLoss")
 def gaussian(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     mean, aim, var = _checked(b, loss, prediction, target)
     target_size, target_inner = _stretched(aim.shape, mean.shape)
@@ -183,7 +161,7 @@ def _stretched(shape: tuple[int, ...], whole: tuple[int, ...]) -> tuple[int, int
 # ── Classes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@lowers_loss(CrossEntropyLoss, NLLLoss)
+@lowers_loss("CrossEntropyLoss", "NLLLoss")
 def class_loss(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     scores, aim = _checked(b, loss, prediction, target)
     if not -(2**63) <= loss.ignore_index < 2**63:
@@ -202,17 +180,17 @@ def class_loss(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losse
         outer=shape[0] if axis else 1,
         classes=shape[axis],
         inner=math.prod(shape[2:]),
-        flags=LIKELIHOOD if type(loss) is NLLLoss else FROM_LOGITS * loss.from_logits,
+        flags=LIKELIHOOD if type(loss) is nn.NLLLoss else FROM_LOGITS * loss.from_logits,
         ignore_index=int(loss.ignore_index),
         smoothing=getattr(loss, "label_smoothing", 0.0),
         **_around(b, loss, own, samples, math.prod(samples), grad=scores),
     )
 
 
-@lowers_loss(MultiMarginLoss, MultiLabelMarginLoss)
+@lowers_loss("MultiMarginLoss", "MultiLabelMarginLoss")
 def class_margins(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     scores, labels = _checked(b, loss, prediction, target)
-    lists = type(loss) is MultiLabelMarginLoss
+    lists = type(loss) is nn.MultiLabelMarginLoss
     shape = scores.shape or (1,)
     if not shape[-1]:
         raise NotLoweredError(f"{loss!r} is given no classes")
@@ -234,7 +212,7 @@ def class_margins(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Lo
 # ── Vectors ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@lowers_loss(CosineEmbeddingLoss)
+@lowers_loss("CosineEmbeddingLoss")
 def cosine(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     first, second, aim = _checked(b, loss, prediction, target)
     shape = first.shape
@@ -251,7 +229,7 @@ def cosine(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -
     )
 
 
-@lowers_loss(TripletMarginLoss)
+@lowers_loss("TripletMarginLoss")
 def triplet(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     anchor, positive, negative = _checked(b, loss, prediction, target)
     shape = anchor.shape
@@ -278,7 +256,7 @@ def triplet(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) 
 # ── Sequences ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@lowers_loss(CTCLoss)
+@lowers_loss("CTCLoss")
 def ctc(b: Builder, loss: Any, prediction: Tree, target: Tree, own: Losses) -> None:
     log_probs, labels, *lengths = _sequences(b, loss, prediction, target)
     shape = log_probs.shape

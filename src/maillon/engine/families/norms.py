@@ -5,19 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
 from maillon.engine.families.linear import EPILOGUE
 from maillon.engine.table import Kind, declare
-from maillon.nn import (
-    BatchNorm1d,
-    BatchNorm2d,
-    GroupNorm,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    LayerNorm,
-    LocalResponseNorm,
-    RMSNorm,
-)
 
 FEW_PLACES = 16
 """A channel with fewer places is looked at as so many columns; `few_places` of native/families/norms.cpp."""
@@ -214,8 +205,8 @@ def _tracks(link: Any) -> bool:
     return there.pop()
 
 
-@lowers(BatchNorm1d, BatchNorm2d)
-def batch_norm(b: Builder, link: BatchNorm1d, x: Value) -> Value:
+@lowers("BatchNorm1d", "BatchNorm2d")
+def batch_norm(b: Builder, link: "nn.BatchNorm1d", x: Value) -> Value:
     shape = x.shape
     if len(shape) not in link.dimensions or shape[1] != link.num_features or not x.size:
         raise _refuse(b, link, x)
@@ -236,8 +227,8 @@ def batch_norm(b: Builder, link: BatchNorm1d, x: Value) -> Value:
     return y
 
 
-@lowers(InstanceNorm1d, InstanceNorm2d)
-def instance_norm(b: Builder, link: InstanceNorm1d, x: Value) -> Value:
+@lowers("InstanceNorm1d", "InstanceNorm2d")
+def instance_norm(b: Builder, link: "nn.InstanceNorm1d", x: Value) -> Value:
     shape, batched = x.shape, int(len(x.shape) == max(link.dimensions))
     if len(shape) not in link.dimensions or shape[batched] != link.num_features or not x.size:
         raise _refuse(b, link, x)
@@ -254,7 +245,7 @@ def instance_norm(b: Builder, link: InstanceNorm1d, x: Value) -> Value:
     return y
 
 
-@lowers(LayerNorm, RMSNorm)
+@lowers("LayerNorm", "RMSNorm")
 def layer_norm(b: Builder, link: Any, x: Value) -> Value:
     shape: tuple[int, ...] = link.normalized_shape
     if x.shape[-len(shape) :] != shape or not x.size:
@@ -263,16 +254,16 @@ def layer_norm(b: Builder, link: Any, x: Value) -> Value:
     return _by_slice(b, link, x, x.size // length, 1, length, 1)[0]
 
 
-@lowers(GroupNorm)
-def group_norm(b: Builder, link: GroupNorm, x: Value) -> Value:
+@lowers("GroupNorm")
+def group_norm(b: Builder, link: "nn.GroupNorm", x: Value) -> Value:
     shape, groups = x.shape, link.num_groups
     if len(shape) < 2 or shape[1] != link.num_channels or not x.size:
         raise _refuse(b, link, x)
     return _by_slice(b, link, x, shape[0] * groups, groups, shape[1] // groups, math.prod(shape[2:]))[0]
 
 
-@lowers(LocalResponseNorm)
-def response_norm(b: Builder, link: LocalResponseNorm, x: Value) -> Value:
+@lowers("LocalResponseNorm")
+def response_norm(b: Builder, link: "nn.LocalResponseNorm", x: Value) -> Value:
     shape = x.shape
     if len(shape) < 3 or not x.size:
         raise _refuse(b, link, x)

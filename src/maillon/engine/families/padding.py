@@ -6,30 +6,14 @@ same operation by the transposed tables. The pools that take means use it too.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
 from maillon.engine.table import Kind, declare
-from maillon.nn import (
-    CircularPad1d,
-    CircularPad2d,
-    ConstantPad1d,
-    ConstantPad2d,
-    PixelShuffle,
-    PixelUnshuffle,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    Upsample,
-    UpsamplingBilinear2d,
-    UpsamplingNearest2d,
-    ZeroPad1d,
-    ZeroPad2d,
-)
 from maillon.nn.spatial import padding
 from maillon.typing import Array
 
@@ -83,15 +67,12 @@ OPERATIONS = declare(
 )
 
 
-@dataclass(frozen=True)
 class Axis:
     """What the outputs along an axis take of the inputs: output[t] takes weight[t] of input[t], for each t."""
 
-    inputs: int
-    outputs: int
-    input: Array
-    output: Array
-    weight: Array
+    def __init__(self, inputs: int, outputs: int, input: Array, output: Array, weight: Array) -> None:
+        self.inputs, self.outputs = inputs, outputs
+        self.input, self.output, self.weight = input, output, weight
 
     @classmethod
     def of_steps(cls, inputs: int, outputs: int, steps: Iterable[Sequence[Any]]) -> "Axis":
@@ -127,14 +108,14 @@ class Axis:
     def transposed(self) -> "Axis":
         return Axis(self.outputs, self.inputs, self.output, self.input, self.weight)
 
-    @property
+    @cached_property
     def table(self) -> tuple[Array, Array, Array]:
         """For each output where its taps begin, and of all taps the places and weights."""
         order = np.argsort(self.output, kind="stable")
         starts = np.searchsorted(self.output[order], np.arange(self.outputs + 1))
         return starts, self.input[order], self.weight[order]
 
-    @property
+    @cached_property
     def run(self) -> tuple[int, int, int]:
         """The most outputs side by side that are inputs side by side: from where to where, and the first input."""
         starts, places, weights = self.table
@@ -209,16 +190,16 @@ def require_real(b: Builder, link: Any, x: Value) -> None:
 
 
 @lowers(
-    CircularPad1d,
-    CircularPad2d,
-    ConstantPad1d,
-    ConstantPad2d,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    ZeroPad1d,
-    ZeroPad2d,
+    "CircularPad1d",
+    "CircularPad2d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ZeroPad1d",
+    "ZeroPad2d",
 )
 def pad(b: Builder, link: Any, x: Value) -> Value:
     require_real(b, link, x)
@@ -226,16 +207,16 @@ def pad(b: Builder, link: Any, x: Value) -> Value:
     return padded(b, x, link.widths, link.mode, link.value)
 
 
-@lowers(Upsample, UpsamplingNearest2d, UpsamplingBilinear2d)
-def upsample(b: Builder, link: Upsample, x: Value) -> Value:
+@lowers("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
+def upsample(b: Builder, link: "nn.Upsample", x: Value) -> Value:
     require_real(b, link, x)
     taps = link.taps(x.shape, b.dtype)
     axes = [Axis.of_steps(x.shape[axis], outputs, steps) for axis, (outputs, steps) in taps.items()]
     return resampled(b, x, axes)
 
 
-@lowers(PixelShuffle)
-def pixel_shuffle(b: Builder, link: PixelShuffle, x: Value) -> Value:
+@lowers("PixelShuffle")
+def pixel_shuffle(b: Builder, link: "nn.PixelShuffle", x: Value) -> Value:
     factor = link.upscale_factor
     if len(x.shape) < 3 or x.shape[-3] % factor**2:
         raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
@@ -244,8 +225,8 @@ def pixel_shuffle(b: Builder, link: PixelShuffle, x: Value) -> Value:
     return _moved(b, link, x, ("pixel_shuffle", "pixel_unshuffle"), shape, factor)
 
 
-@lowers(PixelUnshuffle)
-def pixel_unshuffle(b: Builder, link: PixelUnshuffle, x: Value) -> Value:
+@lowers("PixelUnshuffle")
+def pixel_unshuffle(b: Builder, link: "nn.PixelUnshuffle", x: Value) -> Value:
     factor = link.downscale_factor
     if len(x.shape) < 3 or x.shape[-2] % factor or x.shape[-1] % factor:
         raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")

@@ -5,21 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Tree, Value, lowers
 from maillon.engine.families.padding import Axis, require_real, resampled
 from maillon.engine.table import Kind, declare
-from maillon.nn import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AvgPool1d,
-    AvgPool2d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxUnpool1d,
-    MaxUnpool2d,
-)
 from maillon.nn.spatial.pooling import Axes, require_image_shape
 
 _INPUTS, _OUTPUTS = "planes * height * width", "planes * out_height * out_width"
@@ -100,7 +89,7 @@ def _images(b: Builder, link: Any, x: Value) -> tuple[int, ...]:
     return x.shape[-_rank(link) :]
 
 
-@lowers(AdaptiveMaxPool1d, AdaptiveMaxPool2d, MaxPool1d, MaxPool2d)
+@lowers("AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "MaxPool1d", "MaxPool2d")
 def max_pool(b: Builder, link: Any, x: Value) -> Tree:
     sizes = _images(b, link, x)
     axes: Axes = link.required_axes(sizes)
@@ -128,7 +117,7 @@ def max_pool(b: Builder, link: Any, x: Value) -> Tree:
 
 def _windows(link: Any, sizes: tuple[int, ...], outputs: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Kernel, stride, padding and dilation along each axis."""
-    if not isinstance(link, AdaptiveMaxPool1d | AdaptiveMaxPool2d):
+    if not isinstance(link, nn.AdaptiveMaxPool1d | nn.AdaptiveMaxPool2d):
         given: list[tuple[int, ...]] = link.geometry()
         return given
     return [
@@ -137,7 +126,7 @@ def _windows(link: Any, sizes: tuple[int, ...], outputs: tuple[int, ...]) -> lis
     ]
 
 
-@lowers(AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d)
+@lowers("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d")
 def avg_pool(b: Builder, link: Any, x: Value) -> Value:
     sizes = _images(b, link, x)
     windows: Axes = link.axes(sizes)
@@ -152,7 +141,7 @@ def avg_pool(b: Builder, link: Any, x: Value) -> Value:
     return resampled(b, x, axes)
 
 
-@lowers(MaxUnpool1d, MaxUnpool2d)
+@lowers("MaxUnpool1d", "MaxUnpool2d")
 def max_unpool(b: Builder, link: Any, x: Value, indices: Value, output_size: Any = None) -> Value:
     pooled = _images(b, link, x)
     if indices.buffer.dtype != np.int64 or indices.shape != x.shape or output_size is not None:

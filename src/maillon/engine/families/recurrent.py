@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Tree, Value, floating, lowers
 from maillon.engine.families.joints import joined, moved, permuted, strides_of
 from maillon.engine.families.linear import Adding, product_grads
 from maillon.engine.table import Kind, declare
 from maillon.engine.walk import lower_child
-from maillon.nn import GRU, LSTM, RNN, Dropout, GRUCell, LSTMCell, RNNCell
 
 _ROWS = "steps * batch"
 _H, _STATE = f"{_ROWS} * units", "directions * batch * units"
@@ -147,7 +147,6 @@ OPERATIONS = declare(
     ),
 )
 
-_KINDS: dict[type, str] = {RNN: "rnn", RNNCell: "rnn", LSTM: "lstm", LSTMCell: "lstm", GRU: "gru", GRUCell: "gru"}
 _GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 _State = tuple[Value | None, ...]
@@ -162,7 +161,7 @@ class _Walk:
 
     def __init__(self, b: Builder, link: Any, suffix: str, sizes: Mapping[str, int], x: Value) -> None:
         self.b, self.link, self.suffix, self.x = b, link, suffix, x
-        self.kind = _KINDS[type(link)]
+        self.kind = _kind(link)
         self.features = _features(link)[0]
         self.sizes = {**sizes, "units": link.hidden_size}
         if self.kind == "lstm":
@@ -235,10 +234,14 @@ class _Walk:
         return bias
 
 
+def _kind(link: Any) -> str:
+    return type(link).__name__.removesuffix("Cell").lower()
+
+
 def _features(link: Any) -> tuple[int, ...]:
     """Of each part of the state."""
     units = link.hidden_size
-    return (getattr(link, "proj_size", 0) or units, units)[: 2 if _KINDS[type(link)] == "lstm" else 1]
+    return (getattr(link, "proj_size", 0) or units, units)[: 2 if _kind(link) == "lstm" else 1]
 
 
 def _walked(
@@ -284,7 +287,7 @@ def _shown(state: _State, leading: tuple[int, ...]) -> Tree:
     return parts if len(parts) > 1 else parts[0]
 
 
-@lowers(RNN, LSTM, GRU, trees=True)
+@lowers("RNN", "LSTM", "GRU", trees=True)
 def layers(b: Builder, link: Any, x: Tree, hx: Tree = None) -> Tree:
     x = floating(link, x)
     batched = len(x.shape) == 3
@@ -306,7 +309,7 @@ def layers(b: Builder, link: Any, x: Tree, hx: Tree = None) -> Tree:
     lasts: list[_State] = []
     for layer in range(link.num_layers):
         if layer:
-            dropout = Dropout(link.dropout, generator=link.generator).train(link.training)
+            dropout = nn.Dropout(link.dropout, generator=link.generator).train(link.training)
             y = lower_child(b, dropout, f"dropout{layer}", y)
         x, top = y, by_sample and layer + 1 == link.num_layers
         y = b.local(f"y{layer}", (batch, steps, width) if top else (steps, batch, width))
@@ -328,7 +331,7 @@ def _cut(b: Builder, state: _State, layer: int, directions: int, batch: int) -> 
     return tuple(map(part, state))
 
 
-@lowers(RNNCell, LSTMCell, GRUCell, trees=True)
+@lowers("RNNCell", "LSTMCell", "GRUCell", trees=True)
 def cell(b: Builder, link: Any, x: Tree, hx: Tree = None) -> Tree:
     x = floating(link, x)
     if len(x.shape) not in (1, 2) or x.shape[-1] != link.input_size:

@@ -4,20 +4,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Tree, Value, floating, lowers
 from maillon.engine.families.joints import total
 from maillon.engine.walk import lower_child
-from maillon.nn import (
-    LearnedPositionalEncoding,
-    Module,
-    SinusoidalPositionalEncoding,
-    Transformer,
-    TransformerDecoder,
-    TransformerDecoderLayer,
-    TransformerEncoder,
-    TransformerEncoderLayer,
-)
-from maillon.nn.sequence.positional import sinusoids
+from maillon.nn import Module
 
 Mask = Value | None
 
@@ -60,7 +51,7 @@ class _Blocks:
         return self.add(number, x, block)
 
 
-@lowers(TransformerEncoderLayer)
+@lowers("TransformerEncoderLayer")
 def encoder_layer(
     b: Builder, layer: Any, src: Tree, mask: Mask = None, padding: Mask = None, is_causal: bool = False
 ) -> Value:
@@ -69,7 +60,7 @@ def encoder_layer(
     return blocks.feed_forward(2, x)
 
 
-@lowers(TransformerDecoderLayer)
+@lowers("TransformerDecoderLayer")
 def decoder_layer(
     b: Builder,
     layer: Any,
@@ -94,14 +85,14 @@ def _through(b: Builder, stack: Any, x: Tree, *others: Any) -> Tree:
     return x if stack.norm is None else lower_child(b, stack.norm, "norm", x)
 
 
-@lowers(TransformerEncoder)
+@lowers("TransformerEncoder")
 def encoder(
     b: Builder, link: Module, src: Tree, mask: Mask = None, padding: Mask = None, is_causal: bool | None = None
 ) -> Tree:
     return _through(b, link, src, mask, padding, bool(is_causal))
 
 
-@lowers(TransformerDecoder)
+@lowers("TransformerDecoder")
 def decoder(
     b: Builder,
     link: Module,
@@ -118,10 +109,10 @@ def decoder(
     return _through(b, link, tgt, memory, *masks, bool(tgt_is_causal), memory_is_causal)
 
 
-@lowers(Transformer)
+@lowers("Transformer")
 def transformer(
     b: Builder,
-    link: Transformer,
+    link: "nn.Transformer",
     src: Tree,
     tgt: Tree,
     src_mask: Mask = None,
@@ -169,15 +160,17 @@ def _positions(link: Any, given: Tree) -> Value:
     return x
 
 
-@lowers(SinusoidalPositionalEncoding)
-def sinusoidal(b: Builder, link: SinusoidalPositionalEncoding, given: Tree) -> Value:
+@lowers("SinusoidalPositionalEncoding")
+def sinusoidal(b: Builder, link: "nn.SinusoidalPositionalEncoding", given: Tree) -> Value:
+    from maillon.nn.sequence.positional import sinusoids  # most transformers do without
+
     x = _positions(link, given)
     waves = sinusoids(x.shape[-2], link.embed_dim, link.base)
     return _positioned(b, link, x, b.constant("positions", waves.astype(b.dtype)))
 
 
-@lowers(LearnedPositionalEncoding)
-def learned(b: Builder, link: LearnedPositionalEncoding, given: Tree) -> Value:
+@lowers("LearnedPositionalEncoding")
+def learned(b: Builder, link: "nn.LearnedPositionalEncoding", given: Tree) -> Value:
     x = _positions(link, given)
     if x.shape[-2] > link.max_len:
         raise NotLoweredError(f"{link!r} does not take the shape {x.shape}")
