@@ -88,10 +88,13 @@ class Generator:
     def manual_seed(self, seed: int) -> Self:
         """Start the stream of `seed` from its beginning; returns the generator."""
         checked = _checked_seed(seed)
-        state = _twister_state(_initial_words(checked), TWISTER_WORDS)
+        words = None if _seeds_directly() else _initial_words(checked)
         self._tell(None)
         with self._locked():
-            self._twister.state = state
+            if words is None:
+                self._twister._legacy_seeding(checked & MASK_32)
+            else:
+                self._twister.state = _twister_state(words, TWISTER_WORDS)
             self._seed = checked
             self._next_normal: float | None = None
         return self
@@ -350,6 +353,17 @@ def _initial_words(seed: int) -> Array:
         word = (1812433253 * (word ^ (word >> 30)) + i) & MASK_32
         words.append(word)
     return np.array(words, dtype=np.uint32)
+
+
+@functools.cache
+def _seeds_directly() -> bool:
+    """Whether this NumPy sets the same words by itself, in a fiftieth of the time."""
+    twister = np.random.MT19937(0)
+    if not hasattr(twister, "_legacy_seeding"):
+        return False
+    twister._legacy_seeding(5489)
+    words, position = _told(twister)
+    return words == _initial_words(5489).tobytes() and position == TWISTER_WORDS
 
 
 def _told(twister: "np.random.MT19937") -> tuple[bytes, int]:

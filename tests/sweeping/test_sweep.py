@@ -13,6 +13,8 @@ import maillon as m
 from maillon.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 from maillon.random import Generator, using
 from maillon.sweeping.sweep import sweep
+from maillon.sweeping.templates import alike
+from maillon.train.fit import training_of
 from maillon.train.interrupt import TOGETHER_S
 from tests.sweeping.conftest import Data
 from tests.sweeping.networks import classifier, regressor, with_swish
@@ -436,3 +438,61 @@ def test_keywords_of_any_name(classes: Data) -> None:
 
     result = sweep(build, {"anything": [3, 4], "lr": [0.1]}, x, y, loss=m.CrossEntropyLoss(), epochs=1)
     assert [trial.state for trial in result] == ["done", "done"]
+
+
+def networks_alike() -> list[tuple[m.Module, m.Module, bool]]:
+    shared = m.Linear(3, 3)
+    frozen = m.Sequential(m.Linear(3, 3))
+    frozen[0].weight.requires_grad = False
+
+    def twice(again: bool) -> m.Sequential:
+        first = m.Linear(3, 3)
+        return m.Sequential(first, m.Tanh(), first.share() if again else m.Linear(3, 3))
+
+    return [
+        (m.Sequential(m.Linear(3, 3), m.ReLU()), m.Sequential(m.Linear(3, 3), m.ReLU()), True),
+        (m.Sequential(m.Linear(3, 3), m.ReLU()), m.Sequential(m.Linear(3, 3), m.Tanh()), False),
+        (m.Sequential(m.Linear(3, 3), m.ReLU()), m.Sequential(m.Linear(3, 3)), False),
+        (m.Linear(3, 3), m.Linear(3, 2), False),
+        (m.Linear(3, 3), m.Linear(3, 3, bias=False), False),
+        (m.Linear(3, 3), m.Linear(3, 3, dtype="float64"), False),
+        (m.BatchNorm1d(3), m.BatchNorm1d(3), True),
+        (m.BatchNorm1d(3), m.BatchNorm1d(3, momentum=0.3), False),
+        (m.BatchNorm1d(3), m.BatchNorm1d(3).eval(), False),
+        (m.Dropout(0.1), m.Dropout(0.2), False),
+        (m.Dropout(0.1, generator=Generator(1)), m.Dropout(0.1, generator=Generator(1)), False),
+        (m.Sequential(m.Linear(3, 3)), frozen, False),
+        (twice(True), twice(True), True),
+        (twice(True), twice(False), False),
+        (m.Residual(m.Linear(3, 3)), m.Residual(m.Linear(3, 3), shortcut=m.Linear(3, 3)), False),
+        (m.Sequential({"a": m.Linear(3, 3)}), m.Sequential({"b": m.Linear(3, 3)}), False),
+        (shared, shared, True),
+    ]
+
+
+@pytest.mark.parametrize("place", range(17))
+def test_networks_that_differ_in_numbers_alone(place: int) -> None:
+    one, other, expected = networks_alike()[place]
+    assert alike(one, other) is expected
+    assert alike(other, one) is expected
+
+
+def test_plans_are_used_again(classes: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes the many short trainings quick: plans are made once for each making, not for each training."""
+    x, y = classes
+    made: list[Any] = []
+    monkeypatch.setattr("maillon.sweeping.task.training_of", lambda *a, **k: made.append(a) or training_of(*a, **k))
+    m.set_num_threads(1)
+    try:
+        space = {"width": [3, 6], "lr": loguniform(1e-3, 1e-1), "p": [0.0, 0.3]}
+        result = sweep(
+            classifier, space, x, y, loss=m.CrossEntropyLoss(), n=60, epochs=2, validation_split=0.2, keep=None
+        )
+    finally:
+        m.set_num_threads(None)
+    assert len(made) <= 4
+    networks = {id(trial.network) for trial in result}
+    assert len(networks) == 60
+    for trial in result.ranking[:10]:
+        evaluated = m.evaluate(trial.network, m.CrossEntropyLoss(), x[-18:], y[-18:])["loss"]
+        assert evaluated == pytest.approx(trial.score, rel=1e-6)

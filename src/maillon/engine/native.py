@@ -141,6 +141,20 @@ class Runner:
         training = self._training
         training.position, training.total, training.size = place.row, place.total, place.size
 
+    @property
+    def restartable(self) -> bool:
+        """Whether `restart` is enough for another training of the same making: nothing has gone another way."""
+        gone = self.own or self._refused or self._unlike or self._error is not None or self._ordered
+        return not (gone or self.gradients.gathers or self.gradients.others or self.by_closure)
+
+    def restart(self) -> None:
+        """As if no step had been made, with the parameters, options and words that there are now."""
+        training = self._training
+        self.state.restart()
+        self.loss, self.steps, self.batch = float("nan"), 0, 0
+        training.position, training.total, training.size = 0, 0.0, 0.0
+        self._shown, self._stepped = True, False
+
     def run(
         self,
         max_steps: int,

@@ -202,6 +202,14 @@ class RuleState:
                     each.arrays[operand].array[...] = value
         self.limit.array[0] = self.optim.clip_grad_norm or self.optim.clip_grad_value or 0.0
 
+    def restart(self) -> None:
+        """As if no step had been made: the rule keeps nothing yet."""
+        self.rule.state.clear()
+        for each in self.trained:
+            each.found = dict.fromkeys(each.found)
+            for buffer in each.arrays.values():
+                buffer.array[...] = 0
+
     def store(self) -> None:
         """Let `rule.state` hold what it would after the same steps in NumPy."""
         known, state = self._known, self.rule.state

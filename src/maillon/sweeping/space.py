@@ -48,8 +48,11 @@ class Receivers:
         self._needed = {each.name for each in named if each.default is each.empty}
         self._fit = {name for name in inspect.signature(fit).parameters if name not in _NOT_SWEPT}
         self._rule = rule
+        own = set(rule.defaults) if isinstance(rule, Rule) else set(Adam().defaults)
+        self._options = {"lr", "weight_decay"} | own  # those that any rule may have, and those of the rule given
+        self._known: dict[str, str] = {}
         for name in names:
-            self._receiver(name)
+            self._known[name] = self._receiver(name)
 
     def _receiver(self, name: str) -> str:
         """ "build", "fit", "rule" or "seed"; ValueError for a name of two or of none."""
@@ -68,18 +71,11 @@ class Receivers:
             hint = "It is the same for all trainings: give it to sweep." if name != "generator" else "Sweep over seed."
         raise ValueError(f"sweep: {name!r} is no argument of build, and none of fit's that can be swept. {hint}")
 
-    @property
-    def _options(self) -> set[str]:
-        """The options that any rule may have, and those of the rule given."""
-        rule = self._rule
-        own = set(rule.defaults) if isinstance(rule, Rule) else set()
-        return {"lr", "weight_decay"} | (own or set(Adam().defaults))
-
     def split(self, settings: Mapping[str, Any]) -> tuple[Settings, Settings]:
         """What build gets, and what fit gets, the rule with its options among it."""
         parts: dict[str, Settings] = {"build": {}, "fit": {}, "rule": {}, "seed": {}}
         for name, value in settings.items():
-            parts[self._receiver(name)][name] = value
+            parts[self._known.get(name) or self._receiver(name)][name] = value
         if missing := self._needed - parts["build"].keys():
             raise ValueError(
                 f"sweep: build needs {', '.join(sorted(missing))}, which the settings {dict(settings)} do not name."

@@ -18,6 +18,7 @@ from maillon.optim import NonFiniteLossError
 from maillon.optim.door import Data, check
 from maillon.random import Generator, using
 from maillon.sweeping.space import Receivers, Settings
+from maillon.sweeping.templates import Key, Template, Templates, alike, key_of
 from maillon.tracebacks import gathered_warnings
 from maillon.train.batches import VALIDATION_BATCH
 from maillon.train.fit import training_of
@@ -26,6 +27,20 @@ from maillon.train.predict import evaluated, outputs_of
 from maillon.train.scores import joined, named_metrics
 from maillon.train.training import Training
 from maillon.typing import Array
+
+
+@dataclass
+class Course:
+    """A training of a job: where it draws from, the network that the caller gets.
+
+    template, key: whose plans it uses, or which ones it may become for others.
+    """
+
+    training: Training
+    generator: Generator
+    network: Module
+    template: Template | None = None
+    key: Key | None = None
 
 
 class Active:
@@ -60,20 +75,23 @@ class Active:
 Fold = tuple[Array, Array]
 """The rows to learn from, and those to validate with."""
 
+_REDONE_S = 0.02
+"""A training that has paused earlier is begun anew when its turn comes: that costs less than to keep it in memory."""
+
 
 @dataclass
 class Job:
     """A training to be done: its number, settings and seed, and the epoch at which it is looked at.
 
-    paused: the trainings that have paused where it was looked at before, one for each fold, and where each draws from;
-    without them it begins anew, and comes to the same bits.
+    paused: the trainings that have paused where it was looked at before, one for each fold; without them it begins
+    anew, and comes to the same bits.
     """
 
     number: int
     settings: Settings
     seed: int
     until: int
-    paused: list[tuple[Training, Generator]] = field(default_factory=list)
+    paused: list["Course"] = field(default_factory=list)
     tag: Any = None  # the planner's own
 
 
@@ -153,6 +171,7 @@ class Task:
         self._split = split
         self._options = dict(options)
         self._each_epoch = each_epoch
+        self._templates = Templates()
         self._data: dict[Any, tuple[Data, Data | None]] = {}
         self._lock: Any = threading.Lock()
 
@@ -167,7 +186,7 @@ class Task:
 
         bare._given = mapped(place, self._given)
         bare._validation = mapped(place, self._validation)
-        bare._data, bare._lock = {}, None
+        del bare._templates, bare._data, bare._lock
         return bare, data
 
     def with_data(self, data: Sequence[Any]) -> "Task":
@@ -175,15 +194,14 @@ class Task:
         whole = copy.copy(self)
         whole._given = mapped(data.__getitem__, self._given)
         whole._validation = mapped(data.__getitem__, self._validation)
-        whole._lock = threading.Lock()
+        whole._templates, whole._data, whole._lock = Templates(), {}, threading.Lock()
         return whole
 
     # Networks and data
 
     def network(self, settings: Mapping[str, Any]) -> Module:
-        """The network of these settings, before any step; it draws from the default generator."""
-        given, _ = self.receivers.split(settings)
-        network = self.build(**given)
+        """The network that build makes of its settings; it draws from the default generator."""
+        network = self.build(**settings)
         if not isinstance(network, Module):
             raise TypeError(f"sweep: expected build to return a Module, got {shown(network)}.")
         return network
@@ -216,8 +234,8 @@ class Task:
     def refit(self, settings: Mapping[str, Any], seed: int, epochs: int) -> Module:
         """A network that learns from all rows."""
         with using(Generator(seed)):
-            _, given = self.receivers.split(settings)
-            network = self.network(settings)
+            building, given = self.receivers.split(settings)
+            network = self.network(building)
             x, y, weight = self._given
             data = check("refit", network, self.loss, x, y, weight)
             if self._validation is not None:
@@ -244,31 +262,68 @@ class Task:
         return outcome
 
     def _run(self, job: Job, outcome: Outcome, active: "Active") -> None:
-        paused, job.paused = job.paused, []
+        begun = time.perf_counter()
+        courses, job.paused = job.paused, []
         scores = []
         for fold in range(1 if self.folds is None else len(self.folds)):
-            training, generator = paused[fold] if paused else self._begun(job, fold)
-            with using(generator), active.one(training):
+            if fold == len(courses):
+                courses.append(self._begun(job, fold))
+            course = courses[fold]
+            training = course.training
+            with using(course.generator), active.one(training):
                 if not training.ended:
                     training.run(job.until)
-            job.paused.append((training, generator))
             outcome.histories.append(training.history)
-            outcome.networks.append(training.optim.network)
             if active.stopping and training.whole < min(job.until, training.epochs):
                 outcome.cut = outcome.ended = True
                 return
-            scores.append(self._scored(training, fold))
-        outcome.ended = all(training.ended for training, _ in job.paused)
+            scores.append(self._scored(course, fold))
+            if course.template is not None:
+                course.template.give(course.network)
+            outcome.networks.append(course.network)
+        outcome.ended = all(course.training.ended for course in courses)
         outcome.scores = {name: float(np.mean([each[name] for each in scores])) for name in scores[0]}
+        if outcome.ended or time.perf_counter() - begun < _REDONE_S:
+            self._release(courses, outcome)
+        else:
+            job.paused = courses
 
-    def _begun(self, job: Job, fold: int) -> tuple[Training, Generator]:
-        """A training as `fit` would begin it, and where it draws from."""
+    def _release(self, courses: list[Course], outcome: Outcome) -> None:
+        """Let other trainings use the plans of these."""
+        for place, course in enumerate(courses):
+            if course.key is None:
+                continue
+            template = course.template
+            if template is None:  # the first of its making: the caller gets a copy
+                network = copy.deepcopy(course.network)
+                if not alike(course.network, network):
+                    continue
+                template = Template(course.training, course.generator)
+                outcome.networks[place] = network
+            if template.usable:
+                self._templates.give(course.key, template)
+
+    def _begun(self, job: Job, fold: int) -> Course:
+        """A training as `fit` would begin it."""
         generator = Generator(job.seed)
         with using(generator):
-            _, given = self.receivers.split(job.settings)
-            network = self.network(job.settings)
+            building, given = self.receivers.split(job.settings)
+            network = self.network(building)
             data, validation = self._parts(network, fold)
-            return self._training(network, given, data, validation, self.epochs), generator
+            key = None if "loss" in given or data.weight is not None else self._key(network, given, validation, fold)
+            template = None if key is None else self._templates.take(key, network)
+            if template is None:
+                return Course(
+                    self._training(network, given, data, validation, self.epochs), generator, network, None, key
+                )
+        options = self._options | given
+        training = template.begin(network, options, generator, self.epochs)
+        return Course(training, template.generator, network, template, key)
+
+    def _key(self, network: Module, given: Settings, validation: Data | None, fold: int) -> Key | None:
+        """What trainings have in common that may use the same plans."""
+        looked_at = self._each_epoch or (validation is None and self.metrics)
+        return None if looked_at or self.engine == "numpy" else key_of(network, self._options | given, fold)
 
     def _training(self, network: Module, given: Settings, data: Data, validation: Data | None, epochs: int) -> Training:
         loss = copy.deepcopy(given.pop("loss", self.loss))
@@ -281,15 +336,16 @@ class Task:
             options["metrics"] = self.metrics
         return training_of(network, loss, data.x, data.y, epochs=epochs, engine=self.engine, progress=False, **options)
 
-    def _scored(self, training: Training, fold: int) -> dict[str, float]:
+    def _scored(self, course: Course, fold: int) -> dict[str, float]:
         """The loss and the metrics: of the validation, as val_…, where there is one."""
-        optim, history = training.optim, training.history
+        optim, history = course.training.optim, course.training.history
         validation = self.validation(optim.network, fold)
         last = {name: history[name][-1] for name in history.columns if name not in ("epoch", "lr", "seconds")}
         if validation is None:
             return last
         metrics = named_metrics("sweep", self.metrics, optim.loss)
-        outputs = outputs_of(optim.network, self.engine)
+        template = course.template
+        outputs = outputs_of(optim.network, self.engine) if template is None else template.outputs
         scores = evaluated(optim.network, optim.loss, validation, metrics, VALIDATION_BATCH, outputs)
         return last | {f"val_{name}": value for name, value in scores.items()}
 

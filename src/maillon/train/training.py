@@ -57,7 +57,9 @@ class Training:
         checkpoint: Checkpoint | None = None,
         resume: str | os.PathLike[str] | None = None,
         resume_exact: bool = True,
+        stepper: Stepper | None = None,
     ) -> None:
+        """stepper: one that is ready; by default the engine's."""
         self.optim = optim
         self.batches = batches
         self.epochs = epochs
@@ -82,6 +84,7 @@ class Training:
         self.state = State(optim, self.history)
         self.interrupt = Interrupt()
         self.bar: Bar | None = None
+        self._ready = stepper
         self.stepper: Stepper
         self.running = RunningMetrics(self.metrics)
         self.whole = 0  # epochs
@@ -127,7 +130,7 @@ class Training:
     def _begin(self) -> None:
         if self.optim.waiting:
             self.optim.zero_grad()  # what an earlier training has left in the middle
-        self.stepper = first_stepper(self.engine, self.optim, self.batches, self.interrupt)
+        self.stepper = self._ready or first_stepper(self.engine, self.optim, self.batches, self.interrupt)
         self.history.engine = self.stepper.engine
         found = self._found()
         self._call(self.hooks.train_begin)
