@@ -100,6 +100,7 @@ def norm(r: R, x: Array) -> Module:
         lambda: m.LayerNorm(last, 1e-3, elementwise_affine=r.random() < 0.7, bias=r.random() < 0.7),
         lambda: m.RMSNorm(last, r.choice([None, 1e-2]), elementwise_affine=r.random() < 0.7),
         lambda: m.GroupNorm(divisor(r, channels), channels, 1e-2, r.random() < 0.7),
+        lambda: m.Scale(x.shape[-1]),
     ]
     if x.ndim < 5:
         rank = max(1, x.ndim - 2)

@@ -62,6 +62,7 @@ def vector_link(r: random.Random, size: int, most: int = 40) -> tuple[Module, in
             wanted + other,
         ),
         lambda: (activation(r), size),
+        lambda: (m.Scale(size), size),
         *[lambda: (m.Linear(size, wanted, bias=r.random() < 0.8), wanted)] * 2,
     ]
     return r.choice(kinds)()

@@ -58,7 +58,7 @@ def test_what_is_not_read_again_says_why(row: Row, tmp_path: Path) -> None:
 
 
 def test_most_are_read_again() -> None:
-    assert len(READ) == 250
+    assert len(READ) == 258
 
 
 # Training on
@@ -447,6 +447,14 @@ def test_matmul_and_add_are_a_linear(tmp_path: Path) -> None:
     link = from_onnx(saved(model_of(*nodes, weights={"w": w, "b": b}), tmp_path))
     assert repr(link) == "Sequential(\n  Linear(3, 2),\n)"
     np.testing.assert_array_equal(link(np.ones((1, 3), np.float32)), [w.sum(axis=0) + b])
+
+
+def test_a_product_with_a_weight_for_each_feature_is_a_scale(tmp_path: Path) -> None:
+    w = np.array([0.5, -1.0, 2.0], np.float32)
+    for factors in (["w", "x"], ["x", "w"]):
+        link = from_onnx(saved(model_of(helper.make_node("Mul", factors, ["y"]), weights={"w": w}), tmp_path))
+        assert repr(link) == "Sequential(\n  Scale(3),\n)"
+        np.testing.assert_array_equal(link(np.ones((2, 3), np.float32)), [w, w])
 
 
 def test_single_numbers_and_constants_do_not_learn(tmp_path: Path) -> None:

@@ -1,12 +1,22 @@
-"""The operations of the weighted sums, distances and looked-up vectors."""
+"""The operations of the weighted sums, distances, looked-up vectors and of links for tables."""
 
 import math
 from typing import Any
 
 import numpy as np
 
-from maillon.costs.counts import Counts, Flops, nothing, rows, size
-from maillon.nn import Bilinear, CosineSimilarity, Embedding, Flatten, Identity, Linear, PairwiseDistance, Unflatten
+from maillon.costs.counts import Counts, Flops, nothing, per_value, rows, size
+from maillon.nn import (
+    Bilinear,
+    CosineSimilarity,
+    Embedding,
+    Flatten,
+    Identity,
+    Linear,
+    PairwiseDistance,
+    Scale,
+    Unflatten,
+)
 
 
 def _linear(link: Linear, inputs: tuple[Any, ...], output: Any) -> Flops:
@@ -48,6 +58,7 @@ LINEAR: Counts = {
     Embedding: _embedding,
     CosineSimilarity: _cosine,
     PairwiseDistance: _distance,
+    Scale: per_value(1, 1, 2),  # w x; w dy; x dy, added up
     Identity: nothing,
     Flatten: nothing,
     Unflatten: nothing,

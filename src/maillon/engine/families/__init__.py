@@ -26,6 +26,7 @@ _LINKS_OF = {
     "linear": "linear",
     "linear.distance": "distances",
     "linear.embedding": "embedding",
+    "linear.tabular": "tabular",
     "losses": "losses",
     "norms": "norms",
     "norms.dropout": "dropout",
@@ -64,4 +65,5 @@ def load_for(kind: type) -> None:
 def load() -> tuple[ModuleType, ...]:
     """Import all; returns those that have operations."""
     import_module(f"{__name__}.transformer")
+    import_module(f"{__name__}.tabular")
     return tuple(import_module(f"{__name__}.{name}") for name in WITH_OPERATIONS)

@@ -60,6 +60,7 @@ class _Code:
             nn.WeightedSum: self._joined,
             nn.Multiply: self._joined,
             nn.Concat: self._joined,
+            nn.Scale: self._scaled,
             nn.LastStep: self._last_step,
             nn.EveryStep: lambda link, path, given: given[0][0],
             nn.SinusoidalPositionalEncoding: self._sinusoids,
@@ -143,6 +144,16 @@ class _Code:
 
     # What PyTorch has no layer for
 
+    def _parameter(self, link: Any, path: str, name: str) -> fx.Node:
+        """The link's parameter of that name, of the module's own."""
+        where = _inside(path, name)
+        self.held[where] = self._writer.parameter(getattr(link, name))
+        return self.graph.get_attr(where)
+
+    def _scaled(self, link: nn.Scale, path: str, given: list[Value]) -> Value:
+        (x,) = given
+        return self.call(operator.mul, x, self._parameter(link, path, "weight"), called=path)
+
     def _last_step(self, link: nn.LastStep, path: str, given: list[Value]) -> Value:
         state = given[0][1] if isinstance(given[0], tuple) else None
         h = state[0] if isinstance(state, tuple) else state
@@ -176,10 +187,8 @@ class _Code:
 
     def _learned(self, link: nn.LearnedPositionalEncoding, path: str, given: list[Value]) -> Value:
         (x,) = given
-        name = _inside(path, "weight")
-        self.held[name] = self._writer.parameter(link.weight)
         length = self.graph.call_method("size", (x, -2))
-        table = self.call(torch.narrow, self.graph.get_attr(name), 0, 0, length)
+        table = self.call(torch.narrow, self._parameter(link, path, "weight"), 0, 0, length)
         return self._dropped(link, path, self.call(operator.add, x, table))
 
     def _dropped(self, link: Any, path: str, value: fx.Node) -> fx.Node:

@@ -102,6 +102,13 @@ def _embedding(p: Program, link: nn.Embedding, x: Value) -> Value:
     return y
 
 
+def _scale(p: Program, link: nn.Scale, x: Value) -> Value:
+    y, count, name = p.value(x.shape), link.num_features, p.constant("weight", link.weight.data)
+    line = f"{y.at(times('r', count), 'i')} = {x.at(times('r', count), 'i')} * {name}[i];"
+    p.step(nested([("r", x.size // count), ("i", count)], [line]), [x], [y], inplace=True)
+    return y
+
+
 def _flatten(_p: Program, link: nn.Flatten, x: Value) -> Value:
     start, end = link.dimensions(x.shape)
     return x.viewed((*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
@@ -122,6 +129,7 @@ KNOWN: dict[type[nn.Module], Callable[..., Any]] = {
     nn.Linear: _linear,
     nn.Bilinear: _bilinear,
     nn.Embedding: _embedding,
+    nn.Scale: _scale,
     nn.Flatten: _flatten,
     nn.Unflatten: _unflatten,
     nn.Identity: same,

@@ -1,4 +1,4 @@
-"""Linear, shapes, Embedding and what compares two vectors."""
+"""Linear, shapes, Embedding, links for tables and what compares two vectors."""
 
 import math
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.interop.onnx.trace import Exporter, Trace, Value
-from maillon.nn.linear import bilinear, distance, embedding, flatten, linear as lin
+from maillon.nn.linear import bilinear, distance, embedding, flatten, linear as lin, tabular
 from maillon.typing import Array
 
 
@@ -71,6 +71,10 @@ def _copied(x: Value) -> list[int]:
     return [0 if n is None else n for n in x.shape]
 
 
+def scaled(t: Trace, link: Any, x: Value) -> Any:
+    return t.op("Mul", x, link.weight)
+
+
 def cosine(t: Trace, link: Any, x1: Value, x2: Value) -> Any:
     """The unit vectors are made before they are broadcast only where both have the dimension whole."""
     ndim = max(x1.ndim, x2.ndim)
@@ -106,6 +110,7 @@ EXPORTERS: dict[type, Exporter] = {
     flatten.Unflatten: unflattened,
     embedding.Embedding: looked_up,
     bilinear.Bilinear: bilinear_form,
+    tabular.Scale: scaled,
     distance.CosineSimilarity: cosine,
     distance.PairwiseDistance: pairwise,
 }

@@ -10,6 +10,7 @@ from maillon.interop.onnx.links.shapes import Permute, Reduce
 from maillon.interop.onnx.reader import Converter, Known, Live, Node, Reader
 from maillon.nn.joints import Add, Multiply
 from maillon.nn.linear.linear import Linear
+from maillon.nn.linear.tabular import Scale
 from maillon.nn.module import Module
 
 
@@ -111,6 +112,10 @@ def _two(reader: Reader, node: Node, operator: str, a: Any, b: Any) -> Any:
     if operator in ("Add", "Sub") and held.size == 1 and not held.any() and held.ndim <= x.ndim and not first:
         return x
     learnt = known.name is not None and held.size > 1
+    if operator == "Mul" and learnt and held.shape == x.samples[0].shape[-1:]:
+        link = Scale(held.size, dtype=held.dtype)
+        link.weight = reader.parameter(known, held)
+        return reader.link(node, link, x)
     return reader.link(node, Arithmetic(operator, reader.parameter(known, held) if learnt else held, first, learnt), x)
 
 
