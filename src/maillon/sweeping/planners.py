@@ -10,6 +10,9 @@ from maillon.nn.support import arguments
 from maillon.sweeping.space import Settings
 from maillon.sweeping.task import Job, Outcome
 
+_MOST_TIMES = 30
+"""How many times longer than the first rung the whole training may be: what is seen earlier says too little."""
+
 _MOST_PAUSED = 1024
 """Trainings that wait in memory to be gone on with; others begin anew when their turn comes, and end alike."""
 
@@ -57,7 +60,8 @@ class Halving:
     factor : int
         ≥ 2.
     min_epochs : int, optional
-        The first rung, ≥ 1. By default there are as many rungs as the number of trainings and of epochs have room for.
+        The first rung, ≥ 1. By default there are as many rungs as the numbers of trainings and epochs have room
+        for, the first at no less than a thirtieth of the epochs.
     asynchronous : bool
         Whether a training goes on as soon as it is among the best of those seen so far, so that nobody waits for the
         others of a rung. Which ones go on then depends on which thread was first; otherwise a sweep with the same seed
@@ -106,7 +110,7 @@ class Halving:
             )
         halvings = int(math.log(max(trials, 1), self.factor) + 1e-9)
         if self.min_epochs is None:
-            halvings = min(halvings, int(math.log(max(epochs, 1), self.factor) + 1e-9))
+            halvings = min(halvings, int(math.log(min(max(epochs, 1), _MOST_TIMES), self.factor) + 1e-9))
             first = epochs / self.factor**halvings
         else:
             first = self.min_epochs
