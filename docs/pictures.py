@@ -5,10 +5,13 @@ REPORT is the folder of a full `maillon report`, EXAMPLES the one that the examp
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
+from scipy.stats import loguniform
+from sklearn.datasets import load_digits
 
 import maillon as m
 
@@ -51,6 +54,27 @@ def graph() -> None:
     taken_over(IMAGES / "graph.png")
 
 
+def sweep() -> None:
+    """The first sweep of docs/sweep.md: the score against each setting."""
+    x, y = load_digits(return_X_y=True)
+
+    def build(width: int, activation: type[m.Module], p: float) -> m.Module:
+        return m.Sequential(m.Linear(64, width), activation(), m.Dropout(p), m.Linear(width, 10))
+
+    space = {
+        "width": [16, 32, 64], "activation": [m.ReLU, m.Tanh], "p": [0.0, 0.2, 0.4],
+        "lr": loguniform(1e-4, 1e-1), "batch_size": [16, 32, 64],
+    }  # fmt: skip
+    data = (x[:1500] / 16).astype(np.float32), y[:1500]
+    options: Any = {"n": 100, "epochs": 20, "validation_split": 0.2, "metrics": "accuracy", "monitor": "val_accuracy"}
+    result = m.sweep(build, space, *data, loss=m.CrossEntropyLoss(), **options)
+    with m.plot.use():
+        figure = m.plot.sweep(result)[0].figure
+        figure.set_size_inches(11, 2.8)
+        figure.savefig(IMAGES / "sweep.png", dpi=90)
+    taken_over(IMAGES / "sweep.png", Image.Quantize.FASTOCTREE)
+
+
 def taken_over(path: Path, method: Image.Quantize = Image.Quantize.MEDIANCUT) -> None:
     """A picture, no wider than a page shows it and in few colours, which makes its file small."""
     picture = Image.open(path).convert("RGB")
@@ -59,10 +83,11 @@ def taken_over(path: Path, method: Image.Quantize = Image.Quantize.MEDIANCUT) ->
 
 
 def main(report: Path, examples: Path | None = None) -> None:
-    """Draw the first network and the graph, and take the figures of the report and the examples over."""
+    """Draw the first network, the graph and the sweep, and take the figures of the report and the examples over."""
     IMAGES.mkdir(exist_ok=True)
     first_network()
     graph()
+    sweep()
     for name in FROM_REPORT:
         taken_over(report / "figures" / f"{name}.png")
     for path in sorted(examples.glob("*.png")) if examples else ():

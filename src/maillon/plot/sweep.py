@@ -103,7 +103,7 @@ def _panels(ax: Axes | Sequence[Axes] | None, count: int) -> list[Axes]:
         return [axes(ax)]
     import matplotlib.pyplot as plt
 
-    columns = min(count, 4)
+    columns = min(count, 5)
     rows = math.ceil(count / columns)
     size = (_PANEL * columns + 0.6, _PANEL * rows)
     with use():
