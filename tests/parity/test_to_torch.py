@@ -36,7 +36,7 @@ LACKING = {
 UNSEEN = r"generator=|scale_factor=2\)|padding=\(1, 1\)"
 """What PyTorch's layers do not keep, or as a float."""
 
-ONE_WAY = ("HalfMSELoss", "Scale", "SinusoidalPositionalEncoding", "LearnedPositionalEncoding")
+ONE_WAY = ("HalfMSELoss", "Scale", "PeriodicEmbedding", "SinusoidalPositionalEncoding", "LearnedPositionalEncoding")
 """Written as calls of functions that no layer has."""
 
 
