@@ -2,10 +2,10 @@
 
 import math
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
 from maillon.engine.families import joints as joints  # its operations  # noqa: PLC0414
 from maillon.engine.table import Kind, declare
-from maillon.nn import PeriodicEmbedding, Scale
 
 _TILE = "min((rows + 31) // 32 * 32, 128)"
 """Rows whose numbers lie side by side while they are computed; `tile` of native/families/tabular.cpp."""
@@ -56,14 +56,14 @@ OPERATIONS = declare(
 )
 
 
-def _rows(b: Builder, link: Scale | PeriodicEmbedding, x: Value) -> int:
+def _rows(b: Builder, link: nn.Scale | nn.PeriodicEmbedding, x: Value) -> int:
     if x.shape[-1:] != (link.num_features,):
         raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
     return math.prod(x.shape[:-1])
 
 
-@lowers(Scale)
-def scale(b: Builder, link: Scale, x: Value) -> Value:
+@lowers("Scale")
+def scale(b: Builder, link: nn.Scale, x: Value) -> Value:
     rows, features = _rows(b, link, x), link.num_features
     weight, y = b.parameter("weight", link.weight), b.local("y", x.shape)
     spread = {"size": features, "n0": 1, "n1": 1, "n2": rows, "n3": features, "stride3": 1, "multiply": 1}
@@ -81,8 +81,8 @@ def scale(b: Builder, link: Scale, x: Value) -> Value:
     return y
 
 
-@lowers(PeriodicEmbedding)
-def periodic_embedding(b: Builder, link: PeriodicEmbedding, x: Value) -> Value:
+@lowers("PeriodicEmbedding")
+def periodic_embedding(b: Builder, link: nn.PeriodicEmbedding, x: Value) -> Value:
     features, out = link.num_features, link.out
     sizes = {"rows": _rows(b, link, x), "features": features, "hidden": link.hidden, "out": out}
     own = {"frequency": link.frequency, "phase": link.phase, "weight": link.weight, "bias": link.bias}
