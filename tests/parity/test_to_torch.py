@@ -222,6 +222,11 @@ def test_what_pytorch_s_sequential_cannot(torch: ModuleType, name: str) -> None:
     assert_same(torch, ours, theirs, drawn((draw,), Generator(1)), "float64")
 
 
+def test_large_angles_are_those_of_the_network(torch: ModuleType) -> None:
+    ours, x = maillon.PeriodicEmbedding(3, generator=Generator(1)), 1e4 * Generator(2).randn((5, 3))
+    np.testing.assert_allclose(to_torch(ours)(torch.from_numpy(x)).detach().numpy(), ours(x), rtol=0, atol=1e-6)
+
+
 def test_half_the_squares(torch: ModuleType) -> None:
     theirs = to_torch(maillon.HalfMSELoss(reduction="sum"))
     assert theirs(torch.tensor([3.0]), torch.tensor([1.0])).item() == 2.0

@@ -162,6 +162,7 @@ class _Code:
         )
         column = self.call(torch.unsqueeze, given[0], -1)
         turns = self.call(operator.mul, column, frequency)
+        turns = self.call(operator.sub, turns, self.call(torch.round, turns))
         waves = self.call(torch.cos, self.call(operator.add, self.call(operator.mul, turns, 2 * math.pi), phase))
         sums = self.call(torch.matmul, weight, self.call(torch.unsqueeze, waves, -1))
         sums = self.call(operator.add, self.call(torch.squeeze, sums, -1), bias)

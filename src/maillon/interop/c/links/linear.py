@@ -115,9 +115,6 @@ def _periodic(p: Program, link: nn.PeriodicEmbedding, x: Value) -> Value:
     own = {"frequency": link.frequency, "phase": link.phase, "weight": link.weight, "bias": link.bias}
     named = {name: p.constant(name, parameter.data) for name, parameter in own.items()}
     at = f"(f * {out - 1} + o)"
-    angle = (
-        f"{p.number(2 * math.pi)} * (v * {named['frequency']}[f * {hidden} + k]) + {named['phase']}[f * {hidden} + k]"
-    )
     lines = [
         f"const {p.real} v = {x.at(times('r', features), 'f')};",
         f"{p.real} *to = {y.pointer} + (r * {features} + f) * {out};",
@@ -126,7 +123,9 @@ def _periodic(p: Program, link: nn.PeriodicEmbedding, x: Value) -> Value:
         f"to[o + 1] = {named['bias']}[{at}];",
         "}",
         loop("k", hidden),
-        f"const {p.real} wave = {p.function('cos')}({angle});",
+        f"const {p.real} turns = v * {named['frequency']}[f * {hidden} + k];",
+        f"const {p.real} angle = {p.number(2 * math.pi)} * (turns - {p.function('rint')}(turns));",
+        f"const {p.real} wave = {p.function('cos')}(angle + {named['phase']}[f * {hidden} + k]);",
         loop("o", out - 1),
         f"to[o + 1] += {named['weight']}[{at} * {hidden} + k] * wave;",
         "}",

@@ -78,6 +78,7 @@ def scaled(t: Trace, link: Any, x: Value) -> Any:
 def periodic(t: Trace, link: Any, x: Value) -> Any:
     column = t.op("Unsqueeze", x, [-1])
     turns = t.op("Mul", column, link.frequency)
+    turns = t.op("Sub", turns, t.op("Round", turns))
     waves = t.op("Cos", t.op("Add", t.op("Mul", turns, 2 * math.pi), link.phase))
     sums = t.op("Squeeze", t.op("MatMul", link.weight, t.op("Unsqueeze", waves, [-1])), [-1])
     y = t.op("Concat", column, t.op("Add", sums, link.bias), axis=-1)
