@@ -93,9 +93,9 @@ template <> struct Number<double> {
 };
 template <class T> using Words = typename Number<T>::Words;
 
-// π/2 in parts. n times the first one leaves x without rounding for n < 2^13: a fused multiply-add has all bits of the
-// product, else the parts are so short that the product has no more than fit.
-template <class T, bool fused> struct HalfPi;
+// π/2 in parts, of which n times each is subtracted; that of the first is exact for n < 2^13. A fused multiply-add takes
+// all bits of the product; without it the parts are so short that the product is exact.
+template <class T, bool fused_or_not> struct HalfPi;
 template <> struct HalfPi<float, true> {
     static constexpr float parts[] = {0x1.921fb6p+0f, -0x1.777a5cp-25f, -0x1.ee59dap-50f};
 };
