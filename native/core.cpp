@@ -13,6 +13,7 @@ extern const Family linear_family,
     norms_family,
     embedding_family,
     distances_family,
+    tabular_family,
     padding_family,
     pooling_family,
     convolution_family,
@@ -33,6 +34,7 @@ const Family* const families[] = {
     &norms_family,
     &embedding_family,
     &distances_family,
+    &tabular_family,
     &padding_family,
     &pooling_family,
     &convolution_family,
@@ -70,6 +72,8 @@ template <class T> bool elementary(const char* name, const T* x, T* y, int64_t n
                  {"softplus", [](Vec<T> v) { return softplus(v); }},
                  {"normal", [](Vec<T> v) { return normal<T>(v).distribution; }},
                  {"density", [](Vec<T> v) { return normal<T>(v).density; }},
+                 {"sin", [](Vec<T> v) { return sin_cos<T>(v).sin; }},
+                 {"cos", [](Vec<T> v) { return sin_cos<T>(v).cos; }},
                  {"x^-0.75", [](Vec<T> v) { return pow(v, broadcast(T(-0.75))); }}};
     for (const auto& entry : known) {
         if (!same(entry.name, name)) continue;

@@ -1,6 +1,6 @@
-// exp, expm1, log, log1p, tanh, sigmoid, softplus, the normal law and powers of a register, within 2 units in the last
-// place (what stands otherwise at a function aside), denormal numbers and infinities included; NaN stays NaN. No tables,
-// no branches: each lane's bits depend on that lane alone.
+// exp, expm1, log, log1p, tanh, sigmoid, softplus, sin, cos, the normal law and powers of a register, within 2 units in
+// the last place (what stands otherwise at a function aside), denormal numbers and infinities included; NaN stays NaN. No
+// tables, no branches: each lane's bits depend on that lane alone.
 //
 // The coefficients are minimax fits over the range named beside them, one coefficient rounded after the other and the
 // rest fitted anew. Polynomials are evaluated in pairs (Estrin): a short chain counts where one register is all there
@@ -39,6 +39,10 @@ template <> struct Number<float> {
     static constexpr float log[] = {0x1.55557ap-1f, 0x1.995ed4p-2f, 0x1.31e0d2p-2f};
     // the same, |s| ≤ 1/3, relative error 2^-33.0
     static constexpr float log_far[] = {0x1.555558p-1f, 0x1.9996dcp-2f, 0x1.25046ap-2f, 0x1.b73c84p-3f, 0x1.f045d6p-3f};
+    // sin r = r + r³ Σ c r^2i, cos r = 1 - r²/2 + r⁴ Σ d r^2i, |r| ≤ 0.787, relative errors 2^-27.8 and 2^-33.0
+    static constexpr float sin[] = {-0x1.555544p-3f, 0x1.1106c6p-7f, -0x1.991c26p-13f};
+    static constexpr float cos[] = {0x1.55554ap-5f, -0x1.6c0c26p-10f, 0x1.99e714p-16f};
+    static constexpr float two_over_pi = 0x1.45f306p-1f, two_pi = 0x1.921fb6p+2f;
     // Φ(-t) e^(t²/2) = Σ c t^i / Σ d t^i, 0 ≤ t ≤ 14.5, relative error 2^-25.7
     static constexpr float normal_above[] = {0x1p-1f,          0x1.03b78ep-1f, 0x1.00549ep-2f,
                                              0x1.23a4bcp-4f, 0x1.7cbab6p-7f, 0x1.d10394p-11f};
@@ -58,8 +62,8 @@ template <> struct Number<double> {
     static constexpr double sigmoid_most = 40.0, tanh_most = 20.0, normal_most = 39.0;
     static constexpr Word high_half = 0xfffffffff8000000;
 
-    // as above; exp, |r| ≤ 0.3467: 2^-57.9; tanh, |r| ≤ 0.17334: 2^-57.8; log: 2^-59.5; log_far: 2^-59.4; normal,
-    // t ≤ 39: 2^-54.8
+    // as above; exp, |r| ≤ 0.3467: 2^-57.9; tanh, |r| ≤ 0.17334: 2^-57.8; log: 2^-59.5; log_far: 2^-59.4; sin: 2^-57.9;
+    // cos: 2^-63.8; normal, t ≤ 39: 2^-54.8
     static constexpr double exp[] = {0x1.000000000000ap-1,  0x1.5555555555502p-3,  0x1.5555555550600p-5,
                                      0x1.11111111251a1p-7,  0x1.6c16c184b7453p-10, 0x1.a01a013bb5a01p-13,
                                      0x1.a0199886fcf47p-16, 0x1.71def7e711179p-19, 0x1.28aee09711b4cp-22,
@@ -73,6 +77,11 @@ template <> struct Number<double> {
                                          0x1.c71c741bd3e85p-3, 0x1.745cb417db465p-3, 0x1.3b1dd947a8ebfp-3,
                                          0x1.1067e455c8c44p-3, 0x1.efd62dfd59d09p-4, 0x1.55bb215604ac3p-4,
                                          0x1.5c6ecb7622cbdp-3};
+    static constexpr double sin[] = {-0x1.5555555555548p-3,  0x1.111111110f730p-7,  -0x1.a01a019be9216p-13,
+                                     0x1.71de35552b535p-19, -0x1.ae5e4b8401283p-26, 0x1.5d8b55a77f155p-33};
+    static constexpr double cos[] = {0x1.555555555554ap-5,   -0x1.6c16c16c14e00p-10, 0x1.a01a019c5c396p-16,
+                                     -0x1.27e4f7cd31f9ap-22, 0x1.1ee9c335efd75p-29,  -0x1.8f99cbd52bd06p-37};
+    static constexpr double two_over_pi = 0x1.45f306dc9c883p-1, two_pi = 0x1.921fb54442d18p+2;
     static constexpr double normal_above[] = {0x1p-1,                0x1.a7e7e4d5aaa91p-1,  0x1.5bf8f3639b349p-1,
                                               0x1.6df0a9b03dd74p-2,  0x1.0e72d0528c4e1p-3,  0x1.2436c09e2ed0ap-5,
                                               0x1.d2d8d51c14778p-8,  0x1.1094e764ab9c4p-10, 0x1.bf0abd0953ac3p-14,
@@ -83,6 +92,23 @@ template <> struct Number<double> {
                                               0x1.18bb34c6abe84p-12, 0x1.2565226ea287dp-16, 0x1.2db5d888ff368p-21};
 };
 template <class T> using Words = typename Number<T>::Words;
+
+// π/2 in parts, of which n times each is subtracted; that of the first is exact for n < 2^13. A fused multiply-add takes
+// all bits of the product; without it the parts are so short that the product is exact.
+template <class T, bool fused_or_not> struct HalfPi;
+template <> struct HalfPi<float, true> {
+    static constexpr float parts[] = {0x1.921fb6p+0f, -0x1.777a5cp-25f, -0x1.ee59dap-50f};
+};
+template <> struct HalfPi<float, false> {
+    static constexpr float parts[] = {0x1.92p+0f, 0x1.fb4p-12f, 0x1.444p-24f, 0x1.68cp-39f, 0x1.1a6264p-54f};
+};
+template <> struct HalfPi<double, true> {
+    static constexpr double parts[] = {0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54, -0x1.f1976b7ed8fbcp-110};
+};
+template <> struct HalfPi<double, false> {
+    static constexpr double parts[] = {0x1.921fb54442p+0, 0x1.a308d3131ap-41, -0x1.d747f23e32p-83,
+                                       -0x1.dadfb63eeeb3p-124};
+};
 
 // The smaller, the larger of two; the second where one is NaN. (AVX-512's unmasked ones make GCC 12 warn of a value
 // not initialised, in its own header.)
@@ -312,6 +338,28 @@ template <class T> MAILLON_INLINE Normal<T> normal(Vec<T> x) {
     const Vec<T> q = polynomial(N::normal_above, t) / polynomial(N::normal_below, t);
     const Vec<T> tail = fma(q, e.p, q) * e.low * e.high, zero{};
     return {x < zero ? tail : T(1) - tail, (e.p + T(1)) * T(0.39894228040143267794) * e.low * e.high};
+}
+
+// sin x and cos x for |x| ≤ 10⁴, within 2.5 units where multiply-adds are not fused; further out ever fewer digits are
+// right. x = n π/2 + r, |r| ≤ π/4 and a little.
+template <class T> struct SinCos {
+    Vec<T> sin, cos;
+};
+template <class T> MAILLON_INLINE SinCos<T> sin_cos(Vec<T> x) {
+    using N = Number<T>;
+    // Added to a number this large, n stands, rounded, in the lowest bits.
+    const T round = T(uint64_t(3) << (N::mantissa_bits - 1));
+    const Vec<T> shifted = fma(x, broadcast(N::two_over_pi), broadcast(round)), n = shifted - round;
+    Vec<T> r = x;
+#pragma GCC unroll 5
+    for (T part : HalfPi<T, fused>::parts) r = fma(n, broadcast(-part), r);
+    const Vec<T> z = r * r, s = fma(r * z, polynomial(N::sin, z), r);
+    const Vec<T> c = fma(z * z, polynomial(N::cos, z), fma(z, broadcast(T(-0.5)), broadcast(T(1))));
+    constexpr int second = 8 * int(sizeof(T)) - 2; // from the second lowest bit to the sign
+    const Words<T> quarter = (Words<T>)shifted, sign = (Words<T>)broadcast(T(-0.0));
+    const Bits<T> odd = (Bits<T>)(quarter & 1) != 0;
+    return {(Vec<T>)((Words<T>)(odd ? c : s) ^ (quarter << second & sign)),
+            (Vec<T>)((Words<T>)(odd ? s : c) ^ (quarter + 1 << second & sign))};
 }
 
 // What rounding took from the product of a and b.

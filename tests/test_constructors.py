@@ -47,6 +47,7 @@ NEEDED: dict[str, Any] = {
     "UpsamplingBilinear2d": {"size": 2},
     "Graph": {"inputs": "x", "nodes": {"y": (m.Tanh(), "x")}, "outputs": "y"},
     "Residual": {"link": m.Tanh()},
+    "WeightedSum": {"weights": (0.5, 0.5)},
     "StepLR": STEP,
     "MultiStepLR": {"milestones": [2]},
     "ExponentialLR": {"gamma": 0.1},
@@ -83,7 +84,8 @@ LEGAL: list[tuple[str, str]] = [
     (r"TripletMarginLoss\.margin|.*Encoding\.base|PolynomialLR\.power|ReduceLROnPlateau\.(threshold|eps)", "inf"),
     (r"CyclicLR\.step_size_(up|down)|OneCycleLR\.(final_)?div_factor", "inf"),
     (r"(Batch|Instance)Norm\dd\.momentum|Adaptive.*\.output_size", "None"),
-    # a sequence of one, where PyTorch takes it
+    # a sequence of one
+    (r"WeightedSum\.weights", "[1]"),
     (r"Adaptive.*1d\.output_size|(Layer|RMS)Norm\.normalized_shape|Unflatten\.unflattened_size|Upsampl.*\.size", "[1]"),
     (r"(Avg|Max)Pool\dd\.(kernel_size|stride|padding|dilation)|MaxUnpool1d\.(kernel_size|stride|padding)", "[1]"),
     (r"Conv\w*\.(stride|padding|dilation)|Conv(Transpose)?1d\.kernel_size", "[1]"),
@@ -104,7 +106,7 @@ LEGAL: list[tuple[str, str]] = [
 
 ILLEGAL: list[tuple[str, str]] = [
     (r".*Dropout\w*\.p|.*\.(dropout|label_smoothing|pct_start|rho|factor|start_factor|end_factor)", "1.5"),  # in [0, 1]
-    (r".*\.(betas|etas|step_sizes|lr_lambda|scale_fn)", "1.5"),
+    (r".*\.(betas|etas|step_sizes|lr_lambda|scale_fn|weights)", "1.5"),
     (r"Hardtanh\.min_val|RReLU\.lower", "1.5"),  # not below the other end
     (r"Upsampl.*\.scale_factor", "1.5"),  # beside size
     (r"Upsampl.*\.size|OneCycleLR\.total_steps", "None"),  # without what could stand for it

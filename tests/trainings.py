@@ -61,6 +61,10 @@ def tables() -> tuple[m.Module, Any]:
     return m.Graph(["word"], nodes, "y"), integers(5, 300, ROWS, 16)
 
 
+def tabular() -> tuple[m.Module, Any]:
+    return m.Sequential(m.Scale(64), m.PeriodicEmbedding(64), m.Linear(256, 64)), X
+
+
 def norms_of_rows() -> tuple[m.Module, Any]:
     links = [m.LayerNorm(96), m.RMSNorm(96), m.BatchNorm1d(96), m.GroupNorm(4, 96), m.BatchNorm1d(96, momentum=None)]
     return m.Sequential(m.Linear(64, 96), m.ReLU(), *links, m.Linear(96, 64)), X
@@ -208,8 +212,9 @@ def joints() -> tuple[m.Module, Any]:
 NETWORKS: dict[str, Callable[[], tuple[m.Module, Any]]] = {
     made.__name__.replace("_", " "): made
     for made in (
-        *(activations, tables, norms_of_rows, norms_of_images, norms_of_signals, dropouts, convolutions),
-        *(convolutions_of_signals, transposed_convolutions, windows, recurrent, cells, attention, transformer, joints),
+        *(activations, tables, tabular, norms_of_rows, norms_of_images, norms_of_signals, dropouts),
+        *(convolutions, convolutions_of_signals, transposed_convolutions, windows, recurrent, cells, attention),
+        *(transformer, joints),
     )
 }
 

@@ -112,9 +112,18 @@ def test_pools_count_what_their_windows_see() -> None:
     assert flops(m.Upsample(scale_factor=2, mode="bilinear"), x) == (4 * (70 + 140), 4 * (70 + 140), 0, 0)
 
 
+def test_links_for_tables_count_each_feature_by_itself() -> None:
+    x = zeros(2, 3)
+    assert flops(m.Scale(3), x) == (6, 6, 12, 0)
+    waves = 6 * 16
+    found = flops(m.PeriodicEmbedding(3), x)
+    assert found == (waves * (4 + 2 * 3), 2 * waves + 6, waves * (3 + 2 * 3) + 6 * 3, waves * (1 + 2 * 3))
+
+
 def test_joints_count_their_own_sums() -> None:
     x = zeros(2, 3)
     assert flops(m.Add(), x, x, x) == (12, 0, 0, 0)
+    assert flops(m.WeightedSum((0.5, 0.3, 0.2)), x, x, x) == (30, 18, 0, 0)
     assert flops(m.Multiply(), (x, x)) == (6, 12, 0, 0)
     assert flops(m.Residual(m.Tanh()), x) == (6, 6, 0, 0)
     assert flops(m.Parallel(m.Tanh(), m.ReLU(), m.ReLU()), x) == (0, 12, 0, 0)

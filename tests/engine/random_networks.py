@@ -93,6 +93,10 @@ def halved(r: R, x: Array) -> Module:
     return m.GLU(r.choice([axis for axis in range(1, x.ndim) if x.shape[axis] % 2 == 0]))
 
 
+def periodic(r: R, x: Array) -> Module:
+    return m.PeriodicEmbedding(x.shape[-1], r.randint(1, 5), r.randint(2, 4), r.choice([0.1, 0.5]))
+
+
 def norm(r: R, x: Array) -> Module:
     last = x.shape[r.randint(1, x.ndim - 1) :]
     channels = x.shape[1]
@@ -287,8 +291,8 @@ SPATIAL: list[Maker] = [*[conv] * 5, *[pool] * 3, *[border] * 3, *[resized] * 2,
 STEPWISE: list[Maker] = [linear, activation, norm, dropout, recurrent, encoder, residual]
 """Those that may keep the first two dimensions of a sequence."""
 BY_RANK: dict[int, list[Maker]] = {
-    2: [*ANY, *[unflattened] * 4, *[cell] * 2, long_short],
-    3: [*ANY, *SPATIAL, *[recurrent] * 5, *[encoder] * 3, *[positional] * 2],
+    2: [*ANY, *[periodic] * 2, *[unflattened] * 4, *[cell] * 2, long_short],
+    3: [*ANY, periodic, *SPATIAL, *[recurrent] * 5, *[encoder] * 3, *[positional] * 2],
     4: [*ANY, *SPATIAL, *[pixels] * 2, lambda r, x: m.Softmax2d()],
     5: [*ANY, resized, flattened, flattened, flattened],
 }

@@ -55,9 +55,13 @@ FUNCTIONS = {
     "softplus": softplus,
     "normal": distribution,
     "density": density,
+    "sin": np.sin,
+    "cos": np.cos,
     "x^-0.75": lambda x: x ** x.dtype.type(-0.75),
 }
 UNITS = {"normal": 6.0, "density": 2.5}
+NOT_FUSED = {"sin": 2.5, "cos": 2.5}
+"""Where a multiply-add rounds twice."""
 
 
 def every_so_many(low: float, high: float) -> Array:
@@ -74,6 +78,9 @@ def samples(name: str, dtype: str) -> Array:
     if name in far:
         positive = every_so_many(1e-30, far[name])
         x = np.concatenate([positive, -positive, random.uniform(-1, 1, 50_000), [0.0, -0.0]])
+    elif name in ("sin", "cos"):
+        positive = np.concatenate([every_so_many(1e-30, 1e4), random.uniform(0, 1e4, 100_000)])
+        x = np.concatenate([positive, -positive])
     elif name == "x^-0.75":
         x = np.concatenate([every_so_many(1e-30, 1e30), random.uniform(0.5, 2, 100_000), [1.0]])
     elif name == "log":
@@ -82,6 +89,8 @@ def samples(name: str, dtype: str) -> Array:
         x = np.concatenate([every_so_many(1e-30, 3e38), random.uniform(-0.999, 1, 100_000), [0.0]])
     if dtype == "float64":
         x = x * random.uniform(0.999, 1.0, len(x))  # all bits in use
+    if name in ("sin", "cos"):
+        x = np.concatenate([x, np.arange(-6366, 6367) * (np.pi / 2)])  # where one of them is nearly 0
     return x.astype(dtype)
 
 
@@ -102,7 +111,8 @@ def test_elementary_functions_to_a_few_units_in_the_last_place(name: str, dtype:
         exact = FUNCTIONS[name](x.astype(np.float64 if dtype == "float32" else np.longdouble))
     units = np.abs(carried_out(chosen, name, x) - exact) / np.spacing(np.abs(exact).astype(dtype)).astype(exact.dtype)
     worst = int(np.argmax(units))
-    assert units[worst] <= UNITS.get(name, 2), f"{units[worst]:.3f} at {x[worst]!r}"
+    bounds = UNITS | NOT_FUSED if chosen == "baseline" else UNITS
+    assert units[worst] <= bounds.get(name, 2), f"{units[worst]:.3f} at {x[worst]!r}"
 
 
 LIMITS = {
@@ -115,6 +125,8 @@ LIMITS = {
     "softplus": [(np.inf, np.inf), (-np.inf, 0.0), (0.0, np.log(2)), (1e4, 1e4), (-1e4, 0.0)],
     "normal": [(np.inf, 1.0), (-np.inf, 0.0), (0.0, 0.5), (1e4, 1.0), (-1e4, 0.0)],
     "density": [(np.inf, 0.0), (-np.inf, 0.0), (1e4, 0.0), (-1e4, 0.0)],
+    "sin": [(np.inf, np.nan), (-np.inf, np.nan), (0.0, 0.0)],
+    "cos": [(np.inf, np.nan), (-np.inf, np.nan), (0.0, 1.0)],
     "x^-0.75": [(np.inf, 0.0), (0.0, np.inf), (1.0, 1.0), (-1.0, np.nan)],
 }
 
@@ -142,8 +154,8 @@ def test_where_a_value_stands_does_not_matter(name: str, dtype: str) -> None:
 
 
 def test_no_other_function_is_there() -> None:
-    with pytest.raises(ValueError, match="no function sin"):
-        carried_out(SETS[0], "sin", np.zeros(3))
+    with pytest.raises(ValueError, match="no function tan"):
+        carried_out(SETS[0], "tan", np.zeros(3))
 
 
 # Products

@@ -63,6 +63,7 @@ def vector_link(r: random.Random, size: int, most: int = 40) -> tuple[Module, in
         ),
         lambda: (activation(r), size),
         lambda: (m.Scale(size), size),
+        lambda: (m.PeriodicEmbedding(size, other, 3, sigma=0.3), 3 * size),
         *[lambda: (m.Linear(size, wanted, bias=r.random() < 0.8), wanted)] * 2,
     ]
     return r.choice(kinds)()

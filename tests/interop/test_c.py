@@ -125,6 +125,14 @@ SPECIAL = [0.0, -0.0, 1.0, 1e30, np.inf, -np.inf, np.nan, 1 / 3, 1e-40, 12345678
 
 
 @needs_gcc
+def test_large_angles_are_those_of_the_network(tmp_path: Path) -> None:
+    link, x = m.PeriodicEmbedding(3, generator=m.Generator(1)), 1e4 * m.Generator(2).randn((1, 3))
+    written = Written(to_c(link, tmp_path / "link.h", 3), [[x]], "float32")
+    ((got,),) = ran(tmp_path, [written], "gcc", "-O1")
+    np.testing.assert_allclose(got[0], link(x)[0], rtol=0, atol=1e-6)
+
+
+@needs_gcc
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_number_keeps_its_bits(dtype: str, tmp_path: Path) -> None:
     found = np.finfo(dtype)

@@ -93,6 +93,12 @@ def test_onnxruntime_gives_the_same(row: Row, tmp_path: Path) -> None:
         assert_as_in_onnxruntime(link, first, tmp_path / "link.onnx", TOLERANCE["float32"])
 
 
+def test_large_angles_are_those_of_the_network(tmp_path: Path) -> None:
+    link, x = M.PeriodicEmbedding(3, generator=M.Generator(1)), 1e4 * M.Generator(2).randn((5, 3))
+    to_onnx(link, tmp_path / "link.onnx", (3,))
+    assert_as_in_onnxruntime(link, (x,), tmp_path / "link.onnx", 1e-6 / 1e4)
+
+
 def _first(value: Any) -> Any:
     """The first sample, as a batch."""
     return tuple(map(_first, value)) if isinstance(value, tuple) else value[:1] if hasattr(value, "shape") else value

@@ -36,7 +36,7 @@ LACKING = {
 UNSEEN = r"generator=|scale_factor=2\)|padding=\(1, 1\)"
 """What PyTorch's layers do not keep, or as a float."""
 
-ONE_WAY = ("HalfMSELoss", "Scale", "SinusoidalPositionalEncoding", "LearnedPositionalEncoding")
+ONE_WAY = ("HalfMSELoss", "Scale", "PeriodicEmbedding", "SinusoidalPositionalEncoding", "LearnedPositionalEncoding")
 """Written as calls of functions that no layer has."""
 
 
@@ -220,6 +220,11 @@ def test_what_pytorch_s_sequential_cannot(torch: ModuleType, name: str) -> None:
     theirs = to_torch(ours)
     assert isinstance(theirs, torch.fx.GraphModule)
     assert_same(torch, ours, theirs, drawn((draw,), Generator(1)), "float64")
+
+
+def test_large_angles_are_those_of_the_network(torch: ModuleType) -> None:
+    ours, x = maillon.PeriodicEmbedding(3, generator=Generator(1)), 1e4 * Generator(2).randn((5, 3))
+    np.testing.assert_allclose(to_torch(ours)(torch.from_numpy(x)).detach().numpy(), ours(x), rtol=0, atol=1e-6)
 
 
 def test_half_the_squares(torch: ModuleType) -> None:

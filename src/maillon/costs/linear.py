@@ -14,6 +14,7 @@ from maillon.nn import (
     Identity,
     Linear,
     PairwiseDistance,
+    PeriodicEmbedding,
     Scale,
     Unflatten,
 )
@@ -52,6 +53,14 @@ def _distance(link: PairwiseDistance, inputs: tuple[Any, ...], output: Any) -> F
     return Flops(6 * _pairs(inputs), 6 * _pairs(inputs))
 
 
+def _periodic(link: PeriodicEmbedding, inputs: tuple[Any, ...], output: Any) -> Flops:
+    """2π w x + p, cos, V h + c; back −sin ⊙ Vᵀ dv, 2π Σ w da + dy₀ and, added up, x da, da, dv hᵀ and dv."""
+    values, outputs = size(inputs[0]), link.out - 1
+    waves = values * link.hidden
+    forward = waves * (4 + 2 * outputs)
+    return Flops(forward, 2 * waves + values, waves * (3 + 2 * outputs) + values * outputs, waves * (1 + 2 * outputs))
+
+
 LINEAR: Counts = {
     Linear: _linear,
     Bilinear: _bilinear,
@@ -59,6 +68,7 @@ LINEAR: Counts = {
     CosineSimilarity: _cosine,
     PairwiseDistance: _distance,
     Scale: per_value(1, 1, 2),  # w x; w dy; x dy, added up
+    PeriodicEmbedding: _periodic,
     Identity: nothing,
     Flatten: nothing,
     Unflatten: nothing,

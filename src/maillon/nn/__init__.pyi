@@ -48,7 +48,7 @@ from maillon.nn.linear.distance import CosineSimilarity as CosineSimilarity, Pai
 from maillon.nn.linear.embedding import Embedding as Embedding
 from maillon.nn.linear.flatten import Flatten as Flatten, Unflatten as Unflatten
 from maillon.nn.linear.linear import Identity as Identity, Linear as Linear
-from maillon.nn.linear.tabular import Scale as Scale
+from maillon.nn.linear.tabular import PeriodicEmbedding as PeriodicEmbedding, Scale as Scale
 from maillon.nn.loss import Loss as Loss
 from maillon.nn.losses.classification import CrossEntropyLoss as CrossEntropyLoss, NLLLoss as NLLLoss
 from maillon.nn.losses.ctc import CTCLoss as CTCLoss

@@ -13,8 +13,8 @@ from maillon import nn
 from maillon.engine.builder import LINKS, LOSSES, LOWERINGS
 
 WITH_OPERATIONS = (
-    *("linear", "activations", "joints", "dropout", "norms", "embedding", "distances", "padding", "pooling"),
-    *("convolution", "recurrent", "attention", "losses", "rules", "gradients"),
+    *("linear", "activations", "joints", "dropout", "norms", "embedding", "distances", "tabular", "padding"),
+    *("pooling", "convolution", "recurrent", "attention", "losses", "rules", "gradients"),
 )
 """In the order of the core's own list."""
 
@@ -65,5 +65,4 @@ def load_for(kind: type) -> None:
 def load() -> tuple[ModuleType, ...]:
     """Import all; returns those that have operations."""
     import_module(f"{__name__}.transformer")
-    import_module(f"{__name__}.tabular")
     return tuple(import_module(f"{__name__}.{name}") for name in WITH_OPERATIONS)

@@ -2,6 +2,7 @@
 
 import inspect
 import keyword
+import math
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -61,6 +62,7 @@ class _Code:
             nn.Multiply: self._joined,
             nn.Concat: self._joined,
             nn.Scale: self._scaled,
+            nn.PeriodicEmbedding: self._periodic,
             nn.LastStep: self._last_step,
             nn.EveryStep: lambda link, path, given: given[0][0],
             nn.SinusoidalPositionalEncoding: self._sinusoids,
@@ -153,6 +155,18 @@ class _Code:
     def _scaled(self, link: nn.Scale, path: str, given: list[Value]) -> Value:
         (x,) = given
         return self.call(operator.mul, x, self._parameter(link, path, "weight"), called=path)
+
+    def _periodic(self, link: nn.PeriodicEmbedding, path: str, given: list[Value]) -> Value:
+        frequency, phase, weight, bias = (
+            self._parameter(link, path, name) for name in ("frequency", "phase", "weight", "bias")
+        )
+        column = self.call(torch.unsqueeze, given[0], -1)
+        turns = self.call(operator.mul, column, frequency)
+        turns = self.call(operator.sub, turns, self.call(torch.round, turns))
+        waves = self.call(torch.cos, self.call(operator.add, self.call(operator.mul, turns, 2 * math.pi), phase))
+        sums = self.call(torch.matmul, weight, self.call(torch.unsqueeze, waves, -1))
+        sums = self.call(operator.add, self.call(torch.squeeze, sums, -1), bias)
+        return self.call(torch.flatten, self.call(torch.cat, (column, sums), -1), -2, called=path)
 
     def _last_step(self, link: nn.LastStep, path: str, given: list[Value]) -> Value:
         state = given[0][1] if isinstance(given[0], tuple) else None

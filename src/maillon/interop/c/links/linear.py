@@ -109,6 +109,32 @@ def _scale(p: Program, link: nn.Scale, x: Value) -> Value:
     return y
 
 
+def _periodic(p: Program, link: nn.PeriodicEmbedding, x: Value) -> Value:
+    features, hidden, out = link.num_features, link.hidden, link.out
+    y = p.value((*x.shape[:-1], features * out))
+    own = {"frequency": link.frequency, "phase": link.phase, "weight": link.weight, "bias": link.bias}
+    named = {name: p.constant(name, parameter.data) for name, parameter in own.items()}
+    at = f"(f * {out - 1} + o)"
+    lines = [
+        f"const {p.real} v = {x.at(times('r', features), 'f')};",
+        f"{p.real} *to = {y.pointer} + (r * {features} + f) * {out};",
+        "to[0] = v;",
+        loop("o", out - 1),
+        f"to[o + 1] = {named['bias']}[{at}];",
+        "}",
+        loop("k", hidden),
+        f"const {p.real} turns = v * {named['frequency']}[f * {hidden} + k];",
+        f"const {p.real} angle = {p.number(2 * math.pi)} * (turns - {p.function('rint')}(turns));",
+        f"const {p.real} wave = {p.function('cos')}(angle + {named['phase']}[f * {hidden} + k]);",
+        loop("o", out - 1),
+        f"to[o + 1] += {named['weight']}[{at} * {hidden} + k] * wave;",
+        "}",
+        "}",
+    ]
+    p.step([loop("r", x.size // features), loop("f", features), *lines, "}", "}"], [x], [y])
+    return y
+
+
 def _flatten(_p: Program, link: nn.Flatten, x: Value) -> Value:
     start, end = link.dimensions(x.shape)
     return x.viewed((*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
@@ -130,6 +156,7 @@ KNOWN: dict[type[nn.Module], Callable[..., Any]] = {
     nn.Bilinear: _bilinear,
     nn.Embedding: _embedding,
     nn.Scale: _scale,
+    nn.PeriodicEmbedding: _periodic,
     nn.Flatten: _flatten,
     nn.Unflatten: _unflatten,
     nn.Identity: same,

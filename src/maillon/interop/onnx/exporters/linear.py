@@ -75,6 +75,16 @@ def scaled(t: Trace, link: Any, x: Value) -> Any:
     return t.op("Mul", x, link.weight)
 
 
+def periodic(t: Trace, link: Any, x: Value) -> Any:
+    column = t.op("Unsqueeze", x, [-1])
+    turns = t.op("Mul", column, link.frequency)
+    turns = t.op("Sub", turns, t.op("Round", turns))
+    waves = t.op("Cos", t.op("Add", t.op("Mul", turns, 2 * math.pi), link.phase))
+    sums = t.op("Squeeze", t.op("MatMul", link.weight, t.op("Unsqueeze", waves, [-1])), [-1])
+    y = t.op("Concat", column, t.op("Add", sums, link.bias), axis=-1)
+    return t.reshape(y, (*x.shape[:-1], link.num_features * link.out))
+
+
 def cosine(t: Trace, link: Any, x1: Value, x2: Value) -> Any:
     """The unit vectors are made before they are broadcast only where both have the dimension whole."""
     ndim = max(x1.ndim, x2.ndim)
@@ -111,6 +121,7 @@ EXPORTERS: dict[type, Exporter] = {
     embedding.Embedding: looked_up,
     bilinear.Bilinear: bilinear_form,
     tabular.Scale: scaled,
+    tabular.PeriodicEmbedding: periodic,
     distance.CosineSimilarity: cosine,
     distance.PairwiseDistance: pairwise,
 }
