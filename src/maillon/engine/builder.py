@@ -395,6 +395,7 @@ class Builder:
                 record.backward(*gradients)
         self.scope = ""
         self._reach_all()
+        self._records.clear()  # they hold the builder, which holds them: nothing else would free its memory at once
 
     def _reach_all(self) -> None:
         """Zeros for parameters of links whose output nobody uses, as NumPy has: a rule moves these too."""

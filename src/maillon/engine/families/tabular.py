@@ -2,13 +2,13 @@
 
 import math
 
+from maillon import nn
 from maillon.engine.builder import Builder, NotLoweredError, Value, lowers
 from maillon.engine.families import joints as joints  # its operations  # noqa: PLC0414
-from maillon.nn import Scale
 
 
-@lowers(Scale)
-def scale(b: Builder, link: Scale, x: Value) -> Value:
+@lowers("Scale")
+def scale(b: Builder, link: "nn.Scale", x: Value) -> Value:
     features = link.num_features
     if x.shape[-1:] != (features,):
         raise NotLoweredError(f"{b.at(link)} does not take the shape {x.shape}")
