@@ -21,12 +21,18 @@ struct Block { // rows of so many elements, `stride` apart
 
 template <class T> struct Curve {
     // y = f(x); y may be x.
-    void (*value)(const Numbers&, const T* x, T* y, Block);
+    void (*value)(const Numbers&, const T* x, T* y, const Block&);
     // dx = f'(x) dy; dx may be dy. `reference` is x, or the output of those that tell their derivative by it.
-    void (*gradient)(const Numbers&, const T* dy, const T* reference, T* dx, Block);
+    void (*gradient)(const Numbers&, const T* dy, const T* reference, T* dx, const Block&);
 };
 
-template <class T> const Curve<T>& curve(Activation kind);
+template <class T> struct Curves {
+    static const Curve<T>* const all; // in the order of the enum
+};
+template <> const Curve<float>* const Curves<float>::all;
+template <> const Curve<double>* const Curves<double>::all;
+
+template <class T> const Curve<T>& curve(Activation kind) { return Curves<T>::all[int64_t(kind)]; }
 
 // Of those that need one number at most.
 template <class T> void activate(Activation kind, T slope, const T* x, T* y, int64_t n) {

@@ -202,8 +202,29 @@ template <class T> struct Softshrink : Shrink<T> {
     MAILLON_INLINE Vec<T> value(Vec<T> x) const { return x - min(this->most, max(-this->most, x)); }
 };
 
-template <class F, class T> void values(const Numbers& numbers, const T* x, T* y, Block block) {
+// The smallest networks read and write their numbers one by one: who stores or loads through a mask waits for that.
+template <class T> inline constexpr int64_t few = lanes<T> < 4 ? lanes<T> : 4;
+
+template <class T> MAILLON_INLINE Vec<T> load_few(const T* from, int64_t n) {
+    Vec<T> v = broadcast(from[0]);
+#pragma GCC unroll 4
+    for (int64_t i = 1; i < few<T>; ++i)
+        if (i < n) v[i] = from[i];
+    return v;
+}
+template <class T> MAILLON_INLINE void store_few(T* to, Vec<T> v, int64_t n) {
+    to[0] = v[0];
+#pragma GCC unroll 4
+    for (int64_t i = 1; i < few<T>; ++i)
+        if (i < n) to[i] = v[i];
+}
+template <class T> MAILLON_INLINE bool is_few(const Block& block) {
+    return block.rows == 1 && block.columns >= 1 && block.columns <= few<T>;
+}
+
+template <class F, class T> void values(const Numbers& numbers, const T* x, T* y, const Block& block) {
     const F f(numbers);
+    if (is_few<T>(block)) return store_few<T>(y, f.value(load_few(x, block.columns)), block.columns);
     for (int64_t row = 0; row < block.rows; ++row, x += block.stride, y += block.stride)
         each_register<T>(block.columns, [=](int64_t i, int64_t count) __attribute__((always_inline)) {
             store_up_to(y + i, f.value(load_up_to(x + i, count)), count);
@@ -211,8 +232,10 @@ template <class F, class T> void values(const Numbers& numbers, const T* x, T* y
 }
 
 template <class F, class T>
-void gradients(const Numbers& numbers, const T* dy, const T* reference, T* dx, Block block) {
+void gradients(const Numbers& numbers, const T* dy, const T* reference, T* dx, const Block& block) {
     const F f(numbers);
+    if (const int64_t n = block.columns; is_few<T>(block))
+        return store_few<T>(dx, f.gradient(load_few(dy, n), load_few(reference, n)), n);
     for (int64_t row = 0; row < block.rows; ++row) {
         each_register<T>(block.columns, [=](int64_t i, int64_t count) __attribute__((always_inline)) {
             store_up_to(dx + i, f.gradient(load_up_to(dy + i, count), load_up_to(reference + i, count)), count);
@@ -224,16 +247,15 @@ void gradients(const Numbers& numbers, const T* dy, const T* reference, T* dx, B
 template <class T, template <class> class... Functors> constexpr Curve<T> curves[] = {
     {values<Functors<T>, T>, gradients<Functors<T>, T>}...};
 
-template <class T> const Curve<T>& curve_of(Activation kind) { // in the order of the enum
-    return curves<T, Same, Tanh, Sigmoid, ReLU, LeakyReLU, Hardtanh, ExponentialUnit, GELU, TanhGELU, SiLU, Mish, Softplus,
-                  LogSigmoid, Softsign, Tanhshrink, Hardsigmoid, Hardswish, Threshold, Hardshrink,
-                  Softshrink>[int64_t(kind)];
-}
+template <class T>
+constexpr const Curve<T>* in_order = // of the enum
+    curves<T, Same, Tanh, Sigmoid, ReLU, LeakyReLU, Hardtanh, ExponentialUnit, GELU, TanhGELU, SiLU, Mish, Softplus,
+           LogSigmoid, Softsign, Tanhshrink, Hardsigmoid, Hardswish, Threshold, Hardshrink, Softshrink>;
 
 } // namespace
 
-template <> const Curve<float>& curve(Activation kind) { return curve_of<float>(kind); }
-template <> const Curve<double>& curve(Activation kind) { return curve_of<double>(kind); }
+template <> constinit const Curve<float>* const Curves<float>::all = in_order<float>;
+template <> constinit const Curve<double>* const Curves<double>::all = in_order<double>;
 
 namespace {
 

@@ -1,5 +1,6 @@
 """Trainings by the core leave what the same trainings leave in NumPy: chains of all links, and all options of fit."""
 
+import gc
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -219,6 +220,42 @@ def test_each_plan_is_lowered_once(batch_size: int, plans: int, monkeypatch: pyt
     monkeypatch.setitem(LINKS, m.Linear, counted)
     m.fit(network(), m.MSELoss(), X, Y, batch_size=batch_size, engine="native")
     assert sorted(rows) == sorted([batch_size, 22 % batch_size][:plans] * 2)
+
+
+class Doubled(m.Module):
+    def forward(self, x: Array) -> Array:
+        return 2 * x
+
+    def backward(self, grad_output: Array) -> Array:
+        return 2 * grad_output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"batch_size": 5, "accumulate": 2},
+        {"validation_split": 0.2, "metrics": ["mse", "r2"]},
+        {"schedule": lambda epoch: 0.9**epoch, "clip_grad_norm": 0.5},
+        {"callbacks": m.EarlyStopping("loss")},
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("link", [m.Dropout(0.1), m.BatchNorm1d(5).to("float64"), Doubled()], ids=repr)
+def test_its_memory_is_free_when_it_has_ended(link: m.Module, options: dict[str, Any]) -> None:
+    def train() -> None:
+        m.fit(network(link), m.MSELoss(), X, Y, rule=m.Adam(), epochs=3, progress=False, **options)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FallbackWarning)
+        train()
+        gc.collect()
+        gc.disable()
+        try:
+            train()
+            assert gc.collect() == 0  # nothing waits for the garbage collector
+        finally:
+            gc.enable()
 
 
 def test_gradients_that_wait_are_forgotten() -> None:

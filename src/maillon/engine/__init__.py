@@ -8,6 +8,7 @@ import os
 from typing import Any, overload
 
 from maillon.engine.builder import NotLoweredError
+from maillon.engine.families import load_usual
 from maillon.engine.learner import Learner
 from maillon.engine.plan import Plan, PlanError
 from maillon.engine.predictor import Predictor
@@ -38,7 +39,8 @@ __all__ = [
 ]
 
 
-core()  # loaded now, so that the first training does not wait for it
+core()  # loaded now, as the usual families are, so that the first training does not wait for them
+load_usual()
 
 
 class FallbackWarning(UserWarning):

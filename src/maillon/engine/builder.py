@@ -8,9 +8,8 @@ as often as one likes; its gradients are added up.
 import inspect
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,12 +22,13 @@ from maillon.nn.support.errors import shown
 from maillon.typing import Array, DType
 
 
-@dataclass(frozen=True, slots=True)
 class Value:
     """What flows through a network: a buffer, read as an array of this shape."""
 
-    buffer: Buffer
-    shape: tuple[int, ...]
+    __slots__ = ("buffer", "shape")
+
+    def __init__(self, buffer: Buffer, shape: tuple[int, ...]) -> None:
+        self.buffer, self.shape = buffer, shape
 
     def reshaped(self, shape: Iterable[int]) -> "Value":
         """The same numbers in another shape: no operation, and its gradient is the same numbers too."""
@@ -124,8 +124,7 @@ Inside = tuple[str, tuple[tuple[str, str], ...], Module | None]
 """Where a builder is: the scope, the path, the link that is being lowered."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
+class _Record(NamedTuple):
     """What was computed, and how its gradients go on from there."""
 
     outputs: tuple[Value, ...]
@@ -396,6 +395,7 @@ class Builder:
                 record.backward(*gradients)
         self.scope = ""
         self._reach_all()
+        self._records.clear()  # they hold the builder, which holds them: nothing else would free its memory at once
 
     def _reach_all(self) -> None:
         """Zeros for parameters of links whose output nobody uses, as NumPy has: a rule moves these too."""

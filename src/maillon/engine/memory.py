@@ -10,6 +10,9 @@ from maillon.typing import Array, DType
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
 _BYTE = np.dtype(np.uint8)
+_LARGE, _HUGE = 2**20, 2**22
+"""From 4 MiB on NumPy asks the system for huge pages, which are there in a third of the time: an arena of more than
+1 MiB asks for as much. What it does not touch takes no memory."""
 
 
 class Memory:
@@ -33,7 +36,7 @@ class Memory:
     def arena(self, nbytes: int) -> Array:
         """So many bytes for the values of one plan at a time."""
         if self._arena.size < nbytes:
-            self._arena = aligned(nbytes, _BYTE)
+            self._arena = aligned(max(nbytes, _HUGE) if nbytes > _LARGE else nbytes, _BYTE)[:nbytes]
         return self._arena
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,11 +19,10 @@ _NOTHING: dict[str, Any] = {}
 _NUMBERS: tuple[type, ...] = (float, np.float64, np.float32)
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a parameter's learning stands: its steps, and the numbers that the rule keeps of it, with their types."""
 
-    count: int
+    steps: int
     numbers: tuple[Any, ...]
     types: tuple[type, ...]
 
@@ -194,7 +193,7 @@ class RuleState:
         except (TypeError, ValueError, OverflowError):
             raise NotLoweredError(f"an option of {self.rule!r} is not a number") from None
         for company in self._companies:
-            company.count.array[0] = company.place.count
+            company.count.array[0] = company.place.steps
             company.numbers.array[:] = company.place.numbers
         for each in self.trained:
             for operand, value in self._known.begins(self.rule, each.company.group).items():

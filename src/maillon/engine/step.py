@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,8 +82,7 @@ def _named(value: Any, name: str) -> Iterator[tuple[str, Array]]:
             yield leaf_name, leaf
 
 
-@dataclass(frozen=True)
-class Forward:
+class Forward(NamedTuple):
     """A step lowered as far as the network's output: by which builder, the values that are given for x, the output."""
 
     builder: Builder
@@ -136,8 +135,7 @@ def _mostly_zeros(x: Array) -> bool:
     return bool(np.count_nonzero(first) < _MANY_ZEROS * first.size)
 
 
-@dataclass(frozen=True)
-class Lowered:
+class Lowered(NamedTuple):
     """A step, lowered: its plan, the arrays beside parameters and momenta that it changes."""
 
     plan: Plan

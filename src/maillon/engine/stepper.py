@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from maillon.typing import Array
 
@@ -27,8 +27,7 @@ class Slice:
     error: BaseException | None = None
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a training stands, for another stepper to go on from there.
 
     order, row: the rows of the epoch under way, None as they come, and how many of them are done. total, size: the

@@ -75,17 +75,15 @@ class Checkpoint:
         return f"Checkpoint({os.fspath(self.path)!r}, every={self.every!r}, keep={self.keep!r})"
 
 
+Content = Callable[[list[str]], tuple[dict[str, Array], dict[str, Any]]]
+"""Gives the tensors and the description to write, told the names of the older files."""
+
+
 class Keeper:
-    """A checkpoint at work in one training; without one it does nothing.
+    """A checkpoint at work in one training; without one it does nothing."""
 
-    content: gives the tensors and the description to write, told the names of the older files.
-    """
-
-    def __init__(
-        self, checkpoint: Checkpoint | None, content: Callable[[list[str]], tuple[dict[str, Array], dict[str, Any]]]
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint | None) -> None:
         self._checkpoint = checkpoint
-        self._content = content
         self._older: list[str] = []
         self._written: tuple[int, int] | None = None  # the steps and epochs of the newest
         self._when = time.monotonic()
@@ -95,11 +93,11 @@ class Keeper:
         """Whether any are written."""
         return self._checkpoint is not None
 
-    def begin(self) -> None:
+    def begin(self, content: Content) -> None:
         """Before the first step: OSError where nothing can be written; TypeError for what a file cannot hold."""
         if self._checkpoint is not None:
             _require_writable(self._checkpoint.path)
-            self._content([])
+            content([])
 
     def resumed(self, path: str | os.PathLike[str], step: int, epochs: int, older: list[Any]) -> None:
         """The training goes on from the file of this step; where it goes on in another file, that one is of no step."""
@@ -134,7 +132,7 @@ class Keeper:
             return step % every == 0 and (self._written is None or step != self._written[0])
         return ended > 0
 
-    def write(self, step: int, epochs: int) -> None:
+    def write(self, step: int, epochs: int, content: Content) -> None:
         """Write now, unless that is what was written last."""
         if self._checkpoint is None or self._written == (step, epochs):
             return
@@ -146,7 +144,7 @@ class Keeper:
             name = f"{path.stem}-{self._written[0]}{path.suffix}"
             self._second_name(path, path.with_name(name))
             older = [*(known for known in older if known != name), name]
-        replace_file(path, tensor_bytes(*self._content(older)))
+        replace_file(path, tensor_bytes(*content(older)))
         many = max(0, len(older) - keep + 1)
         for name in older[:many]:
             with suppress(OSError):

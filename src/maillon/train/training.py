@@ -74,7 +74,7 @@ class Training:
         self.engine = engine
         self._evaluates: Module | None = None  # the network whose outputs these are
         self._outputs: OutputOf
-        self._keeper = Keeper(checkpoint, self._captured)
+        self._keeper = Keeper(checkpoint)
         self._resume, self._exact = resume, resume_exact
         self.identity: dict[str, Any] = {}  # what it must be like to go on from a checkpoint; {} without one
         names = ["loss", *metrics]
@@ -135,7 +135,7 @@ class Training:
         found = self._found()
         self._call(self.hooks.train_begin)
         self._go_on(found)
-        self._keeper.begin()
+        self._keeper.begin(self._captured)
 
     def _end(self) -> None:
         self.ended = True
@@ -186,7 +186,7 @@ class Training:
     def _write(self) -> None:
         """A checkpoint, now."""
         try:
-            self._keeper.write(self.state.step, self.whole)
+            self._keeper.write(self.state.step, self.whole, self._captured)
         except OSError as error:
             error.add_note(
                 f"The training ended here, after {self.state.step} steps: the network is as they left it, and this "

@@ -1,7 +1,7 @@
 """The families of operations: their rows, and the lowering of links, losses and rules to them.
 
-A family is imported when something of it is to be lowered. It fills OPERATIONS in `engine/table.py`, and LOWERINGS in
-`engine/builder.py`, from which LINKS and LOSSES take the classes that are met.
+A family is imported when something of it is to be lowered, the usual ones with maillon. It fills OPERATIONS in
+`engine/table.py`, and LOWERINGS in `engine/builder.py`, from which LINKS and LOSSES take the classes that are met.
 """
 
 from functools import cache
@@ -17,6 +17,9 @@ WITH_OPERATIONS = (
     *("pooling", "convolution", "recurrent", "attention", "losses", "rules", "gradients"),
 )
 """In the order of the core's own list."""
+
+USUAL = ("linear", "activations", "joints", "losses")
+"""What hardly a training does without."""
 
 _LINKS_OF = {
     "activations": "activations",
@@ -49,6 +52,12 @@ def family_of(kind: type) -> str | None:
     """The family that lowers links or losses of this class; None of a class of the user's own."""
     room, _, file = kind.__module__.partition("maillon.nn.")
     return None if room else _LINKS_OF.get(file) or _LINKS_OF.get(file.partition(".")[0])
+
+
+def load_usual() -> None:
+    """Import what hardly a training does without."""
+    for name in USUAL:
+        import_module(f"{__name__}.{name}")
 
 
 def load_for(kind: type) -> None:

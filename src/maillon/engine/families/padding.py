@@ -77,11 +77,12 @@ class Axis:
     @classmethod
     def of_steps(cls, inputs: int, outputs: int, steps: Iterable[Sequence[Any]]) -> "Axis":
         """From (outputs, inputs) or (outputs, inputs, weights), each an index or array as `window_steps` has them."""
-        parts = []
+        parts, all_inputs, all_outputs = [], np.arange(inputs), np.arange(outputs)
         for outs, ins, *weights in steps:
-            output = np.arange(outputs)[outs]
-            weight = np.broadcast_to(weights[0] if weights else 1.0, output.shape)
-            parts.append((np.arange(inputs)[ins], output, weight))
+            output = all_outputs[outs]
+            weight = np.empty(output.shape)
+            weight[...] = weights[0] if weights else 1.0
+            parts.append((all_inputs[ins], output, weight))
         none = (np.zeros(0, np.int64),) * 3
         return cls(inputs, outputs, *map(np.concatenate, zip(*(parts or [none]), strict=True)))
 
