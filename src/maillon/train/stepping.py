@@ -131,7 +131,7 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
         shuffle, drop_last = batches.shuffle, batches.drop_last
         cut = Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last)
         beginning, batches.beginning = batches.beginning, None  # the runner's memory from now on
-        runner = runner_of(optim, cut, beginning)
+        runner = runner_of(optim, cut, beginning, lambda: interrupt.requested)
     except NotLoweredError as reason:
         fall_back(engine, "runs", reason)
         return NumpyStepper(optim, batches, interrupt)
