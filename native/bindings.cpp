@@ -181,9 +181,14 @@ nb::object taken_exception() {
 // Whom a long program asks, on the thread that called it: handlers of signals, and whoever may have interrupted a
 // training.
 struct Asked {
-    nb::object raised;      // by a handler, or by a function in Python that is an operation; until somebody takes it
-    nb::object interrupted; // says whether the program is to be left, as a function; null where nobody else is asked
-    double seconds = 0;     // between two questions
+    nb::object raised; // by a handler, or by a function in Python that is an operation; until somebody takes it
+    nb::object interrupted = nb::none(); // a function that says whether the program is to be left
+    double seconds = 0;                  // between two questions
+
+    void ask(nb::object function, double every) {
+        interrupted = std::move(function);
+        seconds = every;
+    }
 
     static bool whether_to_leave(void* asked) {
         nb::gil_scoped_acquire gil;
@@ -191,7 +196,7 @@ struct Asked {
         auto& it = *static_cast<Asked*>(asked);
         PyObject* answer = nullptr;
         if (PyErr_CheckSignals() == 0) {
-            if (!it.interrupted.is_valid()) return false;
+            if (it.interrupted.is_none()) return false;
             answer = PyObject_CallNoArgs(it.interrupted.ptr());
         }
         if (answer == nullptr) {
@@ -254,10 +259,9 @@ struct Operations {
         streams_.assign(streams.begin(), streams.end());
     }
 
-    // It may be left in its first operations, so many of them; that is asked every so many seconds. kept: address and bytes of what these change, and of
+    // It may be left in its first operations, so many of them. kept: address and bytes of what these change, and of
     // what is to be there again then.
-    void may_leave(int64_t operations, const std::vector<std::tuple<uint64_t, int64_t>>& kept, double seconds) {
-        asked.seconds = seconds;
+    void may_leave(int64_t operations, const std::vector<std::tuple<uint64_t, int64_t>>& kept) {
         Program& leaves = arena.program;
         copies_.clear();
         kept_.clear();
@@ -519,7 +523,9 @@ NB_MODULE(_core, m) {
              nb::keep_alive<1, 6>())
         .def_prop_ro("work", [](const Operations& it) { return it.program.work; })
         .def("run", run_program, "threads"_a, "paced"_a = false, nb::call_guard<nb::gil_scoped_release>())
-        .def("may_leave", &Operations::may_leave, "operations"_a, "kept"_a, "seconds"_a)
+        .def("may_leave", &Operations::may_leave, "operations"_a, "kept"_a)
+        .def("ask", [](Operations& it, nb::object interrupted, double seconds) { it.asked.ask(interrupted, seconds); },
+             "interrupted"_a.none(), "seconds"_a)
         .def("take_raised", &Operations::take_raised);
     nb::class_<Trainer>(m, "Training")
         .def(nb::init<Operations&, nb::object, Addresses, int64_t, int64_t, uint64_t, nb::object, uint64_t>(),
@@ -528,11 +534,8 @@ NB_MODULE(_core, m) {
         .def("record", &Trainer::record)
         .def(
             "ask",
-            [](Trainer& t, nb::object interrupted, double seconds) {
-                t.asked.interrupted = std::move(interrupted);
-                t.asked.seconds = seconds;
-            },
-            "interrupted"_a, "seconds"_a)
+            [](Trainer& t, nb::object interrupted, double seconds) { t.asked.ask(interrupted, seconds); },
+            "interrupted"_a.none(), "seconds"_a)
         .def("take_raised", [](Trainer& t) { return t.asked.take_raised(); })
         .def("schedule", &Trainer::schedule)
         .def_prop_ro("scheduled", [](const Trainer& t) { return t.training.timetable.taken; })

@@ -17,8 +17,10 @@ from resuming import Made, differences, train
 
 import maillon as m
 from maillon import optim
-from maillon.engine import leaving
-from maillon.random import Generator
+from maillon.engine import leaving, predictor, prepared
+from maillon.engine.plan import Plan
+from maillon.nn.support.errors import LinkStateError
+from maillon.random import Generator, default_generator
 from maillon.train import interrupt, stepping
 
 pytestmark = pytest.mark.usefixtures("core")
@@ -144,3 +146,213 @@ def test_wherever_a_step_is_left_nothing_of_it_stays(name: str, copies: int, mon
         wanted[history.steps] = wanted.get(history.steps) or after(make, history.steps)
         assert set(differences(resuming.left(made, history), wanted[history.steps])) <= {"ends"}, at
     assert len(wanted) > 2
+
+
+# What a handler of a signal raises
+
+
+class AlarmError(Exception):
+    """Raised by a handler of the user's own."""
+
+
+def alarmed(_signum: int, _frame: Any) -> None:
+    raise AlarmError
+
+
+@pytest.fixture
+def alarm() -> Iterator[Callable[[], None]]:
+    """Sends the signal."""
+    before = signal.signal(signal.SIGUSR1, alarmed)
+    yield lambda: signal.raise_signal(signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+
+
+def twice() -> None:
+    for _ in range(2):
+        signal.raise_signal(signal.SIGINT)
+
+
+def learnt(made: Made) -> Any:
+    generators = [default_generator(), *(getattr(link, "generator", None) for link in made.optim.network.modules())]
+    return resuming.bits([made.optim.network, made.optim.loss, made.optim.rule, *generators])
+
+
+@pytest.mark.parametrize("pressed", [False, True])
+@pytest.mark.parametrize("name", [name for name in WITH_EFFECTS if name != "joints"])  # which ends by an update
+def test_an_exception_arrives_and_leaves_whole_steps(name: str, pressed: bool, alarm: Callable[[], None]) -> None:
+    """Of a handler, and KeyboardInterrupt of the second Ctrl-C."""
+    make, whole, known = MADE[name], Asked(), []
+    with whole.in_fit():
+        train(make())
+    for steps in range(4):
+        made = make()
+        if steps:
+            train(made, callbacks=StopAt(steps))
+        known.append(learnt(made))
+    for at in range(1, whole.count, 1 + whole.count // 7):
+        made = make()
+        with Asked(at, twice if pressed else alarm).in_fit(), pytest.raises((AlarmError, KeyboardInterrupt)) as caught:
+            train(made)
+        assert caught.type is (KeyboardInterrupt if pressed else AlarmError)
+        assert learnt(made) in known, at
+
+
+@contextmanager
+def raised_in_calls(at: int) -> Iterator[list[int]]:
+    """AlarmError from the so many-th question in prepared plans; how many there were."""
+    count, original = [0], leaving.program_of
+
+    def asked() -> bool:
+        count[0] += 1
+        if count[0] == at:
+            raise AlarmError
+        return False
+
+    def program_of(plan: Plan, streams: Any) -> Any:
+        made = original(plan, streams)
+        made.ask(asked, 0.0)
+        return made
+
+    with patch.object(prepared, "program_of", program_of), patch.object(predictor, "program_of", program_of):
+        yield count
+
+
+def steps_of(made: Made, count: int) -> list[float]:
+    """So many learning steps, each tried again where it was left; the losses."""
+    learner, losses = m.compile(made.optim), []
+    while len(losses) < count:
+        before = learnt(made)
+        try:
+            losses.append(learner.step(*made.data))
+        except AlarmError:
+            assert learnt(made) == before
+    return losses
+
+
+@pytest.mark.parametrize("name", [*WITH_EFFECTS[:-1], "norms of images", "recurrent"])
+def test_a_step_of_a_learner_that_was_left_can_be_tried_again(name: str) -> None:
+    with raised_in_calls(at=0) as questions:
+        wanted = steps_of(whole := MADE[name](), 3)
+    assert questions[0] > 8
+    for at in range(1, questions[0], 1 + questions[0] // 12):
+        with raised_in_calls(at) as count:
+            found = steps_of(made := MADE[name](), 3)
+        assert count[0] > at
+        assert (found, learnt(made)) == (wanted, learnt(whole)), at
+
+
+def passes_of(made: Made, count: int) -> None:
+    """So many times forward, backward and update, each beginning with the forward where it was left."""
+    learner, optim, done = m.compile(made.optim), made.optim, 0
+    while done < count:
+        before = learnt(made), [parameter.grad for parameter in optim.network.parameters()]
+        try:
+            prediction = learner.forward(made.data[0])
+        except AlarmError:
+            assert (learnt(made), [parameter.grad for parameter in optim.network.parameters()]) == before
+            continue
+        try:
+            learner.backward(prediction)
+        except AlarmError:
+            with pytest.raises(LinkStateError):
+                learner.backward(prediction)
+            continue
+        learner.update()
+        done += 1
+
+
+@pytest.mark.parametrize("name", ["joints", "convolutions", "cells"])
+def test_parts_of_a_step_that_were_left_can_be_tried_again(name: str) -> None:
+    """Links without effects: a backward that was left is not the forward's, which has had its own."""
+    with raised_in_calls(at=0) as questions:
+        passes_of(whole := MADE[name](), 2)
+    for at in range(1, questions[0], 1 + questions[0] // 12):
+        with raised_in_calls(at) as count:
+            passes_of(made := MADE[name](), 2)
+        assert count[0] > at
+        assert learnt(made) == learnt(whole), at
+
+
+@pytest.mark.parametrize("call", [m.predict, lambda network, x: m.compile(network)(*(x if type(x) is tuple else (x,)))])
+@pytest.mark.parametrize("name", ["windows", "transformer", "norms of images"])
+def test_a_prediction_that_was_left_can_be_asked_for_again(name: str, call: Callable[[m.Module, Any], Any]) -> None:
+    made = MADE[name]()
+    network, x = made.optim.network, made.data[0]
+    with raised_in_calls(at=0) as questions:
+        wanted = call(network, x)
+    for at in range(1, questions[0] + 1, 1 + questions[0] // 10):
+        network = MADE[name]().optim.network
+        with raised_in_calls(at):
+            with pytest.raises(AlarmError):
+                call(network, x)
+            np.testing.assert_array_equal(call(network, x), wanted)
+
+
+# The validation of an epoch
+
+
+class Pressing(m.Module):
+    """Presses Ctrl-C in its so many-th forward in evaluation mode, once a training has begun."""
+
+    at = evaluated = 0
+    begun = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.itself = id(self)
+
+    def forward(self, x: Any) -> Any:
+        if Pressing.begun and not self.training and self.itself == id(self):  # not a copy, which the core tries
+            Pressing.evaluated += 1
+            if Pressing.evaluated == Pressing.at:
+                signal.raise_signal(signal.SIGINT)
+        return x
+
+    def backward(self, grad_output: Any) -> Any:
+        return grad_output
+
+
+class Begin(m.Callback):
+    """Lets it press at its so many-th forward; 0: never."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+    def on_train_begin(self, state: m.train.State) -> None:
+        Pressing.at, Pressing.evaluated, Pressing.begun = self.at, 0, True
+
+    def on_train_end(self, state: m.train.State) -> None:
+        Pressing.begun = False
+
+
+@pytest.mark.parametrize("engine", ["native", "numpy"])
+@pytest.mark.parametrize("every", ["epoch", 10**9])
+def test_a_validation_left_is_made_up_for(engine: str, every: Any, tmp_path: Path) -> None:
+    """The epoch counts once it is validated: what an early stopping decides included."""
+    path = tmp_path / "run.safetensors"
+
+    def make(at: int = 0) -> Made:
+        made = trainings.training("rule: SGD, Nesterov", "float64", epochs=9)
+        made.optim.network.append(Pressing())
+        callbacks = [m.EarlyStopping(patience=4, monitor="val_loss"), Begin(at)]
+        made.options |= {"engine": engine, "validation_split": 0.3, "metrics": "mae", "callbacks": callbacks}
+        made.options["schedule"] = optim.lr_scheduler.StepLR(step_size=2)
+        return made
+
+    wanted, rows = train(make()), []
+    options = {"checkpoint": m.train.Checkpoint(path, every), "resume": path}
+    for at in (1, 2, 1, 2, 1):
+        made = make(at)
+        with patch.object(interrupt, "_pressed", float("-inf")):
+            history = m.fit(made.optim, *made.data, progress=False, **options, **made.options)
+        assert history.interrupted
+        assert history.steps // 2 == len(history) + 1, "an epoch more, which is not validated"
+        rows.append(len(history))
+    assert rows == sorted(rows)
+    assert rows[-1]
+    assert differences(train(make(), **options), wanted) == []

@@ -35,5 +35,6 @@ def program_of(plan: Plan, streams: Mapping[Generator, Any]) -> Any:
     if plan.result is not None:
         kept = [*kept, plan.result.array, *(buffer.array for buffer in plan.outputs)]
     count = next((n for n, one in enumerate(plan.operations) if one.part in stays), len(plan.operations))
-    program.may_leave(count, [(address(array), array.nbytes) for array in kept], ASK_S)
+    program.may_leave(count, [(address(array), array.nbytes) for array in kept])
+    program.ask(None, ASK_S)
     return program

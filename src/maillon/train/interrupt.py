@@ -1,4 +1,4 @@
-"""Ctrl-C, taken between two steps instead of inside one."""
+"""Ctrl-C, taken where nothing is lost by it instead of anywhere."""
 
 import signal
 import sys
@@ -16,13 +16,29 @@ TOGETHER_S = 1.0
 _pressed = float("-inf")  # when Ctrl-C last ended a training
 
 
+class LeftError(BaseException):
+    """Ctrl-C was pressed in the middle of what can be begun anew."""
+
+
 class Interrupt:
     """Whether Ctrl-C was pressed."""
 
-    __slots__ = ("requested",)
+    __slots__ = ("_raises", "requested")
 
     def __init__(self) -> None:
         self.requested = False
+        self._raises = False
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Inside the block the first Ctrl-C raises LeftError, and so does one before it."""
+        self._raises = True
+        try:
+            if self.requested:
+                raise LeftError
+            yield
+        finally:
+            self._raises = False
 
     def handle(self, signum: int, frame: FrameType | None) -> None:
         """The signal handler: the first Ctrl-C asks, a second one raises KeyboardInterrupt.
@@ -35,6 +51,8 @@ class Interrupt:
         if self.requested or now - _pressed < TOGETHER_S:
             raise KeyboardInterrupt
         self.requested, _pressed = True, now
+        if self._raises:
+            raise LeftError
 
 
 def tell(where: str, ended: str) -> None:
