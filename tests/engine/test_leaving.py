@@ -288,71 +288,33 @@ def test_a_prediction_that_was_left_can_be_asked_for_again(name: str, call: Call
             np.testing.assert_array_equal(call(network, x), wanted)
 
 
-# The validation of an epoch
+# A press of Ctrl-C while the core computes
 
 
-class Pressing(m.Module):
-    """Presses Ctrl-C in its so many-th forward in evaluation mode, once a training has begun."""
+@pytest.mark.alone
+@pytest.mark.parametrize("what", ["predict", "compiled", "step"])
+def test_ctrl_c_in_the_middle_of_a_long_call(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    network, x = m.Sequential(m.LSTM(64, 256), m.EveryStep()), np.ones((400, 64, 64), np.float32)
+    learner = m.compile(m.Optim(network, m.MSELoss(), 0.1))
+    y = np.zeros((400, 64, 256), np.float32)
+    compiled = m.compile(network)
+    calls = {"predict": lambda: m.predict(network, x), "compiled": lambda: compiled(x), "step": lambda: learner.step(x, y)}
+    calls[what]()
+    begun = time.perf_counter()
+    calls[what]()
+    whole = time.perf_counter() - begun
+    pressed: list[float] = []
 
-    at = evaluated = 0
-    begun = False
+    def press() -> None:
+        time.sleep(0.1 * whole)
+        pressed.append(time.perf_counter())
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.itself = id(self)
-
-    def forward(self, x: Any) -> Any:
-        if Pressing.begun and not self.training and self.itself == id(self):  # not a copy, which the core tries
-            Pressing.evaluated += 1
-            if Pressing.evaluated == Pressing.at:
-                signal.raise_signal(signal.SIGINT)
-        return x
-
-    def backward(self, grad_output: Any) -> Any:
-        return grad_output
-
-
-class Begin(m.Callback):
-    """Lets it press at its so many-th forward; 0: never."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
-
-    def on_train_begin(self, state: m.train.State) -> None:
-        Pressing.at, Pressing.evaluated, Pressing.begun = self.at, 0, True
-
-    def on_train_end(self, state: m.train.State) -> None:
-        Pressing.begun = False
-
-
-@pytest.mark.parametrize("engine", ["native", "numpy"])
-@pytest.mark.parametrize("every", ["epoch", 10**9])
-def test_a_validation_left_is_made_up_for(engine: str, every: Any, tmp_path: Path) -> None:
-    """The epoch counts once it is validated: what an early stopping decides included."""
-    path = tmp_path / "run.safetensors"
-
-    def make(at: int = 0) -> Made:
-        made = trainings.training("rule: SGD, Nesterov", "float64", epochs=9)
-        made.optim.network.append(Pressing())
-        callbacks = [m.EarlyStopping(patience=4, monitor="val_loss"), Begin(at)]
-        made.options |= {"engine": engine, "validation_split": 0.3, "metrics": "mae", "callbacks": callbacks}
-        made.options["schedule"] = optim.lr_scheduler.StepLR(step_size=2)
-        return made
-
-    wanted, rows = train(make()), []
-    options = {"checkpoint": m.train.Checkpoint(path, every), "resume": path}
-    for at in (1, 2, 1, 2, 1):
-        made = make(at)
-        with patch.object(interrupt, "_pressed", float("-inf")):
-            history = m.fit(made.optim, *made.data, progress=False, **options, **made.options)
-        assert history.interrupted
-        assert history.steps // 2 == len(history) + 1, "an epoch more, which is not validated"
-        rows.append(len(history))
-    assert rows == sorted(rows)
-    assert rows[-1]
-    assert differences(train(make(), **options), wanted) == []
+    finger = threading.Thread(target=press)
+    finger.start()
+    with pytest.raises(KeyboardInterrupt):
+        calls[what]()
+    late = time.perf_counter() - pressed[0]
+    finger.join()
+    assert late < max(0.6 * whole, 0.3), whole

@@ -21,7 +21,10 @@ class LeftError(BaseException):
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed."""
+    """Whether Ctrl-C was pressed.
+
+    As a `with` block: inside it the first Ctrl-C raises LeftError, and so does one before it.
+    """
 
     __slots__ = ("_raises", "requested")
 
@@ -29,16 +32,13 @@ class Interrupt:
         self.requested = False
         self._raises = False
 
-    @contextmanager
-    def raising(self) -> Iterator[None]:
-        """Inside the block the first Ctrl-C raises LeftError, and so does one before it."""
+    def __enter__(self) -> None:
+        if self.requested:
+            raise LeftError
         self._raises = True
-        try:
-            if self.requested:
-                raise LeftError
-            yield
-        finally:
-            self._raises = False
+
+    def __exit__(self, *_raised: object) -> None:
+        self._raises = False
 
     def handle(self, signum: int, frame: FrameType | None) -> None:
         """The signal handler: the first Ctrl-C asks, a second one raises KeyboardInterrupt.

@@ -354,7 +354,7 @@ class Training:
             self._evaluates, self._outputs = optim.network, outputs_of(optim.network, self.engine)
 
         def outputs(x: Any) -> Any:
-            with self.interrupt.raising():
+            with self.interrupt:
                 return self._outputs(x)
 
         scores = evaluated(optim.network, optim.loss, data, self.metrics, VALIDATION_BATCH, outputs)
