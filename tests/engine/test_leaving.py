@@ -286,35 +286,3 @@ def test_a_prediction_that_was_left_can_be_asked_for_again(name: str, call: Call
             with pytest.raises(AlarmError):
                 call(network, x)
             np.testing.assert_array_equal(call(network, x), wanted)
-
-
-# A press of Ctrl-C while the core computes
-
-
-@pytest.mark.alone
-@pytest.mark.parametrize("what", ["predict", "compiled", "step"])
-def test_ctrl_c_in_the_middle_of_a_long_call(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    network, x = m.Sequential(m.LSTM(64, 256), m.EveryStep()), np.ones((400, 64, 64), np.float32)
-    learner = m.compile(m.Optim(network, m.MSELoss(), 0.1))
-    y = np.zeros((400, 64, 256), np.float32)
-    compiled = m.compile(network)
-    calls = {"predict": lambda: m.predict(network, x), "compiled": lambda: compiled(x), "step": lambda: learner.step(x, y)}
-    calls[what]()
-    begun = time.perf_counter()
-    calls[what]()
-    whole = time.perf_counter() - begun
-    pressed: list[float] = []
-
-    def press() -> None:
-        time.sleep(0.1 * whole)
-        pressed.append(time.perf_counter())
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-
-    finger = threading.Thread(target=press)
-    finger.start()
-    with pytest.raises(KeyboardInterrupt):
-        calls[what]()
-    late = time.perf_counter() - pressed[0]
-    finger.join()
-    assert late < max(0.6 * whole, 0.3), whole
