@@ -44,14 +44,14 @@ class Asked:
     def in_fit(self) -> Iterator[None]:
         original = stepping.runner_of
 
-        def runner_of(learner: m.Optim, batches: Any, interrupted: Callable[[], bool]) -> Any:
+        def runner_of(learner: m.Optim, batches: Any, beginning: Any, interrupted: Callable[[], bool]) -> Any:
             def asked() -> bool:
                 self.count += 1
                 if self.count == self.at:
                     self.do()
                 return interrupted()
 
-            return original(learner, batches, asked)
+            return original(learner, batches, beginning, asked)
 
         with patch.object(stepping, "runner_of", runner_of), patch.object(interrupt, "_pressed", float("-inf")):
             yield

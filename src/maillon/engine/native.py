@@ -331,7 +331,7 @@ class Runner:
             self._hand_out_gathered()
         last = self.whole if position or self.rest is None else self.rest
         optim.prediction = copied(last.output)
-        self._shown, self._stepped = False, True
+        self._shown, self._stepped, self.gradients.half = False, True, False
 
     def _hand_out_gathered(self) -> None:
         divisor = float(self.gradients.divisor.array[0])

@@ -66,13 +66,13 @@ def tell(where: str, ended: str) -> None:
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Interrupt]:
+def deferred_interrupt(interrupt: Interrupt | None = None) -> Iterator[Interrupt]:
     """Inside the block the first SIGINT only sets `requested`; a second one raises KeyboardInterrupt at once.
 
     Python lets the main thread alone handle signals: in other threads, and where SIGINT is ignored or not handled
-    by Python, nothing is changed. The handler there was is put back at the end.
+    by Python, nothing is changed. The handler there was is put back at the end. interrupt: one that is known already.
     """
-    interrupt = Interrupt()
+    interrupt = Interrupt() if interrupt is None else interrupt
     previous = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(previous):
         yield interrupt

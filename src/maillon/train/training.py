@@ -108,7 +108,7 @@ class Training:
         self.epoch_begun += rest
         self._until = self.epochs if until is None else min(until, self.epochs)
         try:
-            with learning(self.optim.network), deferred_interrupt() as self.interrupt:
+            with learning(self.optim.network), deferred_interrupt(self.interrupt):
                 if not self._paused:
                     self._begin()
                 try:
