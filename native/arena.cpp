@@ -48,6 +48,10 @@ void* Arena::add(const Entry* entry, Carry carry, int64_t bytes, double work, bo
 
 Operation& Arena::at(const Row& row) { return *reinterpret_cast<Operation*>(&words_[size_t(row.place)]); }
 
+const Operation* Arena::operation(int64_t number) {
+    return number < int64_t(rows_.size()) ? &at(rows_[size_t(number)]) : program.end;
+}
+
 void Arena::finish() {
     const bool wide = program.wide;
     program.begin = reinterpret_cast<Operation*>(words_.data());

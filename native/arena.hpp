@@ -18,6 +18,8 @@ class Arena {
     void* add(Carry carry, int64_t bytes);
     // To be called once all are there.
     void finish();
+    // By its number, or the end.
+    const Operation* operation(int64_t number);
 
     Program program;
 

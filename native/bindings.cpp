@@ -12,6 +12,7 @@
 #include <deque>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -22,6 +23,7 @@
 #include "arena.hpp"
 #include "clock.hpp"
 #include "isa.hpp"
+#include "lookout.hpp"
 #include "pace.hpp"
 #include "program.hpp"
 #include "team.hpp"
@@ -176,6 +178,40 @@ nb::object taken_exception() {
 #endif
 }
 
+// Whom a long program asks, on the thread that called it: handlers of signals, and whoever may have interrupted a
+// training.
+struct Asked {
+    nb::object raised; // by a handler, or by a function in Python that is an operation; until somebody takes it
+    nb::object interrupted = nb::none(); // a function that says whether the program is to be left
+    double seconds = 0;                  // between two questions
+
+    void ask(nb::object function, double every) {
+        interrupted = std::move(function);
+        seconds = every;
+    }
+
+    static bool whether_to_leave(void* asked) {
+        nb::gil_scoped_acquire gil;
+        Stream::give_all(); // a handler may draw
+        auto& it = *static_cast<Asked*>(asked);
+        PyObject* answer = nullptr;
+        if (PyErr_CheckSignals() == 0) {
+            if (it.interrupted.is_none()) return false;
+            answer = PyObject_CallNoArgs(it.interrupted.ptr());
+        }
+        if (answer == nullptr) {
+            it.raised = taken_exception();
+            return true;
+        }
+        const bool leave = answer == Py_True;
+        Py_DECREF(answer);
+        return leave;
+    }
+
+    // What was raised, once: None where it was something else that ended the program.
+    nb::object take_raised() { return raised.is_valid() ? std::exchange(raised, nb::object()) : nb::none(); }
+};
+
 // On the thread that called the training: the first one of its team.
 bool call_python(const Operation& op, const Team&) {
     nb::gil_scoped_acquire gil;
@@ -202,7 +238,7 @@ struct Operations {
             if (nb::cast<int64_t>(row[0]) == in_python) {
                 if (PyCallable_Check(row[1].ptr()) == 0)
                     throw std::invalid_argument("an operation in Python is no function");
-                calls.push_back({row[1], &raised});
+                calls.push_back({row[1], &asked.raised});
                 *static_cast<const PythonCall**>(arena.add(call_python, 8)) = &calls.back();
                 continue;
             }
@@ -220,6 +256,24 @@ struct Operations {
             std::memcpy(static_cast<char*>(to) + fields.size() - sizeof words, &words, sizeof words);
         }
         arena.finish();
+        streams_.assign(streams.begin(), streams.end());
+    }
+
+    // It may be left in its first operations, so many of them. kept: address and bytes of what these change, and of
+    // what is to be there again then.
+    void may_leave(int64_t operations, const std::vector<std::tuple<uint64_t, int64_t>>& kept) {
+        Program& leaves = arena.program;
+        copies_.clear();
+        kept_.clear();
+        for (const auto& [place, bytes] : kept) {
+            copies_.emplace_back(size_t(bytes));
+            kept_.push_back({at<char>(place), copies_.back().data(), bytes});
+        }
+        leaves.until = arena.operation(operations);
+        leaves.kept = kept_.data();
+        leaves.kept_end = kept_.data() + kept_.size();
+        leaves.streams = streams_.data();
+        leaves.streams_end = streams_.data() + streams_.size();
     }
 
     const Core& core;
@@ -227,28 +281,42 @@ struct Operations {
     const Program& program = arena.program;
     std::deque<PythonCall> calls;
     mutable Pace pace;
-    nb::object raised; // by one of them, until somebody takes it
+    mutable Asked asked;
 
-    // What a function in Python has raised, once: None where it was something else that ended the program.
-    nb::object take_raised() { return raised.is_valid() ? std::exchange(raised, nb::object()) : nb::none(); }
+    nb::object take_raised() { return asked.take_raised(); }
+
+  private:
+    std::vector<WordStream*> streams_;
+    std::deque<std::vector<char>> copies_;
+    std::vector<Kept> kept_;
 };
 
 struct Once {
     const Core& core;
     const Program& program;
+    Lookout* lookout;
     bool fine = true;
 };
 
-// paced: with as many threads as pay.
+// paced: with as many threads as pay. False, too, where it was left: with what was raised to be taken.
 bool run_program(const Operations& operations, int threads, bool paced) {
-    Once once{operations.core, operations.program};
-    const Work work = [](void* context, const Team& team) {
+    const Program& program = operations.program;
+    std::optional<Lookout> lookout;
+    if (program.until != nullptr) {
+        lookout.emplace(Asked::whether_to_leave, &operations.asked, operations.asked.seconds);
+        operations.core.begin(program, *lookout);
+    }
+    Once once{operations.core, program, lookout ? &*lookout : nullptr};
+    const Work work = [](void* context, const Team& threads) {
         auto& it = *static_cast<Once*>(context);
+        Team team = threads;
+        team.lookout = it.lookout;
         const bool fine = it.core.run(it.program, team);
         if (team.rank == 0) it.fine = fine;
     };
-    if (paced) run_paced(operations.pace, operations.program.work, threads, work, &once);
+    if (paced) run_paced(operations.pace, program.work, threads, work, &once);
     else run_team(threads, work, &once);
+    if (!once.fine) operations.core.put_back(program, once.lookout);
     Stream::leave();
     return once.fine;
 }
@@ -307,16 +375,20 @@ struct Trainer {
         slice.paced = paced;
         slice.clock = seconds_now;
         slice.begun = seconds_now();
+        std::optional<Lookout> lookout = this->lookout();
+        slice.lookout = lookout ? &*lookout : nullptr;
         core.train(training, slice);
         Stream::leave();
         return {slice.steps, slice.epochs, int(slice.ending)};
     }
 
-    bool evaluate(int threads, bool paced) {
+    // 0: the loss went wrong; 1: fine; 2: it was left.
+    int evaluate(int threads, bool paced) {
         if (training.whole->gathers()) throw std::invalid_argument("its gradients are gathered");
-        const bool fine = core.evaluate(training, threads, paced);
+        std::optional<Lookout> lookout = this->lookout();
+        const Evaluated evaluated = core.evaluate(training, threads, paced, lookout ? &*lookout : nullptr);
         Stream::leave();
-        return fine;
+        return int(evaluated);
     }
 
     void flush() {
@@ -326,8 +398,14 @@ struct Trainer {
 
     const Core& core;
     Training training;
+    Asked asked;
 
   private:
+    std::optional<Lookout> lookout() {
+        if (training.whole->until == nullptr) return {};
+        return std::optional<Lookout>(std::in_place, Asked::whether_to_leave, &asked, asked.seconds);
+    }
+
     std::vector<Feed> feeds_;
 };
 
@@ -437,6 +515,7 @@ NB_MODULE(_core, m) {
     m.def("address", address, "array"_a);
     nb::class_<Stream>(m, "Stream")
         .def(nb::init<nb::capsule, nb::object, uint64_t, uint64_t>(), "capsule"_a, "lock"_a, "wanted"_a, "twister"_a)
+        .def_ro("begun", &Stream::begun)
         .def_prop_rw(
             "drawn", [](const Stream& s) { return s.drawn; }, [](Stream& s, uint64_t n) { s.drawn = n; });
     nb::class_<Operations>(m, "Program")
@@ -444,12 +523,20 @@ NB_MODULE(_core, m) {
              nb::keep_alive<1, 6>())
         .def_prop_ro("work", [](const Operations& it) { return it.program.work; })
         .def("run", run_program, "threads"_a, "paced"_a = false, nb::call_guard<nb::gil_scoped_release>())
+        .def("may_leave", &Operations::may_leave, "operations"_a, "kept"_a)
+        .def("ask", [](Operations& it, nb::object interrupted, double seconds) { it.asked.ask(interrupted, seconds); },
+             "interrupted"_a.none(), "seconds"_a)
         .def("take_raised", &Operations::take_raised);
     nb::class_<Trainer>(m, "Training")
         .def(nb::init<Operations&, nb::object, Addresses, int64_t, int64_t, uint64_t, nb::object, uint64_t>(),
              "whole"_a, "rest"_a.none(), "feeds"_a, "rows"_a, "batch_size"_a, "order"_a, "words"_a.none(), "result"_a,
              nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(), nb::keep_alive<1, 8>())
         .def("record", &Trainer::record)
+        .def(
+            "ask",
+            [](Trainer& t, nb::object interrupted, double seconds) { t.asked.ask(interrupted, seconds); },
+            "interrupted"_a.none(), "seconds"_a)
+        .def("take_raised", [](Trainer& t) { return t.asked.take_raised(); })
         .def("schedule", &Trainer::schedule)
         .def_prop_ro("scheduled", [](const Trainer& t) { return t.training.timetable.taken; })
         .def_prop_ro("missing", [](const Trainer& t) { return t.training.timetable.missing; })

@@ -205,7 +205,7 @@ class Call {
         for (const Kept& kept : kept_)
             if (!kept.same()) return not_implemented();
         // Made now: nothing of Python runs from the first look at `given` on, so that another thread may call this too.
-        // But for links of the user's own: who calls while they run is told that it is busy.
+        // But for links of the user's own and handlers of signals: who calls while they run is told that it is busy.
         std::vector<nb::object> made;
         for (const Slot& output : outputs_) {
             made.push_back(nb::steal(PyObject_Call(empty_.ptr(), output.empty.ptr(), nullptr)));
@@ -214,7 +214,7 @@ class Call {
         for (size_t i = 0; i < inputs_.size(); ++i)
             if (!inputs_[i].take(given[i])) return not_implemented();
         const bool fine = run();
-        if (!fine && operations_.raised.is_valid()) {
+        if (!fine && operations_.asked.raised.is_valid()) {
             const nb::object error = operations_.take_raised();
             PyErr_SetObject((PyObject*)Py_TYPE(error.ptr()), error.ptr());
             throw nb::python_error();
@@ -246,7 +246,7 @@ class Call {
             bool& flag;
             ~Done() { flag = false; }
         } done{busy};
-        busy = !operations_.calls.empty();
+        busy = !operations_.calls.empty() || operations_.program.until != nullptr;
         return run_program(operations_, threads_, paced_);
     }
 

@@ -52,12 +52,12 @@ template <class T> void list_rows(const Blocked<T>& w, int64_t p, int64_t k, Spa
 }
 
 // This thread's part of one slice: a block of rows that stays in L2 against one panel of B after the other.
-template <class T> void multiply_slice(const Blocked<T>& w, int64_t p, int64_t k) {
+template <class T> void multiply_slice(const Blocked<T>& w, int64_t p, int64_t k, const Team& team) {
     const Product<T>& g = w.g;
     const Begin begin = p == 0 ? g.begin : Begin::keep;
     const bool last = p + k == g.k;
     Steps steps[block_rows<T> / tile_rows];
-    for (int64_t i = w.rows.begin; i < w.rows.end; i += block_rows<T>) {
+    for (int64_t i = w.rows.begin; i < w.rows.end && !team.leaving(); i += block_rows<T>) {
         const int64_t end = i + block_rows<T> < w.rows.end ? i + block_rows<T> : w.rows.end;
         if (w.packs_a && w.by_rows) pack_a_rows(w, p, k, {i, end});
         if (g.zeros == Zeros::many_in_a) list_rows(w, p, k, {i, end}, steps);
@@ -110,7 +110,7 @@ void product_blocked(const Product<T>& g, T* workspace, const Team& team, const 
         if (packs_b) pack_b_columns(w, p, k, my_columns);
         if (packs_a && !by_rows) pack_a_rows(w, p, k, my_rows);
         if (shares_panels) team.wait();
-        multiply_slice(w, p, k);
+        multiply_slice(w, p, k, team);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "lookout.hpp"
 #include "pace.hpp"
 #include "team.hpp"
 
@@ -26,6 +27,7 @@ struct WordStream {
     uint32_t* key = nullptr;     // where it is known: the words of the Mersenne Twister,
     int32_t* position = nullptr; // and how many of them are used up
     uint64_t drawn = 0;
+    uint64_t begun = 0; // `drawn` at the beginning of a step that may be left
     bool held = false;
     const uint32_t* wanted = nullptr; // not 0 while another thread waits for the lock
     void (*lock)(WordStream&) = nullptr;
@@ -79,6 +81,12 @@ struct Operation {
     }
 };
 
+struct Kept { // memory that a step changes before its last operations, and a copy from its beginning
+    char* place;
+    char* copy;
+    int64_t bytes;
+};
+
 struct Program { // the operations of one step on so many rows
     const Operation *begin = nullptr, *end = nullptr;
     int64_t rows = 0;
@@ -89,6 +97,11 @@ struct Program { // the operations of one step on so many rows
     // out, its `divide`, from which on the last one alone goes, and what is divided by. Otherwise null.
     const Operation *clear = nullptr, *divide = nullptr;
     double* divisor = nullptr;
+    // Where it may be left before its end: the operation from which on it is not, and what is put back then. Otherwise
+    // null and nothing.
+    const Operation* until = nullptr;
+    const Kept *kept = nullptr, *kept_end = nullptr;
+    WordStream *const *streams = nullptr, *const *streams_end = nullptr;
 
     bool gathers() const { return divide != nullptr; }
 };
@@ -99,7 +112,7 @@ struct Feed { // rows of data, copied to where the program reads its batch
     char* batch;
 };
 
-enum class Ending : int { steps, epochs, time, trouble };
+enum class Ending : int { steps, epochs, time, trouble, left };
 
 struct Timetable { // a rule's options in the steps to come
     enum class Turns : int { none, updates, epochs };
@@ -151,19 +164,24 @@ struct Slice { // how far to go, and how far it went
     int threads;          // at most
     bool paced;           // fewer where more do not pay; otherwise always as many
     double (*clock)();
+    Lookout* lookout; // null for programs that are not left
 
     int64_t steps = 0, epochs = 0;
     Ending ending = Ending::steps;
 };
+
+enum class Evaluated : int { trouble, fine, left };
 
 struct Core { // the same functions, compiled for one instruction set
     const char* name;
     const Family* const* families;
     int family_count;
     bool (*run)(const Program&, const Team&);
+    void (*begin)(const Program&, Lookout&);
+    bool (*put_back)(const Program&, Lookout*);
     void (*train)(Training&, Slice&);
     void (*flush)(Training&);
-    bool (*evaluate)(Training&, int threads, bool paced);
+    Evaluated (*evaluate)(Training&, int threads, bool paced, Lookout*);
     void (*two_loops_float)(const float* const* changes, const float* const* steps, const double* weights,
                             double* shares, int64_t pairs, double scale, float* q, int64_t n);
     void (*two_loops_double)(const double* const* changes, const double* const* steps, const double* weights,

@@ -7,11 +7,17 @@
 namespace maillon {
 
 class Barrier; // pool.cpp
+class Lookout;
 
 struct Team {
     int rank = 0, size = 1; // rank 0 is the caller
     Barrier* barrier = nullptr;
+    Lookout* lookout = nullptr; // of a long program, which may be left before its end
     void wait() const; // until every thread of the team is here; returns at once in a team of one
+    bool leaving() const { return lookout != nullptr && asks_lookout(); } // see Lookout::leaving
+
+  private:
+    bool asks_lookout() const;
 };
 
 using Work = void (*)(void* context, const Team& team);

@@ -15,8 +15,27 @@ MAILLON_INLINE bool run_alone(const Operation* op, const Operation* end, const T
     return true;
 }
 
+// The same of a program that may be left, by a team of any size, all threads of which get the same answer.
+__attribute__((noinline)) inline bool run_looking(const Operation* op, const Operation* end, const Team& team) {
+    const bool caller = team.rank == 0;
+    Lookout& lookout = *team.lookout;
+    const Team one{.lookout = team.lookout};
+    for (; op != end; op = op->after(op->skip)) {
+        bool fine = true;
+        if (caller) lookout.enter(op);
+        if (!op->alone) fine = op->carry(*op, team);
+        else if (caller) op->fine = op->carry(*op, one);
+        if (caller) lookout.leave(op);
+        team.wait();
+        if (op->alone && op->decides) fine = op->fine;
+        if (!fine || lookout.left(op)) return false;
+    }
+    return true;
+}
+
 // The same by a team, all threads of which get the same answer.
 inline bool run_part(const Operation* op, const Operation* end, const Team& team) {
+    if (team.lookout != nullptr) return run_looking(op, end, team);
     if (team.size == 1) return run_alone(op, end, team);
     const Team one{};
     for (; op != end; op = op->after(op->skip)) {
@@ -133,16 +152,41 @@ inline void record_step(Training& t, Slice& slice, int64_t position, int64_t row
     t.position = 0;
 }
 
+// A program that may be left begins: it remembers what is to be put back then.
+inline void begin_program(const Program& program, Lookout& lookout) {
+    lookout.begin(program.until);
+    for (const Kept* kept = program.kept; kept != program.kept_end; ++kept)
+        std::memcpy(kept->copy, kept->place, size_t(kept->bytes));
+    for (WordStream* const* words = program.streams; words != program.streams_end; ++words)
+        (*words)->begun = (*words)->drawn;
+}
+
+__attribute__((noinline)) inline void begin_step(const Training& t, const Program& program, Lookout& lookout) {
+    begin_program(program, lookout);
+    if (t.shuffle) t.words->begun = t.words->drawn;
+}
+
+// Whether the program that has failed was left. Then everything but words is as if it had not begun.
+inline bool put_back(const Program& program, Lookout* lookout) {
+    if (lookout == nullptr || !lookout->leaving(false)) return false;
+    for (const Kept* kept = program.kept; kept != program.kept_end; ++kept)
+        std::memcpy(kept->place, kept->copy, size_t(kept->bytes));
+    return true;
+}
+
 struct Step { // one mini-batch's, as the threads of a team carry it out
     const Training& training;
     const Program& program;
     int64_t position, rows;
     const Turn* turn; // null where nothing is gathered
+    Lookout* lookout; // null where it is not left
     bool fine = true;
 };
 
-inline void carry_step(void* given, const Team& team) {
+inline void carry_step(void* given, const Team& threads) {
     auto& step = *static_cast<Step*>(given);
+    Team team = threads;
+    team.lookout = step.lookout;
     gather(step.training, step.position, step.rows, team);
     team.wait();
     const bool fine = step.turn ? run_gathering(step.program, *step.turn, team) : run_once(step.program, team);
@@ -171,12 +215,13 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
     const double costs = t.whole->work; // looking at the clock costs some 25 ns
     const bool each = t.whole->calls || costs > 1e6;
     const int64_t interval = each ? 1 : costs < 1e3 ? 256 : int64_t(1e6 / costs) / 4 + 1;
-    const Team one{};
+    const Team one{.lookout = slice.lookout};
     const int threads = slice.threads;
     int64_t position = t.position;
     for (int64_t step = 0;; ++step) {
         const int64_t rows = t.rows - position < t.batch_size ? t.rows - position : t.batch_size;
         const Program& program = rows == t.batch_size ? *t.whole : *t.rest;
+        if (slice.lookout != nullptr) begin_step(t, program, *slice.lookout);
         if (position == 0 && t.shuffle) permute(t.order, t.rows, *t.words);
         Turn turn{};
         double divisor = 0;
@@ -188,15 +233,15 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
         if (threads == 1) {
             if (rows == 1) gather_row(t, position);
             else gather(t, position, rows, one);
-            fine = gathers ? run_gathering(program, turn, one)
-                           : run_alone(program.begin, program.end, one);
+            if constexpr (gathers) fine = run_gathering(program, turn, one);
+            else fine = run_part(program.begin, program.end, one);
         } else {
-            Step shared{t, program, position, rows, gathers ? &turn : nullptr};
+            Step shared{t, program, position, rows, gathers ? &turn : nullptr, slice.lookout};
             fine = shared_step(t, threads, slice.paced, shared);
         }
         if (!fine) {
             if constexpr (gathers) *program.divisor = divisor;
-            slice.ending = Ending::trouble;
+            slice.ending = put_back(program, slice.lookout) ? Ending::left : Ending::trouble;
             return;
         }
         if constexpr (gathers) t.gathered = turn.due ? 0 : t.gathered + 1;
@@ -214,11 +259,14 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
     }
 }
 
-// The loss and the gradients of the mini-batch at the training's position, which stays there. False: the loss went wrong.
-inline bool evaluate(Training& t, int threads, bool paced) {
+// The loss and the gradients of the mini-batch at the training's position, which stays there.
+inline Evaluated evaluate(Training& t, int threads, bool paced, Lookout* lookout) {
     const int64_t left = t.rows - t.position, rows = left < t.batch_size ? left : t.batch_size;
-    Step step{t, rows == t.batch_size ? *t.whole : *t.rest, t.position, rows, nullptr};
-    return shared_step(t, threads, paced, step);
+    const Program& program = rows == t.batch_size ? *t.whole : *t.rest;
+    if (lookout != nullptr) begin_step(t, program, *lookout);
+    Step step{t, program, t.position, rows, nullptr, lookout};
+    if (shared_step(t, threads, paced, step)) return Evaluated::fine;
+    return put_back(program, lookout) ? Evaluated::left : Evaluated::trouble;
 }
 
 inline void train(Training& t, Slice& slice) {

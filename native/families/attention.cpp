@@ -158,7 +158,7 @@ template <class T> void show(const op::Attention<T>& op, const Team& team) {
 
 template <class T> bool attention(const op::Attention<T>& op, const Team& team) {
     const Span own = share(op.batch * op.heads, 1, team);
-    for (int64_t head = own.begin; head < own.end; ++head) attend(op, head);
+    for (int64_t head = own.begin; head < own.end && !team.leaving(); ++head) attend(op, head);
     if (op.shown == nullptr) return true;
     team.wait();
     show(op, team);
@@ -254,7 +254,7 @@ template <class T> void grad_masks(const op::AttentionGrad<T>& op, const Team& t
 
 template <class T> bool attention_grad(const op::AttentionGrad<T>& op, const Team& team) {
     const Span own = share(op.batch * op.heads, 1, team);
-    for (int64_t head = own.begin; head < own.end; ++head) attend_back(op, head);
+    for (int64_t head = own.begin; head < own.end && !team.leaving(); ++head) attend_back(op, head);
     if (!op.dmask && !op.dpadding && !op.learnt) return true;
     team.wait();
     grad_masks(op, team);

@@ -137,11 +137,11 @@ template <class T, class Op> struct Output {
 
 // ── RNN ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-template <class T, bool relu> void rnn_steps(const op::Rnn<T>& op, const Factor<T>& weight, Span samples) {
+template <class T, bool relu> void rnn_steps(const op::Rnn<T>& op, const Factor<T>& weight, Span samples, const Team& team) {
     const int64_t size = op.units;
     const Walk<op::Rnn<T>> walk{op, size};
     copy_state<T>(walk.part(op.initial, size), op.before + walk.row(0, 0) * size, size, samples);
-    for (int64_t step = 0; step < op.steps; ++step) {
+    for (int64_t step = 0; step < op.steps && !team.leaving(); ++step) {
         const Output<T, op::Rnn<T>> output{walk, step};
         const auto cells = [&](const T* block, int64_t n, int64_t j, int64_t units) {
             const int64_t at = walk.row(step, n) * size + j;
@@ -161,8 +161,8 @@ template <class T> bool rnn(const op::Rnn<T>& op, const Team& team) {
     weight.pack(team);
     team.wait();
     const Span samples = share(op.batch, 1, team);
-    if (op.relu) rnn_steps<T, true>(op, weight, samples);
-    else rnn_steps<T, false>(op, weight, samples);
+    if (op.relu) rnn_steps<T, true>(op, weight, samples, team);
+    else rnn_steps<T, false>(op, weight, samples, team);
     return true;
 }
 
@@ -174,7 +174,7 @@ template <class T> bool rnn_grad(const op::RnnGrad<T>& op, const Team& team) {
     team.wait();
     const Span samples = share(op.batch, 1, team);
     const T* da = nullptr; // of the step after
-    for (int64_t step = op.steps - 1; step >= 0; --step) {
+    for (int64_t step = op.steps - 1; step >= 0 && !team.leaving(); --step) {
         const T* dlast = da ? nullptr : walk.part(op.dlast, size);
         const auto cells = [&](const T* block, int64_t n, int64_t j, int64_t units) {
             const int64_t at = walk.row(step, n) * size + j, y_at = walk.y(step, n) + j;
@@ -206,7 +206,7 @@ template <class T> bool lstm(const op::Lstm<T>& op, const Team& team) {
     const Span samples = share(op.batch, 1, team);
     copy_state<T>(walk.part(op.initial, features), op.before + walk.row(0, 0) * features, features, samples);
     const T* initial_cell = walk.part(op.initial_cell, size);
-    for (int64_t step = 0; step < op.steps; ++step) {
+    for (int64_t step = 0; step < op.steps && !team.leaving(); ++step) {
         const Output<T, op::Lstm<T>> output{walk, step};
         const T* cells_before = step ? op.cells + walk.row(step - 1, 0) * size : initial_cell;
         T* last_cell = step + 1 == op.steps ? walk.part(op.last_cell, size) : nullptr;
@@ -275,7 +275,7 @@ template <class T> bool lstm_grad(const op::LstmGrad<T>& op, const Team& team) {
     const T* initial_cell = walk.part(op.initial_cell, size);
     copy_state<T>(walk.part(op.dlast_cell, size), dcells, size, samples);
     const T* da = nullptr; // of the step after
-    for (int64_t step = op.steps - 1; step >= 0; --step) {
+    for (int64_t step = op.steps - 1; step >= 0 && !team.leaving(); --step) {
         const T* dlast = da ? nullptr : walk.part(op.dlast, features);
         const T* cells_before = step ? op.cells + walk.row(step - 1, 0) * size : initial_cell;
         const auto cell = [&](int64_t n) {
@@ -321,7 +321,7 @@ template <class T> bool gru(const op::Gru<T>& op, const Team& team) {
     team.wait();
     const Span samples = share(op.batch, 1, team);
     copy_state<T>(walk.part(op.initial, size), op.before + walk.row(0, 0) * size, size, samples);
-    for (int64_t step = 0; step < op.steps; ++step) {
+    for (int64_t step = 0; step < op.steps && !team.leaving(); ++step) {
         const Output<T, op::Gru<T>> output{walk, step};
         const auto cells = [&](const T* block, int64_t n, int64_t j, int64_t units) {
             const int64_t row = walk.row(step, n);
@@ -354,7 +354,7 @@ template <class T> bool gru_grad(const op::GruGrad<T>& op, const Team& team) {
     const Span samples = share(op.batch, 1, team);
     copy_state<T>(walk.part(op.dlast, size), carried, size, samples);
     const T* db = nullptr; // of the step after
-    for (int64_t step = op.steps - 1; step >= 0; --step) {
+    for (int64_t step = op.steps - 1; step >= 0 && !team.leaving(); --step) {
         const auto cells = [&](const T* block, int64_t n, int64_t j, int64_t units) {
             const int64_t row = walk.row(step, n), y_at = walk.y(step, n) + j;
             const T *gates = op.gates + row * 3 * size + j, *before = op.before + row * size + j;

@@ -56,7 +56,7 @@ def training_plan(rng: np.random.Generator) -> Plan:
     x, y = mapped(lambda array: array[:rows], made.data)
     data = Batches.of(x, y, None, rows, shuffle=False)
     state, gradients = rule_and_gradients(made.optim)
-    plan = lower_training(made.optim, data, rows, state, gradients, Memory()).plan
+    plan = lower_training(made.optim, data, rows, state, gradients, Memory())
     for (_, array), buffer in zip(data.feeds(), plan.inputs, strict=True):
         buffer.array[...] = array.reshape(buffer.array.shape)
     return plan

@@ -225,7 +225,7 @@ def training(rng: np.random.Generator) -> Sample:
 def plan(sample: Sample) -> Plan:
     """The step on the whole of the batch; what momenta hold is there before."""
     state, gradients = rule_and_gradients(sample.optim)
-    made = lower_training(sample.optim, sample.batches, sample.batches.rows, state, gradients, Memory()).plan
+    made = lower_training(sample.optim, sample.batches, sample.batches.rows, state, gradients, Memory())
     sample.states = {generator: generator.get_state() for generator in [default_generator(), *made.streams]}
     return made
 

@@ -32,7 +32,7 @@ def test_the_memory_of_a_training(name: str, dtype: str) -> None:
 
     state, gradients = rule_and_gradients(made.optim)
     memory = Memory()
-    plan = lower_training(made.optim, Batches.of(x, y, None, rows, shuffle=False), rows, state, gradients, memory).plan
+    plan = lower_training(made.optim, Batches.of(x, y, None, rows, shuffle=False), rows, state, gradients, memory)
     packed = max(
         (o.operands["workspace"].array.nbytes for o in plan.operations if "workspace" in o.operands), default=0
     )

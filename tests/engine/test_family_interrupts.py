@@ -1,5 +1,6 @@
 """Ctrl-C in long steps of every family: heard soon, and what is left is that of whole steps."""
 
+import os
 import signal
 import threading
 import time
@@ -94,3 +95,42 @@ def test_ctrl_c_ends_a_training_after_a_whole_step(make: Callable[[], Made]) -> 
     assert other.steps == history.steps
     found, wanted = (resuming.left(one, ended) for one, ended in ((made, history), (again, other)))
     assert set(resuming.differences(found, wanted)) <= {"ends"}
+
+
+def of_long_calls() -> dict[str, Callable[[], Any]]:
+    """Calls that take about half a second or more, in the core but for their beginning and end."""
+    network, x = m.Sequential(m.LSTM(64, 256), m.EveryStep()), np.ones((400, 64, 64), np.float32)
+    y, made, compiled = np.zeros((400, 64, 256), np.float32), m.Optim(network, m.MSELoss(), 0.1), m.compile(network)
+    learner, longer = m.compile(made), np.ones((800, 64, 64), np.float32)
+    return {
+        "predict": lambda: m.predict(network, longer),
+        "compiled": lambda: compiled(longer),
+        "step": lambda: learner.step(x, y),
+        "fit": lambda: m.fit(made, x, y, batch_size=400, epochs=1, progress=False, engine="native"),
+    }
+
+
+@pytest.mark.parametrize("what", ["predict", "compiled", "step", "fit"])
+def test_ctrl_c_ends_a_long_call_in_its_middle(what: str) -> None:
+    call, pressed = of_long_calls()[what], []
+    call()
+    begun = time.perf_counter()
+    call()
+    whole = time.perf_counter() - begun
+
+    def press() -> None:
+        time.sleep(0.2 * whole)
+        pressed.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    finger = threading.Thread(target=press)
+    finger.start()
+    if what == "fit":
+        history = call()
+        assert (history.interrupted, history.steps) == (True, 0)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            call()
+    late = time.perf_counter() - pressed[0]
+    finger.join()
+    assert late < 0.5 * whole, "0.3 s where nobody else computes"

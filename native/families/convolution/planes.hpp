@@ -25,7 +25,7 @@ template <class T> void correlate_planes(const Correlation<T>& c, const Team& te
     const int64_t count = taps_of<T>(layout, c.h, c.w, c.h.phase(0), c.w.phase(0), taps);
     const int64_t row_parts = divided_up(c.h.outputs, part.rows), column_parts = divided_up(c.w.outputs, part.columns);
     const Span own = share(c.samples * c.groups * row_parts * column_parts, 1, team);
-    for (int64_t item = own.begin; item < own.end; ++item) {
+    for (int64_t item = own.begin; item < own.end && !team.leaving(); ++item) {
         const int64_t column = item % column_parts * part.columns, row = item / column_parts % row_parts * part.rows;
         const int64_t plane = item / column_parts / row_parts, group = plane % c.groups;
         const int64_t height = smaller(part.rows, c.h.outputs - row);

@@ -80,7 +80,7 @@ void correlate_row(const Correlation<T>& c, int64_t group, Span outputs, int64_t
 template <class T> void correlate_samples(const Correlation<T>& c, const Team& team) {
     const int64_t blocks = divided_up(c.samples, samples_at_a_time), tiles = divided_up(c.outputs, line_rows);
     const Span own = share(c.groups * blocks * c.h.outputs * tiles, 1, team);
-    for (int64_t item = own.begin; item < own.end; ++item) {
+    for (int64_t item = own.begin; item < own.end && !team.leaving(); ++item) {
         const int64_t tile = item % tiles, row = item / tiles % c.h.outputs;
         const int64_t sample = item / tiles / c.h.outputs % blocks * samples_at_a_time;
         const int64_t group = item / tiles / c.h.outputs / blocks;
@@ -135,7 +135,7 @@ template <class T> void gradient_of_samples(const WeightGradient<T>& g, int64_t 
 template <class T> void weight_gradient_samples(const WeightGradient<T>& g, const Team& team) {
     const int64_t tiles = divided_up(g.outputs, 4), blocks = divided_up(g.channels, 48);
     const Span own = share(g.groups * tiles * blocks, 1, team);
-    for (int64_t item = own.begin; item < own.end; ++item) {
+    for (int64_t item = own.begin; item < own.end && !team.leaving(); ++item) {
         const int64_t tile = item % tiles, block = item / tiles % blocks, group = item / tiles / blocks;
         gradient_of_samples(g, group, {g.channels * block / blocks, g.channels * (block + 1) / blocks},
                             {g.outputs * tile / tiles, g.outputs * (tile + 1) / tiles});

@@ -239,7 +239,7 @@ template <class T> void correlate(const Correlation<T>& c, const Team& team) {
     const int64_t pieces = divided_up(c.samples, cut.segment.samples) * c.groups * row_parts * column_parts;
     const int64_t parts = parts_for(pieces, team.size, divided_up(c.outputs, line_rows));
     const Span own = share(pieces * parts, 1, team);
-    for (int64_t item = own.begin; item < own.end; ++item) {
+    for (int64_t item = own.begin; item < own.end && !team.leaving(); ++item) {
         const int64_t part = item % parts, at = item / parts;
         const int64_t column = at % column_parts * cut.segment.columns;
         const int64_t row = at / column_parts % row_parts * cut.segment.rows;

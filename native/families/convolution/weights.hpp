@@ -99,7 +99,7 @@ template <class T> class ChannelsGradient {
                      Span outputs, T* laid_out)
         : g(g), cut(cut), regions(regions), group(group), channels(channels), outputs(outputs), laid_out(laid_out) {}
 
-    void add_up() {
+    void add_up(const Team& team) {
         g.begin(group, outputs, channels);
         const int64_t step = cut.segment.samples * regions;
         for (int64_t i = 0; i < g.h.taps; i += cut.row_taps)
@@ -109,7 +109,7 @@ template <class T> class ChannelsGradient {
                 Segment known = cut.segment;
                 Layout layout(h, w, known);
                 list_taps(layout, h, w, i, j);
-                for (int64_t sample = 0; sample < g.samples; sample += step)
+                for (int64_t sample = 0; sample < g.samples && !team.leaving(); sample += step)
                     for (int64_t row = 0; row < g.h.outputs; row += cut.segment.rows)
                         for (int64_t column = 0; column < g.w.outputs; column += cut.segment.columns) {
                             const int64_t samples = smaller(step, g.samples - sample);
@@ -139,11 +139,11 @@ template <class T> void weight_gradient(const WeightGradient<T>& g, const Team& 
     const int64_t blocks = divided_up(g.channels, larger(most, 1));
     const int64_t parts = parts_for(g.groups * blocks, team.size, divided_up(g.outputs, 4));
     const Span own = share(g.groups * blocks * parts, 1, team);
-    for (int64_t item = own.begin; item < own.end; ++item) {
+    for (int64_t item = own.begin; item < own.end && !team.leaving(); ++item) {
         const int64_t part = item % parts, block = item / parts % blocks, group = item / parts / blocks;
         const Span channels{g.channels * block / blocks, g.channels * (block + 1) / blocks};
         const Span outputs{g.outputs * part / parts, g.outputs * (part + 1) / parts};
-        ChannelsGradient<T>(g, cut, regions, group, channels, outputs, laid_out).add_up();
+        ChannelsGradient<T>(g, cut, regions, group, channels, outputs, laid_out).add_up(team);
     }
 }
 

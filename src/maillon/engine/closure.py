@@ -1,21 +1,29 @@
 """Trainings by a rule that looks at the loss several times: that is done by the core, the rule is NumPy's."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from maillon.engine import processor
+from maillon.engine.begun import Begun
 from maillon.engine.native import Runner
 from maillon.engine.step import Batches, Beginning, copied
-from maillon.engine.stepper import SLICE_S, Schedule, Slice
+from maillon.engine.stepper import SLICE_S, Schedule, Slice, never
 from maillon.optim import LBFGS, Optim
 from maillon.optim.rules.lbfgs import two_loops
 from maillon.typing import Array
 
+_EVALUATED = ("trouble", "fine", "left")
+
 
 class RefusedError(Exception):
     """The core cannot evaluate the loss: NumPy will say why."""
+
+
+class _LeftError(Exception):
+    """The step is to be left: between two evaluations, or in the middle of one."""
 
 
 class ClosureRunner(Runner):
@@ -40,8 +48,8 @@ class ClosureRunner(Runner):
         if not self._training.position:
             self.batch = 0
             if batches.shuffle and not self._ordered:
-                self._order[:] = self._generator.randperm(len(self._order))
-        before = self._checkpoint(whole=True)
+                self._draw_order()
+        before = self._begun(whole=True)
         for stream in self._streams.values():
             stream.drawn = 0
         try:
@@ -50,19 +58,38 @@ class ClosureRunner(Runner):
             if self.own:
                 self._go_back_a_step()
             else:
-                self._draw_back(before)
+                before.draw_back(self._streams)
                 self._refused = True
-            for array, values in zip(self._changing, before.arrays, strict=True):
-                array[...] = values
+            before.put_back()
             self._ordered = True
             if self._error is not None:
                 raise self._taken_error() from None
             return self._in_numpy(record, schedule)
+        except _LeftError:
+            self._undo_left(before)
+            if self._error is not None:
+                raise self._taken_error() from None
+            return Slice(0, np.empty((0, 3)))
+        except BaseException:
+            self._undo_left(before)
+            raise
         finally:
             self._begin.end()
         self._ordered = False
         self._shown, self._stepped = False, True
         return self._noted(started, record, schedule)
+
+    def _undo_left(self, before: Begun) -> None:
+        if self.own:
+            self._begin.go_back()
+            self.optim.network.forget()
+            self.optim.loss.forget()
+        else:
+            before.draw_back(self._streams)
+        before.put_back()
+        self._undraw_order()
+        self._shown, self.gradients.half = False, True
+        self._error = self._training.take_raised()
 
     def _step(self) -> float:
         """The rule's step on the mini-batch; its loss before."""
@@ -79,7 +106,12 @@ class ClosureRunner(Runner):
             each.parameter.grad = buffer.array.reshape(each.parameter.shape) if each.moves else None
 
         def closure() -> float:
-            if not training.evaluate(threads, processor.paced):
+            if self._interrupted():
+                raise _LeftError
+            done = _EVALUATED[training.evaluate(threads, processor.paced)]
+            if done == "left":
+                raise _LeftError
+            if done == "trouble":
                 raise RefusedError
             if not predictions:
                 predictions.append(copied(plan.output))
@@ -92,9 +124,14 @@ class ClosureRunner(Runner):
         return loss
 
 
-def runner_of(optim: Optim, batches: Batches, beginning: Beginning | None = None) -> Runner:
+def runner_of(
+    optim: Optim,
+    batches: Batches,
+    beginning: Beginning | None = None,
+    interrupted: Callable[[], bool] = never,
+) -> Runner:
     """The core's stepper for this Optim; NotLoweredError, with the reason, where it cannot do it."""
-    return (ClosureRunner if optim.rule.needs_closure else Runner)(optim, batches, beginning)
+    return (ClosureRunner if optim.rule.needs_closure else Runner)(optim, batches, beginning, interrupted)
 
 
 def loops(changes: list[Array], steps: list[Array], weights: list[float], scale: float, grad: Array) -> Array:

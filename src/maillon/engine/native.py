@@ -2,28 +2,31 @@
 
 import math
 import time
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
-from maillon.engine import processor
+from maillon.engine import leaving, processor
+from maillon.engine.begun import Begun
 from maillon.engine.builder import NotLoweredError
+from maillon.engine.leaving import program_of
 from maillon.engine.origins import Origins
 from maillon.engine.own import StepBegin
-from maillon.engine.plan import Buffer, Plan, address, stream_of, table
+from maillon.engine.plan import Buffer, address, stream_of
 from maillon.engine.step import Batches, Beginning, copied, lower_training
-from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice
+from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice, never
 from maillon.engine.timetable import Timetable, moves
 from maillon.engine.verify import verify_record, verify_sums, verify_training
 from maillon.optim import Optim
-from maillon.random import Generator, GeneratorState, default_generator
+from maillon.random import GeneratorState, default_generator
 from maillon.typing import Array
 
 _MOST_EPOCHS = 4096  # ends of epochs in one slice: what the array of their losses holds
 _RECORDED_BYTES = 2**24  # predictions kept for the metrics of a slice
 _LIGHT_BYTES = 2**22  # parameters and momenta that are worth copying once a slice
 _FEW = 8  # steps that are not as planned, and one in so many
-_ENDINGS = ("steps", "epochs", "time", "trouble")
+_ENDINGS = ("steps", "epochs", "time", "trouble", "left")
 
 
 class Runner:
@@ -32,6 +35,8 @@ class Runner:
     Raises NotLoweredError, with the reason, for what the core cannot do. Parameters, momenta and the generators'
     streams are changed in place.
 
+    interrupted: asked every ASK_S in a step that takes long, whether it is to be left: then its slice ends. A handler
+    of a signal may end it as well, by what it raises. A step that was left is as if it had not begun.
     own: links and losses that run in NumPy, with the reason. beginning: as far as the plans are lowered already.
     """
 
@@ -43,9 +48,16 @@ class Runner:
         """native, and what runs in NumPy meanwhile."""
         return f"native, with NumPy for: {', '.join(self._in_python)}" if self._in_python else "native"
 
-    def __init__(self, optim: Optim, batches: Batches, beginning: Beginning | None = None) -> None:
+    def __init__(
+        self,
+        optim: Optim,
+        batches: Batches,
+        beginning: Beginning | None = None,
+        interrupted: Callable[[], bool] = never,
+    ) -> None:
         self.optim = optim
         self.batches = batches
+        self._interrupted = interrupted
         self.loss = float("nan")
         self.steps = 0
         self.batch = 0
@@ -57,11 +69,11 @@ class Runner:
         self._in_python: list[str] = []  # the classes of all links and losses that have run in NumPy
         self._error: BaseException | None = None  # what a link of the user's own has raised in the next step
         self._ordered = False  # the order of that step's epoch is drawn already
+        self._before_order: GeneratorState | None = None  # of the generator, where it was not the core that drew it
         self._order = np.empty(len(batches.first), np.int64)
         # The core shuffles all that it goes through: where rows are left out, each epoch's order is drawn here.
         self._draws = batches.shuffle and batches.rows < len(batches.first)
         self._ends = np.empty((_MOST_EPOCHS, 3))
-        self._set = processor.instruction_set()
         self._lower(Beginning(optim) if beginning is None else beginning)
         self._load_gradients()
 
@@ -80,13 +92,12 @@ class Runner:
         if short:
             rest = lower_training(optim, batches, short, state, gradients, memory, begin, forwards.get(short))
         self._generator, self.state, self.gradients = generator, state, gradients
-        self.own, self._begin = whole.plan.own, begin
-        self.whole, self.rest = whole.plan, None if rest is None else rest.plan
-        self._in_python = list(dict.fromkeys([*self._in_python, *(type(own).__name__ for own in whole.plan.own)]))
+        self.whole, self.rest, self.own, self._begin = whole, rest, whole.own, begin
+        self._in_python = list(dict.fromkeys([*self._in_python, *(type(own).__name__ for own in whole.own)]))
         self._prepare(full)
         self._origins = Origins(optim, list(self._streams))
         self._changing = [each.parameter.data for each in state.trained] + state.arrays
-        self._changing += [*whole.changing, *gradients.gathering]
+        self._changing += whole.changing
         self._heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
 
     def _prepare(self, full: int) -> None:
@@ -96,7 +107,7 @@ class Runner:
         shuffles = self.batches.shuffle and not self._draws
         generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * shuffles)]))
         self._streams = self._begin.streams = {generator: stream_of(generator) for generator in generators}
-        programs = self._programs = [self._program(plan) for plan in (self.whole, self.rest) if plan is not None]
+        programs = self._programs = [program_of(plan, self._streams) for plan in (self.whole, self.rest) if plan]
         feeds = [
             (address(array), array.nbytes // len(array), buffer.address)
             for (_, array), buffer in zip(data, self.whole.inputs, strict=True)
@@ -113,13 +124,8 @@ class Runner:
             self._streams[self._generator] if shuffles else None,
             address(self._result),
         )
+        self._training.ask(self._interrupted, leaving.ASK_S)
         self._work = programs[0].work
-
-    def _program(self, plan: Plan) -> Any:
-        """The plan as the core holds it."""
-        wide = plan.dtype == np.float64
-        streams = [self._streams[generator] for generator in plan.streams]
-        return processor.core().Program(self._set, wide, plan.rows, table(plan), streams)
 
     @property
     def between_epochs(self) -> bool:
@@ -177,10 +183,10 @@ class Runner:
         self._require_planned()
         self._take_in()
         if self._draws and not (begun or self._ordered):
-            self._order[:] = self._generator.randperm(len(self._order))
+            self._draw_order()
         room, most, epochs = self._limits(max_steps, max_epochs, record)
         done = self._slice(most, epochs, schedule, seconds)
-        if not done.steps:
+        if done is None:
             return self._in_numpy(record, schedule)
         if record:
             done.seen = self._seen(room, begun, done.steps)
@@ -192,12 +198,19 @@ class Runner:
         if self.own and self._unplanned > max(_FEW, self.steps // _FEW):
             raise NotLoweredError(f"{names} give other shapes, or gradients to other parameters, from step to step")
 
-    def _slice(self, most: int, epochs: int, schedule: Schedule | None, seconds: float) -> Slice:
-        """A slice by the core, no longer than that; of no steps where the first one is NumPy's to do."""
+    def _draw_order(self) -> None:
+        """The order of the rows in the next epoch, where the core does not draw it."""
+        self._before_order = self._generator.get_state()
+        self._order[:] = self._generator.randperm(len(self._order))
+
+    def _slice(self, most: int, epochs: int, schedule: Schedule | None, seconds: float) -> Slice | None:
+        """A slice by the core, no longer than that; None where its first step is NumPy's to do."""
         timetable = None if schedule is None else self._timetable(schedule)
         if timetable is not None:
             epochs = timetable.foresee(self._moves(most, epochs), epochs)
-        before = self._checkpoint(whole=most > 1 and not self.own)
+        before = self._begun(whole=most > 1 and not self.own)
+        if self.own and self.batches.shuffle and not (self._draws or self._training.position):
+            self._before_order = before.streams.get(self._generator)
         for stream in self._streams.values():
             stream.drawn = 0
         steps, ended, ending = self._core_steps(most, epochs, seconds)
@@ -206,11 +219,15 @@ class Runner:
         if _ENDINGS[ending] == "trouble":
             steps, ended = self._after_trouble(before, steps, ended, timetable)
             if not steps:
-                return Slice(0, ends[:0])
+                return None
         done = Slice(steps, ends[:ended])
-        if self._error is not None and not isinstance(self._error, Exception):
+        if steps:
+            self._hand_out(steps)
+        left = _ENDINGS[ending] == "left"
+        if left:
+            self._undo_left(before)
+        if self._error is not None and (left or not isinstance(self._error, Exception)):
             done.error = self._taken_error()
-        self._hand_out(steps)
         if timetable is not None:
             timetable.end(done)
         return done
@@ -219,16 +236,15 @@ class Runner:
         """Where predictions are recorded, and how many steps and epochs a slice may have."""
         rests = self.gradients.gathers and self.optim.accumulate <= 1  # one more step gathers
         alone = (self._heavy and not self.own) or rests
-        most, epochs = 1 if alone else max_steps, 1 if self._draws else min(max_epochs, _MOST_EPOCHS)
+        each = self._draws or (self.own and self._work >= leaving.LONG)
+        most, epochs = 1 if alone else max_steps, 1 if each else min(max_epochs, _MOST_EPOCHS)
         verify_sums(self._ends, epochs)
         room = self._recorded(most) if record and self._recordable else None
         if record:
             most = 1 if room is None else len(room) // self.whole.rows
         return room, most, epochs
 
-    def _after_trouble(
-        self, before: "_Checkpoint", steps: int, ended: int, timetable: Timetable | None
-    ) -> tuple[int, int]:
+    def _after_trouble(self, before: Begun, steps: int, ended: int, timetable: Timetable | None) -> tuple[int, int]:
         """As if the step that failed had not been tried; the steps and epochs done. Raises what its links raised."""
         if self.own:
             self._go_back_a_step()
@@ -315,7 +331,7 @@ class Runner:
             self._hand_out_gathered()
         last = self.whole if position or self.rest is None else self.rest
         optim.prediction = copied(last.output)
-        self._shown, self._stepped = False, True
+        self._shown, self._stepped, self.gradients.half = False, True, False
 
     def _hand_out_gathered(self) -> None:
         divisor = float(self.gradients.divisor.array[0])
@@ -366,51 +382,54 @@ class Runner:
         except BaseException:
             self._begin.end()
             raise
-        if _ENDINGS[done[2]] != "trouble":
+        if _ENDINGS[done[2]] not in ("trouble", "left"):
             self._begin.end()
         return done
 
-    def _checkpoint(self, whole: bool) -> "_Checkpoint":
+    def _begun(self, whole: bool) -> Begun:
         """What a slice begins from; whole=False is enough for one whose first step fails."""
         training = self._training
         drawn = self.whole.streams if training.position and not whole else self._streams
-        return _Checkpoint(
-            {generator: generator.get_state() for generator in drawn},
-            self._order.copy() if self.batches.shuffle and (training.position or self._draws) else None,
-            (training.position, training.total, training.size, training.gathered),
-            [array.copy() for array in self._changing] if whole else [],
-        )
+        ordered = self.batches.shuffle and (training.position or self._draws)
+        return Begun.of(training, drawn, [*self._changing, *[self._order] * bool(ordered)] if whole else [])
 
-    def _go_back(self, before: "_Checkpoint", steps: int, ended: int, timetable: Timetable | None) -> tuple[int, int]:
+    def _go_back(self, before: Begun, steps: int, ended: int, timetable: Timetable | None) -> tuple[int, int]:
         """As if the step that failed had not been tried: the slice's others once more, from its beginning.
 
         The same steps give the same bits, and what the failed one has overwritten is there again. Where another thread
         has drawn from a generator meanwhile there is no going back: it would draw its words a second time. Returns the
         steps and the epochs done.
         """
-        training = self._training
-        if not self._draw_back(before):
+        if not before.draw_back(self._streams):
             return steps, ended
         if not steps:
             return 0, 0
-        for array, values in zip(self._changing, before.arrays, strict=True):
-            array[...] = values
-        if before.order is not None:
-            self._order[:] = before.order
-        training.position, training.total, training.size, training.gathered = before.sums
+        before.put_back()
         if timetable is not None:
             self.state.refresh()
             timetable.begin()
-        return self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
+        self._training.ask(never, math.inf)
+        done = self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
+        self._training.ask(self._interrupted, leaving.ASK_S)
+        return done
 
-    def _draw_back(self, before: "_Checkpoint") -> bool:
-        """Let the words drawn since then be drawn again; False where another thread has drawn some of them."""
-        drawn = {generator: int(stream.drawn) for generator, stream in self._streams.items()}
-        if not all(generator.has_drawn(drawn[generator], state) for generator, state in before.streams.items()):
-            return False
-        for generator, state in before.streams.items():
-            generator.set_state(state)
-        return True
+    def _undo_left(self, before: Begun) -> None:
+        """As if the step that was left had not begun. The core has put its arrays back."""
+        if self.own:
+            self._begin.go_back()
+            self.optim.network.forget()
+            self.optim.loss.forget()
+        else:
+            before.draw_back(self._streams, to_step=True)
+        self._undraw_order()
+        self.gradients.half = not (self._shown or self.gradients.gathers)
+        self._error = self._training.take_raised()
+
+    def _undraw_order(self) -> None:
+        """Let the order of an epoch of which no step is done be drawn again, unless somebody else has drawn since."""
+        state = self._before_order
+        if not self._training.position and state and self._generator.has_drawn(len(self._order) - 1, state):
+            self._generator.set_state(state)
 
     def _go_back_a_step(self) -> None:
         """As if the step that failed had not been tried, without doing the others once more.
@@ -502,12 +521,3 @@ class Runner:
         if schedule is not None and schedule.by_step and not optim.waiting:
             schedule.step()
         return done
-
-
-class _Checkpoint(NamedTuple):
-    """What a slice began from."""
-
-    streams: dict[Generator, GeneratorState]
-    order: Array | None
-    sums: tuple[int, float, float, int]
-    arrays: list[Array]

@@ -173,6 +173,9 @@ class Plan:
         What operations draw from, by their number.
     own : dict of Module to str
         The links and losses that run in NumPy, with the reason.
+    changing : list of array
+        What operations change, beside what they compute, before they move parameters: running statistics, gradients
+        that add up over several steps.
     """
 
     subject: tuple[Any, ...]
@@ -184,6 +187,7 @@ class Plan:
     result: Buffer | None = None
     streams: list[Any] = field(default_factory=list)
     own: Mapping[Any, str] = field(default_factory=dict)
+    changing: list[Array] = field(default_factory=list)
 
     @property
     def outputs(self) -> list[Buffer]:

@@ -10,9 +10,10 @@ import numpy as np
 
 from maillon.engine import processor
 from maillon.engine.builder import Builder, NotLoweredError
+from maillon.engine.leaving import program_of
 from maillon.engine.lowering import finish, given_inputs, lower_network, rows_of, values_for
 from maillon.engine.memory import Memory
-from maillon.engine.plan import Buffer, Plan, table
+from maillon.engine.plan import Buffer, Plan
 from maillon.engine.verify import verify
 from maillon.engine.walk import is_known, why_own
 from maillon.engine.watch import watch
@@ -68,11 +69,11 @@ class Prepared:
     """
 
     def __init__(self, network: Module, x: Any, held: bool = True) -> None:
-        core, chosen, memory = processor.core(), processor.instruction_set(), Memory()
-        self.watch = watch(core, network, root=held)  # first: what another thread changes meanwhile is seen
+        memory = Memory()
+        self.watch = watch(processor.core(), network, root=held)  # first: what another thread changes meanwhile is seen
         plan = lower_prediction(network, x, memory)
         self.plan = plan if held else replace(plan, subject=())
-        self.program = core.Program(chosen, plan.dtype == np.float64, plan.rows, table(plan), [])
+        self.program = program_of(plan, {})
         self.threads = processor.threads_for(self.program.work)
         self.bytes = memory.bytes
         self._inputs = [buffer.array.reshape(buffer.shape) for buffer in plan.inputs]

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from maillon.engine import processor
+from maillon.engine import leaving, processor
 from maillon.engine.builder import Builder, NotLoweredError, Value, values_of
 from maillon.engine.closure import RefusedError, loops
+from maillon.engine.leaving import program_of
 from maillon.engine.lowering import finish, given_inputs, lower_network, values_for
 from maillon.engine.memory import Memory
 from maillon.engine.origins import Origins
 from maillon.engine.own import StepBegin
-from maillon.engine.plan import Buffer, Plan, stream_of, table
+from maillon.engine.plan import Buffer, Plan, stream_of
 from maillon.engine.predictor import nested, slot
 from maillon.engine.step import Batches, copied, lower_training, rule_and_gradients
 from maillon.engine.verify import verify
@@ -113,14 +114,12 @@ class Common:
         for generator in plan.streams:
             if generator not in self.streams:
                 self.streams[generator] = stream_of(generator)
-        core, wide = processor.core(), plan.dtype == np.float64
-        streams = [self.streams[generator] for generator in plan.streams]
-        program = core.Program(processor.instruction_set(), wide, plan.rows, table(plan), streams)
+        core, program = processor.core(), program_of(plan, self.streams)
         threads = processor.threads_for(program.work)
         slots = [slot(buffer) for buffer in plan.inputs], [slot(buffer) for buffer in outputs]
         watch = watch_training(core, self.optim)
         made = core.Call(program, *slots, np.empty, watch, (plan, self), threads, processor.paced)
-        return Turn(self, made, any(one.part == "update" for one in plan.operations))
+        return Turn(self, made, any(one.part == "update" for one in plan.operations), program.work >= leaving.LONG)
 
     def show(self, plan: Plan) -> list[tuple[Parameter, str, Array | None]]:
         """Let Python see the gradients that plans like this one leave: as views. Returns what is set."""
@@ -138,11 +137,12 @@ class Common:
 
 @dataclass
 class Turn:
-    """A plan, or a part of one, that Python calls. moves: it moves the parameters."""
+    """A plan, or a part of one, that Python calls. moves: it moves the parameters. long: it may be left."""
 
     common: Common
     call: Any
     moves: bool
+    long: bool
     left: bool = False
 
     def watch(self) -> None:
@@ -167,7 +167,7 @@ class Step:
         self._common, optim = common, common.optim
         rows, self._begin = len(leaves(inputs)[0]), StepBegin(once=not optim.rule.needs_closure)
         batches = Batches.of(inputs, target, weight, rows, shuffle=False)
-        plan = lower_training(optim, batches, rows, common.state, common.gradients, Memory(), self._begin).plan
+        plan = lower_training(optim, batches, rows, common.state, common.gradients, Memory(), self._begin)
         self.plan, self._one = plan, isinstance(plan.output, Buffer)
         kinds = [one.kind for one in plan.operations]
         self._clear = kinds.index("clear") if common.gradients.gathers else len(kinds)
@@ -184,7 +184,8 @@ class Step:
     def fast(self) -> Callable[..., Any]:
         """What a step costs least by: arrays to the loss, None where the numbers went wrong, or NotImplemented."""
         more = self.plan.own or self.plan.streams or self._common.adds or self._common.optim.rule.needs_closure
-        return self._first.call if self._first.left and self._one and not more else self.run
+        plain = self._one and not (more or self._first.long)
+        return self._first.call if self._first.left and plain else self.run
 
     def watch(self) -> None:
         for turn in (self._first, *self._further.values()):
@@ -203,6 +204,10 @@ class Step:
         done = None
         try:
             done = common.carry_out(self.plan, self._begin, work)
+        except BaseException:
+            if self._first.long and not gathers:  # it may have been left in the middle of its backward
+                optim.zero_grad()
+            raise
         finally:
             if done is None:
                 optim.prediction = prediction
@@ -223,6 +228,7 @@ class Step:
         rule = optim.rule
         assert isinstance(rule, LBFGS)
         self._begin.note()
+        before = [] if self.plan.own else [(array, array.copy()) for array in self.plan.changing]
 
         def closure() -> float:
             done = self._first.call(*arrays)
@@ -232,10 +238,15 @@ class Step:
             predictions.append(optim.prediction if self._one else copied(self.plan.output))
             return done
 
+        loss: float | None = None
         try:
             loss = float(rule.search(closure, loops))
         except RefusedError as error:
             return None if predictions else error.args[0]
+        finally:
+            if loss is None:
+                for array, values in before:
+                    array[...] = values
         optim.prediction = predictions[0]
         return loss
 
@@ -300,9 +311,13 @@ class Pass:
         outputs, subject = leaves(self.output), (optim.network,)
         backs = [buffer for buffer in shown_back if buffer is not None]
         inputs = [[value.buffer for value in given.values()], [value.buffer for value in starts], []]
+        changing: tuple[list[Array], ...]
+        changing = b.changing, [common.gradients.whole.array, *common.gradients.gathering], []
         plans = [
-            Plan(subject, b.dtype, 1, operations, read, written, None, b.streams, b.own)
-            for operations, read, written in zip(parts, inputs, (self.output, shown_back, ()), strict=True)
+            Plan(subject, b.dtype, 1, operations, read, written, None, b.streams, b.own, changed)
+            for operations, read, written, changed in zip(
+                parts, inputs, (self.output, shown_back, ()), changing, strict=True
+            )
         ]
         for plan in plans:
             verify(plan)
@@ -325,10 +340,13 @@ class Pass:
         arrays = (
             [x] if type(x) is np.ndarray else [np.ascontiguousarray(leaf) for leaf in leaves(x) if leaf is not None]
         )
+        before, self.forwarded = self.forwarded, False
         if self._guarded:
             done = self._common.carry_out(self._plan, self._begin, partial(self._forward.call, *arrays))
         else:
             done = self._forward.call(*arrays)
+        if done is NotImplemented:
+            self.forwarded = before
         if done is NotImplemented or done is None:
             return NotImplemented
         self.forwarded = True
@@ -360,7 +378,10 @@ class Pass:
     def _walk_back(self, *grads: Array) -> Any:
         """The backward. Where a link of the user's own ends it the gradients stay what they are."""
         if not self._plan.own:
-            return self._backward.call(*grads)
+            self.forwarded = False
+            done = self._backward.call(*grads)
+            self.forwarded = done is NotImplemented
+            return done
         gradients = self._common.gradients
         adding = [(array, array.copy()) for array in (gradients.whole.array, *gradients.gathering)]
         done = None

@@ -135,13 +135,6 @@ def _mostly_zeros(x: Array) -> bool:
     return bool(np.count_nonzero(first) < _MANY_ZEROS * first.size)
 
 
-class Lowered(NamedTuple):
-    """A step, lowered: its plan, the arrays beside parameters and momenta that it changes."""
-
-    plan: Plan
-    changing: list[Array]
-
-
 def lower_training(
     optim: Optim,
     batches: Batches,
@@ -151,7 +144,7 @@ def lower_training(
     memory: Memory,
     begin: StepBegin | None = None,
     forward: Forward | None = None,
-) -> Lowered:
+) -> Plan:
     """One step on so many rows; NotLoweredError with the reason where the core cannot do it.
 
     forward: as far as it is lowered already.
@@ -175,15 +168,16 @@ def lower_training(
     begin.take(b, [*gradients.gathering, result.array, *(value.array for value in leaves(shown) if value is not None)])
     subject = (optim.network, optim.loss, optim.rule)
     inputs = [value.buffer for value in given.values()]
-    plan = Plan(subject, b.dtype, rows, b.operations, inputs, shown, result, b.streams, b.own)
+    changing = [*b.changing, *gradients.gathering]
+    plan = Plan(subject, b.dtype, rows, b.operations, inputs, shown, result, b.streams, b.own, changing)
     verify(plan, known)
-    return Lowered(plan, b.changing)
+    return plan
 
 
 def plan_of(optim: Optim, batches: Batches) -> Plan:
     """The plan of a step on the whole of `batches`."""
     state, gradients = rule_and_gradients(optim)
-    return lower_training(optim, batches, batches.rows, state, gradients, Memory()).plan
+    return lower_training(optim, batches, batches.rows, state, gradients, Memory())
 
 
 def rule_and_gradients(optim: Optim) -> tuple[RuleState, Gradients]:

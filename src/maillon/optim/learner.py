@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from maillon.optim.rule import Rule
 from maillon.optim.rules.descent import SGD
 from maillon.tracebacks import short_traceback
 from maillon.typing import Array
+
+NOTHING_AROUND = nullcontext()
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -86,6 +89,9 @@ class Optim:
     sum. A mini-batch of which the loss ignores everything counts as none, with a loss of 0. `flush()` applies what is
     left over.
 
+    `around` is a `with` block for forward and backward of each mini-batch that begins a sum: what is raised in the
+    middle of these leaves no trace. `fit` lets Ctrl-C raise there.
+
     Examples
     --------
     >>> import maillon
@@ -121,6 +127,7 @@ class Optim:
         self.clip_grad_norm = clip_grad_norm
         self.clip_grad_value = clip_grad_value
         self.accumulate = arguments.integer("Optim", "accumulate", accumulate)
+        self.around: AbstractContextManager[Any] = NOTHING_AROUND
         self._gathered = 0  # mini-batches whose gradients wait for the update
         self._divisor: float | None = None  # what these are to be divided by, where they are those of sums
         if self.rule.needs_closure and self.accumulate > 1:
@@ -216,6 +223,10 @@ class Optim:
 
     def _walk(self, x: Any, y: Any, sample_weight: Array | None, gather: bool = False) -> float:
         """Forward and backward; the loss. gather: the gradients of a mean are left undivided."""
+        with NOTHING_AROUND if self._gathered else self.around:
+            return self._walked(x, y, sample_weight, gather)
+
+    def _walked(self, x: Any, y: Any, sample_weight: Array | None, gather: bool) -> float:
         network, loss = self.network, self.loss
         prediction = network.forward(x) if type(x) is np.ndarray else call(network, x)
         inputs = (prediction, y) if loss.predicted is USUAL else loss.arranged(prediction, y)
@@ -229,12 +240,10 @@ class Optim:
             raise self._non_finite(total, x)
         if not self._gathered:
             self.rule.zero_grad()
-        if divisor is None:
-            grad = loss.backward()
-        else:
-            grad = loss.backward(divisor or 1.0)
-            self._divisor = (self._divisor or 0.0) + divisor
+        grad = loss.backward() if divisor is None else loss.backward(divisor or 1.0)
         try:
+            if divisor is not None:
+                self._divisor = (self._divisor or 0.0) + divisor
             network.backward_parameters(grad if loss.predicted is USUAL else loss.of_predictions(grad))
         except BaseException:
             self.zero_grad()  # some gradients are those of this mini-batch, some are not

@@ -141,9 +141,10 @@ def fit(
     Returns
     -------
     History
-        One row of numbers for each epoch. Ctrl-C ends the training after the current step: the history says
-        `interrupted`, and one line on the error stream which training it was. Pressed twice within a second it raises
-        KeyboardInterrupt, which ends the program. Afterwards each link's mode is what it was.
+        One row of numbers for each epoch. Ctrl-C ends the training: a long step of the core that is not done yet, or a
+        validation, is left as if it had not begun. The history says `interrupted`, and one line on the error stream
+        which training it was. Pressed twice within a second it raises KeyboardInterrupt, which ends the program.
+        Afterwards each link's mode is what it was.
 
     Raises
     ------

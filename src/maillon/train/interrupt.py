@@ -1,4 +1,4 @@
-"""Ctrl-C, taken between two steps instead of inside one."""
+"""Ctrl-C, taken where nothing is lost by it instead of anywhere."""
 
 import signal
 import sys
@@ -16,13 +16,29 @@ TOGETHER_S = 1.0
 _pressed = float("-inf")  # when Ctrl-C last ended a training
 
 
-class Interrupt:
-    """Whether Ctrl-C was pressed."""
+class LeftError(BaseException):
+    """Ctrl-C was pressed in the middle of what can be begun anew."""
 
-    __slots__ = ("requested",)
+
+class Interrupt:
+    """Whether Ctrl-C was pressed.
+
+    As a `with` block: inside it the first Ctrl-C raises LeftError, and so does one before it.
+    """
+
+    __slots__ = ("_raises", "requested")
 
     def __init__(self) -> None:
         self.requested = False
+        self._raises = False
+
+    def __enter__(self) -> None:
+        if self.requested:
+            raise LeftError
+        self._raises = True
+
+    def __exit__(self, *_raised: object) -> None:
+        self._raises = False
 
     def handle(self, signum: int, frame: FrameType | None) -> None:
         """The signal handler: the first Ctrl-C asks, a second one raises KeyboardInterrupt.
@@ -35,6 +51,8 @@ class Interrupt:
         if self.requested or now - _pressed < TOGETHER_S:
             raise KeyboardInterrupt
         self.requested, _pressed = True, now
+        if self._raises:
+            raise LeftError
 
 
 def tell(where: str, ended: str) -> None:
@@ -48,13 +66,13 @@ def tell(where: str, ended: str) -> None:
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Interrupt]:
+def deferred_interrupt(interrupt: Interrupt | None = None) -> Iterator[Interrupt]:
     """Inside the block the first SIGINT only sets `requested`; a second one raises KeyboardInterrupt at once.
 
     Python lets the main thread alone handle signals: in other threads, and where SIGINT is ignored or not handled
-    by Python, nothing is changed. The handler there was is put back at the end.
+    by Python, nothing is changed. The handler there was is put back at the end. interrupt: one that is known already.
     """
-    interrupt = Interrupt()
+    interrupt = Interrupt() if interrupt is None else interrupt
     previous = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(previous):
         yield interrupt

@@ -93,6 +93,7 @@ def captured(training: "Training", older: list[str]) -> tuple[Tensors, dict[str,
         "whole": training.whole,
         "entered": training.entered,
         "lr": training.lr,
+        "unvalidated": training.unvalidated,
         "seconds": [now - training.begun, now - training.epoch_begun],
         "state": [state.epoch, state.batch, state.step, state.loss, state.stopping],
         "history": training.history.state_dict(),
@@ -182,7 +183,7 @@ class _Restoring:
 
     def _require_begun(self, known: Mapping[str, Any]) -> None:
         """ValueError where fewer epochs are asked for than have begun."""
-        begun = known["whole"] + (known["place"][3] > 0)
+        begun = known["whole"] + (known["place"][3] > 0 or known["unvalidated"] is not None)
         if begun > self.training.epochs:
             raise ValueError(
                 f"resume: epochs is {self.training.epochs}, and the checkpoint is of epoch {begun}. Ask for as many at "
@@ -217,6 +218,7 @@ class _Restoring:
             history.engine = "native, numpy"
         state.epoch, state.batch, state.step, state.loss, state.stopping = known["state"]
         training.whole, training.entered, training.lr = known["whole"], known["entered"], known["lr"]
+        training.unvalidated = known["unvalidated"]
         spent, in_epoch = known["seconds"]
         now = time.perf_counter()
         training.begun, training.epoch_begun = now - spent, now - in_epoch
@@ -239,6 +241,7 @@ _KNOWN: dict[str, type | tuple[type, ...]] = {
     "whole": int,
     "entered": bool,
     "lr": float,
+    "unvalidated": (list, NoneType),
     "seconds": list,
     "state": list,
     "history": dict,
@@ -257,11 +260,12 @@ def _known(description: Mapping[str, Any], builder: Builder) -> dict[str, Any]:
         raise FileError(f"its description of the training has no {[*wrong, 'callbacks'][0]!r} as it should")
     loss, steps, batch, row, total, size = known["place"]
     epoch, in_epoch, step, _, stopping = known["state"]
+    ended, of, rates = known["unvalidated"] or (0.0, 0.0, [])
     counts = all(type(n) is int and n >= 0 for n in (steps, batch, row, known["whole"], epoch, in_epoch, step))
     if (
         not counts
         or not isinstance(stopping, bool)
-        or not all(isinstance(n, float | np.floating) for n in (loss, total, size))
+        or not all(isinstance(n, float | np.floating) for n in (loss, total, size, ended, of, *rates))
     ):
         raise FileError("its place in the training is none")
     return known

@@ -15,9 +15,11 @@ from maillon.engine.step import Batches
 from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice, Stepper
 from maillon.nesting import leaves
 from maillon.optim import Optim
+from maillon.optim.learner import NOTHING_AROUND
+from maillon.random import Drawn
 from maillon.tracebacks import warn
 from maillon.train.batches import ArrayBatches, Batch, GivenBatches
-from maillon.train.interrupt import Interrupt
+from maillon.train.interrupt import Interrupt, LeftError
 
 _told: set[str] = set()
 
@@ -25,7 +27,8 @@ _told: set[str] = set()
 class NumpyStepper:
     """NumPy's stepper: one call of `optim.learn` a step, mini-batches of arrays or given ones.
 
-    interrupt: ends a slice after the current step when Ctrl-C was pressed. place: where another stepper has stopped.
+    interrupt: ends a slice when Ctrl-C was pressed; where mini-batches can come again, in the middle of a step, which
+    is then as if it had not begun. place: where another stepper has stopped.
     """
 
     engine: ClassVar[str] = "numpy"
@@ -68,7 +71,9 @@ class NumpyStepper:
         Everything a step does not need stands outside of the loop: a small network's step is measured against it.
         """
         if self._epoch is None:
+            self._drawn = Drawn()
             self._order = self.batches.order()
+            self._drawn.close()
             self._epoch = self.batches.after(self._order, 0)
             self.batch, self._total, self._size = 0, 0.0, 0.0
         optim, interrupt, clock = self.optim, self.interrupt, time.perf_counter
@@ -78,6 +83,8 @@ class NumpyStepper:
         steps, value, total, size, seen = 0, self.loss, self._total, self._size, []
         ended, begun = True, clock()
         until = begun + SLICE_S
+        if isinstance(self.batches, ArrayBatches):
+            optim.around = interrupt
         try:
             for x, y, weight in self._epoch:
                 value = learn(x, y, weight)
@@ -92,7 +99,11 @@ class NumpyStepper:
                 if steps >= most or interrupt.requested or clock() > until:
                     ended = False
                     break
+        except LeftError:
+            ended = False
+            self._leave_step((x, y, weight), first=not (steps or self.batch))
         finally:
+            optim.around = NOTHING_AROUND
             self.loss, self._total, self._size = value, total, size
             self.steps += steps
             self.batch += steps
@@ -101,6 +112,16 @@ class NumpyStepper:
             done.epochs = np.array([(total, size, clock() - begun)])
             self._epoch = None
         return done
+
+    def _leave_step(self, batch: Batch, *, first: bool) -> None:
+        """The step on this mini-batch was left: it comes again. first: of its epoch, whose order is drawn again."""
+        self.optim.network.forget()
+        self.optim.loss.forget()
+        assert self._epoch is not None
+        self._epoch = itertools.chain([batch], self._epoch)
+        if first:
+            self._drawn.take_back()
+            self._epoch = None
 
     def _is_over(self) -> bool:
         """Whether the epoch has no more mini-batches, as far as their number is known."""
@@ -131,7 +152,7 @@ def first_stepper(engine: str, optim: Optim, batches: ArrayBatches | GivenBatche
         shuffle, drop_last = batches.shuffle, batches.drop_last
         cut = Batches.of(data.x, data.y, data.weight, size, shuffle=shuffle, drop_last=drop_last)
         beginning, batches.beginning = batches.beginning, None  # the runner's memory from now on
-        runner = runner_of(optim, cut, beginning)
+        runner = runner_of(optim, cut, beginning, lambda: interrupt.requested)
     except NotLoweredError as reason:
         fall_back(engine, "runs", reason)
         return NumpyStepper(optim, batches, interrupt)

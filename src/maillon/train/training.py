@@ -20,7 +20,7 @@ from maillon.train.batches import VALIDATION_BATCH, ArrayBatches, GivenBatches
 from maillon.train.callbacks import Hook, Hooks, State
 from maillon.train.checkpoint import Checkpoint, Keeper, NoStateWarning, read_checkpoint, require_same
 from maillon.train.history import History
-from maillon.train.interrupt import Interrupt, deferred_interrupt, tell
+from maillon.train.interrupt import Interrupt, LeftError, deferred_interrupt, tell
 from maillon.train.modes import learning
 from maillon.train.predict import OutputOf, evaluated, outputs_of
 from maillon.train.progress import Bar
@@ -94,6 +94,7 @@ class Training:
         self.entered = False  # whether the one after these has begun
         self._written = False  # a last checkpoint that another one would spoil
         self.lr = 0.0  # of the epoch under way
+        self.unvalidated: list[Any] | None = None  # total, size and rates of an epoch whose validation was left
         self.epoch_begun = 0.0  # when the epoch under way did
 
     def run(self, until: int | None = None) -> History:
@@ -107,7 +108,7 @@ class Training:
         self.epoch_begun += rest
         self._until = self.epochs if until is None else min(until, self.epochs)
         try:
-            with learning(self.optim.network), deferred_interrupt() as self.interrupt:
+            with learning(self.optim.network), deferred_interrupt(self.interrupt):
                 if not self._paused:
                     self._begin()
                 try:
@@ -199,6 +200,9 @@ class Training:
         if self.progress:
             self.bar = Bar(self.epochs, self.batches.steps, self.state.step)
         each = bool(self.hooks.step_end)
+        if self.unvalidated is not None:
+            total, size, rates = self.unvalidated
+            self._end_epochs(Slice(0, np.array([(total, size, 0.0)]), rates=rates), time.perf_counter())
         while self.whole < self._until and not self.state.stopping:
             if self.stepper.between_epochs and not self._enter_epoch():
                 return
@@ -313,7 +317,12 @@ class Training:
         state.loss = losses[-1]
         row = {"loss": losses[-1]} | self.running.values()
         if self.validation is not None:
-            row |= self._validated(self.validation)
+            try:
+                row |= self._validated(self.validation)
+            except LeftError:
+                self.unvalidated = [float(done.epochs[0, 0]), float(sizes[0]), done.rates]
+                return
+            self.unvalidated = None
         if not self._unwatched:
             ended[-1] = time.perf_counter()
         self.history.extend(
@@ -343,7 +352,12 @@ class Training:
         optim = self.optim
         if optim.network is not self._evaluates:
             self._evaluates, self._outputs = optim.network, outputs_of(optim.network, self.engine)
-        scores = evaluated(optim.network, optim.loss, data, self.metrics, VALIDATION_BATCH, self._outputs)
+
+        def outputs(x: Any) -> Any:
+            with self.interrupt:
+                return self._outputs(x)
+
+        scores = evaluated(optim.network, optim.loss, data, self.metrics, VALIDATION_BATCH, outputs)
         return {f"val_{name}": value for name, value in scores.items()}
 
     def _call(self, hooks: list[Hook]) -> None:
