@@ -11,6 +11,7 @@ from maillon.engine import leaving, processor
 from maillon.engine.begun import Begun
 from maillon.engine.builder import NotLoweredError
 from maillon.engine.leaving import program_of
+from maillon.engine.orders import Epochs, order_of
 from maillon.engine.origins import Origins
 from maillon.engine.own import StepBegin
 from maillon.engine.plan import Buffer, address, stream_of
@@ -72,8 +73,9 @@ class Runner:
         self._before_order: GeneratorState | None = None  # of the generator, where it was not the core that drew it
         self._order = np.empty(len(batches.first), np.int64)
         # The core shuffles all that it goes through: where rows are left out, each epoch's order is drawn here.
-        self._draws = batches.shuffle and batches.rows < len(batches.first)
+        self._draws = callable(batches.shuffle) or (batches.shuffle and batches.rows < len(batches.first))
         self._ends = np.empty((_MOST_EPOCHS, 3))
+        self._epochs = Epochs(batches.shuffle, self._order, self._ends)
         self._lower(Beginning(optim) if beginning is None else beginning)
         self._load_gradients()
 
@@ -201,19 +203,20 @@ class Runner:
     def _draw_order(self) -> None:
         """The order of the rows in the next epoch, where the core does not draw it."""
         self._before_order = self._generator.get_state()
-        self._order[:] = self._generator.randperm(len(self._order))
+        self._order[:] = order_of(self.batches.shuffle, len(self._order), self._generator)
 
     def _slice(self, most: int, epochs: int, schedule: Schedule | None, seconds: float) -> Slice | None:
         """A slice by the core, no longer than that; None where its first step is NumPy's to do."""
         timetable = None if schedule is None else self._timetable(schedule)
         if timetable is not None:
+            epochs = 1 if self._draws else epochs
             epochs = timetable.foresee(self._moves(most, epochs), epochs)
         before = self._begun(whole=most > 1 and not self.own)
         if self.own and self.batches.shuffle and not (self._draws or self._training.position):
             self._before_order = before.streams.get(self._generator)
         for stream in self._streams.values():
             stream.drawn = 0
-        steps, ended, ending = self._core_steps(most, epochs, seconds)
+        steps, ended, ending = self._epochs.run(self._core_steps, self._generator, most, epochs, seconds)
         self._training.record(0, 0, 0)
         ends = self._ends[:ended].copy()
         if _ENDINGS[ending] == "trouble":
@@ -236,8 +239,9 @@ class Runner:
         """Where predictions are recorded, and how many steps and epochs a slice may have."""
         rests = self.gradients.gathers and self.optim.accumulate <= 1  # one more step gathers
         alone = (self._heavy and not self.own) or rests
-        each = self._draws or (self.own and self._work >= leaving.LONG)
-        most, epochs = 1 if alone else max_steps, 1 if each else min(max_epochs, _MOST_EPOCHS)
+        one = self._draws and (not callable(self.batches.shuffle) or self.gradients.gathers)
+        one = one or (self.own and self._work >= leaving.LONG)
+        most, epochs = 1 if alone else max_steps, 1 if one else min(max_epochs, _MOST_EPOCHS)
         verify_sums(self._ends, epochs)
         room = self._recorded(most) if record and self._recordable else None
         if record:
@@ -374,9 +378,9 @@ class Runner:
                 return False
         return self.gradients.divisor.array[0] != 0
 
-    def _core_steps(self, most: int, epochs: int, seconds: float) -> tuple[int, int, int]:
-        """Let the core run: the steps done, the epochs ended, and why it stopped."""
-        threads, ends = processor.threads_for(self._work), address(self._ends)
+    def _core_steps(self, most: int, epochs: int, seconds: float, row: int = 0) -> tuple[int, int, int]:
+        """Let the core run: the steps done, the epochs ended, and why it stopped. row: of the first epoch's sums."""
+        threads, ends = processor.threads_for(self._work), address(self._ends[row:])
         try:
             done: tuple[int, int, int] = self._training.run(threads, processor.paced, most, epochs, seconds, ends)
         except BaseException:
@@ -409,7 +413,7 @@ class Runner:
             self.state.refresh()
             timetable.begin()
         self._training.ask(never, math.inf)
-        done = self._core_steps(steps, _MOST_EPOCHS, math.inf)[:2]
+        done = self._epochs.run_again(self._core_steps, steps, _MOST_EPOCHS, math.inf)[:2]
         self._training.ask(self._interrupted, leaving.ASK_S)
         return done
 

@@ -95,6 +95,17 @@ def alone() -> Iterator[None]:
         _here.alone = before
 
 
+@contextmanager
+def using_num_threads(threads: int | None) -> Iterator[None]:
+    """`set_num_threads` inside the `with` block; afterwards what was set before."""
+    before = _threads
+    set_num_threads(threads)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
+
+
 def threads_for(flops: float) -> int:
     """One thread for steps too small to share, else as many as allowed."""
     return 1 if flops < _WORTH_THREADS or getattr(_here, "alone", False) else get_num_threads()

@@ -11,6 +11,7 @@ from maillon.engine import processor
 from maillon.engine.builder import Builder, NotLoweredError, Tree, Value
 from maillon.engine.lowering import finish, given_inputs, lower_loss, lower_network, shape_of, values_for
 from maillon.engine.memory import Gradients, Memory, aligned
+from maillon.engine.orders import Shuffle
 from maillon.engine.origins import gathers, require_plain
 from maillon.engine.own import StepBegin
 from maillon.engine.plan import Plan, address
@@ -38,12 +39,12 @@ class Batches:
     y: Any
     weight: Array | None
     size: int
-    shuffle: bool
+    shuffle: Shuffle
     drop_last: bool = False
 
     @classmethod
     def of(
-        cls, x: Any, y: Any, weight: Array | None, size: int, *, shuffle: bool, drop_last: bool = False
+        cls, x: Any, y: Any, weight: Array | None, size: int, *, shuffle: Shuffle, drop_last: bool = False
     ) -> "Batches":
         inputs = mapped(np.ascontiguousarray, x)
         targets = inputs if y is x else mapped(np.ascontiguousarray, y)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any
 
+from maillon.engine.orders import Shuffle, order_of
 from maillon.engine.step import Beginning
 from maillon.nn import Loss, Module
 from maillon.optim.door import Data, check
@@ -25,13 +26,13 @@ _GATHERED_BYTES = 2**18  # what one gathering copies: enough batches to share it
 class ArrayBatches:
     """The mini-batches of one epoch after the other, shuffled anew for each if wanted.
 
-    A shuffled epoch draws one permutation. Small batches are not gathered one by one, but several at once, and
-    handed out as views.
+    A shuffled epoch draws one permutation, or asks a function for it. Small batches are not gathered one by one, but
+    several at once, and handed out as views.
     drop_last: leave out a short last mini-batch of each epoch. beginning: what the core has lowered of the training.
     """
 
     def __init__(
-        self, data: Data, batch_size: int, shuffle: bool, drop_last: bool = False, beginning: Beginning | None = None
+        self, data: Data, batch_size: int, shuffle: Shuffle, drop_last: bool = False, beginning: Beginning | None = None
     ) -> None:
         self.data = data
         self.beginning = beginning
@@ -45,7 +46,7 @@ class ArrayBatches:
 
     def order(self) -> Array | None:
         """That of the rows of a new epoch, drawn; None where they come as they are."""
-        return default_generator().randperm(self.data.rows) if self.shuffle else None
+        return order_of(self.shuffle, self.data.rows, default_generator()) if self.shuffle else None
 
     def after(self, order: Array | None, row: int) -> Iterator[Batch]:
         """Those of an epoch in this order, None as they come, from a row on."""

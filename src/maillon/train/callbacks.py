@@ -78,6 +78,14 @@ class Callback:
     def on_epoch_end(self, state: State) -> None:
         """After each whole epoch, its validation included."""
 
+    def epochs_ahead(self) -> int:
+        """In how many epochs `on_epoch_end` has to be called next, at the latest: after each one, if 1.
+
+        In the core as many pass without Python, where nothing else looks on. The history has the rows of all of them
+        then, and the network may be some steps into the next one.
+        """
+        return 1
+
     def on_train_end(self, state: State) -> None:
         """After the last epoch."""
 
@@ -194,6 +202,11 @@ class Hooks:
         self.step_end = _overridden(listeners, "on_step_end")
         self.epoch_end = _overridden(listeners, "on_epoch_end")
         self.train_end = _overridden(listeners, "on_train_end")
+
+    def epochs_ahead(self, left: int) -> int:
+        """How many of the epochs that are left may pass before one of them is to be called."""
+        wanted = (one.epochs_ahead() for one in self.listeners if _own(one, "on_epoch_end"))
+        return 1 if self.epoch_begin or self.step_end else max(1, min([left, *wanted]))
 
     def without_state(self) -> list[str]:
         """The names of those of the user's that say nothing of their state; TypeError for half of what it takes."""

@@ -11,6 +11,7 @@ import numpy as np
 from maillon import engine as engines
 from maillon.engine import NotLoweredError
 from maillon.engine.lowering import output_shape
+from maillon.engine.orders import Shuffle
 from maillon.engine.step import Beginning
 from maillon.messages import got, shown
 from maillon.nn import Loss, Module
@@ -41,7 +42,7 @@ def fit(
     rule: float | Rule | Optim | None = None,
     batch_size: int = 32,
     epochs: int = 1,
-    shuffle: bool = True,
+    shuffle: Shuffle = True,
     drop_last: bool = False,
     validation_data: tuple[Any, ...] | None = None,
     validation_split: float = 0.0,
@@ -85,8 +86,9 @@ def fit(
         Rows of a mini-batch, at least 1. The last one of an epoch may be short.
     epochs : int
         How often to go through the data, at least 0.
-    shuffle : bool
-        Whether to draw a new order for each epoch, one ``generator.randperm(n)``.
+    shuffle : bool or callable
+        Whether to draw a new order for each epoch, one ``generator.randperm(n)``; or a function of n that gives the n
+        rows of an epoch, which may repeat some and leave out others. Of the function a checkpoint keeps nothing.
     drop_last : bool
         Whether to leave out a short last mini-batch of each epoch. Shuffled, each epoch leaves out other rows.
     validation_data : tuple, optional
@@ -200,7 +202,7 @@ def training_of(
     rule: float | Rule | Optim | None = None,
     batch_size: int = 32,
     epochs: int = 1,
-    shuffle: bool = True,
+    shuffle: Shuffle = True,
     drop_last: bool = False,
     validation_data: tuple[Any, ...] | None = None,
     validation_split: float = 0.0,
@@ -227,8 +229,8 @@ def training_of(
     )
     chosen = named_metrics("fit", metrics, optim.loss)
     given = (x, y, sample_weight, class_weight, validation_data, validation_split)
-    options = {"shuffle": shuffle, "drop_last": drop_last}
-    batches, validation = _batches(optim, *given, epochs, batch_size, engine, **options)
+    cut = {"shuffle": shuffle, "drop_last": drop_last}
+    batches, validation = _batches(optim, *given, epochs, batch_size, engine, cut)
     return Training(
         optim,
         batches,
@@ -269,7 +271,7 @@ def _batches(
     epochs: int,
     batch_size: int,
     engine: str,
-    **options: bool,
+    cut: dict[str, Any],
 ) -> tuple[ArrayBatches | GivenBatches, Data | None]:
     """What to learn from, in mini-batches, and what to validate with."""
     by_class = None if class_weight is None else ClassWeights("fit", class_weight, optim.loss)
@@ -277,7 +279,7 @@ def _batches(
         return _given_batches(optim, x, epochs, sample_weight, by_class, given, split, engine)
     data = check("fit", optim.network, optim.loss, x, y, sample_weight)
     data, validation = _held_out(optim, data, given, split, engine)
-    return _array_batches(optim, data, by_class, batch_size, engine, **options), validation
+    return _array_batches(optim, data, by_class, batch_size, engine, **cut), validation
 
 
 def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **options: Any) -> tuple[Optim, Any, Any]:
@@ -324,7 +326,7 @@ def _array_batches(
     batch_size: int,
     engine: str,
     *,
-    shuffle: bool,
+    shuffle: Shuffle,
     drop_last: bool,
 ) -> ArrayBatches:
     """The mini-batches of arrays, after a dry run."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from maillon.engine.orders import Shuffle
 from maillon.engine.stepper import Place
 from maillon.nn import Module
 from maillon.optim import Optim
@@ -53,7 +54,7 @@ def identity(training: "Training") -> dict[str, Any]:
         **described["options"],
         "way of giving data": "arrays" if arrays else "mini-batches",
         "batch_size": arrays.batch_size if arrays else None,
-        "shuffle": arrays.shuffle if arrays else None,
+        "shuffle": _shuffle(arrays.shuffle) if arrays else None,
         "drop_last": arrays.drop_last if arrays else None,
         **data_hashes(arrays.data if arrays else None),
         **data_hashes(training.validation, "validation "),
@@ -62,6 +63,11 @@ def identity(training: "Training") -> dict[str, Any]:
         "schedule": training.scheduling.describe(),
         "schedule_by": "step" if training.scheduling.by_step else "epoch",
     }
+
+
+def _shuffle(given: Shuffle) -> bool | str:
+    """A function by its name."""
+    return getattr(given, "__qualname__", type(given).__name__) if callable(given) else given
 
 
 def _callback(callback: Any, describer: Describer) -> dict[str, Any]:

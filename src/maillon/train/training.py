@@ -208,7 +208,7 @@ class Training:
                 return
             begun = time.perf_counter()
             most = 1 if each else self._keeper.most_steps(self.state.step) or _ALL
-            done = self._slice(most, self._until - self.whole if self._unwatched else 1)
+            done = self._slice(most, self._epochs_ahead)
             for seen in done.seen:
                 self.running.add(*seen)
             if done.steps and each:
@@ -247,10 +247,11 @@ class Training:
         return self.interrupt.requested or self.state.stopping
 
     @property
-    def _unwatched(self) -> bool:
-        """Whether nobody wants to do anything between two epochs."""
-        hooks = self.hooks.epoch_begin or self.hooks.step_end or self.hooks.epoch_end
-        return not (hooks or self.scheduling.watches or self.metrics or self.validation or self._keeper.by_epoch)
+    def _epochs_ahead(self) -> int:
+        """How many epochs may pass before somebody wants to do anything between two of them."""
+        if self.scheduling.watches or self.metrics or self.validation or self._keeper.by_epoch:
+            return 1
+        return self.hooks.epochs_ahead(self._until - self.whole)
 
     def _enter_epoch(self) -> bool:
         """Begin the next epoch, unless the training ends before its first step."""
@@ -323,7 +324,7 @@ class Training:
                 self.unvalidated = [float(done.epochs[0, 0]), float(sizes[0]), done.rates]
                 return
             self.unvalidated = None
-        if not self._unwatched:
+        if self.validation is not None:
             ended[-1] = time.perf_counter()
         self.history.extend(
             **{name: [value] for name, value in row.items()} | {"loss": losses},
