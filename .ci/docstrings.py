@@ -26,6 +26,7 @@ ROOMS = (
     "maillon.interop.keras",
     "maillon.interop.pytorch",
     "maillon.interop.sklearn",
+    "maillon.sklearn",
 )
 RULES = {
     "GL06": "an unknown section",

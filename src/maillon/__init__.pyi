@@ -10,6 +10,7 @@ from maillon import (
     plot as plot,
     random as random,
     saving as saving,
+    sklearn as sklearn,
     sweeping as sweeping,
     train as train,
 )

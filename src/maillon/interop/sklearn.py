@@ -1,5 +1,6 @@
 """scikit-learn's multi-layer perceptrons as networks of ours, and the other way."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,7 +27,8 @@ def from_sklearn(estimator: Any, logits: bool = False) -> nn.Sequential:
     Parameters
     ----------
     estimator : MLPClassifier or MLPRegressor
-        A fitted one; its weights are copied. `estimator.classes_` names the outputs.
+        A fitted one, of scikit-learn's or of maillon.sklearn's; its weights are copied. `estimator.classes_` names the
+        outputs.
     logits : bool
         Leave out the Softmax or Sigmoid at the end, for CrossEntropyLoss or BCEWithLogitsLoss.
 
@@ -59,6 +61,9 @@ def from_sklearn(estimator: Any, logits: bool = False) -> nn.Sequential:
     ), True)
     """
     neural_network = _needed()
+    if isinstance(getattr(estimator, "network_", None), nn.Sequential):  # of maillon.sklearn
+        whole = copy.deepcopy(estimator.network_)
+        return whole[:-1] if logits and isinstance(whole[-1], nn.Softmax | nn.Sigmoid) else whole
     if not isinstance(estimator, neural_network.MLPClassifier | neural_network.MLPRegressor):
         raise TypeError(f"from_sklearn: expected an MLPClassifier or MLPRegressor, {got(estimator)}")
     if not hasattr(estimator, "coefs_"):
