@@ -6,25 +6,22 @@ its 32-bit words follows PyTorch, so that `manual_seed(s)` gives the same weight
 
 import contextlib
 import contextvars
-import ctypes
-import functools
 import math
 import operator
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Self, SupportsIndex, TypeAlias
+from typing import NamedTuple, Self, SupportsIndex, TypeAlias
 
 import numpy as np
 
+from maillon import twister
 from maillon.typing import Array, DType, DTypeLike
 
 Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 
 DEFAULT_SEED = 67280421310721  # PyTorch's default, a prime
-TWISTER_WORDS = 624
 MASK_24, MASK_32, MASK_53 = 2**24 - 1, 2**32 - 1, 2**53 - 1
 BOX_MULLER_BLOCK = 16
 LARGEST_PERMUTATION = MASK_32 // 20  # beyond it PyTorch draws permutations in another way
@@ -88,13 +85,9 @@ class Generator:
     def manual_seed(self, seed: int) -> Self:
         """Start the stream of `seed` from its beginning; returns the generator."""
         checked = _checked_seed(seed)
-        words = None if _seeds_directly() else _initial_words(checked)
         self._tell(None)
         with self._locked():
-            if words is None:
-                self._twister._legacy_seeding(checked & MASK_32)
-            else:
-                self._twister.state = _twister_state(words, TWISTER_WORDS)
+            twister.seed(self._twister, checked)
             self._seed = checked
             self._next_normal: float | None = None
         return self
@@ -111,7 +104,7 @@ class Generator:
     @property
     def twister(self) -> int:
         """The address of the Mersenne Twister's 624 words, after which stands how many are used up; 0 where unknown."""
-        return int(self._twister.ctypes.state_address) if _is_readable() else 0
+        return int(self._twister.ctypes.state_address) if twister.is_readable() else 0
 
     @property
     def wanted(self) -> Array:
@@ -147,7 +140,7 @@ class Generator:
         """What decides all further draws; `set_state` takes it back."""
         self._lock()
         try:
-            words, position = (_read if _is_readable() else _told)(self._twister)
+            words, position = twister.words_of(self._twister)
             return GeneratorState(self._seed, words, position, self._next_normal)
         finally:
             self._twister.lock.release()
@@ -159,10 +152,10 @@ class Generator:
                 f"Generator.set_state: expected a GeneratorState, got {type(state).__name__}."
                 " Pass what get_state() gave."
             )
-        twister = _twister_state(np.frombuffer(state.words, np.uint32), state.position)
+        words = twister.state(np.frombuffer(state.words, np.uint32), state.position)
         self._tell(None)
         with self._locked():
-            self._twister.state = twister
+            self._twister.state = words
             self._seed, self._next_normal = state.seed, state.next_normal
         return self
 
@@ -351,52 +344,6 @@ def _box_muller(unit: Array) -> Array:
     radius = np.sqrt(-2.0 * np.log(1.0 - blocks[:, 0].astype(np.float64)))
     angle = (unit.dtype.type(2.0 * math.pi) * blocks[:, 1]).astype(np.float64)
     return np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1).reshape(-1)
-
-
-def _initial_words(seed: int) -> Array:
-    """The 624 words that `seed` sets: init_genrand of Matsumoto and Nishimura's mt19937ar.c."""
-    word = seed & MASK_32
-    words = [word]
-    for i in range(1, TWISTER_WORDS):
-        word = (1812433253 * (word ^ (word >> 30)) + i) & MASK_32
-        words.append(word)
-    return np.array(words, dtype=np.uint32)
-
-
-@functools.cache
-def _seeds_directly() -> bool:
-    """Whether this NumPy sets the same words by itself, in a fiftieth of the time."""
-    twister = np.random.MT19937(0)
-    if not hasattr(twister, "_legacy_seeding"):
-        return False
-    twister._legacy_seeding(5489)
-    words, position = _told(twister)
-    return words == _initial_words(5489).tobytes() and position == TWISTER_WORDS
-
-
-def _told(twister: "np.random.MT19937") -> tuple[bytes, int]:
-    """The twister's words and how many of them are used up, as NumPy tells them: word by word, which takes a while."""
-    state = twister.state["state"]
-    return state["key"].tobytes(), int(state["pos"])
-
-
-def _read(twister: "np.random.MT19937") -> tuple[bytes, int]:
-    """The same from where NumPy keeps them, one after the other."""
-    kept = ctypes.string_at(twister.ctypes.state_address, 4 * TWISTER_WORDS + 4)
-    return kept[:-4], int.from_bytes(kept[-4:], sys.byteorder)
-
-
-@functools.cache
-def _is_readable() -> bool:
-    """Whether this NumPy keeps them so."""
-    twister = np.random.MT19937(0)
-    fresh = _read(twister) == _told(twister)
-    twister.random_raw(3)
-    return fresh and _read(twister) == _told(twister)
-
-
-def _twister_state(words: Array, position: int) -> Any:
-    return {"bit_generator": "MT19937", "state": {"key": words, "pos": position}}
 
 
 def _scaled32(unit: Array, width: float, low: float) -> Array:

@@ -97,7 +97,7 @@ class ClosureRunner(Runner):
         rule = optim.rule
         assert isinstance(rule, LBFGS)
         threads = processor.threads_for(self._work)
-        short = self._length(int(training.position)) < self.batches.size and self.rest is not None
+        short = self.batches.length(int(training.position)) < self.batches.size and self.rest is not None
         plan = self.rest if short and self.rest is not None else self.whole
         predictions: list[Any] = []
         for each in self.state.trained:

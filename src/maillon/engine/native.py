@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,17 +14,17 @@ from maillon.engine.leaving import program_of
 from maillon.engine.orders import Epochs, order_of
 from maillon.engine.origins import Origins
 from maillon.engine.own import StepBegin
-from maillon.engine.plan import Buffer, address, stream_of
+from maillon.engine.plan import address, stream_of
+from maillon.engine.recording import recorded, seen
 from maillon.engine.step import Batches, Beginning, copied, lower_training
 from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice, never
 from maillon.engine.timetable import Timetable, moves
-from maillon.engine.verify import verify_record, verify_sums, verify_training
+from maillon.engine.verify import verify_sums, verify_training
 from maillon.optim import Optim
 from maillon.random import GeneratorState, default_generator
 from maillon.typing import Array
 
 _MOST_EPOCHS = 4096  # ends of epochs in one slice: what the array of their losses holds
-_RECORDED_BYTES = 2**24  # predictions kept for the metrics of a slice
 _LIGHT_BYTES = 2**22  # parameters and momenta that are worth copying once a slice
 _FEW = 8  # steps that are not as planned, and one in so many
 _ENDINGS = ("steps", "epochs", "time", "trouble", "left")
@@ -191,7 +191,7 @@ class Runner:
         if done is None:
             return self._in_numpy(record, schedule)
         if record:
-            done.seen = self._seen(room, begun, done.steps)
+            done.seen = seen(room, self.optim.prediction, self.batches, self._order, begun, done.steps)
         return done
 
     def _require_planned(self) -> None:
@@ -240,10 +240,10 @@ class Runner:
         rests = self.gradients.gathers and self.optim.accumulate <= 1  # one more step gathers
         alone = (self._heavy and not self.own) or rests
         one = self._draws and (not callable(self.batches.shuffle) or self.gradients.gathers)
-        one = one or (self.own and self._work >= leaving.LONG)
+        one = one or (bool(self.own) and self._work >= leaving.LONG)
         most, epochs = 1 if alone else max_steps, 1 if one else min(max_epochs, _MOST_EPOCHS)
         verify_sums(self._ends, epochs)
-        room = self._recorded(most) if record and self._recordable else None
+        room = recorded(self.whole, self._training, self.batches.rows, most) if record else None
         if record:
             most = 1 if room is None else len(room) // self.whole.rows
         return room, most, epochs
@@ -441,7 +441,7 @@ class Runner:
         They may hold links of the user's own, which are not called twice for one step.
         """
         position = int(self._training.position)
-        short = self.rest is not None and self._length(position) < self.batches.size
+        short = self.rest is not None and self.batches.length(position) < self.batches.size
         self._begin.go_back()
         self._error = self._programs[short].take_raised()
         self._refused = self._unlike = self._error is None
@@ -458,51 +458,13 @@ class Runner:
         self.optim.loss.forget()
         return error
 
-    @property
-    def _recordable(self) -> bool:
-        """Whether the output is one array with a row a sample."""
-        output = self.whole.output
-        return isinstance(output, Buffer) and output.shape[:1] == (self.whole.rows,)
-
-    def _length(self, position: int) -> int:
-        return min(self.batches.size, self.batches.rows - position)
-
-    def _rows(self, position: int) -> Array | slice:
-        """Those of the mini-batch that begins there, in the data."""
-        rows = slice(position, position + self._length(position))
-        return self._order[rows] if self.batches.shuffle else rows
-
-    def _recorded(self, max_steps: int) -> Array:
-        output = self.whole.output
-        bytes_a_step = output.array.nbytes
-        steps = max(
-            1, min(max_steps, _RECORDED_BYTES // max(1, bytes_a_step), -(-self.batches.rows // self.whole.rows))
-        )
-        room = np.empty((steps * self.whole.rows, *output.shape[1:]), output.array.dtype)
-        verify_record(self.whole, room, steps)
-        self._training.record(address(room), address(output.array), bytes_a_step // self.whole.rows)
-        return room
-
-    def _seen(self, room: Array | None, begun: int, steps: int) -> list[tuple[Any, Any, int]]:
-        """The predictions, step by step, with their targets: what is recorded, or that of a single step."""
-        if room is None:
-            target = self.batches.part(self._rows(begun))[1]
-            return [(self.optim.prediction, target, self._length(begun))][:steps]
-        seen, done = [], 0
-        for step in range(steps):
-            row = begun + step * self.whole.rows
-            rows = self._length(row)
-            seen.append((room[done : done + rows], self.batches.part(self._rows(row))[1], rows))
-            done += rows
-        return seen
-
     def _in_numpy(self, record: bool, schedule: Schedule | None) -> Slice:
         """The step that the core has refused, by NumPy: from the same numbers, drawing the same words."""
         self.show()
         batches, position, started = self.batches, int(self._training.position), time.perf_counter()
         if not position and batches.shuffle and not (self._draws or self._ordered):
             self._order[:] = default_generator().randperm(batches.rows)
-        x, target, weight = batches.part(self._rows(position))
+        x, target, weight = batches.part(batches.rows_at(position, self._order))
         self.loss = self.optim.learn(x, target, weight)
         self._refused = self._ordered = False
         self._unplanned += self._unlike
@@ -515,7 +477,7 @@ class Runner:
         size = optim.loss.denominator if optim.loss.averages else 1.0
         training.total, training.size = training.total + self.loss * size, training.size + size
         position = int(training.position)
-        rows, length = self._rows(position), self._length(position)
+        rows, length = batches.rows_at(position, self._order), batches.length(position)
         training.position = position = position + length
         self.batch = -(-position // batches.size)
         done = Slice(1, np.empty((0, 3)), [(optim.prediction, batches.part(rows)[1], length)] if record else [])

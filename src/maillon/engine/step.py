@@ -62,6 +62,15 @@ class Batches:
         """The rows of an epoch."""
         return len(self.first) - len(self.first) % self.size if self.drop_last else len(self.first)
 
+    def length(self, position: int) -> int:
+        """The rows of the mini-batch that begins there, in the order of the epoch."""
+        return min(self.size, self.rows - position)
+
+    def rows_at(self, position: int, order: Array) -> Array | slice:
+        """Those rows, in the data."""
+        rows = slice(position, position + self.length(position))
+        return order[rows] if self.shuffle else rows
+
     def part(self, rows: Array | slice) -> tuple[Any, Any, Array | None]:
         """The mini-batch of these rows."""
         x = mapped(lambda array: array[rows], self.x)

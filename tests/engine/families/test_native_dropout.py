@@ -8,7 +8,7 @@ import pytest
 from cores import TOLERANCE, same_for_both, threads, walked_by_core, walked_by_numpy
 
 import maillon as m
-from maillon import random
+from maillon import twister
 from maillon.engine import processor
 from maillon.random import Generator
 
@@ -45,7 +45,7 @@ def test_the_same_words_make_the_same_masks(
     dtype: str, chosen: str, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAILLON_ISA", chosen)
-    with patch.object(random, "_is_readable", lambda: known):
+    with patch.object(twister, "is_readable", lambda: known):
         for kind, shapes in SHAPES.items():
             for place, shape in enumerate(shapes):
                 for p in ENDS:
