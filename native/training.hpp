@@ -234,7 +234,8 @@ template <bool gathers> void train_slice(Training& t, Slice& slice) {
             if (rows == 1) gather_row(t, position);
             else gather(t, position, rows, one);
             if constexpr (gathers) fine = run_gathering(program, turn, one);
-            else fine = run_part(program.begin, program.end, one);
+            else fine = slice.lookout != nullptr ? run_looking(program.begin, program.end, one)
+                                                 : run_alone(program.begin, program.end, one);
         } else {
             Step shared{t, program, position, rows, gathers ? &turn : nullptr, slice.lookout};
             fine = shared_step(t, threads, slice.paced, shared);

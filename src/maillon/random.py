@@ -162,7 +162,7 @@ class Generator:
     def has_drawn(self, words: int, since: GeneratorState) -> bool:
         """Whether exactly so many words were drawn since then, by whomever."""
         expected = Generator(0).set_state(since)
-        expected.skip(words)
+        expected.bit_generator.random_raw(words, output=False)
         return expected.get_state()[:3] == self.get_state()[:3]
 
     def _tell(self, words: int | None) -> None:
@@ -189,14 +189,6 @@ class Generator:
             pass  # it is free now, and NumPy takes it itself
         words: Array = self._twister.random_raw(count)
         return words.astype(np.uint32)
-
-    def skip(self, n: int) -> None:
-        """Draw the next `n` words for nobody."""
-        count = _checked_count(n, "skip")
-        self._tell(count)
-        with self._locked():
-            pass
-        self._twister.random_raw(count, output=False)
 
     def rand(self, shape: Shape, dtype: DTypeLike = np.float32) -> Array:
         """Numbers uniform on [0, 1), as `torch.rand`: one word each in float32, two in float64."""

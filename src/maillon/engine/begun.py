@@ -42,7 +42,7 @@ class Begun:
         for generator, state in drawn:
             generator.set_state(state)
             if to_step:
-                generator.skip(int(streams[generator].begun))
+                generator.bit_generator.random_raw(int(streams[generator].begun), output=False)
         return True
 
     def put_back(self) -> None:

@@ -82,8 +82,6 @@ class ClosureRunner(Runner):
     def _undo_left(self, before: Begun) -> None:
         if self.own:
             self._begin.go_back()
-            self.optim.network.forget()
-            self.optim.loss.forget()
         else:
             before.draw_back(self._streams)
         before.put_back()

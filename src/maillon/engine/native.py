@@ -160,7 +160,7 @@ class Runner:
         self.state.restart()
         self.loss, self.steps, self.batch = float("nan"), 0, 0
         training.position, training.total, training.size = 0, 0.0, 0.0
-        self._shown, self._stepped = True, False
+        self._shown, self._stepped, self.gradients.half = True, False, False
 
     def run(
         self,
@@ -226,8 +226,7 @@ class Runner:
         done = Slice(steps, ends[:ended])
         if steps:
             self._hand_out(steps)
-        left = _ENDINGS[ending] == "left"
-        if left:
+        if left := _ENDINGS[ending] == "left":
             self._undo_left(before)
         if self._error is not None and (left or not isinstance(self._error, Exception)):
             done.error = self._taken_error()
@@ -335,7 +334,7 @@ class Runner:
             self._hand_out_gathered()
         last = self.whole if position or self.rest is None else self.rest
         optim.prediction = copied(last.output)
-        self._shown, self._stepped, self.gradients.half = False, True, False
+        self._shown, self._stepped = False, True
 
     def _hand_out_gathered(self) -> None:
         divisor = float(self.gradients.divisor.array[0])
@@ -421,8 +420,6 @@ class Runner:
         """As if the step that was left had not begun. The core has put its arrays back."""
         if self.own:
             self._begin.go_back()
-            self.optim.network.forget()
-            self.optim.loss.forget()
         else:
             before.draw_back(self._streams, to_step=True)
         self._undraw_order()
@@ -449,13 +446,11 @@ class Runner:
         self._ordered = not position
 
     def _taken_error(self) -> BaseException:
-        """To be raised, once; links may have kept something for a backward that will not come."""
+        """To be raised, once."""
         error, self._error = self._error, None
         assert error is not None
         if self.gradients.half:
             self.optim.gathered, self._shown = (0, None), False
-        self.optim.network.forget()
-        self.optim.loss.forget()
         return error
 
     def _in_numpy(self, record: bool, schedule: Schedule | None) -> Slice:

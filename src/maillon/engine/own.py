@@ -437,6 +437,8 @@ class StepBegin:
             return
         alone = [self._alone(undo, *noted) for noted in zip(self._drawn, self._states, strict=True)]
         undo.__exit__(Exception, None, None)
+        for link in self._own:
+            link.forget()  # what it has kept for a backward that will not come
         for array, values in zip(self._arrays, self._copies, strict=True):
             array[...] = values
         for generator, (state, _), mine in zip(self._drawn, self._states, alone, strict=True):

@@ -101,9 +101,6 @@ class Common:
         for generator, state in states:
             if generator.has_drawn(int(self.streams[generator].drawn), state):
                 generator.set_state(state)
-        if plan.own:  # they may have kept something for a backward that will not come
-            self.optim.network.forget()
-            self.optim.loss.forget()
 
     def clear(self) -> None:
         self.gradients.whole.array[...] = 0
