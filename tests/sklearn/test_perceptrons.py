@@ -394,3 +394,12 @@ def test_verbose_prints_what_scikit_learn_prints(capsys):
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1]
     assert "Setting learning rate to" in printed[0] and "Validation score:" in printed[0]
+
+
+def test_lbfgs_leaves_batch_norms_with_the_statistics_of_all_samples():
+    model = MLPRegressor(hidden_layer_sizes=(6,), solver="lbfgs", norm="batch", max_iter=30, random_state=0)
+    model.fit(*DIABETES)
+    first, norm = model.network_[0], model.network_[1]
+    np.testing.assert_allclose(norm.running_mean, first(DIABETES[0]).mean(axis=0))
+    np.testing.assert_allclose(norm.running_var, first(DIABETES[0]).var(axis=0, ddof=1))
+    assert norm.momentum == 0.1

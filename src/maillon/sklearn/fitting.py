@@ -16,6 +16,7 @@ from maillon.nn import Dropout, Module, no_grad
 from maillon.optim import NonFiniteLossError, Optim, Rule
 from maillon.sklearn.inputs import DenseBatches, Orders, dense, is_sparse, too_large
 from maillon.sklearn.learning import Course, lbfgs, rule_of, squares, weights_and_others
+from maillon.sklearn.networks import settle
 from maillon.sklearn.scikit_callbacks import Tasks
 from maillon.sklearn.tasks import Task
 from maillon.train import Callback
@@ -267,6 +268,7 @@ class Fitting:
             tasks.on_train_begin(None)
         try:
             loss = lbfgs(estimator, network, self.task.loss, data, decay, None if tasks is None else tasks.iteration)
+            settle(network, data[0])
         finally:
             network.to(dtype)
         penalty = 0.5 * decay * squares(weights_and_others(network)[0])

@@ -11,7 +11,7 @@ import numpy as np
 
 from maillon import nn
 from maillon.messages import unknown_name
-from maillon.nn import Linear, Module, Parameter, Residual, Sequential, activations
+from maillon.nn import Linear, Module, Parameter, Residual, Sequential, activations, no_grad
 from maillon.random import Generator, using
 from maillon.typing import Array, DType
 
@@ -130,6 +130,20 @@ def draw(network: Module, between: Sequence[Module], random_state: np.random.Ran
         bound = math.sqrt((2 if isinstance(beside, nn.Sigmoid) else 6) / (layer.in_features + layer.out_features))
         layer.weight.data[...] = random_state.uniform(-bound, bound, (layer.in_features, layer.out_features)).T
         _bias(layer).data[...] = random_state.uniform(-bound, bound, layer.out_features)
+
+
+def settle(network: Module, x: Array) -> None:
+    """Let each BatchNorm have the mean and variance of these samples, instead of an average over steps."""
+    norms = [link for link in network.modules() if isinstance(link, nn.BatchNorm1d)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    if norms:
+        network.train()
+        with no_grad():
+            network(x)
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
 
 
 def _bias(layer: Linear) -> Parameter:

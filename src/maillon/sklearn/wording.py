@@ -72,9 +72,10 @@ residual : bool
     Add each hidden layer's input to its output, where both are of one size.
 schedule : callable or LRScheduler, optional
     Factor on the rate by the epoch, or a schedule such as ``maillon.optim.lr_scheduler.OneCycleLR(…)``, as in
-    `maillon.fit`.
+    `maillon.fit`. Neither for 'lbfgs' nor in `partial_fit`.
 callbacks : Callback, callable or list of them, optional
-    maillon's callbacks, as in `maillon.fit`. scikit-learn's are given to `set_callbacks`.
+    maillon's callbacks, as in `maillon.fit`. Neither for 'lbfgs' nor in `partial_fit`. scikit-learn's are given to
+    `set_callbacks`, and are told of iterations of 'lbfgs' as well.
 n_jobs : int or None
     Threads of the compiled core: None leaves `maillon.get_num_threads()`, -1 takes all processors. It changes no
     result.
