@@ -126,9 +126,10 @@ def test_constant_columns_are_no_harm(options):
         assert np.isfinite(model.fit(x, Y).predict(x)).all()
 
 
+@pytest.mark.parametrize("loss", ["log_loss", m.CrossEntropyLoss])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_one_class_is_always_that_class(solver):
-    model = MLPClassifier((3,), solver=solver, random_state=0).fit(X, np.full(150, "only"))
+def test_one_class_is_always_that_class(solver, loss):
+    model = MLPClassifier((3,), solver=solver, loss=loss, random_state=0).fit(X, np.full(150, "only"))
     assert set(model.predict(X)) == {"only"}
     assert model.predict_proba(X).shape == (150, len(model.classes_))
     np.testing.assert_array_equal(model.predict_proba(X), 1)

@@ -185,9 +185,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
             In the order of `classes_`; of several labels, each one's own.
         """
         outputs = self._outputs(X)
-        if outputs.shape[1] > 1:
-            return outputs
-        return np.ones_like(outputs) if len(self.classes_) == 1 else np.hstack([1 - outputs, outputs])
+        if len(self.classes_) == 1:
+            return np.ones_like(outputs[:, :1])
+        return outputs if outputs.shape[1] > 1 else np.hstack([1 - outputs, outputs])
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of `predict_proba`.
