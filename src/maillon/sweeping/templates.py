@@ -31,15 +31,20 @@ def key_of(network: Module, options: Mapping[str, Any], fold: int) -> Key | None
 
     options: those of `fit`, with a recipe as its rule.
     """
-    given = {name: value for name, value in options.items() if not (value is None or isinstance(value, tuple))}
+    given = {name: value for name, value in options.items() if value is not None}
     if not given.keys() <= _PLAIN:
         return None
     rule = given["rule"]
     decides = tuple((name, bool(value)) for name, value in rule.defaults.items())
-    cut = tuple(given.get(name) for name in ("batch_size", "shuffle", "drop_last"))
+    cut = tuple((type(given.get(name)), given.get(name)) for name in ("batch_size", "shuffle", "drop_last"))
     clips = tuple(bool(given.get(name)) for name in ("clip_grad_norm", "clip_grad_value"))
     arrays = tuple((array.shape, array.dtype.char) for array in network.state_arrays().values())
     return (fold, type(network), type(rule), decides, cut, clips, arrays)
+
+
+def reusable(training: Training) -> bool:
+    """Whether another training may follow on its plans."""
+    return isinstance(training.stepper, Runner) and training.stepper.restartable
 
 
 class Template:
@@ -85,12 +90,6 @@ class Template:
             stepper=before.stepper,
         )
         return self._training
-
-    @property
-    def usable(self) -> bool:
-        """Whether another training may follow."""
-        stepper = self._training.stepper
-        return isinstance(stepper, Runner) and stepper.restartable
 
     def give(self, network: Module) -> None:
         """What the training has learnt."""
