@@ -33,7 +33,7 @@ from maillon.typing import Array
 
 @dataclass
 class Course:
-    """A training of a job: where it draws from, the network that the caller gets.
+    """A training of a job: where it draws from, the network that the caller gets, what it is validated with.
 
     template, key: whose plans it uses, or which ones it may become for others.
     """
@@ -41,6 +41,7 @@ class Course:
     training: Training
     generator: Generator
     network: Module
+    validation: Data | None = None
     template: Template | None = None
     key: Key | None = None
 
@@ -301,7 +302,7 @@ class Task:
             if active.stopping and training.whole < min(job.until, training.epochs):
                 outcome.cut = outcome.ended = True
                 return
-            scores.append(self._scored(course, fold))
+            scores.append(self._scored(course))
             if course.template is not None:
                 course.template.give(course.network)
             outcome.networks.append(course.network)
@@ -336,12 +337,11 @@ class Task:
             key = None if "loss" in given or data.weight is not None else self._key(network, given, validation, fold)
             template = None if key is None else self._templates.take(key, network)
             if template is None:
-                return Course(
-                    self._training(network, given, data, validation, self.epochs), generator, network, None, key
-                )
+                training = self._training(network, given, data, validation, self.epochs)
+                return Course(training, generator, network, validation, None, key)
         options = self._options | given
         training = template.begin(network, options, generator, self.epochs)
-        return Course(training, template.generator, network, template, key)
+        return Course(training, template.generator, network, validation, template, key)
 
     def _key(self, network: Module, given: Settings, validation: Data | None, fold: int) -> Key | None:
         """What trainings have in common that may use the same plans."""
@@ -359,10 +359,10 @@ class Task:
             options["metrics"] = self.metrics
         return training_of(network, loss, data.x, data.y, epochs=epochs, engine=self.engine, progress=False, **options)
 
-    def _scored(self, course: Course, fold: int) -> dict[str, float]:
+    def _scored(self, course: Course) -> dict[str, float]:
         """The loss and the metrics: of the validation, as val_…, where there is one."""
         optim, history = course.training.optim, course.training.history
-        validation = self.validation(optim.network, optim.loss, fold)
+        validation = course.validation
         last = {name: history[name][-1] for name in history.columns if name not in ("epoch", "lr", "seconds")}
         if validation is None:
             return last

@@ -1,5 +1,6 @@
 """Trainings that differ in numbers alone, carried out by one another's plans: to make those anew takes longer."""
 
+import copy
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -84,7 +85,7 @@ class Template:
             validation=None,
             metrics={},
             hooks=Hooks(()),
-            scheduling=Scheduling(options.get("schedule"), options.get("schedule_by"), optim),
+            scheduling=Scheduling(copy.deepcopy(options.get("schedule")), options.get("schedule_by"), optim),
             progress=False,
             engine=before.engine,
             stepper=before.stepper,
