@@ -5,6 +5,7 @@ import pickle
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -327,3 +328,10 @@ def test_a_state_is_what_numpy_tells(drawn: int, monkeypatch: pytest.MonkeyPatch
     assert (state.words, state.position) == (told["key"].tobytes(), told["pos"])
     monkeypatch.setattr("maillon.twister.is_readable", lambda: False)
     assert generator.get_state() == state
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda bits: pickle.loads(pickle.dumps(bits))])
+def test_the_bit_generator_can_be_copied(copied: Any) -> None:
+    bits = Generator(3).bit_generator
+    bits.random_raw(5)
+    assert copied(bits).random_raw() == bits.random_raw()

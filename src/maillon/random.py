@@ -112,7 +112,7 @@ class Generator:
         return self._wanted
 
     def _open(self) -> None:
-        self._twister = np.random.MT19937(0)
+        self._twister = twister.made()
         self._wanted = np.zeros(1, np.uint32)
         self._seed, self._next_normal = 0, None
         _alive[id(self)] = self

@@ -14,6 +14,13 @@ _MASK = 2**32 - 1
 _SEEDING = "_legacy_seeding"  # NumPy's name for init_genrand
 
 
+def made() -> "np.random.MT19937":
+    """A new one, whose words are to be set."""
+    from maillon.unseeded import UNSEEDED
+
+    return np.random.MT19937(UNSEEDED)
+
+
 def seed(twister: "np.random.MT19937", number: int) -> None:
     """Start the stream of a seed, of which the low 32 bits count."""
     if _seeds_directly():

@@ -79,3 +79,30 @@ def test_values_that_optuna_does_not_know(classes: Data) -> None:
     study = optuna.create_study(direction="maximize")
     with pytest.raises(ValueError, match="val_loss is to minimize, and the study has"):
         sweep(classifier, SPACE, *classes, sampler=study, **OPTIONS)
+
+
+def test_a_sampler_with_nothing_more_to_propose(classes: Data) -> None:
+    """GridSampler ends its study, which outside of Optuna's own loop is an error."""
+    space = {"width": [3, 4], "p": [0.0, 0.1]}
+    study = optuna.create_study(sampler=optuna.samplers.GridSampler(space), pruner=optuna.pruners.NopPruner())
+    result = sweep(classifier, space, *classes, sampler=study, **OPTIONS | {"n": 4})
+    assert len({tuple(trial.settings.values()) for trial in result}) == 4
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 4
+
+
+@pytest.mark.parametrize("error", [False, True])
+def test_a_sweep_that_ends_early_tells_what_is_done(classes: Data, error: bool) -> None:
+    study = optuna.create_study(sampler=tpe(), pruner=optuna.pruners.NopPruner())
+
+    def look(result: m.Sweep, trial: m.sweeping.Trial) -> None:
+        if len(result) == 4 and error:
+            raise ZeroDivisionError
+        if len(result) == 4:
+            result.stop()
+
+    try:
+        sweep(classifier, SPACE, *classes, sampler=study, on_trial=look, **OPTIONS)
+    except ZeroDivisionError:
+        assert error
+    states = [trial.state for trial in study.trials]
+    assert states.count(TrialState.COMPLETE) >= 4 and TrialState.FAIL in states and TrialState.RUNNING not in states

@@ -1,5 +1,7 @@
 """Sweeps on other processes: the same bits on every backend, and a worker that dies costs its chunk alone."""
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +113,40 @@ def test_chunks_are_of_a_second(classes: Data) -> None:
     assert len(pool._chunks(jobs)) == 1000
     pool._seconds = [1e-5]
     assert [len(chunk) for chunk in pool._chunks(jobs)] == [500, 500]
+
+
+@pytest.mark.parametrize("error_score", ["raise", float("nan")])
+def test_what_cannot_be_sent(classes: Data, error_score: Any) -> None:
+    lock = threading.Lock()
+
+    def build(number: int) -> m.Sequential:
+        with lock:
+            return classifier()
+
+    options = OPTIONS | {"n": None, "error_score": error_score}
+    with pytest.raises(TypeError, match=r"sent to other processes, and this cannot be: .*lock' object. Leave out"):
+        sweep(build, {"number": list(range(12))}, *classes, n_jobs=2, **options)
+
+
+def slow(number: int) -> m.Sequential:
+    time.sleep(0.05 if number > 10 else 0.0)
+    return classifier()
+
+
+def test_a_sweep_that_ends_keeps_the_chunks_under_way(classes: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers.Workers, "_chunks", lambda _, jobs: [jobs[:10], jobs[10:]])
+
+    def look(result: m.Sweep, trial: m.sweeping.Trial) -> None:
+        if trial.number == 1:
+            result.stop()
+
+    options = OPTIONS | {"n": None, "on_trial": look}
+    result = sweep(slow, {"number": list(range(21))}, *classes, n_jobs=2, **options)
+    assert [trial.number for trial in result] == list(range(21))
+    assert {trial.state for trial in result} == {"done"}
+
+
+def test_workers_for_a_space_without_end(classes: Data) -> None:
+    """There is no list of all of them; and those that have never begun are no trials."""
+    result = sweep(classifier, SPACE, *classes, n_jobs=2, time_limit=0.2, **OPTIONS | {"n": 10**12})
+    assert result.timed_out and all(trial.histories for trial in result)

@@ -21,6 +21,9 @@ class Planner(Protocol):
     def take(self, outcome: Outcome) -> None:
         """An outcome is known."""
 
+    def close(self) -> None:
+        """The sweep is over."""
+
 
 class Executor(Protocol):
     """Who carries out the jobs."""

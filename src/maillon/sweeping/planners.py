@@ -48,6 +48,9 @@ class Straight:
     def take(self, outcome: Outcome) -> None:
         """It has ended: nothing follows."""
 
+    def close(self) -> None:
+        """Nobody waits for anything."""
+
 
 class Halving:
     """Successive halving: many trainings for few epochs, the best of them for more, and so on.
@@ -178,6 +181,9 @@ class Rungs:
             self._hold(place)
         if not (self._halving.asynchronous or self._under_way or self._ready) and self._begun_all:
             self._decide(job.tag)
+
+    def close(self) -> None:
+        """Nobody waits for anything."""
 
     def _decide(self, rung: int) -> None:
         """All of a rung are scored: the best go on."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from maillon.messages import got
 from maillon.sweeping.planners import Halving, Order
-from maillon.sweeping.space import SEED, is_listed
+from maillon.sweeping.space import is_listed, plain, seed_of
 from maillon.sweeping.task import Job, Outcome
 
 _BATCH = 16
@@ -56,6 +56,7 @@ class Proposals:
         self._ready: list[Job] = []
         self._under_way = 0
         self._arrived: list[Outcome] = []
+        self._open: dict[int, Any] = {}  # trials that the study waits for
 
     def next(self) -> Job | None:
         """One of the batch; the next batch when all of this one have been told."""
@@ -70,9 +71,9 @@ class Proposals:
         for _ in range(min(self._batch, self._left)):
             trial = self._study.ask(self._distributions)
             settings = {name: self._value(name, value) for name, value in trial.params.items()}
-            own = next(self._seeds)
-            seed = int(settings.get(SEED, own))
-            self._ready.append(Job(self._number, settings, seed, self._rungs[0], tag=(trial, 0)))
+            job = Job(self._number, settings, seed_of(settings, next(self._seeds)), self._rungs[0], tag=(trial, 0))
+            self._ready.append(job)
+            self._open[self._number] = trial
             self._number += 1
             self._left -= 1
 
@@ -84,12 +85,23 @@ class Proposals:
         """One has come to its rung."""
         self._under_way -= 1
         self._arrived.append(outcome)
-        if self._under_way or self._ready:
-            return
+        if not (self._under_way or self._ready):
+            self._tell()
+
+    def _tell(self) -> None:
         arrived, self._arrived = sorted(self._arrived, key=lambda each: each.job.number), []
         for each in arrived:
             if self._goes_on(each):
                 self._ready.append(each.job)
+
+    def close(self) -> None:
+        """Tell the study what is known, and that the others come to nothing."""
+        from optuna.trial import TrialState
+
+        self._tell()
+        for trial in self._open.values():
+            self._study.tell(trial, state=TrialState.FAIL)
+        self._open.clear()
 
     def _goes_on(self, outcome: Outcome) -> bool:
         """Tell the study, unless the training goes on."""
@@ -97,20 +109,24 @@ class Proposals:
 
         job, (trial, rung) = outcome.job, outcome.job.tag
         value = outcome.scores.get(self._order.monitor, math.nan)
-        if outcome.cut or outcome.error is not None or math.isnan(value):
-            self._study.tell(trial, state=TrialState.FAIL)
-            return False
         last = outcome.ended or rung == len(self._rungs) - 1
-        if len(self._rungs) > 1:
-            trial.report(value, outcome.epochs)
-            if not last and trial.should_prune():
-                self._study.tell(trial, state=TrialState.PRUNED)
-                return False
-        if last:
-            self._study.tell(trial, value)
-            return False
-        job.tag, job.until = (trial, rung + 1), self._rungs[rung + 1]
-        return True
+        if outcome.cut or outcome.error is not None or math.isnan(value):
+            told: dict[str, Any] = {"state": TrialState.FAIL}
+        else:
+            if len(self._rungs) > 1:
+                trial.report(value, outcome.epochs)
+            if not last and not trial.should_prune():
+                job.tag, job.until = (trial, rung + 1), self._rungs[rung + 1]
+                return True
+            told = {"values": value} if last else {"state": TrialState.PRUNED}
+        del self._open[job.number]
+        try:
+            self._study.tell(trial, **told)
+        except RuntimeError as error:
+            if "Study.stop" not in str(error):
+                raise
+            self._left = 0  # a sampler with nothing more to propose, such as GridSampler: the trial is told
+        return False
 
 
 def _study(sampler: Any, n: int, epochs: int, halving: Halving | None, order: Order) -> Any:
@@ -155,7 +171,7 @@ def _plain_choices(values: Any) -> list[Any] | None:
     """The values of a list of which Optuna is given the places: it knows numbers, strings and None alone."""
     if not is_listed(values) or isinstance(values, range):
         return None
-    return list(values) if not all(isinstance(value, str | int | float | None) for value in values) else None
+    return None if all(isinstance(value, str | int | float | None) for value in plain(values)) else plain(values)
 
 
 def _distribution(name: str, values: Any) -> Any:
@@ -169,7 +185,7 @@ def _distribution(name: str, values: Any) -> Any:
         return known.IntDistribution(low, high, step=abs(values.step))
     if is_listed(values):
         return known.CategoricalDistribution(
-            list(range(len(values))) if _plain_choices(values) is not None else list(values)
+            list(range(len(values))) if _plain_choices(values) is not None else plain(values)
         )
     kind = getattr(getattr(values, "dist", None), "name", None)
     low, high = values.support() if kind in ("uniform", "loguniform", "reciprocal", "randint") else (0, 0)

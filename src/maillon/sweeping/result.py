@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from maillon.nn import Module, Sequential
+from maillon.messages import got
+from maillon.nn import Graph, Module, Sequential
+from maillon.nn.support import arguments
 from maillon.saving.files import replace_file
 from maillon.sweeping.planners import Order
 from maillon.sweeping.space import Settings, worded
@@ -157,10 +159,12 @@ class Sweep:
 
     # What the sweep itself notes
 
-    def note(self, outcome: Outcome) -> Trial:
-        """Take in an outcome."""
+    def note(self, outcome: Outcome) -> Trial | None:
+        """Take in an outcome; None where the training has never begun."""
         job = outcome.job
         trial = self._by_number.get(job.number)
+        if trial is None and outcome.cut and not outcome.histories:
+            return None
         if trial is None:
             trial = self._by_number[job.number] = Trial(job.number, job.settings, job.seed)
             self.trials.append(trial)
@@ -173,7 +177,8 @@ class Sweep:
             self._drop(trial)
         elif outcome.cut:
             trial.state = "cut"
-            self._drop(trial)  # it has gone on since it was scored
+            if outcome.histories:
+                self._drop(trial)  # it has gone on since it was scored
         else:
             trial.state = "done" if outcome.ended else "stopped"
             trial.scores, trial.score = outcome.scores, outcome.scores[self.monitor]
@@ -248,12 +253,17 @@ class Sweep:
         Returns
         -------
         Module
-            Trained for as many epochs as the trial.
+            Trained for as many epochs as the trial; with EarlyStopping as many as it took for the best.
         """
-        chosen = self.best if trial is None else self._by_number[trial] if isinstance(trial, int) else trial
-        return self._task.refit(chosen.settings, chosen.seed, chosen.epochs)
+        chosen = self.best if trial is None else trial if isinstance(trial, Trial) else self._numbered(trial)
+        return self._task.refit(chosen.settings, chosen.seed, chosen.histories)
 
-    def ensemble(self, size: int = 16) -> Sequential:
+    def _numbered(self, number: Any) -> Trial:
+        if not arguments.is_integer(number) or number not in self._by_number:
+            raise ValueError(f"Sweep.refit: expected a trial, or the number of one of these {len(self)}, {got(number)}")
+        return self._by_number[number]
+
+    def ensemble(self, size: int = 16) -> Sequential | Graph:
         """Networks that are good together: chosen greedily, with replacement, by the loss of their mean prediction.
 
         Starting from nothing, the network is added, `size` times, that makes the mean of the validation predictions
@@ -267,10 +277,10 @@ class Sweep:
 
         Returns
         -------
-        Sequential
+        Sequential or Graph
             ``Sequential(Parallel(…), WeightedSum(…))``, of copies: it predicts, trains on, is saved and exported like
-            any other network. What is averaged is what the networks put out; of logits that is the geometric mean of
-            the probabilities.
+            any other network. For several inputs it is a Graph of the same. What is averaged is what the networks put
+            out; of logits that is the geometric mean of the probabilities.
 
         Raises
         ------

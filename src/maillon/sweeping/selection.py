@@ -1,13 +1,14 @@
 """Which networks of a sweep are good together."""
 
 import copy
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from maillon.nn import Module, Parallel, Sequential, WeightedSum
+from maillon.nn import Graph, Module, Parallel, Sequential, WeightedSum
 from maillon.nn.support import arguments
 from maillon.nn.support.modes import mode
 from maillon.optim.door import Data
@@ -20,13 +21,13 @@ from maillon.train.scores import LossMean, named_metrics, score_or_nan
 from maillon.typing import Array
 
 
-def selected(trials: Sequence[Trial], task: Task, order: Order, size: int) -> Sequential:
+def selected(trials: Sequence[Trial], task: Task, order: Order, size: int) -> Sequential | Graph:
     """The ensemble of so many choices among the networks that were kept."""
     size = arguments.integer("Sweep.ensemble", "size", size)
     kept = [trial for trial in trials if trial.networks]
     if not kept:
         raise ValueError("Sweep.ensemble: no network was kept. Give the sweep keep=50, say.")
-    validations = [task.validation(network, fold) for fold, network in enumerate(kept[0].networks)]
+    validations = [task.validation(network, task.loss, fold) for fold, network in enumerate(kept[0].networks)]
     data = [validation for validation in validations if validation is not None]
     if not data:
         raise ValueError(
@@ -42,8 +43,19 @@ def selected(trials: Sequence[Trial], task: Task, order: Order, size: int) -> Se
     for trial, count in zip(kept, counts, strict=True):
         members += [copy.deepcopy(network) for network in trial.networks] if count else []
         weights += [count / size / len(trial.networks)] * len(trial.networks) if count else []
-    network = Sequential(Parallel(*members), WeightedSum(weights))
+    network = _together(members, weights, data[0].x)
     return network.eval() if not kept[0].networks[0].training else network
+
+
+def _together(members: list[Module], weights: list[float], x: Any) -> Sequential | Graph:
+    """The weighted sum of what the members put out, each for the input or for all inputs."""
+    if isinstance(x, np.ndarray):
+        return Sequential(Parallel(*members), WeightedSum(weights))
+    first = members[0]
+    order = first.inputs if isinstance(first, Graph) else inspect.signature(first.forward).parameters
+    names = [name for name in order if name in x] if isinstance(x, dict) else [f"x{place}" for place in range(len(x))]
+    nodes: dict[str, Any] = {f"members.{place}": (member, *names) for place, member in enumerate(members)}
+    return Graph(names, nodes | {"members.mean": (WeightedSum(weights), *nodes)}, "members.mean")
 
 
 def chosen(predictions: Sequence[list[Array]], cost: Callable[[list[Array]], float], size: int) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from maillon.messages import got, nearest
+from maillon.nn.support import arguments
 from maillon.optim import SGD, Adam, Rule
 
 Settings = dict[str, Any]
@@ -18,6 +19,10 @@ _NOT_SWEPT = (
     *("network", "x", "y", "sample_weight", "validation_data", "validation_split", "metrics", "epochs"),
     *("generator", "engine", "progress", "callbacks", "checkpoint", "resume", "resume_exact"),
 )
+
+
+_BLOCK = 64
+"""Settings that are drawn together: scipy takes as long for one as for many. The first n are the same for any n."""
 
 
 class Receivers:
@@ -149,14 +154,16 @@ def drawn(space: Any, n: int | None, generator: np.random.Generator) -> Iterator
         chosen = range(len(space)) if n is None else range(min(n, len(space)))
         yield from (dict(space[place]) for place in chosen)
         return
-    lists = {name: _plain(values) for name, values in space.items() if is_listed(values)}
+    lists = {name: plain(values) for name, values in space.items() if is_listed(values)}
     size = math.prod(len(values) for values in lists.values())
     if len(lists) < len(space):
         if n is None:
             names = ", ".join(name for name in space if name not in lists)
             raise ValueError(f"sweep: expected n, how many settings to draw: {names} have no end. Give n=100, say.")
-        for _ in range(n):
-            yield {name: _draw(lists.get(name, values), generator) for name, values in space.items()}
+        for begun in range(0, n, _BLOCK):
+            columns = {name: _draws(lists.get(name, values), generator) for name, values in space.items()}
+            for row in range(min(_BLOCK, n - begun)):
+                yield {name: column[row] for name, column in columns.items()}
         return
     if n is None:
         yield from (dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values()))
@@ -173,22 +180,28 @@ def _places(size: int, n: int, generator: np.random.Generator) -> Iterable[int]:
     """So many of `size` places, each once, in random order."""
     if size <= 2**20:
         return (int(place) for place in generator.permutation(size)[:n])
-    found: dict[int, None] = {}
-    while len(found) < n:
-        found[int(generator.integers(size))] = None
-    return found
+    return itertools.islice(_distinct(size, generator), n)
 
 
-def _plain(values: Any) -> list[Any]:
+def _distinct(size: int, generator: np.random.Generator) -> Iterator[int]:
+    found: set[int] = set()
+    while len(found) < size:
+        place = int(generator.integers(size))
+        if place not in found:
+            found.add(place)
+            yield place
+
+
+def plain(values: Any) -> list[Any]:
     """The values as Python's own: a table of settings shows them, and functions compare them."""
     return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
-def _draw(values: Any, generator: np.random.Generator) -> Any:
+def _draws(values: Any, generator: np.random.Generator) -> list[Any]:
+    """A block of draws of one setting."""
     if isinstance(values, list):
-        return values[int(generator.integers(len(values)))]
-    value = values.rvs(random_state=generator)
-    return value.item() if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0 else value
+        return [values[place] for place in generator.integers(len(values), size=_BLOCK)]
+    return plain(values.rvs(size=_BLOCK, random_state=generator))
 
 
 def count(space: Any, n: int | None) -> int:
@@ -199,6 +212,11 @@ def count(space: Any, n: int | None) -> int:
         return 0 if n is None else n
     size = math.prod(len(values) for values in space.values())
     return size if n is None else min(n, size)
+
+
+def seed_of(settings: Mapping[str, Any], own: int) -> int:
+    """The seed that the settings name, else the sweep's; ValueError for what is none."""
+    return arguments.integer("sweep", SEED, settings[SEED], least=None) if SEED in settings else own
 
 
 def worded(value: Any) -> str:

@@ -1,10 +1,10 @@
 """Many trainings in one call."""
 
-import contextlib
 import inspect
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from maillon.sweeping.executors import Executor, Planner, Threads
 from maillon.sweeping.planners import Halving, Order, Rungs, Straight, halving_of
 from maillon.sweeping.proposals import Proposals
 from maillon.sweeping.result import Sweep, Trial
-from maillon.sweeping.space import SEED, Receivers, Settings, count, drawn, names_of, require_space
+from maillon.sweeping.space import Receivers, Settings, count, drawn, names_of, require_space, seed_of
 from maillon.sweeping.task import Fold, Outcome, Task
 from maillon.sweeping.workers import Workers
 from maillon.tracebacks import short_traceback, warn
@@ -122,8 +122,8 @@ def sweep(
         ``on_trial(sweep, trial)`` is called in your thread when a training has come to a rung, or has ended; it may
         call ``sweep.stop()``.
     error_score : "raise" or float
-        "raise": an error in a training ends the sweep; the error's `sweep` has what was done. A number, such as nan:
-        the trial is "failed", and the sweep goes on. A loss that is not finite never ends it.
+        "raise": an error in a training ends the sweep; its `sweep` has what was done, as that of any error has. A
+        number, such as nan: the trial is "failed", and the sweep goes on. A loss that is not finite never ends it.
     seed : int
         Of the settings that are drawn, and of the seeds of the trainings that have none in `space`.
     n_jobs : int, optional
@@ -164,7 +164,8 @@ def sweep(
     (4, 0.1)
     """
     begun = time.perf_counter()
-    epochs = arguments.integer("sweep", "epochs", epochs)
+    epochs, seed = arguments.integer("sweep", "epochs", epochs), arguments.integer("sweep", "seed", seed, least=0)
+    n = None if n is None else arguments.integer("sweep", "n", n)
     _require(loss, keep, time_limit, error_score, validate, options)
     chosen = (metrics,) if isinstance(metrics, str) or callable(metrics) else tuple(metrics)
     folds = None if cv is None else _folds(cv, x, y, seed)
@@ -174,6 +175,10 @@ def sweep(
         raise ValueError(f"sweep: expected validation_split in [0, 1), got {validation_split!r}.")
     validated = folds is not None or validation_data is not None or validation_split > 0
     order = _order(monitor, mode, validated, chosen, loss)
+    if y is None and loss.targets:
+        raise TypeError("sweep: expected y beside x, got none. Each training needs arrays; mini-batches are cut by it.")
+    if listed := _listed(callbacks):
+        options["callbacks"] = listed
     require_space(space, sampler)
     if sampler is not None and n is None:
         raise ValueError("sweep: expected n, how many trainings the sampler is to propose. Give n=100, say.")
@@ -187,10 +192,10 @@ def sweep(
         validation=validation_data,
         split=validation_split,
         folds=folds,
-        options={**options, "callbacks": callbacks},
+        options=options,
         metrics=chosen,
         engine=engine,
-        each_epoch=_by_epoch(validate, validated, callbacks, options, space),
+        each_epoch=_by_epoch(validate, validated, options, space),
     )
     until = math.inf if time_limit is None else time.time() + time_limit
     executor: Executor = Threads(task) if n_jobs is None else Workers(task, n_jobs, until)
@@ -201,7 +206,12 @@ def sweep(
     bar = drawn_bar(total, unit="training") if wanted(progress) else None
     try:
         course.run(bar, total)
+    except BaseException as error:
+        with suppress(Exception):  # some take no attributes
+            error.sweep = result  # type: ignore[attr-defined]
+        raise
     finally:
+        planner.close()
         result.close()
         result.seconds = time.perf_counter() - begun
         if bar is not None:
@@ -232,13 +242,14 @@ class _Course:
         self.error_score = error_score
         self.warnings: dict[str, type[Warning]] = {}
         self.ended = 0
+        self._best = math.nan
         self._next = 0.0  # when the bar is drawn again
 
     def run(self, bar: Drawn | None, total: int | None) -> None:
         """To the end, or to what ends it before."""
         result, outcomes = self.result, self.executor.outcomes(self.planner)
         try:
-            with deferred_interrupt() as interrupt, contextlib.closing(outcomes):
+            with deferred_interrupt() as interrupt, closing(outcomes):
                 for outcome in outcomes:
                     if outcome is not None:
                         self._take(outcome)
@@ -256,23 +267,26 @@ class _Course:
 
     def _show(self, bar: Drawn, total: int | None) -> None:
         self._next = time.perf_counter() + _EVERY_S
-        scores = [trial.score for trial in self.result if trial.state == "done" and not math.isnan(trial.score)]
-        best = (min if self.result.mode == "min" else max)(scores, default=None)
-        bar.draw(self.ended, total, "sweep", {} if best is None else {f"best {self.result.monitor}": f"{best:.4g}"})
+        best = {} if math.isnan(self._best) else {f"best {self.result.monitor}": f"{self._best:.4g}"}
+        bar.draw(self.ended, total, "sweep", best)
 
     def _take(self, outcome: Outcome) -> None:
         error = outcome.error
         self.warnings |= outcome.warnings
-        if error is not None and not isinstance(error, NonFiniteLossError) and self.error_score == "raise":
+        fails = isinstance(error, NonFiniteLossError) or (self.error_score != "raise" and isinstance(error, Exception))
+        if error is not None and not fails:
             self.executor.stop()
-            error.sweep = self.result  # type: ignore[attr-defined]
             error.add_note(f"In training {outcome.job.number} of the sweep, with the settings {outcome.job.settings}.")
             raise error
         trial = self.result.note(outcome)
+        self.planner.take(outcome)
+        if trial is None:
+            return
         if error is not None and self.error_score != "raise":
             trial.score = float(self.error_score)
-        self.planner.take(outcome)
         self.ended += trial.state != "stopped" or outcome.ended
+        if trial.state == "done":
+            self._best = (np.fmin if self.result.mode == "min" else np.fmax)(self._best, trial.score)
         if self.on_trial is not None and not outcome.cut:
             self.on_trial(self.result, trial)
 
@@ -315,18 +329,17 @@ def _order(monitor: str | None, mode: str | None, validated: bool, metrics: tupl
     return Order(chosen, -1 if greater else 1)
 
 
-def _by_epoch(validate: str | None, validated: bool, callbacks: Any, options: Mapping[str, Any], space: Any) -> bool:
+def _by_epoch(validate: str | None, validated: bool, options: Mapping[str, Any], space: Any) -> bool:
     """Whether `fit` validates after each epoch."""
     if validate is not None or not validated:
         return validate == "epoch"
     dicts = [space] if isinstance(space, Mapping) else space
     schedules = [options.get("schedule"), *(value for each in dicts for value in _listed(each.get("schedule")))]
-    watches = any(isinstance(schedule, ReduceLROnPlateau) for schedule in schedules)
-    return watches or callable(callbacks) or not isinstance(callbacks, Iterable) or bool(list(callbacks))
+    return "callbacks" in options or any(isinstance(schedule, ReduceLROnPlateau) for schedule in schedules)
 
 
 def _listed(values: Any) -> list[Any]:
-    return list(values) if isinstance(values, list | tuple) else [values]
+    return list(values) if isinstance(values, Iterable) and not callable(values) else [values]
 
 
 def _folds(cv: Any, x: Any, y: Any, seed: int) -> list[Fold]:
@@ -379,4 +392,4 @@ def _trials(
 ) -> Iterator[tuple[Settings, int]]:
     """Settings and seeds. The seeds do not depend on what is drawn."""
     for settings, seed in zip(drawn(space, n, generator), seeds, strict=False):
-        yield settings, int(settings.get(SEED, seed))
+        yield settings, seed_of(settings, seed)

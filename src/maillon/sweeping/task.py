@@ -3,6 +3,7 @@
 import copy
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,16 +12,17 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import processor
-from maillon.messages import shown
+from maillon.messages import got, shown
 from maillon.nesting import mapped
 from maillon.nn import Loss, Module
 from maillon.optim import NonFiniteLossError
 from maillon.optim.door import Data, check
 from maillon.random import Generator, using
 from maillon.sweeping.space import Receivers, Settings
-from maillon.sweeping.templates import Key, Template, Templates, alike, key_of
+from maillon.sweeping.templates import Key, Template, Templates, alike, key_of, reusable
 from maillon.tracebacks import gathered_warnings
 from maillon.train.batches import VALIDATION_BATCH
+from maillon.train.callbacks import EarlyStopping
 from maillon.train.fit import training_of
 from maillon.train.history import History
 from maillon.train.predict import evaluated, outputs_of
@@ -31,7 +33,7 @@ from maillon.typing import Array
 
 @dataclass
 class Course:
-    """A training of a job: where it draws from, the network that the caller gets.
+    """A training of a job: where it draws from, the network that the caller gets, what it is validated with.
 
     template, key: whose plans it uses, or which ones it may become for others.
     """
@@ -39,6 +41,7 @@ class Course:
     training: Training
     generator: Generator
     network: Module
+    validation: Data | None = None
     template: Template | None = None
     key: Key | None = None
 
@@ -171,8 +174,13 @@ class Task:
         self._split = split
         self._options = dict(options)
         self._each_epoch = each_epoch
+        self._begin()
+
+    def _begin(self) -> None:
+        """What one process has of its own."""
         self._templates = Templates()
         self._data: dict[Any, tuple[Data, Data | None]] = {}
+        self._built: weakref.WeakSet[Module] = weakref.WeakSet()
         self._lock: Any = threading.Lock()
 
     def parted(self) -> tuple["Task", list[Any]]:
@@ -186,7 +194,7 @@ class Task:
 
         bare._given = mapped(place, self._given)
         bare._validation = mapped(place, self._validation)
-        del bare._templates, bare._data, bare._lock
+        del bare._templates, bare._data, bare._built, bare._lock
         return bare, data
 
     def with_data(self, data: Sequence[Any]) -> "Task":
@@ -194,29 +202,40 @@ class Task:
         whole = copy.copy(self)
         whole._given = mapped(data.__getitem__, self._given)
         whole._validation = mapped(data.__getitem__, self._validation)
-        whole._templates, whole._data, whole._lock = Templates(), {}, threading.Lock()
+        whole._begin()
         return whole
 
     # Networks and data
 
     def network(self, settings: Mapping[str, Any]) -> Module:
         """The network that build makes of its settings; it draws from the default generator."""
-        network = self.build(**settings)
+        own = {name: copy.deepcopy(value) if isinstance(value, Module) else value for name, value in settings.items()}
+        network = self.build(**own)
         if not isinstance(network, Module):
-            raise TypeError(f"sweep: expected build to return a Module, got {shown(network)}.")
+            raise TypeError(f"sweep: expected build to return a Module, {got(network)}")
+        links = list(network.modules())
+        with self._lock:
+            again = next((link for link in links if link in self._built), None)
+            self._built.update(links)
+        if again is not None:
+            raise ValueError(
+                f"sweep: build returned a network with a link of an earlier one, {shown(again)}. Trainings run side by "
+                "side: let build make each link anew, or copy.deepcopy what comes from outside."
+            )
         return network
 
-    def _parts(self, network: Module, fold: int) -> tuple[Data, Data | None]:
-        """What to learn from and to validate with, converted once for all networks of one dtype."""
+    def _parts(self, network: Module, loss: Loss, fold: int) -> tuple[Data, Data | None]:
+        """What to learn from and to validate with, converted once for all that want the same kinds of numbers."""
+        integers = any(link.takes_integers for link in network.modules())
+        key = (network.dtype, integers, loss.takes_labels, fold)
         with self._lock:
-            key = (network.dtype, fold)
             if key not in self._data:
-                self._data[key] = self._parted(network, fold)
+                self._data[key] = self._parted(network, loss, fold)
             return self._data[key]
 
-    def _parted(self, network: Module, fold: int) -> tuple[Data, Data | None]:
+    def _parted(self, network: Module, loss: Loss, fold: int) -> tuple[Data, Data | None]:
         x, y, weight = self._given
-        data = check("sweep", network, self.loss, x, y, weight)
+        data = check("sweep", network, loss, x, y, weight)
         if self.folds is not None:
             learnt, validating = self.folds[fold]
             return data.take(learnt), data.take(validating)
@@ -225,21 +244,27 @@ class Task:
         if self._validation is None:
             return data, None
         x, y, weight = (*self._validation, None)[:3]
-        return data, check("sweep", network, self.loss, x, y, weight, "validation_data ")
+        return data, check("sweep", network, loss, x, y, weight, "validation_data ")
 
-    def validation(self, network: Module, fold: int = 0) -> Data | None:
+    def validation(self, network: Module, loss: Loss, fold: int = 0) -> Data | None:
         """The rows to validate with, where there are some."""
-        return self._parts(network, fold)[1]
+        return self._parts(network, loss, fold)[1]
 
-    def refit(self, settings: Mapping[str, Any], seed: int, epochs: int) -> Module:
-        """A network that learns from all rows."""
+    def refit(self, settings: Mapping[str, Any], seed: int, histories: Sequence[History]) -> Module:
+        """A network that learns from all rows, for as long as those of these histories."""
         with using(Generator(seed)):
             building, given = self.receivers.split(settings)
             network = self.network(building)
             x, y, weight = self._given
-            data = check("refit", network, self.loss, x, y, weight)
+            loss = given.get("loss", self.loss)
+            data = check("refit", network, loss, x, y, weight)
             if self._validation is not None:
-                data = _joined(data, self._parts(network, 0)[1])
+                data = _joined(data, self._parts(network, loss, 0)[1])
+            callbacks = given.get("callbacks", self._options.get("callbacks", ()))
+            stopping = [each for each in callbacks if isinstance(each, EarlyStopping)]
+            given["callbacks"] = [each for each in callbacks if each not in stopping]
+            best = any(each.restore_best for each in stopping)
+            epochs = min((history.best_epoch or 0) if best else len(history) for history in histories)
             training = self._training(network, given, data, None, epochs)
             training.run()
         return network
@@ -253,7 +278,7 @@ class Task:
         with gathered_warnings() as outcome.warnings, processor.alone():
             try:
                 self._run(job, outcome, Active() if active is None else active)
-            except Exception as error:
+            except BaseException as error:  # sys.exit() in build too: who waits for the outcome must get one
                 job.paused.clear()
                 outcome.error, outcome.scores, outcome.ended = error, {}, True
                 if isinstance(error, NonFiniteLossError) and error.history is not None:
@@ -277,7 +302,7 @@ class Task:
             if active.stopping and training.whole < min(job.until, training.epochs):
                 outcome.cut = outcome.ended = True
                 return
-            scores.append(self._scored(course, fold))
+            scores.append(self._scored(course))
             if course.template is not None:
                 course.template.give(course.network)
             outcome.networks.append(course.network)
@@ -291,7 +316,7 @@ class Task:
     def _release(self, courses: list[Course], outcome: Outcome) -> None:
         """Let other trainings use the plans of these."""
         for place, course in enumerate(courses):
-            if course.key is None:
+            if course.key is None or not reusable(course.training):
                 continue
             template = course.template
             if template is None:  # the first of its making: the caller gets a copy
@@ -300,8 +325,7 @@ class Task:
                     continue
                 template = Template(course.training, course.generator)
                 outcome.networks[place] = network
-            if template.usable:
-                self._templates.give(course.key, template)
+            self._templates.give(course.key, template)
 
     def _begun(self, job: Job, fold: int) -> Course:
         """A training as `fit` would begin it."""
@@ -309,16 +333,15 @@ class Task:
         with using(generator):
             building, given = self.receivers.split(job.settings)
             network = self.network(building)
-            data, validation = self._parts(network, fold)
+            data, validation = self._parts(network, given.get("loss", self.loss), fold)
             key = None if "loss" in given or data.weight is not None else self._key(network, given, validation, fold)
             template = None if key is None else self._templates.take(key, network)
             if template is None:
-                return Course(
-                    self._training(network, given, data, validation, self.epochs), generator, network, None, key
-                )
+                training = self._training(network, given, data, validation, self.epochs)
+                return Course(training, generator, network, validation, None, key)
         options = self._options | given
         training = template.begin(network, options, generator, self.epochs)
-        return Course(training, template.generator, network, template, key)
+        return Course(training, template.generator, network, validation, template, key)
 
     def _key(self, network: Module, given: Settings, validation: Data | None, fold: int) -> Key | None:
         """What trainings have in common that may use the same plans."""
@@ -327,7 +350,7 @@ class Task:
 
     def _training(self, network: Module, given: Settings, data: Data, validation: Data | None, epochs: int) -> Training:
         loss = copy.deepcopy(given.pop("loss", self.loss))
-        options = {name: _own(value) for name, value in (self._options | given).items()}
+        options = {name: _own(name, value) for name, value in (self._options | given).items()}
         if data.weight is not None:
             options["sample_weight"] = data.weight
         if self._each_epoch and validation is not None:
@@ -336,10 +359,10 @@ class Task:
             options["metrics"] = self.metrics
         return training_of(network, loss, data.x, data.y, epochs=epochs, engine=self.engine, progress=False, **options)
 
-    def _scored(self, course: Course, fold: int) -> dict[str, float]:
+    def _scored(self, course: Course) -> dict[str, float]:
         """The loss and the metrics: of the validation, as val_…, where there is one."""
         optim, history = course.training.optim, course.training.history
-        validation = self.validation(optim.network, fold)
+        validation = course.validation
         last = {name: history[name][-1] for name in history.columns if name not in ("epoch", "lr", "seconds")}
         if validation is None:
             return last
@@ -360,6 +383,14 @@ def _joined(first: Data, second: Data | None) -> Data:
     return Data(x, y, np.concatenate(weights) if weighted else None, first.rows + second.rows)
 
 
-def _own(value: Any) -> Any:
+def _own(name: str, value: Any) -> Any:
     """What a training may change is its own: callbacks, schedules."""
-    return value if isinstance(value, str | int | float | np.ndarray | None) else copy.deepcopy(value)
+    if isinstance(value, str | int | float | np.ndarray | None):
+        return value
+    try:
+        return copy.deepcopy(value)
+    except TypeError as error:
+        raise TypeError(
+            f"sweep: each training gets a copy of {name}, and it cannot be copied: {error}. Give it a method "
+            "__deepcopy__, or take a function."
+        ) from error

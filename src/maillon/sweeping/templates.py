@@ -1,5 +1,6 @@
 """Trainings that differ in numbers alone, carried out by one another's plans: to make those anew takes longer."""
 
+import copy
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -31,15 +32,20 @@ def key_of(network: Module, options: Mapping[str, Any], fold: int) -> Key | None
 
     options: those of `fit`, with a recipe as its rule.
     """
-    given = {name: value for name, value in options.items() if not (value is None or isinstance(value, tuple))}
+    given = {name: value for name, value in options.items() if value is not None}
     if not given.keys() <= _PLAIN:
         return None
     rule = given["rule"]
     decides = tuple((name, bool(value)) for name, value in rule.defaults.items())
-    cut = tuple(given.get(name) for name in ("batch_size", "shuffle", "drop_last"))
+    cut = tuple((type(given.get(name)), given.get(name)) for name in ("batch_size", "shuffle", "drop_last"))
     clips = tuple(bool(given.get(name)) for name in ("clip_grad_norm", "clip_grad_value"))
     arrays = tuple((array.shape, array.dtype.char) for array in network.state_arrays().values())
     return (fold, type(network), type(rule), decides, cut, clips, arrays)
+
+
+def reusable(training: Training) -> bool:
+    """Whether another training may follow on its plans."""
+    return isinstance(training.stepper, Runner) and training.stepper.restartable
 
 
 class Template:
@@ -79,18 +85,12 @@ class Template:
             validation=None,
             metrics={},
             hooks=Hooks(()),
-            scheduling=Scheduling(options.get("schedule"), options.get("schedule_by"), optim),
+            scheduling=Scheduling(copy.deepcopy(options.get("schedule")), options.get("schedule_by"), optim),
             progress=False,
             engine=before.engine,
             stepper=before.stepper,
         )
         return self._training
-
-    @property
-    def usable(self) -> bool:
-        """Whether another training may follow."""
-        stepper = self._training.stepper
-        return isinstance(stepper, Runner) and stepper.restartable
 
     def give(self, network: Module) -> None:
         """What the training has learnt."""

@@ -1,5 +1,6 @@
 """The jobs of a sweep on joblib's workers: processes here, or those of Dask or Ray on other machines."""
 
+import itertools
 import math
 import pickle
 import queue
@@ -7,7 +8,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,12 @@ from maillon.sweeping.task import Active, Job, Outcome, Task
 
 _CHUNK_S = 1.0
 """The least work of a chunk, in seconds: to send one, and what it gives back, costs some milliseconds."""
+
+_GRACE_S = 2 * _CHUNK_S
+"""How long a sweep that is to end waits for the chunks under way: what is done in them is not to be lost."""
+
+_MOST_JOBS = 2**14
+"""Jobs that wait for workers: of a sweep without end, which a time limit ends, no more."""
 
 _PATIENCE = 2
 """How often workers may die without any training done, before trainings are sent one by one."""
@@ -34,6 +41,9 @@ class _One:
 
     def take(self, outcome: Outcome) -> None:
         """The sweep tells the planner."""
+
+    def close(self) -> None:
+        """The sweep closes it."""
 
 
 class Workers:
@@ -73,7 +83,7 @@ class Workers:
                 self._seconds.append(outcome.seconds)
             yield outcome
         while not self._active.stopping:
-            jobs = list(iter(planner.next, None))
+            jobs = list(itertools.islice(iter(planner.next, None), _MOST_JOBS))
             if not jobs:
                 return
             yield from self._round(jobs)
@@ -86,6 +96,8 @@ class Workers:
             error = yield from self._sent(self._chunks(list(left.values())[: 1 if alone else None]), left)
             if error is None:
                 continue
+            if isinstance(error, pickle.PicklingError):
+                raise _not_sent(error) from error
             if alone:
                 job = left.pop(next(iter(left)))
                 yield Outcome(job, ended=True, error=_lost(error))
@@ -95,10 +107,12 @@ class Workers:
         """The outcomes of these, which are taken from `left`; returns what went wrong with a worker."""
         results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         threading.Thread(target=self._send, args=(self._parallel(), chunks, results), daemon=True).start()
-        while not self._active.stopping:
+        patience = _GRACE_S
+        while patience > 0:
             try:
                 given = results.get(timeout=LOOK_S)
             except queue.Empty:
+                patience -= LOOK_S * self._active.stopping
                 yield None
                 continue
             if not isinstance(given, list):
@@ -145,10 +159,18 @@ class Workers:
             results.put(error)
 
 
+def _not_sent(error: BaseException) -> TypeError:
+    reason = str(error.__cause__ or error).strip('" \n').splitlines()[-1]  # of a traceback as text
+    return TypeError(
+        f"sweep: with n_jobs all that trainings are made of is sent to other processes, and this cannot be: {reason}. "
+        "Leave out n_jobs, and threads train."
+    )
+
+
 def _lost(error: BaseException) -> RuntimeError:
     lost = RuntimeError(
         f"sweep: its worker died each time, also with nothing else to do ({type(error).__name__}: {error}). It may "
-        "need more memory than there is."
+        "need more memory than there is, or give back what cannot be sent."
     )
     lost.__cause__ = error
     return lost
@@ -156,16 +178,26 @@ def _lost(error: BaseException) -> RuntimeError:
 
 # In the worker
 
-_last: dict[str, Task] = {}
+_last: tuple[str, Task | None] = ("", None)
 """The task that this process has last worked for: its data is converted once."""
+
+_looking = threading.Lock()
+
+
+def _task_of(token: str, bare: Task, data: Sequence[Any]) -> Task:
+    """The whole task, the same one for all threads of this process."""
+    global _last  # noqa: PLW0603 - what a process keeps between two chunks
+    with _looking:
+        known, task = _last
+        if known != token or task is None:
+            task = bare.with_data(data)
+            _last = token, task
+        return task
 
 
 def _run(token: str, bare: Task, jobs: list[Job], until: float, *data: Any) -> list[Outcome]:
     """The outcomes of a chunk, none of which raises."""
-    if token not in _last:
-        _last.clear()
-        _last[token] = bare.with_data(data)
-    task, active = _last[token], Active()
+    task, active = _task_of(token, bare, data), Active()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to see
     timer = threading.Timer(max(0.0, until - time.time()), active.stop) if until < math.inf else None
