@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Protocol
 
 from maillon.engine import get_num_threads
-from maillon.sweeping.task import Active, Job, Outcome, Task
+from maillon.sweeping.task import Active, Job, Outcome
 
 LOOK_S = 0.05
 """How often somebody looks for Ctrl-C and the time limit while trainings run."""
@@ -23,6 +23,13 @@ class Planner(Protocol):
 
     def close(self) -> None:
         """The sweep is over."""
+
+
+class Trainer(Protocol):
+    """What carries out one job."""
+
+    def run(self, job: Job, active: Active) -> Outcome:
+        """Train, on whatever thread; an error stands in the outcome."""
 
 
 class Executor(Protocol):
@@ -44,7 +51,7 @@ class Threads:
     Daemons: an error or a second Ctrl-C ends the program whatever they do.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Trainer) -> None:
         self.task = task
         self.active = Active()
         self.width = get_num_threads()
