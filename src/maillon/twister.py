@@ -18,7 +18,8 @@ def made() -> "np.random.MT19937":
     """A new one, whose words are to be set."""
     from maillon.unseeded import UNSEEDED
 
-    return np.random.MT19937(UNSEEDED)
+    seed: Any = UNSEEDED
+    return np.random.MT19937(seed)
 
 
 def seed(twister: "np.random.MT19937", number: int) -> None:

@@ -76,12 +76,12 @@ class Members:
         return [outcomes[number] for number in sorted(outcomes)]
 
     def _said(self, outcome: Outcome, done: int) -> str:
-        history, monitor = outcome.histories[0], self.lesson.recipe.monitor
+        history = outcome.histories[0]
         text = f"{done} of {len(self.parts)} networks, {outcome.seconds:.1f} s"
         best = history.best_epoch
-        if best is None or monitor not in history:
+        if best is None or "val_loss" not in history:
             return text
-        return f"{text}: epoch {best} of {len(history)}, {monitor} {history[monitor][best - 1]:.4g}"
+        return f"{text}: epoch {best} of {len(history)}, val_loss {history['val_loss'][best - 1]:.4g}"
 
     def next(self) -> Job | None:
         """The next member."""
@@ -90,6 +90,9 @@ class Members:
 
     def take(self, outcome: Outcome) -> None:
         """There is nothing to be decided by it."""
+
+    def close(self) -> None:
+        """Nothing is left to do."""
 
     def run(self, job: Job, active: Active) -> Outcome:
         """Train one member; what it raises stands in the outcome."""
@@ -121,8 +124,7 @@ class Members:
             schedule_by="step",
             sample_weight=weight,
             validation_data=self._rows(held_out) if len(held_out) else None,
-            metrics=recipe.metrics if len(held_out) else (),
-            callbacks=BestEpoch(recipe) if len(held_out) else (),
+            callbacks=BestEpoch() if len(held_out) else (),
             progress=False,
         )
         with active.one(training):

@@ -71,16 +71,16 @@ class Preparation:
 
     Attributes
     ----------
-    width : int
-        The columns of numbers; one of zeros where a table says nothing at all.
     numbers : int
-        How many of these, the first ones, are columns of numbers in the table too.
+        The columns that are numbers in the table.
+    others : int
+        Those of zeros and ones; one of zeros where a table says nothing at all.
     sizes : list of int
         The codes of each embedded column: those of the second one begin where the first one's end, and so on.
-    features : tuple of array
-        The place in the table from which each column of numbers, and of codes, comes.
+    features : dict of str to array
+        The place in the table from which each column of an input comes.
     inputs : tuple of str
-        The names of what `__call__` gives, "x" for numbers and "codes".
+        The names of what `__call__` gives: "numbers", "others" and "codes", as far as there are such columns.
     shapes : list of tuple
         The shape of each of these, of one row.
     left_out : dict of str to str
@@ -113,7 +113,8 @@ class Preparation:
         return [(width,) for _, width in self._parts()]
 
     def _parts(self) -> list[tuple[str, int]]:
-        return [part for part in (("x", self.width), ("codes", len(self.sizes))) if part[1]]
+        widths = {"numbers": self.numbers, "others": self.others, "codes": len(self.sizes)}
+        return [(name, width) for name, width in widths.items() if width]
 
     @classmethod
     def learn(cls, frame: Frame) -> Self:
@@ -135,7 +136,7 @@ class Preparation:
             else (np.zeros(0), np.zeros(0))
         )
         made._settle(centre, scale)
-        said = {*made.features[0].tolist(), *made.features[1].tolist()}
+        said = {int(feature) for features in made.features.values() for feature in features}
         for feature, (name, column) in enumerate(zip(frame.names, frame.columns, strict=True)):
             if feature not in said and str(name) not in left_out:
                 various = isinstance(column, Texts) and len(column.texts) > 1
@@ -147,9 +148,14 @@ class Preparation:
         """The middle and the spread of each raw column; a spread of 0 leaves one out."""
         self._centre, self._scale = centre, scale
         kept = scale > 0
-        self.width = int(kept.sum()) or int(not self.sizes)
         self.numbers = int(kept[: len(self._numbers)].sum())
-        self.features = self._places[kept], np.array([each.feature for each in self._embedded], np.intp)
+        self.others = int(kept.sum()) - self.numbers or int(not (self.numbers or self.sizes))
+        places = self._places[kept]
+        self.features = {
+            "numbers": places[: self.numbers],
+            "others": places[self.numbers :],
+            "codes": np.array([each.feature for each in self._embedded], np.intp),
+        }
 
     def _raw(self, columns: Sequence[Column]) -> Iterator[Array]:
         """Column by column, before it is scaled."""
@@ -168,7 +174,7 @@ class Preparation:
             yield from category.one_hot(column)
 
     def __call__(self, frame: Frame) -> tuple[Array, ...]:
-        """The inputs of a network: (n, width) float32, and (n, embedded columns) int64 where there are such.
+        """The inputs of a network: (n, numbers) and (n, others) float32, (n, embedded columns) int64: those there are.
 
         Raises
         ------
@@ -176,15 +182,15 @@ class Preparation:
             For texts where there were numbers, and the other way.
         """
         columns = self._alike(frame)
-        numbers = np.zeros((self.width, frame.rows), np.float32)
+        rows = np.zeros((self.numbers + self.others, frame.rows), np.float32)
         place = 0
         with np.errstate(over="ignore"):
             for raw, centre, scale in zip(self._raw(columns), self._centre, self._scale, strict=True):
                 if scale > 0:
                     x = np.clip((raw - centre) / scale, -_FAR, _FAR)
-                    numbers[place] = x / np.sqrt(1 + np.square(x / CLIP))
+                    rows[place] = x / np.sqrt(1 + np.square(x / CLIP))
                     place += 1
-        parts = [np.ascontiguousarray(numbers.T)] if self.width else []
+        parts = [np.ascontiguousarray(part.T) for part in (rows[: self.numbers], rows[self.numbers :]) if len(part)]
         if self.sizes:
             starts = np.cumsum([0, *self.sizes[:-1]])
             codes = [

@@ -28,7 +28,10 @@ CHECKS: dict[str, checking.Check] = {
     "epochs": checking.COUNT,
     "batch_size": checking.COUNT,
     "learning_rate": checking.POSITIVE,
-    "validation_fraction": (lambda value: checking.real(value, 0, 0.5, above=True), "a number in (0, 0.5]"),
+    "validation_fraction": (
+        lambda value: value is None or checking.real(value, 0, 0.5, above=True),
+        "a number in (0, 0.5], or None",
+    ),
     "verbose": (lambda value: checking.real(value, 0) or checking.flag(value), "True, False or a number ≥ 0"),
     "n_jobs": checking.JOBS,
 }
@@ -45,9 +48,9 @@ batch_size : int
     Rows of a mini-batch.
 learning_rate : float
     The greatest rate, > 0; layers, biases and scales have parts and multiples of it.
-validation_fraction : float
+validation_fraction : float, optional
     The part of the rows that is held out from each network, in (0, 0.5]: a fold of a cross-validation, each time
-    another one. With fewer than 10 rows none are.
+    another one. By default a fifth, and of an ensemble of k > 5 networks 1/k. With fewer than 10 rows none are.
 """
 MORE_PARAMETERS = """\
 random_state : int, RandomState or None
@@ -228,7 +231,9 @@ class Tabular(BaseEstimator):
         Returns
         -------
         array, or tuple of array
-            (n_samples, width) float32; where columns are embedded, with (n_samples, columns) int64 after it.
+            As far as the table has such columns: its numbers, (n_samples, numbers) float32; zeros and ones of
+            categories and of what is missing, (n_samples, others) float32; codes of categories that are embedded,
+            (n_samples, columns) int64.
         """
         check_is_fitted(self)
         inputs = self._prepared(self._frame(X))

@@ -69,7 +69,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         epochs: int = recipe.EPOCHS,
         batch_size: int = recipe.BATCH_SIZE,
         learning_rate: float = recipe.CLASSES.rate,
-        validation_fraction: float = recipe.VALIDATION_FRACTION,
+        validation_fraction: float | None = None,
         class_weight: Any = None,
         random_state: Any = None,
         n_jobs: int | None = None,
@@ -122,7 +122,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         return labels
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class: the mean of what the networks say.
+        """The probability of each class: the mean of what the networks say, without the smoothing of their labels.
 
         Parameters
         ----------
@@ -134,8 +134,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         array of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        shares = self._predicted(X)
-        return shares / shares.sum(axis=1, keepdims=True)
+        return recipe.sharpened(self._predicted(X))
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of `predict_proba`.
@@ -199,7 +198,7 @@ class TabularRegressor(RegressorMixin, Tabular):
         epochs: int = recipe.EPOCHS,
         batch_size: int = recipe.BATCH_SIZE,
         learning_rate: float = recipe.NUMBERS.rate,
-        validation_fraction: float = recipe.VALIDATION_FRACTION,
+        validation_fraction: float | None = None,
         random_state: Any = None,
         n_jobs: int | None = None,
         verbose: Any = False,

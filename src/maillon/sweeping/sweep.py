@@ -169,11 +169,7 @@ def sweep(
     _require(loss, keep, time_limit, error_score, validate, options)
     chosen = (metrics,) if isinstance(metrics, str) or callable(metrics) else tuple(metrics)
     folds = None if cv is None else _folds(cv, x, y, seed)
-    if (folds is not None) + (validation_data is not None) + bool(validation_split) > 1:
-        raise ValueError("sweep: expected one of validation_data, validation_split and cv. Leave the others out.")
-    if not 0 <= validation_split < 1:
-        raise ValueError(f"sweep: expected validation_split in [0, 1), got {validation_split!r}.")
-    validated = folds is not None or validation_data is not None or validation_split > 0
+    validated = _require_one(validation_data, validation_split, folds)
     order = _order(monitor, mode, validated, chosen, loss)
     if y is None and loss.targets:
         raise TypeError("sweep: expected y beside x, got none. Each training needs arrays; mini-batches are cut by it.")
@@ -313,6 +309,15 @@ def _require(
 
 
 _NOT_TAKEN = ("network", "checkpoint", "resume", "resume_exact", "generator")
+
+
+def _require_one(validation_data: Any, split: float, folds: list[Fold] | None) -> bool:
+    """Whether there is something to validate with; ValueError for more than one way."""
+    if (folds is not None) + (validation_data is not None) + bool(split) > 1:
+        raise ValueError("sweep: expected one of validation_data, validation_split and cv. Leave the others out.")
+    if not 0 <= split < 1:
+        raise ValueError(f"sweep: expected validation_split in [0, 1), got {split!r}.")
+    return folds is not None or validation_data is not None or split > 0
 
 
 def _order(monitor: str | None, mode: str | None, validated: bool, metrics: tuple[Any, ...], loss: Loss) -> Order:

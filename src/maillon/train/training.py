@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from maillon.train.stepping import NumpyStepper, fall_back, first_stepper, tell_
 from maillon.typing import Array
 
 _ALL = sys.maxsize
+_SHORT_S = 0.1
+"""A validation that takes less is not left for Ctrl-C."""
 
 _told: set[str] = set()  # callbacks without a state
 
@@ -94,6 +97,7 @@ class Training:
         self.entered = False  # whether the one after these has begun
         self._written = False  # a last checkpoint that another one would spoil
         self.lr = 0.0  # of the epoch under way
+        self._validation_s = 0.0  # of the last validation
         self.unvalidated: list[Any] | None = None  # total, size and rates of an epoch whose validation was left
         self.epoch_begun = 0.0  # when the epoch under way did
 
@@ -350,15 +354,19 @@ class Training:
         return rates
 
     def _validated(self, data: Data) -> dict[str, float]:
-        optim = self.optim
+        """The scores on the data; LeftError where Ctrl-C is pressed and it takes long."""
+        optim, begun = self.optim, time.perf_counter()
         if optim.network is not self._evaluates:
             self._evaluates, self._outputs = optim.network, outputs_of(optim.network, self.engine)
+        # As long as the one before, or as the epoch where there was none.
+        short = (self._validation_s or begun - self.epoch_begun) < _SHORT_S
 
         def outputs(x: Any) -> Any:
-            with self.interrupt:
+            with nullcontext() if short else self.interrupt:
                 return self._outputs(x)
 
         scores = evaluated(optim.network, optim.loss, data, self.metrics, VALIDATION_BATCH, outputs)
+        self._validation_s = time.perf_counter() - begun
         return {f"val_{name}": value for name, value in scores.items()}
 
     def _call(self, hooks: list[Hook]) -> None:
