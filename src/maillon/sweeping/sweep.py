@@ -167,17 +167,14 @@ def sweep(
     epochs, seed = arguments.integer("sweep", "epochs", epochs), arguments.integer("sweep", "seed", seed, least=0)
     n = None if n is None else arguments.integer("sweep", "n", n)
     _require(loss, keep, time_limit, error_score, validate, options)
+    _require_beside(loss, y, sampler, n)
     chosen = (metrics,) if isinstance(metrics, str) or callable(metrics) else tuple(metrics)
     folds = None if cv is None else _folds(cv, x, y, seed)
     validated = _require_one(validation_data, validation_split, folds)
     order = _order(monitor, mode, validated, chosen, loss)
-    if y is None and loss.targets:
-        raise TypeError("sweep: expected y beside x, got none. Each training needs arrays; mini-batches are cut by it.")
     if listed := _listed(callbacks):
         options["callbacks"] = listed
     require_space(space, sampler)
-    if sampler is not None and n is None:
-        raise ValueError("sweep: expected n, how many trainings the sampler is to propose. Give n=100, say.")
     names = names_of(space)
     task = Task(
         build,
@@ -309,6 +306,14 @@ def _require(
 
 
 _NOT_TAKEN = ("network", "checkpoint", "resume", "resume_exact", "generator")
+
+
+def _require_beside(loss: Loss, y: Any, sampler: Any, n: int | None) -> None:
+    """What must be given where something else is."""
+    if y is None and loss.targets:
+        raise TypeError("sweep: expected y beside x, got none. Each training needs arrays; mini-batches are cut by it.")
+    if sampler is not None and n is None:
+        raise ValueError("sweep: expected n, how many trainings the sampler is to propose. Give n=100, say.")
 
 
 def _require_one(validation_data: Any, split: float, folds: list[Fold] | None) -> bool:
