@@ -16,7 +16,7 @@ PYTEST = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MAILLON_SAMPLE=$(or $(SAMPLE),$(
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test mutants parity headers lint bench native sanitize fuzz resume clean FORCE
+.PHONY: help report test mutants parity headers cluster lint bench native sanitize fuzz resume clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,10 @@ parity: $(VENV)/.test $(VENV)/.torch ## compare with PyTorch, number by number (
 
 headers: $(VENV)/.test ## compile 300 random networks, written as C, with gcc and clang
 	MAILLON_REQUIRE_C=1 $(call PYTEST,1) tests/interop/test_c.py $(PYTEST_ARGS)
+
+cluster: $(VENV)/.test $(VENV)/.ray ## sweeps on local clusters of Ray, which it installs, and of Dask; workers are killed
+	RAY_USAGE_STATS_ENABLED=0 RAY_AUTH_MODE=disabled OMP_NUM_THREADS=1 \
+	  $(PY) -m pytest tests/sweeping/cluster_ray.py tests/sweeping/test_workers.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.test $(VENV)/.lint ## ruff, mypy, the arrows between the rooms, and docstrings
 	$(PY) -m ruff check .
@@ -120,6 +124,11 @@ $(VENV)/.tools: pyproject.toml | $(PY)
 $(VENV)/.bench: benchmarks/requirements.txt | $(VENV)/.test
 	@echo "Installing the peers"
 	@$(PIP) --requirement benchmarks/requirements.txt
+	@touch $@
+
+$(VENV)/.ray: | $(PY)
+	@echo "Installing Ray"
+	@$(PIP) 'ray>=2.40'
 	@touch $@
 
 $(VENV)/.torch: | $(PY)

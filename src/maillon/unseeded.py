@@ -17,4 +17,4 @@ class Unseeded(ISeedSequence):
         return np.zeros(n_words, dtype)
 
 
-UNSEEDED = Unseeded()
+UNSEEDED: Any = Unseeded()  # NumPy takes it, and its annotations do not know

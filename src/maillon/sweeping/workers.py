@@ -27,7 +27,7 @@ _MOST_JOBS = 2**14
 """Jobs that wait for workers: of a sweep without end, which a time limit ends, no more."""
 
 _PATIENCE = 2
-"""How often workers may die without any training done, before trainings are sent one by one."""
+"""How often workers may die without any training done, before fewer are sent."""
 
 
 class _One:
@@ -89,19 +89,34 @@ class Workers:
             yield from self._round(jobs)
 
     def _round(self, jobs: list[Job]) -> Generator[Outcome | None]:
-        """All of these; those whose worker has died once more, in the end one by one, to find the one that kills it."""
-        left, tries = {job.number: job for job in jobs}, 0
+        """All of these; where workers die without any training done, in smaller and smaller parts, to find which one
+        kills them."""
+        left, most, stuck = {job.number: job for job in jobs}, len(jobs), 0
         while left and not self._active.stopping:
-            before, alone = len(left), tries >= _PATIENCE
-            error = yield from self._sent(self._chunks(list(left.values())[: 1 if alone else None]), left)
+            before, part = len(left), list(left.values())[:most]
+            error = yield from self._sent(self._chunks(part), left)
             if error is None:
+                most *= 2
                 continue
-            if isinstance(error, pickle.PicklingError):
-                raise _not_sent(error) from error
-            if alone:
-                job = left.pop(next(iter(left)))
-                yield Outcome(job, ended=True, error=_lost(error))
-            tries = 0 if alone else tries + 1 if len(left) == before else 1
+            self._require_sendable(part)
+            stuck = stuck + 1 if len(left) == before else 1
+            if stuck >= _PATIENCE and len(part) > 1:
+                most = len(part) // 2
+            elif stuck >= _PATIENCE:
+                yield Outcome(left.pop(part[0].number), ended=True, error=_lost(error))
+                most, stuck = len(jobs), 0
+
+    def _require_sendable(self, jobs: list[Job]) -> None:
+        """TypeError where it was no worker that died: what is to be sent cannot be."""
+        import joblib
+
+        try:
+            pickle.dumps(joblib.wrap_non_picklable_objects((self.task.parted()[0], [_bare(job) for job in jobs])))
+        except Exception as error:
+            raise TypeError(
+                "sweep: with n_jobs all that trainings are made of is sent to other processes, and this cannot be: "
+                f"{error}. Leave out n_jobs, and threads train."
+            ) from error
 
     def _sent(self, chunks: list[list[Job]], left: dict[int, Job]) -> Generator[Outcome | None, None, Any]:
         """The outcomes of these, which are taken from `left`; returns what went wrong with a worker."""
@@ -127,7 +142,7 @@ class Workers:
         """Of at least a second each, and for all workers."""
         seconds = sorted(self._seconds)[len(self._seconds) // 2]
         size = max(1, min(math.ceil(_CHUNK_S / max(seconds, 1e-6)), math.ceil(len(jobs) / self.width)))
-        bare = [replace(job, paused=[], tag=None) for job in jobs]
+        bare = [_bare(job) for job in jobs]
         return [bare[begin : begin + size] for begin in range(0, len(bare), size)]
 
     def _parallel(self) -> Any:
@@ -159,12 +174,9 @@ class Workers:
             results.put(error)
 
 
-def _not_sent(error: BaseException) -> TypeError:
-    reason = str(error.__cause__ or error).strip('" \n').splitlines()[-1]  # of a traceback as text
-    return TypeError(
-        f"sweep: with n_jobs all that trainings are made of is sent to other processes, and this cannot be: {reason}. "
-        "Leave out n_jobs, and threads train."
-    )
+def _bare(job: Job) -> Job:
+    """Without what only this process needs."""
+    return replace(job, paused=[], tag=None)
 
 
 def _lost(error: BaseException) -> RuntimeError:
