@@ -134,7 +134,7 @@ class BestEpoch(Callback):
 
     def on_epoch_end(self, state: State) -> None:
         cost = self.sign * state.history[self.monitor][-1]
-        if cost < self._cost:
+        if cost <= self._cost:  # of equal ones the last: a network that has hardly begun may be as accurate
             self._cost, self._state = cost, state.network.state_dict()
             state.history.best_epoch = state.epoch
 

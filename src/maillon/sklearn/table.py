@@ -141,8 +141,8 @@ class Tabular(BaseEstimator):
         """
         checking.require(self, CHECKS)
         frame = self._frame(X, y, reset=True)
+        check_consistent_length(np.empty(frame.rows), y)
         targets = self._read_y(y)
-        check_consistent_length(np.empty(frame.rows), targets)
         weight = self._weights(sample_weight, targets)
         if weight is not None:
             rows = np.flatnonzero(weight)
