@@ -161,18 +161,19 @@ def test_quartiles_are_numpys(rows):
 
 
 def test_missing_numbers_are_the_median_and_marked():
-    preparation, (x,) = prepared({"a": [1.0, NAN, 3.0, 5.0], "b": [1.0, 2.0, 3.0, 4.0]})
-    assert preparation.width == 3
-    assert x[1, 0] == 0
-    np.testing.assert_allclose(x[:, 2], clipped(np.array([0, 4, 0, 0])))  # q75 of three zeros and a one is ¼
+    preparation, (numbers, flags) = prepared({"a": [1.0, NAN, 3.0, 5.0], "b": [1.0, 2.0, 3.0, 4.0]})
+    assert (preparation.inputs, preparation.numbers, preparation.flags) == (("numbers", "flags"), 2, 1)
+    assert numbers[1, 0] == 0
+    np.testing.assert_allclose(flags[:, 0], clipped(np.array([0, 4, 0, 0])))  # q75 of three zeros and a one is ¼
     _, (later,) = prepared({"b": [1.0, 2.0, 3.0, 4.0]}, {"b": [NAN, 2.5]})
     np.testing.assert_array_equal(later, 0)  # both are the median, and nothing was missing in the training
 
 
 def test_few_categories_become_columns():
     preparation, (x,) = prepared({"two": list("aabb"), "three": list("xyzz")})
-    assert preparation.width == 4
-    assert len(np.unique(x[:, 0])) == 2
+    assert (preparation.inputs, preparation.flags) == (("flags",), 4)
+    np.testing.assert_array_equal(np.concatenate(preparation.features), [0, 1, 1, 1])
+    np.testing.assert_allclose(x[:, 0], clipped(np.array([0.5, 0.5, -0.5, -0.5])))
     assert len(np.unique(x[:, 1:], axis=0)) == 3
     preparation, (x,) = prepared({"a": list("xyzxyz")}, {"a": ["x", "unseen", None]})
     np.testing.assert_array_equal(x[1], x[2])
@@ -209,11 +210,11 @@ def test_the_number_of_categories_that_is_embedded():
         preparation, _ = prepared({"a": [f"t{place}" for place in range(values)] * 3})
         assert bool(preparation.sizes) == embedded
     preparation, _ = prepared({"a": [f"t{place}" for place in range(7)] * 3 + ["r", "s"]})
-    assert (preparation.sizes, preparation.width) == ([], 8)  # nine, and the two rare ones become one
+    assert (preparation.sizes, preparation.flags) == ([], 8)  # nine, and the two rare ones become one
 
 
 def test_what_says_nothing_is_left_out():
-    preparation, (x,) = prepared(
+    preparation, parts = prepared(
         {"one": [1, 1], "text": ["x", "x"], "no": [None, None], "some": [1, None], "b": [1, 2]}
     )
     assert preparation.left_out == {
@@ -221,9 +222,9 @@ def test_what_says_nothing_is_left_out():
         "text": "all values are the same",
         "no": "all values are missing",
     }
-    assert x.shape == (2, 2)  # of "some" which one is missing
+    assert [part.shape for part in parts] == [(2, 1), (2, 1)]  # "b", and which one of "some" is missing
     preparation, (x,) = prepared({"one": [1, 1]})
-    assert (preparation.width, x.tolist()) == (1, [[0], [0]])
+    assert (preparation.numbers, x.tolist()) == (1, [[0], [0]])
 
 
 def test_numbers_where_texts_were_and_the_other_way():
@@ -245,7 +246,7 @@ def test_a_description_makes_the_same_again():
     for one, other in zip(parts, again(Frame(pd.DataFrame(X), "Model")), strict=True):
         np.testing.assert_array_equal(one, other)
     assert again.left_out == {"d": "all values are the same"}
-    np.testing.assert_array_equal(again.features[0], preparation.features[0])
+    np.testing.assert_array_equal(np.concatenate(again.features), np.concatenate(preparation.features))
 
 
 def test_all_libraries_give_the_same():

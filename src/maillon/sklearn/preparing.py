@@ -71,18 +71,18 @@ class Preparation:
 
     Attributes
     ----------
-    width : int
-        The columns of numbers; one of zeros where a table says nothing at all.
     numbers : int
-        How many of these, the first ones, are columns of numbers in the table too.
+        The columns of numbers; one of zeros where a table says nothing at all.
+    flags : int
+        The columns of zeros and ones: which numbers are missing, and few categories.
     sizes : list of int
         The codes of each embedded column: those of the second one begin where the first one's end, and so on.
-    features : tuple of array
-        The place in the table from which each column of numbers, and of codes, comes.
     inputs : tuple of str
-        The names of what `__call__` gives, "x" for numbers and "codes".
+        The names of what `__call__` gives: "numbers", "flags" and "codes", without those that have no column.
     shapes : list of tuple
         The shape of each of these, of one row.
+    features : list of array
+        Of each of these, the place in the table that each of its columns comes from.
     left_out : dict of str to str
         Why columns of the table say nothing, by name.
 
@@ -104,17 +104,6 @@ class Preparation:
         self._places = np.array(places, np.intp)
         self._settle(np.zeros(len(places)), np.zeros(len(places)))
 
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self._parts())
-
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        return [(width,) for _, width in self._parts()]
-
-    def _parts(self) -> list[tuple[str, int]]:
-        return [part for part in (("x", self.width), ("codes", len(self.sizes))) if part[1]]
-
     @classmethod
     def learn(cls, frame: Frame) -> Self:
         """Of the rows of a training."""
@@ -135,7 +124,7 @@ class Preparation:
             else (np.zeros(0), np.zeros(0))
         )
         made._settle(centre, scale)
-        said = {*made.features[0].tolist(), *made.features[1].tolist()}
+        said = set(np.concatenate(made.features).tolist())
         for feature, (name, column) in enumerate(zip(frame.names, frame.columns, strict=True)):
             if feature not in said and str(name) not in left_out:
                 various = isinstance(column, Texts) and len(column.texts) > 1
@@ -146,10 +135,18 @@ class Preparation:
     def _settle(self, centre: Array, scale: Array) -> None:
         """The middle and the spread of each raw column; a spread of 0 leaves one out."""
         self._centre, self._scale = centre, scale
-        kept = scale > 0
-        self.width = int(kept.sum()) or int(not self.sizes)
-        self.numbers = int(kept[: len(self._numbers)].sum())
-        self.features = self._places[kept], np.array([each.feature for each in self._embedded], np.intp)
+        first, kept = len(self._numbers), scale > 0
+        places = {
+            "numbers": self._places[:first][kept[:first]],
+            "flags": self._places[first:][kept[first:]],
+            "codes": np.array([each.feature for each in self._embedded], np.intp),
+        }
+        if not any(map(len, places.values())):
+            places["numbers"] = np.array([-1])  # the column of zeros, which comes from none
+        self.numbers, self.flags = len(places["numbers"]), len(places["flags"])
+        self.inputs = tuple(name for name, own in places.items() if len(own))
+        self.features = [own for own in places.values() if len(own)]
+        self.shapes = [own.shape for own in self.features]
 
     def _raw(self, columns: Sequence[Column]) -> Iterator[Array]:
         """Column by column, before it is scaled."""
@@ -168,7 +165,7 @@ class Preparation:
             yield from category.one_hot(column)
 
     def __call__(self, frame: Frame) -> tuple[Array, ...]:
-        """The inputs of a network: (n, width) float32, and (n, embedded columns) int64 where there are such.
+        """What `inputs` names: (n, columns) float32, of "codes" int64.
 
         Raises
         ------
@@ -176,15 +173,15 @@ class Preparation:
             For texts where there were numbers, and the other way.
         """
         columns = self._alike(frame)
-        numbers = np.zeros((self.width, frame.rows), np.float32)
+        scaled = np.zeros((self.numbers + self.flags, frame.rows), np.float32)
         place = 0
         with np.errstate(over="ignore"):
             for raw, centre, scale in zip(self._raw(columns), self._centre, self._scale, strict=True):
                 if scale > 0:
                     x = np.clip((raw - centre) / scale, -_FAR, _FAR)
-                    numbers[place] = x / np.sqrt(1 + np.square(x / CLIP))
+                    scaled[place] = x / np.sqrt(1 + np.square(x / CLIP))
                     place += 1
-        parts = [np.ascontiguousarray(numbers.T)] if self.width else []
+        parts = [np.ascontiguousarray(part.T) for part in (scaled[: self.numbers], scaled[self.numbers :]) if len(part)]
         if self.sizes:
             starts = np.cumsum([0, *self.sizes[:-1]])
             codes = [

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from maillon import nn
-from maillon.nn import Embedding, Graph, Linear, Loss, Module, Scale, Sequential
+from maillon.nn import Embedding, Graph, Linear, Loss, Module, PeriodicEmbedding, Scale, Sequential
 from maillon.optim import Adam, Rule
 from maillon.optim.lr_scheduler import LambdaLR
 from maillon.sklearn.preparing import Preparation
@@ -30,6 +30,12 @@ SCALE_FACTOR = 6.0
 """The scales in front learn so much faster than the rest,"""
 BIAS_FACTOR = 0.1
 """the biases so much slower."""
+PERIODIC = 4
+"""Numbers that a number becomes where it is embedded, itself among them,"""
+SIGMA = 0.1
+"""the spread of its first frequencies,"""
+PERIODIC_FACTOR = 0.1
+"""and how much slower it learns."""
 BETAS = (0.9, 0.95)
 CYCLES = 4
 LABEL_SMOOTHING = 0.1
@@ -42,6 +48,7 @@ class Recipe:
     """What differs between classes and numbers.
 
     loss: makes one. monitor: the column of the history whose best epoch is kept; greater: the greatest is the best.
+    waves: of each number, where numbers are embedded; 0 takes them as they are.
     """
 
     rate: float
@@ -50,6 +57,7 @@ class Recipe:
     metrics: tuple[str, ...]
     monitor: str
     greater: bool
+    waves: int = 0
 
 
 CLASSES = Recipe(
@@ -64,7 +72,15 @@ def network(recipe: Recipe, prepared: Preparation, hidden_sizes: Sequence[int], 
     Linear layers have the neural-tangent parametrisation in effect: weights N(0, 1/inputs), biases N(0, 1), and rates
     that `rule_of` divides. The last one begins at 0.
     """
-    width = prepared.width + EMBEDDING * len(prepared.sizes)
+    fronts: dict[str, tuple[Module | None, int]] = {
+        "numbers": (None, prepared.numbers),
+        "flags": (None, prepared.flags),
+        "codes": (_embedding(prepared), EMBEDDING * len(prepared.sizes)),
+    }
+    if recipe.waves and prepared.numbers:
+        waves = PeriodicEmbedding(prepared.numbers, recipe.waves, PERIODIC, SIGMA)
+        fronts["numbers"] = waves, PERIODIC * prepared.numbers
+    width = sum(fronts[name][1] for name in prepared.inputs)
     links: list[Module] = [Scale(width)]
     for units in hidden_sizes:
         links += [_drawn(Linear(width, units)), recipe.activation()]
@@ -73,17 +89,18 @@ def network(recipe: Recipe, prepared: Preparation, hidden_sizes: Sequence[int], 
     for parameter in last.parameters():
         parameter.data[...] = 0
     chain = Sequential(*links, last)
-    if not prepared.sizes:
-        return chain
-    nodes: dict[str, Any] = {
-        "embedding": (Embedding(sum(prepared.sizes), EMBEDDING), "codes"),
-        "embedded": (nn.Flatten(), "embedding"),
-        "chain": (chain, "embedded"),
-    }
-    if not prepared.width:
-        return Graph("codes", nodes, "chain")
-    nodes |= {"all": (nn.Concat(), "x", "embedded"), "chain": (chain, "all")}
-    return Graph(("x", "codes"), nodes, "chain")
+    given = {name: fronts[name][0] for name in prepared.inputs}
+    if len(given) == 1:
+        (front,) = given.values()
+        return chain if front is None else Sequential(front, *chain)
+    nodes: dict[str, Any] = {f"{name}_embedded": (front, name) for name, front in given.items() if front is not None}
+    sources = [name if front is None else f"{name}_embedded" for name, front in given.items()]
+    return Graph(prepared.inputs, nodes | {"all": (nn.Concat(), *sources), "chain": (chain, "all")}, "chain")
+
+
+def _embedding(prepared: Preparation) -> Module | None:
+    """Of the codes, the numbers of each column one after the other."""
+    return Sequential(Embedding(sum(prepared.sizes), EMBEDDING), nn.Flatten()) if prepared.sizes else None
 
 
 def _drawn(layer: Linear) -> Linear:
@@ -99,6 +116,8 @@ def rule_of(network: Module, rate: float) -> Rule:
     for link in network.modules():
         if isinstance(link, Scale):
             groups.append({"params": [link.weight], "lr": rate * SCALE_FACTOR})
+        elif isinstance(link, PeriodicEmbedding):
+            groups.append({"params": list(link.parameters()), "lr": rate * PERIODIC_FACTOR})
         elif isinstance(link, Embedding):
             groups.append({"params": [link.weight], "lr": rate})
         elif isinstance(link, Linear):

@@ -228,7 +228,8 @@ class Tabular(BaseEstimator):
         Returns
         -------
         array, or tuple of array
-            (n_samples, width) float32; where columns are embedded, with (n_samples, columns) int64 after it.
+            Up to three, each (n_samples, columns): numbers, float32; flags, which are categories and what is missing,
+            float32; codes of embedded categories, int64. Kinds that a table does not have are left out.
         """
         check_is_fitted(self)
         inputs = self._prepared(self._frame(X))
