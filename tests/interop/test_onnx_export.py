@@ -266,3 +266,14 @@ def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ImportError, match=r"to_onnx: needs the package onnx. Install it with: pip install 'onnx>=1.17'"
     ):
         to_onnx(network(), tmp_path / "a.onnx", (1, 4, 4))
+
+
+def test_nodes_with_dots_in_their_names(tmp_path: Path) -> None:
+    nodes = {
+        "both.0": (M.Parallel(M.Linear(3, 2), M.Tanh()), "x"),
+        "y": (M.Concat(), "both.0.0", "both.0.1"),
+    }
+    network, x = M.Graph("x", nodes, "y"), np.ones((4, 3), np.float32)
+    to_onnx(network, tmp_path / "graph.onnx", (3,))
+    (y,) = onnxruntime.InferenceSession(tmp_path / "graph.onnx").run(None, {"x": x})
+    np.testing.assert_allclose(y, network(x), rtol=1e-5)

@@ -14,9 +14,9 @@ from maillon.typing import Array
 
 _MISSING = ("NoneType", "NAType", "NaTType")
 _TIMES = ("date", "datetime", "time", "timedelta", "Timestamp", "Timedelta", "datetime64", "timedelta64", "Period")
-_AS_NUMBERS = "Make numbers of it, such as the year, the month, or the days since a date, or leave the column out"
-_AS_COLUMNS = "Make a column of each of its parts, or leave the column out"
-_AS_TEXTS = "Convert it to texts, with astype(str), or leave the column out"
+_AS_NUMBERS = "Make numbers of them, such as the year, the month, or the days since a date, or leave the column out"
+_AS_COLUMNS = "Make a column of each of their parts, or leave the column out"
+_AS_TEXTS = "Convert them to texts, with astype(str), or leave the column out"
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Frame:
             raise self._refused(name, "lists or other objects", _AS_COLUMNS) from None
         codes = np.fromiter(map(places.__getitem__, values), np.intp, len(values))
         uniques = list(places)
-        table = np.array([-1 if _is_missing(value) else place for place, value in enumerate(uniques)], np.intp)
+        table = np.array([-1 if is_missing(value) else place for place, value in enumerate(uniques)], np.intp)
         there = np.flatnonzero(table >= 0)
         table[there] = np.arange(len(there))
         return self._column(name, table[codes], np.array([*uniques, None], object)[there])
@@ -168,16 +168,15 @@ class Frame:
 
     def _refused(self, name: Any, what: str, way_out: str) -> TypeError:
         return TypeError(
-            f"{self.where}: column {name!r} holds {what}. Each argument must be a string or a number. {way_out}."
+            f"{self.where}: expected columns of numbers, texts or categories, and column {name!r} holds {what}. "
+            f"{way_out}."
         )
 
 
 def library_of(X: Any) -> str | None:
-    """'pandas' or 'polars' for a DataFrame of theirs; TypeError for what is not collected yet."""
+    """'pandas' or 'polars' for a DataFrame of theirs."""
     library = type(X).__module__.partition(".")[0]
-    if library == "polars" and hasattr(X, "collect"):
-        raise TypeError("expected a DataFrame, got a LazyFrame. Collect it: X.collect().")
-    return library if library in ("pandas", "polars") and hasattr(X, "columns") else None
+    return library if library in ("pandas", "polars") and type(X).__name__ == "DataFrame" else None
 
 
 def require_different(names: Iterable[Any], where: str) -> None:
@@ -193,11 +192,14 @@ def as_table(X: Any, where: str) -> Any:
     """A DataFrame as it is, anything else as an array of two dimensions; of objects where it was none."""
     if library_of(X):
         return X
+    if hasattr(X, "collect"):
+        raise TypeError(f"{where}: expected a DataFrame, got a {type(X).__name__}. Collect it: X.collect().")
     dtype = None if isinstance(getattr(X, "dtype", None), np.dtype) else object
     return check_array(X, dtype=dtype, ensure_all_finite=False, estimator=where, input_name="X")
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether it is None, nan, pandas.NA or pandas.NaT."""
     return type(value).__name__ in _MISSING or (isinstance(value, float | np.floating) and math.isnan(value))
 
 

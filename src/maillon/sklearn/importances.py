@@ -61,7 +61,7 @@ def importances(
     for network, (inputs, targets) in zip(networks, held_out.rows, strict=True):
         whole = score(_outputs(network, inputs), targets)
         for feature in range(features):
-            places = [np.flatnonzero(prepared.features[name] == feature) for name in prepared.inputs]
+            places = [np.flatnonzero(own == feature) for own in prepared.features]
             if not any(map(len, places)):
                 continue
             for _ in range(REPEATS):

@@ -72,17 +72,17 @@ class Preparation:
     Attributes
     ----------
     numbers : int
-        The columns that are numbers in the table.
-    others : int
-        Those of zeros and ones; one of zeros where a table says nothing at all.
+        The columns of numbers; one of zeros where a table says nothing at all.
+    flags : int
+        The columns of zeros and ones: which numbers are missing, and few categories.
     sizes : list of int
         The codes of each embedded column: those of the second one begin where the first one's end, and so on.
-    features : dict of str to array
-        The place in the table from which each column of an input comes.
     inputs : tuple of str
-        The names of what `__call__` gives: "numbers", "others" and "codes", as far as there are such columns.
+        The names of what `__call__` gives: "numbers", "flags" and "codes", without those that have no column.
     shapes : list of tuple
         The shape of each of these, of one row.
+    features : list of array
+        Of each of these, the place in the table that each of its columns comes from.
     left_out : dict of str to str
         Why columns of the table say nothing, by name.
 
@@ -104,18 +104,6 @@ class Preparation:
         self._places = np.array(places, np.intp)
         self._settle(np.zeros(len(places)), np.zeros(len(places)))
 
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self._parts())
-
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        return [(width,) for _, width in self._parts()]
-
-    def _parts(self) -> list[tuple[str, int]]:
-        widths = {"numbers": self.numbers, "others": self.others, "codes": len(self.sizes)}
-        return [(name, width) for name, width in widths.items() if width]
-
     @classmethod
     def learn(cls, frame: Frame) -> Self:
         """Of the rows of a training."""
@@ -136,7 +124,7 @@ class Preparation:
             else (np.zeros(0), np.zeros(0))
         )
         made._settle(centre, scale)
-        said = {int(feature) for features in made.features.values() for feature in features}
+        said = set(np.concatenate(made.features).tolist())
         for feature, (name, column) in enumerate(zip(frame.names, frame.columns, strict=True)):
             if feature not in said and str(name) not in left_out:
                 various = isinstance(column, Texts) and len(column.texts) > 1
@@ -147,15 +135,18 @@ class Preparation:
     def _settle(self, centre: Array, scale: Array) -> None:
         """The middle and the spread of each raw column; a spread of 0 leaves one out."""
         self._centre, self._scale = centre, scale
-        kept = scale > 0
-        self.numbers = int(kept[: len(self._numbers)].sum())
-        self.others = int(kept.sum()) - self.numbers or int(not (self.numbers or self.sizes))
-        places = self._places[kept]
-        self.features = {
-            "numbers": places[: self.numbers],
-            "others": places[self.numbers :],
+        first, kept = len(self._numbers), scale > 0
+        places = {
+            "numbers": self._places[:first][kept[:first]],
+            "flags": self._places[first:][kept[first:]],
             "codes": np.array([each.feature for each in self._embedded], np.intp),
         }
+        if not any(map(len, places.values())):
+            places["numbers"] = np.array([-1])  # the column of zeros, which comes from none
+        self.numbers, self.flags = len(places["numbers"]), len(places["flags"])
+        self.inputs = tuple(name for name, own in places.items() if len(own))
+        self.features = [own for own in places.values() if len(own)]
+        self.shapes = [own.shape for own in self.features]
 
     def _raw(self, columns: Sequence[Column]) -> Iterator[Array]:
         """Column by column, before it is scaled."""
@@ -174,7 +165,7 @@ class Preparation:
             yield from category.one_hot(column)
 
     def __call__(self, frame: Frame) -> tuple[Array, ...]:
-        """The inputs of a network: (n, numbers) and (n, others) float32, (n, embedded columns) int64: those there are.
+        """What `inputs` names: (n, columns) float32, of "codes" int64.
 
         Raises
         ------
@@ -182,15 +173,15 @@ class Preparation:
             For texts where there were numbers, and the other way.
         """
         columns = self._alike(frame)
-        rows = np.zeros((self.numbers + self.others, frame.rows), np.float32)
+        scaled = np.zeros((self.numbers + self.flags, frame.rows), np.float32)
         place = 0
         with np.errstate(over="ignore"):
             for raw, centre, scale in zip(self._raw(columns), self._centre, self._scale, strict=True):
                 if scale > 0:
                     x = np.clip((raw - centre) / scale, -_FAR, _FAR)
-                    rows[place] = x / np.sqrt(1 + np.square(x / CLIP))
+                    scaled[place] = x / np.sqrt(1 + np.square(x / CLIP))
                     place += 1
-        parts = [np.ascontiguousarray(part.T) for part in (rows[: self.numbers], rows[self.numbers :]) if len(part)]
+        parts = [np.ascontiguousarray(part.T) for part in (scaled[: self.numbers], scaled[self.numbers :]) if len(part)]
         if self.sizes:
             starts = np.cumsum([0, *self.sizes[:-1]])
             codes = [

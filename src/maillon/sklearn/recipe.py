@@ -29,14 +29,18 @@ MOST_HELD_OUT = 0.2
 """The part of the rows that a network of a small ensemble holds out; in one of k > 5 networks each holds out 1/k."""
 EMBEDDING = 8
 """Numbers that an embedded category becomes."""
-WAVES, WAVES_OUT, WAVES_SIGMA = 16, 4, 0.1
-"""Of the periodic embedding of each number."""
 SCALE_FACTOR = 6.0
 """The scales in front learn so much faster than the rest,"""
 BIAS_FACTOR = 0.1
-"""the biases so much slower,"""
-WAVES_FACTOR = 0.1
-"""and so do the periodic embeddings."""
+"""the biases so much slower."""
+PERIODIC = 4
+"""Numbers that a number becomes, itself among them,"""
+WAVES = 16
+"""made of so many waves;"""
+SIGMA = 0.1
+"""the spread of their first frequencies,"""
+PERIODIC_FACTOR = 0.1
+"""and how much slower all that learns."""
 BETAS = (0.9, 0.95)
 CYCLES = 4
 LABEL_SMOOTHING = 0.1
@@ -76,7 +80,15 @@ def network(recipe: Recipe, prepared: Preparation, hidden_sizes: Sequence[int], 
     Linear layers have the neural-tangent parametrisation in effect: weights N(0, 1/inputs), biases N(0, 1), and rates
     that `rule_of` divides. The last one begins at 0.
     """
-    width = prepared.numbers * WAVES_OUT + prepared.others + EMBEDDING * len(prepared.sizes)
+    fronts: dict[str, tuple[Module | None, int]] = {
+        "numbers": (None, prepared.numbers),
+        "flags": (None, prepared.flags),
+        "codes": (_embedding(prepared), EMBEDDING * len(prepared.sizes)),
+    }
+    if prepared.numbers:
+        waves = PeriodicEmbedding(prepared.numbers, WAVES, PERIODIC, SIGMA)
+        fronts["numbers"] = waves, PERIODIC * prepared.numbers
+    width = sum(fronts[name][1] for name in prepared.inputs)
     links: list[Module] = [Scale(width)]
     for units in hidden_sizes:
         links += [_drawn(Linear(width, units)), recipe.activation()]
@@ -84,29 +96,19 @@ def network(recipe: Recipe, prepared: Preparation, hidden_sizes: Sequence[int], 
     last = Linear(width, outputs)
     for parameter in last.parameters():
         parameter.data[...] = 0
-    return _fed(prepared, [*links, last])
+    chain = Sequential(*links, last)
+    given = {name: fronts[name][0] for name in prepared.inputs}
+    if len(given) == 1:
+        (front,) = given.values()
+        return chain if front is None else Sequential(front, *chain)
+    nodes: dict[str, Any] = {f"{name}_embedded": (front, name) for name, front in given.items() if front is not None}
+    sources = [name if front is None else f"{name}_embedded" for name, front in given.items()]
+    return Graph(prepared.inputs, nodes | {"all": (nn.Concat(), *sources), "chain": (chain, "all")}, "chain")
 
 
-def _fed(prepared: Preparation, links: list[Module]) -> Module:
-    """The links after what makes one input of all."""
-    fronts: dict[str, list[Module]] = {}
-    if prepared.numbers:
-        fronts["numbers"] = [PeriodicEmbedding(prepared.numbers, WAVES, WAVES_OUT, WAVES_SIGMA)]
-    if prepared.others:
-        fronts["others"] = []
-    if prepared.sizes:
-        fronts["codes"] = [Embedding(sum(prepared.sizes), EMBEDDING), nn.Flatten()]
-    if len(fronts) == 1:
-        (front,) = fronts.values()
-        return Sequential(*front, *links)
-    nodes: dict[str, Any] = {
-        f"{name} embedded": (front[0] if len(front) == 1 else Sequential(*front), name)
-        for name, front in fronts.items()
-        if front
-    }
-    nodes["all"] = (nn.Concat(), *(f"{name} embedded" if front else name for name, front in fronts.items()))
-    nodes["chain"] = (Sequential(*links), "all")
-    return Graph(tuple(fronts), nodes, "chain")
+def _embedding(prepared: Preparation) -> Module | None:
+    """Of the codes, the numbers of each column one after the other."""
+    return Sequential(Embedding(sum(prepared.sizes), EMBEDDING), nn.Flatten()) if prepared.sizes else None
 
 
 def _drawn(layer: Linear) -> Linear:
@@ -123,7 +125,7 @@ def rule_of(network: Module, rate: float) -> Rule:
         if isinstance(link, Scale):
             groups.append({"params": [link.weight], "lr": rate * SCALE_FACTOR})
         elif isinstance(link, PeriodicEmbedding):
-            groups.append({"params": list(link.parameters()), "lr": rate * WAVES_FACTOR})
+            groups.append({"params": list(link.parameters()), "lr": rate * PERIODIC_FACTOR})
         elif isinstance(link, Embedding):
             groups.append({"params": [link.weight], "lr": rate})
         elif isinstance(link, Linear):

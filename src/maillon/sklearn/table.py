@@ -144,8 +144,8 @@ class Tabular(BaseEstimator):
         """
         checking.require(self, CHECKS)
         frame = self._frame(X, y, reset=True)
+        check_consistent_length(np.empty(frame.rows), y)
         targets = self._read_y(y)
-        check_consistent_length(np.empty(frame.rows), targets)
         weight = self._weights(sample_weight, targets)
         if weight is not None:
             rows = np.flatnonzero(weight)
@@ -231,9 +231,8 @@ class Tabular(BaseEstimator):
         Returns
         -------
         array, or tuple of array
-            As far as the table has such columns: its numbers, (n_samples, numbers) float32; zeros and ones of
-            categories and of what is missing, (n_samples, others) float32; codes of categories that are embedded,
-            (n_samples, columns) int64.
+            Up to three, each (n_samples, columns): numbers, float32; flags, which are categories and what is missing,
+            float32; codes of embedded categories, int64. Kinds that a table does not have are left out.
         """
         check_is_fitted(self)
         inputs = self._prepared(self._frame(X))

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from maillon.sklearn import recipe, table, wording
+from maillon.sklearn.frames import is_missing
 from maillon.sklearn.inputs import weights_of
 from maillon.sklearn.table import Tabular
 from maillon.typing import Array
@@ -87,9 +88,12 @@ class TabularClassifier(ClassifierMixin, Tabular):
         self.verbose = verbose
 
     def _read_y(self, y: Any) -> Array:
-        y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
-        if y.dtype == object and any(each is None for each in y):
-            raise ValueError("Input y contains None. Leave out the rows whose class is not known.")
+        y = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name="y")
+        y = column_or_1d(y, warn=True)
+        if y.dtype == object and any(map(is_missing, y)):
+            raise ValueError("Input y contains NaN, None or NA. Leave out the rows whose class is not known.")
+        if y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         self.classes_, places = np.unique(y, return_inverse=True)
         return np.asarray(places, np.int64)
@@ -214,6 +218,8 @@ class TabularRegressor(RegressorMixin, Tabular):
         self.verbose = verbose
 
     def _read_y(self, y: Any) -> Array:
+        if np.asarray(y).dtype.kind in "mM":
+            raise TypeError("TabularRegressor: expected numbers in y, got dates or times. Make numbers of them.")
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         y = column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
         self._flat = y.ndim == 1
@@ -221,8 +227,10 @@ class TabularRegressor(RegressorMixin, Tabular):
 
     def _learnable(self, targets: Array) -> Array:
         self._outputs = targets.shape[1]
-        self.target_mean_ = targets.mean(axis=0)
-        spread = targets.std(axis=0)
+        with np.errstate(over="ignore"):
+            self.target_mean_, spread = targets.mean(axis=0), targets.std(axis=0)
+        if not np.isfinite(spread).all():
+            raise ValueError("TabularRegressor: the variance of y is no finite float64. Divide y by a large number.")
         self.target_scale_ = np.where(spread > 0, spread, 1.0)
         return ((targets - self.target_mean_) / self.target_scale_).astype(np.float32)
 

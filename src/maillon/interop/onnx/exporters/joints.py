@@ -42,9 +42,11 @@ def graph(t: Trace, link: Any, *given: Any) -> Any:
 
 
 def _at(values: dict[str, Any], source: str) -> Any:
-    name, *places = source.split(".")
-    value = values[name]
-    for place in places:
+    """What a source stands for: the longest name that it begins with, then places in a nested output."""
+    parts = source.split(".")
+    end = next(end for end in range(len(parts), 0, -1) if ".".join(parts[:end]) in values)
+    value = values[".".join(parts[:end])]
+    for place in parts[end:]:
         value = value[int(place)]
     return value
 

@@ -1,0 +1,503 @@
+"""TabularClassifier and TabularRegressor: what they learn, among scikit-learn's tools, in files, and bad input."""
+
+import dataclasses
+import io
+import os
+import re
+import signal
+import threading
+import time
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_linnerud
+from sklearn.feature_selection import SelectFromModel
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
+
+import maillon as m
+from maillon.interop.c import to_c
+from maillon.interop.onnx import to_onnx
+from maillon.saving.files import FileError
+from maillon.sklearn import TabularClassifier, TabularRegressor, recipe
+
+IRIS = load_iris(return_X_y=True, as_frame=True)
+DIABETES = load_diabetes(return_X_y=True, as_frame=True)
+KINDS = (TabularClassifier, TabularRegressor)
+BOTH = pytest.mark.parametrize("kind", KINDS)
+
+
+def table(rows=120):
+    """Numbers, categories, many categories and missing values; y follows two of them."""
+    random = np.random.default_rng(0)
+    number, colour = random.normal(size=rows), random.choice(["red", "green", "blue"], rows)
+    X = pd.DataFrame({
+        "number": np.where(random.random(rows) < 0.1, np.nan, number),
+        "colour": pd.Series(colour).where(random.random(rows) > 0.1),
+        "town": random.choice([f"town {place}" for place in range(12)], rows),
+        "flag": random.random(rows) < 0.5,
+        "same": 1,
+    })  # fmt: skip
+    return X, number + 2.0 * (colour == "red")
+
+
+X, Y = table()
+LABELS = np.where(Y > 0.7, "yes", "no")
+
+
+def quick(kind, **options):
+    return kind(**{"hidden_sizes": (16,), "epochs": 20, "random_state": 0, **options})
+
+
+def fitted(kind, **options):
+    return quick(kind, **options).fit(X, LABELS if kind is TabularClassifier else Y)
+
+
+# What they learn
+
+
+def test_a_table_as_it_is():
+    model = fitted(TabularClassifier, epochs=60)
+    assert model.score(X, LABELS) > 0.9
+    assert model.classes_.tolist() == ["no", "yes"]
+    assert model.left_out_ == {"same": "all values are the same"}
+    assert model.histories_[0].engine == "native"
+    probabilities = model.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_array_equal(model.classes_[probabilities.argmax(axis=1)], model.predict(X))
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), probabilities)
+    assert fitted(TabularRegressor, epochs=60).score(X, Y) > 0.8
+
+
+def test_real_tables():
+    x, y = load_breast_cancer(return_X_y=True)
+    assert quick(TabularClassifier, hidden_sizes=(64, 64)).fit(x[:400], y[:400]).score(x[400:], y[400:]) > 0.94
+    x, y = DIABETES
+    assert quick(TabularRegressor, hidden_sizes=(64, 64)).fit(x[:340], y[:340]).score(x[340:], y[340:]) > 0.4
+
+
+def test_an_ensemble_is_the_mean_of_its_networks():
+    model = fitted(TabularClassifier, ensemble=3)
+    inputs = model.prepare(X)
+    assert [part.shape for part in inputs] == [(120, 2), (120, 5), (120, 1)]
+    scores = [m.predict(network, inputs) for network in model.networks_]
+    assert len(scores) == len(model.histories_) == 3
+    mean = np.mean([m.Softmax(1)(each) for each in scores], axis=0)
+    np.testing.assert_allclose(model.predict_proba(X), mean, atol=1e-6)
+    assert not np.allclose(scores[0], scores[1])
+    model = fitted(TabularRegressor, ensemble=2)
+    mean = np.mean([m.predict(network, model.prepare(X)) for network in model.networks_], axis=0)
+    np.testing.assert_allclose(model.predict(X), mean[:, 0] * model.target_scale_ + model.target_mean_, atol=1e-5)
+
+
+def test_several_numbers():
+    x, y = load_linnerud(return_X_y=True, as_frame=True)
+    model = quick(TabularRegressor).fit(x, y)
+    assert model.predict(x).shape == y.shape == (20, 3)
+    assert model.target_mean_.shape == (3,)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 5], [False, True, True], ["x", "y", "z"], [1.0, 2.0, 3.0], list("abc")])
+def test_labels_of_any_kind(labels):
+    y = np.array(labels, object if labels == list("abc") else None)[IRIS[1]]
+    model = quick(TabularClassifier, epochs=60).fit(IRIS[0], y)
+    assert model.predict(IRIS[0]).dtype == y.dtype
+    assert np.mean(model.predict(IRIS[0]) == y) > 0.9
+
+
+def test_the_best_epoch_is_kept():
+    y = np.random.default_rng(1).normal(size=len(X))  # what follows from nothing is only learnt by heart
+    model = quick(TabularRegressor, epochs=60).fit(X, y)
+    (history,) = model.histories_
+    best = min(history["val_loss"])
+    assert history["val_loss"][history.best_epoch - 1] == best < history["val_loss"][-1] - 0.1
+    ((_, held_out),) = recipe.parts(1, None, len(X), 0.2, np.random.RandomState(0))
+    errors = (model.predict(X)[held_out] - y[held_out]) / model.target_scale_
+    assert np.mean(errors**2) == pytest.approx(best, rel=1e-4)
+
+
+def test_of_equally_good_epochs_the_last_one_is_kept():
+    x = np.linspace(-1, 1, 100)[:, None]
+    (history,) = quick(TabularClassifier).fit(x, x[:, 0] > 0).histories_
+    scores = history["val_accuracy"]
+    assert max(scores) == 1 and scores.count(1) > 1
+    assert history.best_epoch == len(scores) - scores[::-1].index(1)
+
+
+def test_numbers_may_be_embedded(monkeypatch):
+    waves = dataclasses.replace(recipe.NUMBERS, waves=5)
+    monkeypatch.setattr(TabularRegressor, "_recipe", waves)
+    for x, inputs in ((X, 3), (X[["number"]], 2), (X[["flag"]], 1)):
+        model = quick(TabularRegressor, epochs=60).fit(x, Y)
+        (network,) = model.networks_
+        (link,) = (link for link in network.modules() if isinstance(link, m.PeriodicEmbedding))
+        assert link.frequency.shape[1] == 5
+        assert len(model.network_.inputs) == inputs
+        assert model.histories_[0].engine == "native"
+    model = quick(TabularRegressor, epochs=60).fit(X, Y)
+    assert model.score(X, Y) > 0.8
+    rates = {id(group["params"][0]): group["lr"] for group in recipe.rule_of(model.networks_[0], 0.1).param_groups}
+    assert rates[id(model.networks_[0]["numbers_embedded"].frequency)] == pytest.approx(0.01)
+
+
+def test_folds_hold_out_each_row_once_and_have_their_part_of_each_class():
+    classes = np.repeat([0, 1], [80, 20])
+    parts = recipe.parts(7, classes, 100, 0.2, np.random.RandomState(0))
+    for learnt, held_out in parts:
+        assert np.bincount(classes[held_out]).tolist() == [16, 4]
+        np.testing.assert_array_equal(np.sort([*learnt, *held_out]), np.arange(100))
+    np.testing.assert_array_equal(np.sort(np.concatenate([held_out for _, held_out in parts[:5]])), np.arange(100))
+    assert not np.array_equal(parts[0][1], parts[5][1])
+    assert [len(held_out) for _, held_out in recipe.parts(2, None, 9, 0.2, np.random.RandomState(0))] == [0, 0]
+
+
+def test_the_schedule_has_four_cycles():
+    schedule = recipe.schedule_of(150)
+    factors = [schedule.lr_lambda(step) for step in range(151)]
+    valleys = [step for step in range(151) if factors[step] < 1e-6]
+    np.testing.assert_allclose(valleys, [0, 10, 30, 70, 150])
+    assert max(factors) == pytest.approx(1, abs=1e-3)
+
+
+def test_rates_for_each_kind_of_parameter():
+    (network,) = fitted(TabularClassifier).networks_
+    rates = {id(group["params"][0]): group["lr"] for group in recipe.rule_of(network, 0.1).param_groups}
+    assert len(rates) == len(list(network.parameters()))
+    found = {name: rates[id(parameter)] for name, parameter in network.named_parameters()}
+    assert found == pytest.approx({
+        "codes_embedded.0.weight": 0.1,
+        "chain.0.weight": 0.6, "chain.1.weight": 0.1 / np.sqrt(15), "chain.1.bias": 0.01,
+        "chain.3.weight": 0.1 / 4, "chain.3.bias": 0.01,
+    })  # fmt: skip
+
+
+# Bits
+
+
+@BOTH
+@pytest.mark.parametrize("ensemble", [1, 3])
+def test_the_same_bits_for_any_number_of_threads(kind, ensemble):
+    one, two = (fitted(kind, ensemble=ensemble, n_jobs=n_jobs) for n_jobs in (1, 2))
+    np.testing.assert_array_equal(one.predict(X), two.predict(X))
+    np.testing.assert_array_equal(one.network_(*one.prepare(X)), two.network_(*two.prepare(X)))
+    assert not np.array_equal(fitted(kind, random_state=1).network_(*one.prepare(X)), one.network_(*one.prepare(X)))
+
+
+def test_the_global_generators_are_not_touched():
+    m.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002 - scikit-learn's
+    fitted(TabularClassifier, ensemble=2)
+    after = m.random.default_generator().rand(3), np.random.rand(3)  # noqa: NPY002
+    m.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    np.testing.assert_array_equal(after[0], m.random.default_generator().rand(3))
+    np.testing.assert_array_equal(after[1], np.random.rand(3))  # noqa: NPY002
+
+
+# Weights
+
+
+def test_weights_of_samples_and_classes():
+    y = np.where(np.arange(len(Y)) < 90, "often", "seldom")
+    random = np.random.default_rng(0)
+    x = pd.DataFrame({"a": random.normal(size=len(Y)) + 0.7 * (y == "seldom")})
+    plain, balanced = (
+        quick(TabularClassifier, class_weight=weight).fit(x, y).predict_proba(x)[:, 1] for weight in (None, "balanced")
+    )
+    assert balanced.mean() > plain.mean() + 0.1
+    weighted = quick(TabularClassifier).fit(x, y, np.where(y == "seldom", 3.0, 1.0)).predict_proba(x)[:, 1]
+    np.testing.assert_array_equal(weighted, balanced)
+    np.testing.assert_array_equal(
+        quick(TabularClassifier).fit(x, y, np.full(len(y), 2.0)).predict_proba(x)[:, 1], plain
+    )
+
+
+@BOTH
+def test_a_weight_of_0_leaves_a_row_out(kind):
+    y = LABELS if kind is TabularClassifier else Y
+    part = quick(kind).fit(X[:100], y[:100])
+    weighted = quick(kind).fit(X, y, np.arange(len(y)) < 100)
+    np.testing.assert_array_equal(part.predict(X), weighted.predict(X))
+
+
+# Importances
+
+
+@BOTH
+def test_importances_find_the_columns_that_count(kind):
+    model = fitted(kind, epochs=60, ensemble=2)
+    importances = model.feature_importances_
+    assert importances.shape == (5,)
+    assert set(np.argsort(importances)[-2:]) == {0, 1}
+    assert importances[4] == 0
+    assert model.feature_importances_ is importances
+    again = permutation_importance(model, X, LABELS if kind is TabularClassifier else Y, random_state=0)
+    assert set(np.argsort(again.importances_mean)[-2:]) == {0, 1}
+    chosen = SelectFromModel(quick(kind, epochs=60)).fit(X, LABELS if kind is TabularClassifier else Y)
+    assert chosen.get_support()[:2].all()
+
+
+def test_importances_need_rows_that_were_held_out():
+    model = quick(TabularRegressor).fit(X[:8], Y[:8])
+    with pytest.raises(AttributeError, match="feature_importances_ needs rows that were held out: at least 10"):
+        _ = model.feature_importances_
+    assert not hasattr(model, "feature_importances_")
+
+
+# scikit-learn's tools
+
+
+def test_columns_are_known_by_name():
+    model = fitted(TabularRegressor)
+    np.testing.assert_array_equal(model.feature_names_in_, X.columns)
+    np.testing.assert_array_equal(model.predict(X[X.columns[::-1]]), model.predict(X))
+    as_polars = pl.DataFrame(X.astype(object).where(X.notna(), None).to_dict("list"))
+    np.testing.assert_array_equal(model.predict(as_polars[list(reversed(as_polars.columns))]), model.predict(X))
+    np.testing.assert_array_equal(
+        fitted(TabularRegressor).predict(X), quick(TabularRegressor).fit(as_polars, Y).predict(X)
+    )
+    with pytest.raises(ValueError, match="Feature names seen at fit time, yet now missing:\n- town"):
+        model.predict(X.drop(columns="town"))
+    with pytest.raises(ValueError, match="Feature names unseen at fit time:\n- more"):
+        model.predict(X.assign(more=1))
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.predict(X.to_numpy(object))
+
+
+def test_a_pipeline_in_a_grid_search_in_two_processes():
+    pipeline = make_pipeline(FunctionTransformer(feature_names_out="one-to-one"), quick(TabularClassifier))
+    search = GridSearchCV(pipeline, {"tabularclassifier__epochs": [1, 60]}, cv=2, n_jobs=2).fit(X, LABELS)
+    assert search.best_params_ == {"tabularclassifier__epochs": 60}
+    assert search.best_score_ > 0.7
+    scores = cross_validate(quick(TabularRegressor), X, Y, cv=2, n_jobs=2)
+    assert len(scores["test_score"]) == 2
+
+
+def test_copies_and_pickles(tmp_path):
+    model = fitted(TabularClassifier, ensemble=2)
+    assert clone(model).get_params() == model.get_params()
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer)
+    again = joblib.load(io.BytesIO(buffer.getvalue()))
+    joblib.dump(model, tmp_path / "model.joblib")
+    mapped = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+    for other in (again, mapped):
+        np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
+        np.testing.assert_array_equal(other.feature_importances_, model.feature_importances_)
+
+
+def test_metadata_is_routed():
+    weights = np.linspace(0.5, 2, len(Y))
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = quick(TabularRegressor).set_fit_request(sample_weight=True)
+        routed = make_pipeline(model).fit(X, Y, sample_weight=weights)
+    np.testing.assert_array_equal(routed.predict(X), quick(TabularRegressor).fit(X, Y, weights).predict(X))
+    assert not np.array_equal(routed.predict(X), fitted(TabularRegressor).predict(X))
+
+
+def test_tags():
+    tags = [get_tags(kind()) for kind in KINDS]
+    for tag in tags:
+        assert tag.input_tags.allow_nan
+        assert tag.input_tags.categorical
+        assert tag.input_tags.string
+        assert not tag.input_tags.sparse
+    assert [tag.target_tags.multi_output for tag in tags] == [False, True]
+
+
+def test_verbose_prints_a_line_for_each_network(capsys):
+    fitted(TabularClassifier, ensemble=2, n_jobs=1, verbose=True)
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"1 of 2 networks, \d+\.\d s: epoch \d+ of 20, val_accuracy [\d.]+", first)
+    assert second.startswith("2 of 2 networks, ")
+    quick(TabularRegressor, verbose=1).fit(X[:5], Y[:5])
+    assert re.fullmatch(r"1 of 1 networks, \d+\.\d s", capsys.readouterr().out.strip())
+
+
+def test_ctrl_c_ends_the_trainings():
+    before = threading.active_count()
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    begun = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        fitted(TabularRegressor, ensemble=4, epochs=10**6)
+    assert time.perf_counter() - begun < 5
+    for _ in range(100):
+        if threading.active_count() <= before:
+            break
+        time.sleep(0.05)
+    assert threading.active_count() <= before
+
+
+# Files
+
+
+@BOTH
+def test_a_file_holds_all_of_it(kind, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model = fitted(kind, ensemble=2)
+    model.save(path)
+    again = kind.load(path)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    np.testing.assert_array_equal(again.predict(X[X.columns[::-1]]), model.predict(X))
+    assert again.get_params() == model.get_params()
+    assert again.left_out_ == model.left_out_
+    assert not hasattr(again, "feature_importances_")
+    importances = model.feature_importances_
+    model.save(path)
+    np.testing.assert_array_equal(kind.load(path).feature_importances_, importances)
+    kind.load(path).save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+    network = m.load(path)
+    np.testing.assert_array_equal(network(*model.prepare(X)), model.network_(*model.prepare(X)))
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 5], [False, True, True], ["x", "y", "z"], list("abc")])
+def test_a_file_holds_labels_of_any_kind(labels, tmp_path):
+    y = np.array(labels, object if labels == list("abc") else None)[IRIS[1]]
+    model = quick(TabularClassifier, class_weight=dict.fromkeys(labels, 1)).fit(*IRIS[:1], y)
+    model.set_params(random_state=np.random.RandomState(0)).save(tmp_path / "model")
+    again = TabularClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(IRIS[0]), model.predict(IRIS[0]))
+    assert again.classes_.dtype == model.classes_.dtype
+    assert again.class_weight == model.class_weight
+    assert again.random_state is None
+
+
+def test_files_of_something_else(tmp_path):
+    path = tmp_path / "model"
+    fitted(TabularRegressor).save(path)
+    with pytest.raises(FileError, match=r"it holds a TabularRegressor\. Read it with TabularRegressor.load"):
+        TabularClassifier.load(path)
+    m.save(m.Linear(1, 1), path)
+    with pytest.raises(
+        FileError, match=r"TabularClassifier.load: '.*' holds no estimator. maillon.load reads networks"
+    ):
+        TabularClassifier.load(path)
+    with pytest.raises(sklearn.exceptions.NotFittedError):
+        TabularClassifier().save(path)
+
+
+def test_the_network_goes_elsewhere(tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    model = fitted(TabularClassifier, ensemble=2)
+    inputs = model.prepare(X)
+    to_onnx(model.network_, tmp_path / "model.onnx", model.input_shape_)
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    names = [each.name for each in session.get_inputs()]
+    (probabilities,) = session.run(None, dict(zip(names, inputs, strict=True)))
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-5)
+    to_c(model.network_, tmp_path / "model.h", model.input_shape_)
+    model = fitted(TabularRegressor).fit(X[["flag"]], Y)
+    assert model.input_shape_ == (1,)
+    to_c(model.network_, tmp_path / "model.h", model.input_shape_)
+
+
+# Bad input
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("x", "y", "text"),
+    [
+        (X[:0], Y[:0], "Found array with 0 sample(s) (shape=(0, 5)) while a minimum of 1 is required by Tabular"),
+        (X[[]], Y, "Found array with 0 feature(s) (shape=(120, 0)) while a minimum of 1 is required by Tabular"),
+        (X, Y[:5], "Found input variables with inconsistent numbers of samples: [120, 5]"),
+        (X, None, "requires y to be passed, but the target y is None"),
+        (X, np.where(Y > 1, np.nan, Y > 0), "Input y contains NaN"),
+        (X, np.where(Y > 1, np.inf, Y > 0), "Input y contains infinity"),
+        (X["number"], Y, "Expected a 2-dimensional container but got"),
+        (np.zeros(3), Y[:3], "Expected 2D array, got 1D array instead"),
+        (np.zeros((1, 3, 2)), Y[:1], "Found array with dim 3"),
+        (np.zeros((3, 2)) * 1j, Y[:3], "Complex data not supported"),
+        (X.assign(number=np.inf), Y, "Input X contains infinity: column 'number', row 0"),
+        (X[["number", "flag", "flag"]], Y, "expected columns of different names, got 'flag' 2 times. Rename"),
+        (X.assign(when=pd.Timestamp("2020")), Y, "column 'when' holds dates or times"),
+        (pl.LazyFrame({"a": [1]}), Y[:1], "expected a DataFrame, got a LazyFrame. Collect it"),
+        (sparse.eye_array(120).tocsr(), Y, "Sparse data was passed for X, but dense data is required"),
+    ],
+)
+def test_data_that_are_no_data(kind, x, y, text):
+    with pytest.raises((ValueError, TypeError), match=re.escape(text)):
+        quick(kind).fit(x, y)
+
+
+@pytest.mark.parametrize("y", [["x", None] * 60, ["x", np.nan] * 60, pd.array(["x", None] * 60, "string")])
+def test_classes_that_are_missing(y):
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        quick(TabularClassifier).fit(X, pd.Series(y, dtype=None if hasattr(y, "dtype") else object))
+
+
+def test_targets_that_are_no_classes_and_no_numbers():
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        quick(TabularClassifier).fit(X, Y)
+    with pytest.raises(ValueError, match="y should be a 1d array, got an array of shape"):
+        quick(TabularClassifier).fit(X, np.stack([LABELS, LABELS], axis=1))
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        quick(TabularRegressor).fit(X, LABELS)
+    with pytest.raises(TypeError, match=r"TabularRegressor: expected numbers in y, got dates or times\. Make numbers"):
+        quick(TabularRegressor).fit(X[:4], pd.date_range("2020", periods=4))
+    with pytest.raises(ValueError, match=r"TabularRegressor: the variance of y is no finite float64\. Divide y by"):
+        quick(TabularRegressor).fit(X, Y * 1e300)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"ensemble": 0}, "expected ensemble to be an integer ≥ 1, got 0."),
+        (
+            {"hidden_sizes": 5},
+            "expected hidden_sizes to be a tuple of integers ≥ 1, the units of each hidden layer, got 5.",
+        ),
+        ({"epochs": 1.5}, "expected epochs to be an integer ≥ 1, got 1.5."),
+        ({"batch_size": "auto"}, "expected batch_size to be an integer ≥ 1, got 'auto'."),
+        ({"learning_rate": 0}, "expected learning_rate to be a finite number > 0, got 0."),
+        ({"validation_fraction": 0.6}, "expected validation_fraction to be a number in (0, 0.5], got 0.6."),
+        ({"n_jobs": 0}, "expected n_jobs to be None, -1 for all processors, or a number of threads ≥ 1, got 0."),
+        ({"verbose": "yes"}, "expected verbose to be True, False or a number ≥ 0, got 'yes'."),
+    ],
+)
+def test_parameters_that_will_not_do(kind, options, text):
+    with pytest.raises(ValueError, match=re.escape(f"{kind.__name__}: {text}")):
+        fitted(kind, **options)
+
+
+@BOTH
+def test_weights_that_will_not_do(kind):
+    y = LABELS if kind is TabularClassifier else Y
+    with pytest.raises(ValueError, match=r"sample_weight: expected numbers ≥ 0, got -1.0 for sample 0"):
+        quick(kind).fit(X, y, -np.ones(len(y)))
+    with pytest.raises(ValueError, match=r"sample_weight.shape == \(3,\), expected \(120,\)"):
+        quick(kind).fit(X, y, np.ones(3))
+    with pytest.raises(ValueError, match="at least one non-zero number"):
+        quick(kind).fit(X, y, np.zeros(len(y)))
+
+
+@BOTH
+def test_little_to_learn_from(kind):
+    for rows in (1, 2, 5, 10, 11):
+        model = quick(kind).fit(X[:rows], np.arange(rows))
+        assert model.predict(X).shape == (120,)
+    nothing = quick(kind).fit(np.ones((20, 2)), np.arange(20) % 2)
+    assert len(set(nothing.predict(np.array([[1, 2], [3, np.nan]])))) == 1
+
+
+def test_one_class_is_always_that_class():
+    model = quick(TabularClassifier).fit(X, np.full(len(Y), "only"))
+    assert set(model.predict(X)) == {"only"}
+    np.testing.assert_array_equal(model.predict_proba(X), np.ones((120, 1)))
+    np.testing.assert_allclose(quick(TabularRegressor).fit(X, np.full(len(Y), 5.0)).predict(X), 5)
+
+
+def test_no_hidden_layer():
+    assert fitted(TabularRegressor, hidden_sizes=(), epochs=60).score(X, Y) > 0.5
