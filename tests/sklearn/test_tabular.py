@@ -1,5 +1,6 @@
 """TabularClassifier and TabularRegressor: what they learn, among scikit-learn's tools, in files, and bad input."""
 
+import copy
 import dataclasses
 import io
 import os
@@ -27,7 +28,7 @@ from sklearn.utils import get_tags
 import maillon as m
 from maillon.interop.c import to_c
 from maillon.interop.onnx import to_onnx
-from maillon.saving.files import FileError
+from maillon.saving.files import FileError, read_tensors, write_tensors
 from maillon.sklearn import TabularClassifier, TabularRegressor, recipe
 
 IRIS = load_iris(return_X_y=True, as_frame=True)
@@ -385,6 +386,38 @@ def test_files_of_something_else(tmp_path):
         TabularClassifier.load(path)
     with pytest.raises(sklearn.exceptions.NotFittedError):
         TabularClassifier().save(path)
+
+
+def test_files_that_are_damaged(tmp_path):
+    """Each value of the estimator's part, one after the other, is replaced by something else."""
+    path = tmp_path / "model"
+    fitted(TabularRegressor, epochs=1).save(path)
+    tensors, description = read_tensors(path)
+
+    def places(value, way=()):
+        yield way
+        for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+            yield from places(value[key], (*way, key))
+
+    refused = 0
+    for way in list(places(description["estimator"])):
+        for other in ("x", -1, None, [], {}, {"dict": []}, {"float": "nan"}):
+            changed = copy.deepcopy(description)
+            part = changed
+            for key in ("estimator", *way)[:-1]:
+                part = part[key]
+            part[("estimator", *way)[-1]] = other
+            write_tensors(path, tensors, changed)
+            try:
+                TabularRegressor.load(path)
+            except FileError as error:
+                refused += 1
+                assert str(error).startswith(("load: ", "TabularRegressor.load: "))
+    assert refused > 300
+    description["estimator"]["attributes"]["predict"] = {"value": 1}
+    write_tensors(path, tensors, description)
+    with pytest.raises(FileError, match="a TabularRegressor has no 'predict'"):
+        TabularRegressor.load(path)
 
 
 def test_the_network_goes_elsewhere(tmp_path):

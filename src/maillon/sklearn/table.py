@@ -298,7 +298,7 @@ class Tabular(BaseEstimator):
         FileError
             For a file of another estimator, or none of an estimator, and for one that is damaged.
         """
-        parameters, kept, prepared, network = table_files.read(path, cls.__name__)
+        parameters, kept, prepared, network = table_files.read(path, cls.__name__, (*cls._kept, *_KEPT))
         with table_files.fitting(path):
             made = cls(**parameters)
             made._know(prepared, network)
