@@ -88,7 +88,7 @@ def tables() -> None:
     table["deck"] = table["cabin"].str[0]
     x, y = table[["class", "sex", "age", "siblings", "parents", "fare", "port", "deck"]], table["survived"]
     x_train, _, y_train, _ = train_test_split(x, y, stratify=y, random_state=0)
-    model = TabularClassifier(ensemble=5, random_state=0).fit(x_train, y_train)
+    model = TabularClassifier(random_state=0).fit(x_train, y_train)
     with m.plot.use():
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)

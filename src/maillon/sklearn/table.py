@@ -63,7 +63,8 @@ verbose : bool or int
 """
 ATTRIBUTES = """\
 network_ : Graph
-    All networks as one, from what `prepare` gives to the mean: for `maillon.save`, `summary`, `to_onnx`, `to_c`.
+    All networks as one, from what `prepare` gives to the mean: for `maillon.save`, `summary`, `to_onnx`, `to_c`. Of a
+    classifier it gives probabilities that are smoothed as the labels were, which `predict_proba` are not.
 networks_ : list of Module
     Each of them.
 input_shape_ : tuple or list of tuple
