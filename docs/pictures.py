@@ -4,16 +4,20 @@ REPORT is the folder of a full `maillon report`, EXAMPLES the one that the examp
 """
 
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 from scipy.stats import loguniform
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 import maillon as m
+from maillon.sklearn import TabularClassifier
 
 IMAGES = Path(__file__).parent / "images"
 FROM_REPORT = ("figure-12", "figure-17", "figure-18", "figure-21")
@@ -75,6 +79,34 @@ def sweep() -> None:
     taken_over(IMAGES / "sweep.png", Image.Quantize.FASTOCTREE)
 
 
+def tables() -> None:
+    """The table of docs/tables.md: which columns count, and the chance of survival by age."""
+    path = files("sklearn.datasets.tests") / "data/openml/id_40945/data-v1-dl-16826755.arff.gz"
+    names = ["class", "survived", "name", "sex", "age", "siblings", "parents", "ticket", "fare", "cabin", "port"]
+    with path.open("rb") as file:
+        table = pd.read_csv(file, compression="gzip", skiprows=17, names=names, usecols=range(11), na_values="?")
+    table["deck"] = table["cabin"].str[0]
+    x, y = table[["class", "sex", "age", "siblings", "parents", "fare", "port", "deck"]], table["survived"]
+    x_train, _, y_train, _ = train_test_split(x, y, stratify=y, random_state=0)
+    model = TabularClassifier(random_state=0).fit(x_train, y_train)
+    with m.plot.use():
+        figure = Figure(figsize=(9, 3.2), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        order = np.argsort(model.feature_importances_)
+        left.barh(x.columns[order], model.feature_importances_[order])
+        left.set(title="What counts", xlabel="fall of the accuracy when shuffled")
+        ages = np.arange(0, 71, 2)
+        for sex, style in (("female", "-"), ("male", "--")):
+            for level, colour in ((1, "C0"), (3, "C1")):
+                group = x[(x["sex"] == sex) & (x["class"] == level)]
+                chances = [model.predict_proba(group.assign(age=age))[:, 1].mean() for age in ages]
+                right.plot(ages, chances, style, color=colour, label=f"{sex}, class {level}")
+        right.set(title="Chance of survival", xlabel="age in years", ylim=(0, 1))
+        right.legend(fontsize="small", ncols=2)
+        figure.savefig(IMAGES / "tables.png", dpi=110)
+    taken_over(IMAGES / "tables.png", Image.Quantize.FASTOCTREE)
+
+
 def taken_over(path: Path, method: Image.Quantize = Image.Quantize.MEDIANCUT) -> None:
     """A picture, no wider than a page shows it and in few colours, which makes its file small."""
     picture = Image.open(path).convert("RGB")
@@ -83,11 +115,12 @@ def taken_over(path: Path, method: Image.Quantize = Image.Quantize.MEDIANCUT) ->
 
 
 def main(report: Path, examples: Path | None = None) -> None:
-    """Draw the first network, the graph and the sweep, and take the figures of the report and the examples over."""
+    """Draw the pictures of the README and the pages, and take the figures of the report and the examples over."""
     IMAGES.mkdir(exist_ok=True)
     first_network()
     graph()
     sweep()
+    tables()
     for name in FROM_REPORT:
         taken_over(report / "figures" / f"{name}.png")
     for path in sorted(examples.glob("*.png")) if examples else ():

@@ -1,6 +1,6 @@
 """TabularClassifier and TabularRegressor: what they learn, among scikit-learn's tools, in files, and bad input."""
 
-import dataclasses
+import copy
 import io
 import os
 import re
@@ -27,8 +27,8 @@ from sklearn.utils import get_tags
 import maillon as m
 from maillon.interop.c import to_c
 from maillon.interop.onnx import to_onnx
-from maillon.saving.files import FileError
-from maillon.sklearn import TabularClassifier, TabularRegressor, recipe
+from maillon.saving.files import FileError, read_tensors
+from maillon.sklearn import TabularClassifier, TabularRegressor, recipe, table_files
 
 IRIS = load_iris(return_X_y=True, as_frame=True)
 DIABETES = load_diabetes(return_X_y=True, as_frame=True)
@@ -55,7 +55,7 @@ LABELS = np.where(Y > 0.7, "yes", "no")
 
 
 def quick(kind, **options):
-    return kind(**{"hidden_sizes": (16,), "epochs": 20, "random_state": 0, **options})
+    return kind(**{"hidden_sizes": (16,), "epochs": 20, "ensemble": 1, "random_state": 0, **options})
 
 
 def fitted(kind, **options):
@@ -92,7 +92,10 @@ def test_an_ensemble_is_the_mean_of_its_networks():
     scores = [m.predict(network, inputs) for network in model.networks_]
     assert len(scores) == len(model.histories_) == 3
     mean = np.mean([m.Softmax(1)(each) for each in scores], axis=0)
-    np.testing.assert_allclose(model.predict_proba(X), mean, atol=1e-6)
+    np.testing.assert_allclose(model.network_(*inputs), mean, atol=1e-6)
+    np.testing.assert_array_equal(
+        model.predict_proba(X), recipe.sharpened(m.predict(model.network_, inputs).astype(float))
+    )
     assert not np.allclose(scores[0], scores[1])
     model = fitted(TabularRegressor, ensemble=2)
     mean = np.mean([m.predict(network, model.prepare(X)) for network in model.networks_], axis=0)
@@ -125,28 +128,22 @@ def test_the_best_epoch_is_kept():
     assert np.mean(errors**2) == pytest.approx(best, rel=1e-4)
 
 
-def test_of_equally_good_epochs_the_last_one_is_kept():
-    x = np.linspace(-1, 1, 100)[:, None]
-    (history,) = quick(TabularClassifier).fit(x, x[:, 0] > 0).histories_
-    scores = history["val_accuracy"]
-    assert max(scores) == 1 and scores.count(1) > 1
-    assert history.best_epoch == len(scores) - scores[::-1].index(1)
-
-
-def test_numbers_may_be_embedded(monkeypatch):
-    waves = dataclasses.replace(recipe.NUMBERS, waves=5)
-    monkeypatch.setattr(TabularRegressor, "_recipe", waves)
+def test_numbers_are_embedded():
     for x, inputs in ((X, 3), (X[["number"]], 2), (X[["flag"]], 1)):
-        model = quick(TabularRegressor, epochs=60).fit(x, Y)
+        model = quick(TabularRegressor).fit(x, Y)
         (network,) = model.networks_
         (link,) = (link for link in network.modules() if isinstance(link, m.PeriodicEmbedding))
-        assert link.frequency.shape[1] == 5
+        assert link.frequency.shape[1] == recipe.WAVES
         assert len(model.network_.inputs) == inputs
         assert model.histories_[0].engine == "native"
-    model = quick(TabularRegressor, epochs=60).fit(X, Y)
-    assert model.score(X, Y) > 0.8
-    rates = {id(group["params"][0]): group["lr"] for group in recipe.rule_of(model.networks_[0], 0.1).param_groups}
-    assert rates[id(model.networks_[0]["numbers_embedded"].frequency)] == pytest.approx(0.01)
+
+
+def test_probabilities_are_without_the_smoothing_of_labels():
+    true = np.array([[0.7, 0.2, 0.1], [1.0, 0.0, 0.0]])
+    found = recipe.sharpened(0.9 * true + 0.1 / 3)
+    np.testing.assert_allclose(found, [true[0], np.array([1, 0.001, 0.001]) / 1.002], rtol=1e-12)
+    many = recipe.sharpened(np.eye(1000)[:1] * 0.9 + 0.1 / 1000)
+    assert many[0, 0] > 0.98
 
 
 def test_folds_hold_out_each_row_once_and_have_their_part_of_each_class():
@@ -158,6 +155,9 @@ def test_folds_hold_out_each_row_once_and_have_their_part_of_each_class():
     np.testing.assert_array_equal(np.sort(np.concatenate([held_out for _, held_out in parts[:5]])), np.arange(100))
     assert not np.array_equal(parts[0][1], parts[5][1])
     assert [len(held_out) for _, held_out in recipe.parts(2, None, 9, 0.2, np.random.RandomState(0))] == [0, 0]
+    for members, rows in ((1, 20), (5, 20), (10, 10)):  # a fifth, and in a large ensemble less
+        ((_, held_out), *_) = recipe.parts(members, None, 100, None, np.random.RandomState(0))
+        assert len(held_out) == rows
 
 
 def test_the_schedule_has_four_cycles():
@@ -170,13 +170,14 @@ def test_the_schedule_has_four_cycles():
 
 def test_rates_for_each_kind_of_parameter():
     (network,) = fitted(TabularClassifier).networks_
-    rates = {id(group["params"][0]): group["lr"] for group in recipe.rule_of(network, 0.1).param_groups}
+    groups = recipe.rule_of(network, 0.1).param_groups
+    rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
     assert len(rates) == len(list(network.parameters()))
     found = {name: rates[id(parameter)] for name, parameter in network.named_parameters()}
     assert found == pytest.approx({
-        "codes_embedded.0.weight": 0.1,
-        "chain.0.weight": 0.6, "chain.1.weight": 0.1 / np.sqrt(15), "chain.1.bias": 0.01,
-        "chain.3.weight": 0.1 / 4, "chain.3.bias": 0.01,
+        "numbers_embedded.frequency": 0.01, "numbers_embedded.phase": 0.01, "numbers_embedded.weight": 0.01,
+        "numbers_embedded.bias": 0.01, "codes_embedded.0.weight": 0.1, "chain.0.weight": 0.6,
+        "chain.1.weight": 0.1 / np.sqrt(21), "chain.1.bias": 0.01, "chain.3.weight": 0.1 / 4, "chain.3.bias": 0.01,
     })  # fmt: skip
 
 
@@ -317,7 +318,7 @@ def test_tags():
 def test_verbose_prints_a_line_for_each_network(capsys):
     fitted(TabularClassifier, ensemble=2, n_jobs=1, verbose=True)
     first, second = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"1 of 2 networks, \d+\.\d s: epoch \d+ of 20, val_accuracy [\d.]+", first)
+    assert re.fullmatch(r"1 of 2 networks, \d+\.\d s: epoch \d+ of 20, val_loss [\d.]+", first)
     assert second.startswith("2 of 2 networks, ")
     quick(TabularRegressor, verbose=1).fit(X[:5], Y[:5])
     assert re.fullmatch(r"1 of 1 networks, \d+\.\d s", capsys.readouterr().out.strip())
@@ -387,6 +388,39 @@ def test_files_of_something_else(tmp_path):
         TabularClassifier().save(path)
 
 
+def test_files_that_are_damaged(tmp_path, monkeypatch):
+    """Each value of the estimator's part, one after the other, is replaced by something else."""
+    path = tmp_path / "model"
+    quick(TabularRegressor, hidden_sizes=(2,), epochs=1).fit(X, Y).save(path)
+    tensors, description = read_tensors(path)
+
+    def places(value, way=()):
+        yield way
+        for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+            yield from places(value[key], (*way, key))
+
+    refused, held = 0, {}
+    monkeypatch.setattr(table_files, "read_tensors", lambda _path: (tensors, held["description"]))
+    for way in list(places(description["estimator"])):
+        for other in ("x", -1, None, [], {}, {"dict": []}, {"float": "nan"}):
+            changed = copy.deepcopy(description)
+            part = changed
+            for key in ("estimator", *way)[:-1]:
+                part = part[key]
+            part[("estimator", *way)[-1]] = other
+            held["description"] = changed
+            try:
+                TabularRegressor.load(path)
+            except FileError as error:
+                refused += 1
+                assert str(error).startswith(("load: ", "TabularRegressor.load: "))
+    assert refused > 300
+    description["estimator"]["attributes"]["predict"] = {"value": 1}
+    held["description"] = description
+    with pytest.raises(FileError, match="a TabularRegressor has no 'predict'"):
+        TabularRegressor.load(path)
+
+
 def test_the_network_goes_elsewhere(tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     model = fitted(TabularClassifier, ensemble=2)
@@ -395,7 +429,7 @@ def test_the_network_goes_elsewhere(tmp_path):
     session = runtime.InferenceSession(tmp_path / "model.onnx")
     names = [each.name for each in session.get_inputs()]
     (probabilities,) = session.run(None, dict(zip(names, inputs, strict=True)))
-    np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-5)
+    np.testing.assert_allclose(probabilities, model.network_(*inputs), atol=1e-5)
     to_c(model.network_, tmp_path / "model.h", model.input_shape_)
     model = fitted(TabularRegressor).fit(X[["flag"]], Y)
     assert model.input_shape_ == (1,)
@@ -462,7 +496,7 @@ def test_targets_that_are_no_classes_and_no_numbers():
         ({"epochs": 1.5}, "expected epochs to be an integer ≥ 1, got 1.5."),
         ({"batch_size": "auto"}, "expected batch_size to be an integer ≥ 1, got 'auto'."),
         ({"learning_rate": 0}, "expected learning_rate to be a finite number > 0, got 0."),
-        ({"validation_fraction": 0.6}, "expected validation_fraction to be a number in (0, 0.5], got 0.6."),
+        ({"validation_fraction": 0.6}, "expected validation_fraction to be a number in (0, 0.5], or None, got 0.6."),
         ({"n_jobs": 0}, "expected n_jobs to be None, -1 for all processors, or a number of threads ≥ 1, got 0."),
         ({"verbose": "yes"}, "expected verbose to be True, False or a number ≥ 0, got 'yes'."),
     ],

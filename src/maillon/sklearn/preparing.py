@@ -1,8 +1,8 @@
 """What a network reads of a table: numbers of a like size, and codes of categories."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -59,6 +59,9 @@ class Category:
             return
         for code in range(first, len(self.texts) + 1):
             yield (codes == code).astype(np.float64)
+
+
+Plan = TypeVar("Plan", Number, Category)
 
 
 class Preparation:
@@ -228,13 +231,28 @@ class Preparation:
     @classmethod
     def described(cls, given: Mapping[str, Any]) -> Self:
         """The way back; KeyError, TypeError or ValueError for what is no description."""
-        made = cls([Number(**each) for each in given["numbers"]], [Category(**each) for each in given["categories"]])
+        made = cls(
+            [_read(Number, each) for each in given["numbers"]], [_read(Category, each) for each in given["categories"]]
+        )
         centre, scale = np.array(given["centre"], np.float64), np.array(given["scale"], np.float64)
         if centre.shape != made._places.shape or scale.shape != made._places.shape:
             raise ValueError(f"expected {len(made._places)} columns, got {len(centre)} and {len(scale)}")
         made._settle(centre, scale)
         made.left_out = dict(given["left_out"])
         return made
+
+
+def _read(kind: type[Plan], given: Mapping[str, Any]) -> Plan:
+    """A plan of its fields; TypeError for others, ValueError for what they cannot be."""
+    plan = kind(**given)
+    for field in fields(plan):
+        value = getattr(plan, field.name)
+        expected = {"texts": list, "feature": int, "fill": float}.get(field.name, bool)
+        if type(value) is not expected:
+            raise ValueError(f"the {field.name} of a column is {value!r}")
+    if plan.feature < 0 or not all(isinstance(text, str) for text in getattr(plan, "texts", ())):
+        raise ValueError(f"{plan!r} is no column")
+    return plan
 
 
 def _category(feature: int, column: Texts) -> Category:

@@ -45,7 +45,7 @@ BETAS = (0.9, 0.95)
 CYCLES = 4
 LABEL_SMOOTHING = 0.1
 LEAST_PROBABILITY = 1e-3
-"""Before probabilities are made to add up to 1 again."""
+"""Before probabilities are made to add up to 1 again; of more than ten classes 0.01/K."""
 FEWEST_ROWS = 10
 """With fewer rows none are held out."""
 
@@ -69,7 +69,8 @@ def sharpened(shares: Array) -> Array:
     Of targets (1 − ε) p + ε/K over K classes that is q = (1 − ε) p + ε/K, and p = (q − ε/K) / (1 − ε).
     """
     classes = shares.shape[1]
-    found = np.maximum((shares - LABEL_SMOOTHING / classes) / (1 - LABEL_SMOOTHING), LEAST_PROBABILITY)
+    least = min(LEAST_PROBABILITY, 0.01 / classes)
+    found = np.maximum((shares - LABEL_SMOOTHING / classes) / (1 - LABEL_SMOOTHING), least)
     whole: Array = found / found.sum(axis=1, keepdims=True)
     return whole
 

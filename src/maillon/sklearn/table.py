@@ -63,7 +63,8 @@ verbose : bool or int
 """
 ATTRIBUTES = """\
 network_ : Graph
-    All networks as one, from what `prepare` gives to the mean: for `maillon.save`, `summary`, `to_onnx`, `to_c`.
+    All networks as one, from what `prepare` gives to the mean: for `maillon.save`, `summary`, `to_onnx`, `to_c`. Of a
+    classifier it gives probabilities that are smoothed as the labels were, which `predict_proba` are not.
 networks_ : list of Module
     Each of them.
 input_shape_ : tuple or list of tuple
@@ -298,7 +299,7 @@ class Tabular(BaseEstimator):
         FileError
             For a file of another estimator, or none of an estimator, and for one that is damaged.
         """
-        parameters, kept, prepared, network = table_files.read(path, cls.__name__)
+        parameters, kept, prepared, network = table_files.read(path, cls.__name__, (*cls._kept, *_KEPT))
         with table_files.fitting(path):
             made = cls(**parameters)
             made._know(prepared, network)

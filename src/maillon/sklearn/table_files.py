@@ -1,7 +1,7 @@
 """An estimator of tables as a file: its network, as `maillon.save` writes it, and the rest in the description."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,11 +56,25 @@ def write(
 def _plain(value: Any, describer: Describer, name: str) -> Any:
     """An array of texts as a list."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "OU":
-        return {"texts": [describer.encode(each, name) for each in value.tolist()], "dtype": value.dtype.str}
+        listed = [describer.encode(each, name) for each in value.tolist()]
+        return {"objects" if value.dtype.kind == "O" else "texts": listed}
     return {"value": describer.encode(value, name)}
 
 
-def read(path: Path, name: str) -> tuple[dict[str, Any], dict[str, Any], Preparation, Graph]:
+def _array(value: Any, builder: Builder) -> Any:
+    """The way back."""
+    if "value" in value:
+        return builder.decode(value["value"])
+    if "objects" in value:
+        made = np.empty(len(value["objects"]), object)
+        made[:] = [builder.decode(each) for each in value["objects"]]
+        return made
+    return np.array([str(each) for each in value["texts"]], str)
+
+
+def read(
+    path: Path, name: str, attributes: Collection[str]
+) -> tuple[dict[str, Any], dict[str, Any], Preparation, Graph]:
     """The parameters, attributes, preparation and network of such a file.
 
     Parameters
@@ -69,6 +83,8 @@ def read(path: Path, name: str) -> tuple[dict[str, Any], dict[str, Any], Prepara
         The file.
     name : str
         The class that is expected in it.
+    attributes : collection of str
+        What it may hold of these.
 
     Returns
     -------
@@ -92,16 +108,13 @@ def read(path: Path, name: str) -> tuple[dict[str, Any], dict[str, Any], Prepara
             raise FileError(f"it holds a {found}. Read it with {found}.load")
         builder = Builder({}, tensors, generators_made(part(description, "generators", list)))
         prepared = Preparation.described(builder.decode(record["prepared"]))
-        attributes = {}
-        for key, value in part(record, "attributes", dict).items():
-            if "texts" in value:
-                attributes[key] = np.array([builder.decode(each) for each in value["texts"]], value["dtype"])
-            else:
-                attributes[key] = builder.decode(value["value"])
+        kept = {key: _array(value, builder) for key, value in part(record, "attributes", dict).items()}
+        if unknown := sorted(kept.keys() - set(attributes)):
+            raise FileError(f"a {name} has no {unknown[0]!r}")
         network = builder.network(part(description, "network", dict), tensors)
         if not isinstance(network, Graph) or network.inputs != prepared.inputs:
             raise FileError(f"its network takes other inputs than {prepared.inputs}")
-        return builder.decode(record["parameters"]), attributes, prepared, network
+        return builder.decode(record["parameters"]), kept, prepared, network
 
 
 @contextmanager
