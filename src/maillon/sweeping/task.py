@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import processor
+from maillon.engine.native import Runner
 from maillon.messages import got, shown
 from maillon.nesting import mapped
 from maillon.nn import Loss, Module
@@ -44,6 +45,20 @@ class Course:
     validation: Data | None = None
     template: Template | None = None
     key: Key | None = None
+
+    @property
+    def bytes(self) -> int:
+        """About what it takes in memory."""
+        stepper, own = self.training.stepper, sum(array.nbytes for array in self.network.state_arrays().values())
+        return own + (stepper.bytes if isinstance(stepper, Runner) else 4 * own)
+
+    @property
+    def light(self) -> bool:
+        """Whether its plans and those of its validation take so little memory that many may wait for another one."""
+        stepper = self.training.stepper
+        rows = 0 if self.validation is None else min(self.validation.rows, VALIDATION_BATCH)
+        times = max(1, -(-rows // stepper.batches.size)) if isinstance(stepper, Runner) else 1
+        return self.bytes * times <= _LIGHT_BYTES
 
 
 class Active:
@@ -80,6 +95,10 @@ Fold = tuple[Array, Array]
 
 _REDONE_S = 0.02
 """A training that has paused earlier is begun anew when its turn comes: that costs less than to keep it in memory."""
+
+
+_LIGHT_BYTES = 2**23
+"""A training that takes more memory also takes so much longer than to make its plans that nobody needs to keep those."""
 
 
 @dataclass
@@ -316,7 +335,7 @@ class Task:
     def _release(self, courses: list[Course], outcome: Outcome) -> None:
         """Let other trainings use the plans of these."""
         for place, course in enumerate(courses):
-            if course.key is None or not reusable(course.training):
+            if course.key is None or not reusable(course.training) or not course.light:
                 continue
             template = course.template
             if template is None:  # the first of its making: the caller gets a copy
