@@ -189,6 +189,7 @@ class Sweep:
     def close(self) -> None:
         """All are there."""
         self.trials.sort(key=lambda trial: trial.number)
+        self._task.close()
 
     def _rank(self, trial: Trial) -> tuple[int, float, int]:
         """Small for good ones: those that went further first, then by score."""
@@ -343,7 +344,8 @@ class Sweep:
         columns, text = self.to_dict(), io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow([getattr(value, "__name__", value) for value in row])  # of classes and functions
         replace_file(path, text.getvalue().encode(), "Sweep.to_csv")
         return Path(path)
 

@@ -175,6 +175,9 @@ def sweep(
         raise ValueError(f"sweep: expected validation_split in [0, 1), got {validation_split!r}.")
     validated = folds is not None or validation_data is not None or validation_split > 0
     order = _order(monitor, mode, validated, chosen, loss)
+    given = validation_data
+    if given is not None and not (isinstance(given, tuple | list) and len(given) in (2, 3)):
+        raise TypeError(f"sweep: expected validation_data to be (x, y) or (x, y, sample_weight), {got(given)}")
     if y is None and loss.targets:
         raise TypeError("sweep: expected y beside x, got none. Each training needs arrays; mini-batches are cut by it.")
     if listed := _listed(callbacks):
