@@ -78,7 +78,7 @@ def sweep(
     Parameters
     ----------
     build : callable
-        ``build(**settings)`` makes the network of one training.
+        ``build(**settings)`` makes the network of one training, of links that are all new.
     space : dict or list of dict
         What is tried, by name: a list, a range or a distribution of scipy.stats. Names of arguments of `build` go to
         it; others are `fit`'s (batch_size, schedule, rule, clip_grad_norm …), the rule's (lr, weight_decay, momentum
