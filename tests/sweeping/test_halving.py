@@ -1,5 +1,6 @@
 """Successive halving: its rungs, who goes on, and that those end as if nobody had looked."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -151,3 +152,24 @@ def test_plans_of_large_trainings_are_not_kept(classes: Data, monkeypatch: pytes
         kept.clear()
         sweep(classifier, {"width": [width], "lr": [0.1, 0.2, 0.3]}, *classes, loss=m.CrossEntropyLoss(), epochs=1)
         assert len(kept) == expected
+
+
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("redone", [0.0, 1e9])
+def test_those_cut_short_keep_what_was_scored(
+    classes: Data, redone: float, norm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best one is under way to the last rung when the sweep is stopped."""
+    monkeypatch.setattr("maillon.sweeping.task._REDONE_S", redone)
+
+    def look(result: m.Sweep, trial: m.sweeping.Trial) -> None:
+        if trial.epochs == 4 and sum(each.epochs == 4 for each in result) == 2:
+            threading.Timer(0.2, result.stop).start()
+
+    space = {"lr": [0.001, 0.01, 0.1, 0.2], "norm": [norm], "width": [3, 4]}
+    options: Any = {"loss": m.CrossEntropyLoss(), "epochs": 10**7, "keep": None, "on_trial": look}
+    result = sweep(classifier, space, *classes, halving=Halving(2, min_epochs=1), **options)
+    assert [trial for trial in result if trial.state == "cut"] == [result.best]
+    for trial in result:
+        network, _ = alone(trial, *classes, trial.rungs[-1][0])
+        assert state(network) == state(trial.network)

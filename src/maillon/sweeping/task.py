@@ -348,6 +348,7 @@ class Task:
             self._release(courses, outcome)
         else:
             job.paused = courses
+            outcome.networks = [copy.deepcopy(network) for network in outcome.networks]  # of those that go on
 
     def _release(self, courses: list[Course], outcome: Outcome) -> None:
         """Let other trainings use the plans of these."""
