@@ -6,8 +6,6 @@ from pathlib import Path
 
 import joblib
 import pytest
-import ray
-from ray.util.joblib import register_ray
 
 from tests.sweeping.test_workers import (  # noqa: F401 - collected here, to run there
     here,
@@ -21,11 +19,14 @@ from tests.sweeping.test_workers import (  # noqa: F401 - collected here, to run
     test_what_cannot_be_sent,
 )
 
+ray = pytest.importorskip("ray")
 ROOT = str(Path(__file__).parents[2])  # of the project: workers open `tests`
 
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
+    from ray.util.joblib import register_ray
+
     ray.init(
         num_cpus=2,
         include_dashboard=False,

@@ -1,5 +1,6 @@
 """Successive halving: its rungs, who goes on, and that those end as if nobody had looked."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -116,3 +117,59 @@ def test_the_best_is_of_those_that_went_furthest(classes: Data) -> None:
     assert result.mode == "max" and result.best.state == "done"
     furthest = [trial.score for trial in result if trial.state == "done"]
     assert result.best.score == max(furthest)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_those_that_wait_take_no_more_than_so_many_bytes(
+    classes: Data, asynchronous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planners, "_MOST_BYTES", 10 * 2**10)
+    monkeypatch.setattr("maillon.sweeping.task._REDONE_S", 0.0)  # all wait in memory
+    most = 0
+    hold = Rungs._hold
+
+    def look(self: Rungs, place: Any) -> None:
+        nonlocal most
+        hold(self, place)
+        waiting = [job for scored in self._scored for _, _, job in scored if job.paused]
+        most = max(most, sum(course.bytes for job in waiting for course in job.paused))
+
+    monkeypatch.setattr(Rungs, "_hold", look)
+    halving = Halving(2, min_epochs=1, asynchronous=asynchronous)
+    result = sweep(
+        classifier, SPACE, *classes, loss=m.CrossEntropyLoss(), n=24, epochs=8, halving=halving, keep=None, seed=5
+    )
+    assert 0 < most <= 10 * 2**10
+    for trial in result:
+        if trial.state == "done":
+            assert state(alone(trial, *classes, 8)[0]) == state(trial.network)
+
+
+def test_plans_of_large_trainings_are_not_kept(classes: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+    monkeypatch.setattr("maillon.sweeping.templates.Templates.give", lambda self, key, template: kept.append(template))
+    for width, expected in ((10, 3), (100_000, 0)):
+        kept.clear()
+        sweep(classifier, {"width": [width], "lr": [0.1, 0.2, 0.3]}, *classes, loss=m.CrossEntropyLoss(), epochs=1)
+        assert len(kept) == expected
+
+
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("redone", [0.0, 1e9])
+def test_those_cut_short_keep_what_was_scored(
+    classes: Data, redone: float, norm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best one is under way to the last rung when the sweep is stopped."""
+    monkeypatch.setattr("maillon.sweeping.task._REDONE_S", redone)
+
+    def look(result: m.Sweep, trial: m.sweeping.Trial) -> None:
+        if trial.epochs == 4 and sum(each.epochs == 4 for each in result) == 2:
+            threading.Timer(0.2, result.stop).start()
+
+    space = {"lr": [0.001, 0.01, 0.1, 0.2], "norm": [norm], "width": [3, 4]}
+    options: Any = {"loss": m.CrossEntropyLoss(), "epochs": 10**7, "keep": None, "on_trial": look}
+    result = sweep(classifier, space, *classes, halving=Halving(2, min_epochs=1), **options)
+    assert [trial for trial in result if trial.state == "cut"] == [result.best]
+    for trial in result:
+        network, _ = alone(trial, *classes, trial.rungs[-1][0])
+        assert state(network) == state(trial.network)

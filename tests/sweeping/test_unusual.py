@@ -1,5 +1,7 @@
 """What a sweep meets besides plain networks, settings and endings."""
 
+import copy
+import pickle
 import sys
 import time
 from typing import Any
@@ -183,3 +185,33 @@ def test_what_cannot_be_copied(classes: Data) -> None:
 
     with pytest.raises(TypeError, match="each training gets a copy of callbacks, and it cannot be copied: cannot"):
         sweep(classifier, {"width": [3]}, *classes, loss=m.CrossEntropyLoss(), callbacks=Opened())
+
+
+def test_settings_that_build_changes(classes: Data) -> None:
+    def build(sizes: list[int]) -> m.Sequential:
+        sizes.append(3)
+        return m.Sequential(*(m.Linear(size, after) for size, after in zip([4, *sizes], sizes, strict=False)))
+
+    space: dict[str, Any] = {"sizes": [[5], [6, 5]], "lr": [0.1, 0.2]}
+    result = sweep(build, space, *classes, loss=m.CrossEntropyLoss(), epochs=1)
+    assert space["sizes"] == [[5], [6, 5]]
+    assert [trial.settings["sizes"] for trial in result] == [[5], [5], [6, 5], [6, 5]]
+    assert [len(trial.network) for trial in result] == [2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda result: pickle.loads(pickle.dumps(result))])
+def test_a_sweep_can_be_copied_and_pickled(classes: Data, copied: Any) -> None:
+    result = sweep(classifier, {"width": [3, 5]}, *classes, loss=m.CrossEntropyLoss(), validation_split=0.3)
+    again = copied(result)
+    assert state(again.best.network) == state(result.best.network)
+    assert state(again.ensemble(3)) == state(result.ensemble(3))
+    assert state(again.refit()) == state(result.refit())
+
+
+def test_classes_stand_in_a_file_by_their_names(classes: Data, tmp_path: Any) -> None:
+    def build(kind: type[m.Module]) -> m.Sequential:
+        return m.Sequential(m.Linear(4, 5), kind(), m.Linear(5, 3))
+
+    result = sweep(build, {"kind": [m.ReLU, m.Tanh]}, *classes, loss=m.CrossEntropyLoss(), epochs=1)
+    lines = result.to_csv(tmp_path / "sweep.csv").read_text().splitlines()
+    assert [line.split(",")[1] for line in lines] == ["kind", "ReLU", "Tanh"]

@@ -100,6 +100,8 @@ class Runner:
         self._origins = Origins(optim, list(self._streams))
         self._changing = [each.parameter.data for each in state.trained] + state.arrays
         self._changing += whole.changing
+        arrays = [gradients.whole.array, *self._changing]
+        self.bytes = memory.bytes + sum(array.nbytes for array in arrays)  # about what it takes
         self._heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
 
     def _prepare(self, full: int) -> None:

@@ -13,8 +13,9 @@ from maillon.sweeping.task import Job, Outcome
 _MOST_TIMES = 30
 """How many times longer than the first rung the whole training may be: what is seen earlier says too little."""
 
-_MOST_PAUSED = 1024
-"""Trainings that wait in memory to be gone on with; others begin anew when their turn comes, and end alike."""
+_MOST_PAUSED, _MOST_BYTES = 1024, 2**30
+"""Trainings that wait in memory to be gone on with, and what they take there; others begin anew when their turn comes,
+and end alike."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,8 @@ class Rungs:
         self._scored: list[list[tuple[float, int, Job]]] = [[] for _ in self.epochs]
         self._promoted = [0] * len(self.epochs)
         self._ready: list[Job] = []  # to go on
-        self._held: list[tuple[float, int, int, Job]] = []  # in memory, the worst first
+        self._held: list[tuple[float, int, int, Job]] = []  # those in memory, with their bytes, the worst first
+        self._bytes = 0
 
     def next(self) -> Job | None:
         """One that goes on, else a new one."""
@@ -190,7 +192,7 @@ class Rungs:
         scored = sorted(self._scored[rung], key=lambda place: place[:2])
         most = math.ceil(len(scored) / self._halving.factor)
         self._ready = [self._raised(job, rung) for cost, _, job in scored[:most] if cost < math.inf]
-        self._scored[rung], self._held = [], []
+        self._scored[rung], self._held, self._bytes = [], [], 0
 
     def _promotion(self) -> Job | None:
         """The best one, of the highest rung, that is among the best of its rung so far and has not gone on yet."""
@@ -203,6 +205,7 @@ class Rungs:
                 continue
             waiting.remove(best)
             self._promoted[rung] += 1
+            self._release(best[2])
             return self._raised(best[2], rung)
         return None
 
@@ -211,10 +214,20 @@ class Rungs:
         return job
 
     def _hold(self, place: tuple[float, int, Job]) -> None:
-        """Keep it in memory, and the worst one no longer where there are too many."""
+        """Keep it in memory, and the worst ones no longer where there are too many."""
         cost, number, job = place
-        heapq.heappush(self._held, (-cost, -number, job.tag, job))
-        if len(self._held) > _MOST_PAUSED:
-            _, _, rung, worst = heapq.heappop(self._held)
-            if worst.tag == rung:  # it has not gone on
-                worst.paused.clear()
+        if not job.paused:
+            return
+        size = sum(course.bytes for course in job.paused)
+        heapq.heappush(self._held, (-cost, -number, size, job))
+        self._bytes += size
+        while self._held and (len(self._held) > _MOST_PAUSED or self._bytes > _MOST_BYTES):
+            _, _, size, worst = heapq.heappop(self._held)
+            self._bytes -= size
+            worst.paused.clear()
+
+    def _release(self, job: Job) -> None:
+        """It goes on: what it has in memory is its own."""
+        self._bytes -= sum(size for _, _, size, held in self._held if held is job)
+        self._held = [entry for entry in self._held if entry[-1] is not job]
+        heapq.heapify(self._held)

@@ -51,7 +51,7 @@ class Trial:
     histories : list of History
         Its course, one for each fold.
     networks : list of Module
-        What it has learnt, one for each fold; empty where the sweep has not kept it.
+        What it had learnt when it was scored, one for each fold; empty where the sweep has not kept it.
     seconds : float
         What it took, on one thread.
     error : Exception or None
@@ -80,9 +80,10 @@ class Trial:
                 f"Trial {self.number}: there are {len(self.networks)} networks, one for each fold: see networks. "
                 "sweep.refit(trial) learns from all rows."
             )
+        why = ", for it failed" if self.error is not None else "" if self.rungs else ", for it was cut short"
         raise ValueError(
-            f"Trial {self.number}: its network was not kept{'' if self.error is None else ', for it failed'}. Give the "
-            "sweep a greater keep=, or let sweep.refit(trial) train it once more."
+            f"Trial {self.number}: its network was not kept{why}. Give the sweep a greater keep=, or let "
+            "sweep.refit(trial) train it once more."
         )
 
     @property
@@ -176,9 +177,7 @@ class Sweep:
             trial.state, trial.scores, trial.score = "failed", {}, math.nan
             self._drop(trial)
         elif outcome.cut:
-            trial.state = "cut"
-            if outcome.histories:
-                self._drop(trial)  # it has gone on since it was scored
+            trial.state = "cut"  # its network is that of the last rung, as its scores are
         else:
             trial.state = "done" if outcome.ended else "stopped"
             trial.scores, trial.score = outcome.scores, outcome.scores[self.monitor]
@@ -189,6 +188,7 @@ class Sweep:
     def close(self) -> None:
         """All are there."""
         self.trials.sort(key=lambda trial: trial.number)
+        self._task.close()
 
     def _rank(self, trial: Trial) -> tuple[int, float, int]:
         """Small for good ones: those that went further first, then by score."""
@@ -343,7 +343,8 @@ class Sweep:
         columns, text = self.to_dict(), io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow([getattr(value, "__name__", value) for value in row])  # of classes and functions
         replace_file(path, text.getvalue().encode(), "Sweep.to_csv")
         return Path(path)
 

@@ -78,7 +78,7 @@ def sweep(
     Parameters
     ----------
     build : callable
-        ``build(**settings)`` makes the network of one training.
+        ``build(**settings)`` makes the network of one training, of links that are all new.
     space : dict or list of dict
         What is tried, by name: a list, a range or a distribution of scipy.stats. Names of arguments of `build` go to
         it; others are `fit`'s (batch_size, schedule, rule, clip_grad_norm …), the rule's (lr, weight_decay, momentum
@@ -318,6 +318,9 @@ def _require_beside(loss: Loss, y: Any, sampler: Any, n: int | None) -> None:
 
 def _require_one(validation_data: Any, split: float, folds: list[Fold] | None) -> bool:
     """Whether there is something to validate with; ValueError for more than one way."""
+    given = validation_data
+    if given is not None and not (isinstance(given, tuple | list) and len(given) in (2, 3)):
+        raise TypeError(f"sweep: expected validation_data to be (x, y) or (x, y, sample_weight), {got(given)}")
     if (folds is not None) + (validation_data is not None) + bool(split) > 1:
         raise ValueError("sweep: expected one of validation_data, validation_split and cv. Leave the others out.")
     if not 0 <= split < 1:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import processor
+from maillon.engine.native import Runner
 from maillon.messages import got, shown
 from maillon.nesting import mapped
 from maillon.nn import Loss, Module
 from maillon.optim import NonFiniteLossError
-from maillon.optim.door import Data, check
+from maillon.optim.door import Data, check, dry_run
 from maillon.random import Generator, using
 from maillon.sweeping.space import Receivers, Settings
 from maillon.sweeping.templates import Key, Template, Templates, alike, key_of, reusable
@@ -44,6 +45,20 @@ class Course:
     validation: Data | None = None
     template: Template | None = None
     key: Key | None = None
+
+    @property
+    def bytes(self) -> int:
+        """About what it takes in memory."""
+        stepper, own = self.training.stepper, sum(array.nbytes for array in self.network.state_arrays().values())
+        return own + (stepper.bytes if isinstance(stepper, Runner) else 4 * own)
+
+    @property
+    def light(self) -> bool:
+        """Whether its plans and those of its validation take so little memory that many may wait for another one."""
+        stepper = self.training.stepper
+        rows = 0 if self.validation is None else min(self.validation.rows, VALIDATION_BATCH)
+        times = max(1, -(-rows // stepper.batches.size)) if isinstance(stepper, Runner) else 1
+        return self.bytes * times <= _LIGHT_BYTES
 
 
 class Active:
@@ -78,8 +93,15 @@ class Active:
 Fold = tuple[Array, Array]
 """The rows to learn from, and those to validate with."""
 
+_CHANGING = (Module, list, tuple, dict, set, np.ndarray)
+"""Settings of which each call of build gets a copy: what it does to them is seen by no other training."""
+
 _REDONE_S = 0.02
 """A training that has paused earlier is begun anew when its turn comes: that costs less than to keep it in memory."""
+
+
+_LIGHT_BYTES = 2**23
+"""A training that takes more memory also takes much longer than to make its plans: nobody needs to keep those."""
 
 
 @dataclass
@@ -177,11 +199,23 @@ class Task:
         self._begin()
 
     def _begin(self) -> None:
-        """What one process has of its own."""
+        """What a task has of its own in each process."""
         self._templates = Templates()
         self._data: dict[Any, tuple[Data, Data | None]] = {}
         self._built: weakref.WeakSet[Module] = weakref.WeakSet()
         self._lock: Any = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("_templates", "_data", "_built", "_lock")
+        return {name: value for name, value in vars(self).items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._begin()
+
+    def close(self) -> None:
+        """Nobody waits for plans."""
+        self._templates = Templates()
 
     def parted(self) -> tuple["Task", list[Any]]:
         """The task without its data, and the data, array by array: what is to be sent once."""
@@ -194,7 +228,6 @@ class Task:
 
         bare._given = mapped(place, self._given)
         bare._validation = mapped(place, self._validation)
-        del bare._templates, bare._data, bare._built, bare._lock
         return bare, data
 
     def with_data(self, data: Sequence[Any]) -> "Task":
@@ -202,14 +235,15 @@ class Task:
         whole = copy.copy(self)
         whole._given = mapped(data.__getitem__, self._given)
         whole._validation = mapped(data.__getitem__, self._validation)
-        whole._begin()
         return whole
 
     # Networks and data
 
     def network(self, settings: Mapping[str, Any]) -> Module:
         """The network that build makes of its settings; it draws from the default generator."""
-        own = {name: copy.deepcopy(value) if isinstance(value, Module) else value for name, value in settings.items()}
+        own = {
+            name: copy.deepcopy(value) if isinstance(value, _CHANGING) else value for name, value in settings.items()
+        }
         network = self.build(**own)
         if not isinstance(network, Module):
             raise TypeError(f"sweep: expected build to return a Module, {got(network)}")
@@ -244,7 +278,9 @@ class Task:
         if self._validation is None:
             return data, None
         x, y, weight = (*self._validation, None)[:3]
-        return data, check("sweep", network, loss, x, y, weight, "validation_data ")
+        validation = check("sweep", network, loss, x, y, weight, "validation_data ")
+        dry_run("sweep", network, loss, validation, VALIDATION_BATCH, training=False)
+        return data, validation
 
     def validation(self, network: Module, loss: Loss, fold: int = 0) -> Data | None:
         """The rows to validate with, where there are some."""
@@ -312,11 +348,12 @@ class Task:
             self._release(courses, outcome)
         else:
             job.paused = courses
+            outcome.networks = [copy.deepcopy(network) for network in outcome.networks]  # of those that go on
 
     def _release(self, courses: list[Course], outcome: Outcome) -> None:
         """Let other trainings use the plans of these."""
         for place, course in enumerate(courses):
-            if course.key is None or not reusable(course.training):
+            if course.key is None or not reusable(course.training) or not course.light:
                 continue
             template = course.template
             if template is None:  # the first of its making: the caller gets a copy
