@@ -14,6 +14,7 @@ from tests.sweeping.test_workers import (  # noqa: F401 - collected here, to run
     test_a_worker_that_dies_costs_its_chunk,
     test_errors_come_from_the_worker,
     test_halving_in_processes,
+    test_other_processes_know_the_default_dtype,
     test_processes,
     test_time_limit,
     test_what_cannot_be_sent,

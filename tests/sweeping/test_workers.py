@@ -150,3 +150,13 @@ def test_workers_for_a_space_without_end(classes: Data) -> None:
     """There is no list of all of them; and those that have never begun are no trials."""
     result = sweep(classifier, SPACE, *classes, n_jobs=2, time_limit=0.2, **OPTIONS | {"n": 10**12})
     assert result.timed_out and all(trial.histories for trial in result)
+
+
+def test_other_processes_know_the_default_dtype(classes: Data) -> None:
+    m.set_default_dtype("float64")
+    try:
+        found = [sweep(classifier, SPACE, *classes, **way, **OPTIONS) for way in ({}, {"n_jobs": 2})]
+    finally:
+        m.set_default_dtype("float32")
+    assert {network.dtype for result in found for trial in result for network in trial.networks} == {np.dtype("f8")}
+    assert table(found[0]) == table(found[1])

@@ -226,14 +226,17 @@ class Sweep:
     @property
     def ranking(self) -> list[Trial]:
         """Those that have a score, the best first: those that went further before those that were stopped."""
-        scored = [trial for trial in self.trials if trial.rungs and trial.state != "failed"]
-        return sorted((trial for trial in scored if not math.isnan(trial.score)), key=self._rank)
+        return sorted(self._scored(), key=self._rank)
+
+    def _scored(self) -> list[Trial]:
+        scored = (trial for trial in self.trials if trial.rungs and trial.state != "failed")
+        return [trial for trial in scored if not math.isnan(trial.score)]
 
     @property
     def best(self) -> Trial:
         """The one with the best score, of those that went furthest; ValueError where none has one."""
-        if ranking := self.ranking:
-            return ranking[0]
+        if scored := self._scored():
+            return min(scored, key=self._rank)
         failed = next((trial for trial in self.trials if trial.error is not None), None)
         if failed is None:
             raise ValueError(f"Sweep: none of {len(self)} trainings has come to a score. Give it more time.")
@@ -353,8 +356,8 @@ class Sweep:
         parts = [f"{len(self)} trainings", f"{self.seconds:.3g} s"]
         parts += [f"{number} {state}" for state, number in counts.items() if number]
         parts += ["interrupted"] * self.interrupted + ["time limit"] * self.timed_out
-        if ranking := self.ranking:
-            parts.append(f"best {self.monitor} {ranking[0].score:.4g}")
+        if self._scored():
+            parts.append(f"best {self.monitor} {self.best.score:.4g}")
         return f"Sweep({', '.join(parts)})"
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from maillon.engine import processor
 from maillon.engine.native import Runner
 from maillon.messages import got, shown
 from maillon.nesting import mapped
-from maillon.nn import Loss, Module
+from maillon.nn import Loss, Module, get_default_dtype
 from maillon.optim import NonFiniteLossError
 from maillon.optim.door import Data, check, dry_run
 from maillon.random import Generator, using
@@ -191,6 +191,7 @@ class Task:
         self.folds = folds
         self.metrics = metrics
         self.engine = engine
+        self.dtype = get_default_dtype()  # which other processes do not know
         self._given = data
         self._validation = validation
         self._split = split

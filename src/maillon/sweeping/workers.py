@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from maillon.messages import got
+from maillon.nn import set_default_dtype
 from maillon.sweeping.executors import LOOK_S, Planner, Threads
 from maillon.sweeping.task import Active, Job, Outcome, Task
 
@@ -210,6 +211,7 @@ def _task_of(token: str, bare: Task, data: Sequence[Any]) -> Task:
 def _run(token: str, bare: Task, jobs: list[Job], until: float, *data: Any) -> list[Outcome]:
     """The outcomes of a chunk, none of which raises."""
     task, active = _task_of(token, bare, data), Active()
+    set_default_dtype(task.dtype)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to see
     timer = threading.Timer(max(0.0, until - time.time()), active.stop) if until < math.inf else None
