@@ -1,6 +1,7 @@
 """TabularClassifier and TabularRegressor: what they learn, among scikit-learn's tools, in files, and bad input."""
 
 import copy
+import dataclasses
 import io
 import os
 import re
@@ -17,14 +18,16 @@ import sklearn
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_linnerud
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - what it makes possible is imported below
 from sklearn.feature_selection import SelectFromModel
 from sklearn.inspection import permutation_importance
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 
 import maillon as m
+from maillon import tracebacks
 from maillon.interop.c import to_c
 from maillon.interop.onnx import to_onnx
 from maillon.saving.files import FileError, read_tensors
@@ -283,6 +286,15 @@ def test_a_pipeline_in_a_grid_search_in_two_processes():
     assert len(scores["test_score"]) == 2
 
 
+def test_halving_gives_the_most_epochs_to_the_best():
+    space = {"learning_rate": [1e-6, 1e-5, 0.04]}
+    search = HalvingRandomSearchCV(
+        quick(TabularClassifier), space, resource="epochs", min_resources=10, max_resources=30, cv=2, random_state=0
+    )
+    best = search.fit(X, LABELS).best_estimator_
+    assert (best.epochs, best.learning_rate) == (30, 0.04)
+
+
 def test_copies_and_pickles(tmp_path):
     model = fitted(TabularClassifier, ensemble=2)
     assert clone(model).get_params() == model.get_params()
@@ -504,6 +516,23 @@ def test_targets_that_are_no_classes_and_no_numbers():
 def test_parameters_that_will_not_do(kind, options, text):
     with pytest.raises(ValueError, match=re.escape(f"{kind.__name__}: {text}")):
         fitted(kind, **options)
+
+
+@BOTH
+def test_a_rate_that_is_too_high(kind):
+    with pytest.raises(m.NonFiniteLossError, match="The loss became .* Lower the rate"):
+        fitted(kind, ensemble=3, learning_rate=1e30)
+
+
+def test_what_a_thread_warns_of_is_told(monkeypatch):
+    def warning():
+        tracebacks.warn("the loss is odd")
+        return m.MSELoss()
+
+    monkeypatch.setattr(TabularRegressor, "_recipe", dataclasses.replace(recipe.NUMBERS, loss=warning))
+    with pytest.warns(UserWarning, match="the loss is odd") as caught:
+        fitted(TabularRegressor, ensemble=2)
+    assert caught[0].filename == __file__
 
 
 @BOTH
