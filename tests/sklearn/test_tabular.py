@@ -520,7 +520,7 @@ def test_parameters_that_will_not_do(kind, options, text):
 
 @BOTH
 def test_a_rate_that_is_too_high(kind):
-    with pytest.raises(m.NonFiniteLossError, match="The loss became .* Lower the rate"):
+    with pytest.raises(m.NonFiniteLossError, match=r"The loss became .* Lower the rate"):
         fitted(kind, ensemble=3, learning_rate=1e30)
 
 
