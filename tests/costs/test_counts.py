@@ -166,6 +166,10 @@ def test_graphs_joints_and_other_links_of_links_say_who_waits() -> None:
     graph = m.summary(m.Graph(["x", "z"], nodes, "c"), ((2, 3), (2, 3)))
     assert [graph[name].step_flops for name in "abc"] == [2 * one, 2 * one, 3 * one]
     a, b, c = links()
+    nodes = {"n.0": (a, "x"), "n.1": (b, "n.0"), "sum": (m.Add(), "n.0", "n.1"), "c": (c, "sum")}
+    dotted = m.summary(m.Graph("x", nodes, "c"), (2, 3))
+    assert [dotted[name].step_flops for name in ("n.0", "n.1", "c")] == [2 * one, 3 * one, 3 * one]
+    a, b, c = links()
     ways = m.summary(m.Sequential(m.Parallel(a, b), m.Add(), m.Residual(c)), (2, 3))
     assert [ways[place].step_flops for place in ("0.0", "0.1", "2.link")] == [2 * one, 2 * one, 3 * one]
 

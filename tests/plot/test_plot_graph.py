@@ -205,6 +205,8 @@ def test_several_edges_between_two_are_one_and_parts_are_named():
     assert "×3" in shown and ".0" in shown
     twice = Graph("x", {"lstm": (LSTM(3, 4), "x"), "y": (Add(), "lstm.0", "lstm.0")}, "y")
     assert ".0 ×2" in texts(drawn(twice))
+    dotted = Graph("x", {"a.1": (LSTM(3, 4), "x"), "y": (Add(), "a.1.0", "a.1.0")}, "y")
+    assert ".0 ×2" in texts(drawn(dotted))
 
 
 def test_joints_without_a_graph_are_drawn_too():

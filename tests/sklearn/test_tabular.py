@@ -1,6 +1,5 @@
-"""TabularClassifier and TabularRegressor: what they learn, among scikit-learn's tools, in files, and bad input."""
+"""TabularClassifier and TabularRegressor: what they learn, and among scikit-learn's tools."""
 
-import copy
 import io
 import os
 import re
@@ -14,53 +13,19 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn
-from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_linnerud
+from sklearn.datasets import load_breast_cancer, load_linnerud
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - what it makes possible is imported below
 from sklearn.feature_selection import SelectFromModel
 from sklearn.inspection import permutation_importance
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
+from small_tables import BOTH, DIABETES, IRIS, KINDS, LABELS, X, Y, fitted, quick
 
 import maillon as m
-from maillon.interop.c import to_c
-from maillon.interop.onnx import to_onnx
-from maillon.saving.files import FileError, read_tensors
-from maillon.sklearn import TabularClassifier, TabularRegressor, recipe, table_files
-
-IRIS = load_iris(return_X_y=True, as_frame=True)
-DIABETES = load_diabetes(return_X_y=True, as_frame=True)
-KINDS = (TabularClassifier, TabularRegressor)
-BOTH = pytest.mark.parametrize("kind", KINDS)
-
-
-def table(rows=120):
-    """Numbers, categories, many categories and missing values; y follows two of them."""
-    random = np.random.default_rng(0)
-    number, colour = random.normal(size=rows), random.choice(["red", "green", "blue"], rows)
-    X = pd.DataFrame({
-        "number": np.where(random.random(rows) < 0.1, np.nan, number),
-        "colour": pd.Series(colour).where(random.random(rows) > 0.1),
-        "town": random.choice([f"town {place}" for place in range(12)], rows),
-        "flag": random.random(rows) < 0.5,
-        "same": 1,
-    })  # fmt: skip
-    return X, number + 2.0 * (colour == "red")
-
-
-X, Y = table()
-LABELS = np.where(Y > 0.7, "yes", "no")
-
-
-def quick(kind, **options):
-    return kind(**{"hidden_sizes": (16,), "epochs": 20, "ensemble": 1, "random_state": 0, **options})
-
-
-def fitted(kind, **options):
-    return quick(kind, **options).fit(X, LABELS if kind is TabularClassifier else Y)
-
+from maillon.sklearn import TabularClassifier, TabularRegressor, recipe
 
 # What they learn
 
@@ -283,6 +248,15 @@ def test_a_pipeline_in_a_grid_search_in_two_processes():
     assert len(scores["test_score"]) == 2
 
 
+def test_halving_gives_the_most_epochs_to_the_best():
+    space = {"learning_rate": [1e-6, 1e-5, 0.04]}
+    search = HalvingRandomSearchCV(
+        quick(TabularClassifier), space, resource="epochs", min_resources=10, max_resources=30, cv=2, random_state=0
+    )
+    best = search.fit(X, LABELS).best_estimator_
+    assert (best.epochs, best.learning_rate) == (30, 0.04)
+
+
 def test_copies_and_pickles(tmp_path):
     model = fitted(TabularClassifier, ensemble=2)
     assert clone(model).get_params() == model.get_params()
@@ -337,201 +311,3 @@ def test_ctrl_c_ends_the_trainings():
             break
         time.sleep(0.05)
     assert threading.active_count() <= before
-
-
-# Files
-
-
-@BOTH
-def test_a_file_holds_all_of_it(kind, tmp_path):
-    path = tmp_path / "model.safetensors"
-    model = fitted(kind, ensemble=2)
-    model.save(path)
-    again = kind.load(path)
-    np.testing.assert_array_equal(again.predict(X), model.predict(X))
-    np.testing.assert_array_equal(again.predict(X[X.columns[::-1]]), model.predict(X))
-    assert again.get_params() == model.get_params()
-    assert again.left_out_ == model.left_out_
-    assert not hasattr(again, "feature_importances_")
-    importances = model.feature_importances_
-    model.save(path)
-    np.testing.assert_array_equal(kind.load(path).feature_importances_, importances)
-    kind.load(path).save(tmp_path / "again.safetensors")
-    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
-    network = m.load(path)
-    np.testing.assert_array_equal(network(*model.prepare(X)), model.network_(*model.prepare(X)))
-
-
-@pytest.mark.parametrize("labels", [[0, 1, 5], [False, True, True], ["x", "y", "z"], list("abc")])
-def test_a_file_holds_labels_of_any_kind(labels, tmp_path):
-    y = np.array(labels, object if labels == list("abc") else None)[IRIS[1]]
-    model = quick(TabularClassifier, class_weight=dict.fromkeys(labels, 1)).fit(*IRIS[:1], y)
-    model.set_params(random_state=np.random.RandomState(0)).save(tmp_path / "model")
-    again = TabularClassifier.load(tmp_path / "model")
-    np.testing.assert_array_equal(again.predict(IRIS[0]), model.predict(IRIS[0]))
-    assert again.classes_.dtype == model.classes_.dtype
-    assert again.class_weight == model.class_weight
-    assert again.random_state is None
-
-
-def test_files_of_something_else(tmp_path):
-    path = tmp_path / "model"
-    fitted(TabularRegressor).save(path)
-    with pytest.raises(FileError, match=r"it holds a TabularRegressor\. Read it with TabularRegressor.load"):
-        TabularClassifier.load(path)
-    m.save(m.Linear(1, 1), path)
-    with pytest.raises(
-        FileError, match=r"TabularClassifier.load: '.*' holds no estimator. maillon.load reads networks"
-    ):
-        TabularClassifier.load(path)
-    with pytest.raises(sklearn.exceptions.NotFittedError):
-        TabularClassifier().save(path)
-
-
-def test_files_that_are_damaged(tmp_path, monkeypatch):
-    """Each value of the estimator's part, one after the other, is replaced by something else."""
-    path = tmp_path / "model"
-    quick(TabularRegressor, hidden_sizes=(2,), epochs=1).fit(X, Y).save(path)
-    tensors, description = read_tensors(path)
-
-    def places(value, way=()):
-        yield way
-        for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
-            yield from places(value[key], (*way, key))
-
-    refused, held = 0, {}
-    monkeypatch.setattr(table_files, "read_tensors", lambda _path: (tensors, held["description"]))
-    for way in list(places(description["estimator"])):
-        for other in ("x", -1, None, [], {}, {"dict": []}, {"float": "nan"}):
-            changed = copy.deepcopy(description)
-            part = changed
-            for key in ("estimator", *way)[:-1]:
-                part = part[key]
-            part[("estimator", *way)[-1]] = other
-            held["description"] = changed
-            try:
-                TabularRegressor.load(path)
-            except FileError as error:
-                refused += 1
-                assert str(error).startswith(("load: ", "TabularRegressor.load: "))
-    assert refused > 300
-    description["estimator"]["attributes"]["predict"] = {"value": 1}
-    held["description"] = description
-    with pytest.raises(FileError, match="a TabularRegressor has no 'predict'"):
-        TabularRegressor.load(path)
-
-
-def test_the_network_goes_elsewhere(tmp_path):
-    runtime = pytest.importorskip("onnxruntime")
-    model = fitted(TabularClassifier, ensemble=2)
-    inputs = model.prepare(X)
-    to_onnx(model.network_, tmp_path / "model.onnx", model.input_shape_)
-    session = runtime.InferenceSession(tmp_path / "model.onnx")
-    names = [each.name for each in session.get_inputs()]
-    (probabilities,) = session.run(None, dict(zip(names, inputs, strict=True)))
-    np.testing.assert_allclose(probabilities, model.network_(*inputs), atol=1e-5)
-    to_c(model.network_, tmp_path / "model.h", model.input_shape_)
-    model = fitted(TabularRegressor).fit(X[["flag"]], Y)
-    assert model.input_shape_ == (1,)
-    to_c(model.network_, tmp_path / "model.h", model.input_shape_)
-
-
-# Bad input
-
-
-@BOTH
-@pytest.mark.parametrize(
-    ("x", "y", "text"),
-    [
-        (X[:0], Y[:0], "Found array with 0 sample(s) (shape=(0, 5)) while a minimum of 1 is required by Tabular"),
-        (X[[]], Y, "Found array with 0 feature(s) (shape=(120, 0)) while a minimum of 1 is required by Tabular"),
-        (X, Y[:5], "Found input variables with inconsistent numbers of samples: [120, 5]"),
-        (X, None, "requires y to be passed, but the target y is None"),
-        (X, np.where(Y > 1, np.nan, Y > 0), "Input y contains NaN"),
-        (X, np.where(Y > 1, np.inf, Y > 0), "Input y contains infinity"),
-        (X["number"], Y, "Expected a 2-dimensional container but got"),
-        (np.zeros(3), Y[:3], "Expected 2D array, got 1D array instead"),
-        (np.zeros((1, 3, 2)), Y[:1], "Found array with dim 3"),
-        (np.zeros((3, 2)) * 1j, Y[:3], "Complex data not supported"),
-        (X.assign(number=np.inf), Y, "Input X contains infinity: column 'number', row 0"),
-        (X[["number", "flag", "flag"]], Y, "expected columns of different names, got 'flag' 2 times. Rename"),
-        (X.assign(when=pd.Timestamp("2020")), Y, "column 'when' holds dates or times"),
-        (pl.LazyFrame({"a": [1]}), Y[:1], "expected a DataFrame, got a LazyFrame. Collect it"),
-        (sparse.eye_array(120).tocsr(), Y, "Sparse data was passed for X, but dense data is required"),
-    ],
-)
-def test_data_that_are_no_data(kind, x, y, text):
-    with pytest.raises((ValueError, TypeError), match=re.escape(text)):
-        quick(kind).fit(x, y)
-
-
-@pytest.mark.parametrize("y", [["x", None] * 60, ["x", np.nan] * 60, pd.array(["x", None] * 60, "string")])
-def test_classes_that_are_missing(y):
-    with pytest.raises(ValueError, match="Input y contains NaN"):
-        quick(TabularClassifier).fit(X, pd.Series(y, dtype=None if hasattr(y, "dtype") else object))
-
-
-def test_targets_that_are_no_classes_and_no_numbers():
-    with pytest.raises(ValueError, match="Unknown label type: continuous"):
-        quick(TabularClassifier).fit(X, Y)
-    with pytest.raises(ValueError, match="y should be a 1d array, got an array of shape"):
-        quick(TabularClassifier).fit(X, np.stack([LABELS, LABELS], axis=1))
-    with pytest.raises(ValueError, match="could not convert string to float"):
-        quick(TabularRegressor).fit(X, LABELS)
-    with pytest.raises(TypeError, match=r"TabularRegressor: expected numbers in y, got dates or times\. Make numbers"):
-        quick(TabularRegressor).fit(X[:4], pd.date_range("2020", periods=4))
-    with pytest.raises(ValueError, match=r"TabularRegressor: the variance of y is no finite float64\. Divide y by"):
-        quick(TabularRegressor).fit(X, Y * 1e300)
-
-
-@BOTH
-@pytest.mark.parametrize(
-    ("options", "text"),
-    [
-        ({"ensemble": 0}, "expected ensemble to be an integer ≥ 1, got 0."),
-        (
-            {"hidden_sizes": 5},
-            "expected hidden_sizes to be a tuple of integers ≥ 1, the units of each hidden layer, got 5.",
-        ),
-        ({"epochs": 1.5}, "expected epochs to be an integer ≥ 1, got 1.5."),
-        ({"batch_size": "auto"}, "expected batch_size to be an integer ≥ 1, got 'auto'."),
-        ({"learning_rate": 0}, "expected learning_rate to be a finite number > 0, got 0."),
-        ({"validation_fraction": 0.6}, "expected validation_fraction to be a number in (0, 0.5], or None, got 0.6."),
-        ({"n_jobs": 0}, "expected n_jobs to be None, -1 for all processors, or a number of threads ≥ 1, got 0."),
-        ({"verbose": "yes"}, "expected verbose to be True, False or a number ≥ 0, got 'yes'."),
-    ],
-)
-def test_parameters_that_will_not_do(kind, options, text):
-    with pytest.raises(ValueError, match=re.escape(f"{kind.__name__}: {text}")):
-        fitted(kind, **options)
-
-
-@BOTH
-def test_weights_that_will_not_do(kind):
-    y = LABELS if kind is TabularClassifier else Y
-    with pytest.raises(ValueError, match=r"sample_weight: expected numbers ≥ 0, got -1.0 for sample 0"):
-        quick(kind).fit(X, y, -np.ones(len(y)))
-    with pytest.raises(ValueError, match=r"sample_weight.shape == \(3,\), expected \(120,\)"):
-        quick(kind).fit(X, y, np.ones(3))
-    with pytest.raises(ValueError, match="at least one non-zero number"):
-        quick(kind).fit(X, y, np.zeros(len(y)))
-
-
-@BOTH
-def test_little_to_learn_from(kind):
-    for rows in (1, 2, 5, 10, 11):
-        model = quick(kind).fit(X[:rows], np.arange(rows))
-        assert model.predict(X).shape == (120,)
-    nothing = quick(kind).fit(np.ones((20, 2)), np.arange(20) % 2)
-    assert len(set(nothing.predict(np.array([[1, 2], [3, np.nan]])))) == 1
-
-
-def test_one_class_is_always_that_class():
-    model = quick(TabularClassifier).fit(X, np.full(len(Y), "only"))
-    assert set(model.predict(X)) == {"only"}
-    np.testing.assert_array_equal(model.predict_proba(X), np.ones((120, 1)))
-    np.testing.assert_allclose(quick(TabularRegressor).fit(X, np.full(len(Y), 5.0)).predict(X), 5)
-
-
-def test_no_hidden_layer():
-    assert fitted(TabularRegressor, hidden_sizes=(), epochs=60).score(X, Y) > 0.5

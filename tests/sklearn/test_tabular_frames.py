@@ -127,6 +127,10 @@ def test_arrays():
     objects = Frame(np.array([[1, "x"], [None, NAN], [True, "y"]], object), "Model")
     np.testing.assert_equal([plain(each) for each in objects.columns], [[1, NAN, 1], ["x", None, "y"]])
     assert plain(Frame(np.array([["1", "x"]]), "Model").columns[0]) == ["1"]
+    with pytest.raises(TypeError, match="column 0 holds lists or other objects"):
+        Frame(np.array([[{}, 1], [{}, 2]], object), "Model")
+    with pytest.raises(TypeError, match=r"column 0 holds values of the kind \|S1. Convert them to texts"):
+        Frame(np.array([[b"x"]]), "Model")
     with pytest.raises(TypeError, match=r"column 0 holds dates or times \(datetime64"):
         Frame(np.array([["2020"]], "M8[D]"), "Model")
 

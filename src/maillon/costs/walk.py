@@ -1,6 +1,7 @@
 """Which links a learning step walks back through, and from which it wants the gradient of the input."""
 
 from maillon.nn import Graph, Module, Parallel, Residual, Sequential
+from maillon.nn.graph import address
 
 
 def wanted(network: Module, upstream: bool = False, place: str = "") -> dict[str, bool]:
@@ -30,7 +31,7 @@ def _inside(link: Module, upstream: bool) -> dict[str, bool]:
         reached = dict.fromkeys(link.inputs, upstream)
         needs = {}
         for name, sources in link.sources.items():
-            needs[name] = any(reached[source.partition(".")[0]] for source in sources)
+            needs[name] = any(reached[address(source, reached)[0]] for source in sources)
             reached[name] = needs[name] or children[name].trains()
         return needs
     if backward in (Residual.backward_parameters, Parallel.backward_parameters):

@@ -1,7 +1,7 @@
 """Graph: links joined in any way that has no circle, walked backwards by the chain rule."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from maillon.messages import got
@@ -70,7 +70,7 @@ class Graph(Module):
         _check_names(self.inputs, nodes)
         known = [*self.inputs, *nodes]
         sources = {name: _sources(name, node, known) for name, node in nodes.items()}
-        wanted = [_address(name, known) for name in ((outputs,) if isinstance(outputs, str) else self.outputs)]
+        wanted = [address(name, known) for name in ((outputs,) if isinstance(outputs, str) else self.outputs)]
         if not wanted:
             raise ValueError("Graph: expected at least one output, got none.")
         _check_known(known, sources, wanted)
@@ -244,8 +244,11 @@ def _listed(names: Iterable[str]) -> str:
 # What is wrong with a graph is told before it runs
 
 
-def _address(text: Any, known: Sequence[str]) -> _Source:
-    """The longest name that it begins with, and the places that follow."""
+def address(text: Any, known: Container[str]) -> _Source:
+    """Of a source such as "lstm.1.0" the longest name that it begins with, and the places that follow: "lstm", (1, 0).
+
+    known: the names of inputs and nodes.
+    """
     parts = text.split(".") if isinstance(text, str) else ["", ""]
     named = next((end for end in range(len(parts), 1, -1) if ".".join(parts[:end]) in known), 1)
     name, places = ".".join(parts[:named]), parts[named:]
@@ -283,7 +286,7 @@ def _sources(name: str, node: Any, known: Sequence[str]) -> tuple[_Source, ...]:
     link, *sources = node
     if not isinstance(link, Module):
         raise TypeError(f"Graph[{name}]: expected a Module first, {got(link)}")
-    return tuple(_address(source, known) for source in sources)
+    return tuple(address(source, known) for source in sources)
 
 
 def _check_known(names: Sequence[str], sources: Mapping[str, Sequence[_Source]], wanted: Iterable[_Source]) -> None:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from maillon.nn import Add, Concat, Graph, Module, Multiply, Parallel, Residual, Sequential, WeightedSum
+from maillon.nn.graph import address
 from maillon.nn.support.errors import shown
 from maillon.plot.layers import Edge, Point, Shape, layered
 from maillon.plot.style import Look, look
@@ -258,7 +259,8 @@ def _arranged(
     """The pictures in layers, with their edges; several edges between the same two are one, with their number."""
     merged: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for source, target, argument in edges:
-        name, _, part = source.partition(".")
+        name, places = address(source, pictures)
+        part = ".".join(map(str, places))
         port = argument if len(pictures[target].tops) > 1 else -1
         merged.setdefault((name, target), []).append((part, port))
     drawn: list[Edge] = []

@@ -72,8 +72,12 @@ class Frame:
             raise ValueError(
                 f"Found array with 0 {lacking}(s) (shape={X.shape}) while a minimum of 1 is required by {where}."
             )
-        read = {"pandas": self._pandas, "polars": self._polars, None: self._array}[library]
-        given = [X.iloc[:, place] if library == "pandas" else X[:, place] for place in range(width)]
+        if library == "pandas":
+            read, given = self._pandas, [column for _, column in X.items()]
+        elif library == "polars":
+            read, given = self._polars, X.get_columns()
+        else:
+            read, given = self._array, list(X.T)
         self.columns = [read(name, column) for name, column in zip(self.names, given, strict=True)]
         for name, column in zip(self.names, self.columns, strict=True):
             if isinstance(column, Numbers) and np.isinf(column.values).any():

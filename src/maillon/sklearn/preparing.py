@@ -121,12 +121,8 @@ class Preparation:
             else:
                 categories.append(_category(feature, column))
         made = cls(numbers, categories)
-        centre, scale = (
-            (np.array(each) for each in zip(*map(_spread, made._raw(frame.columns)), strict=True))
-            if len(made._places)
-            else (np.zeros(0), np.zeros(0))
-        )
-        made._settle(centre, scale)
+        spreads = [_spread(raw) for raw in made._raw(frame.columns)]
+        made._settle(*np.array(spreads).reshape(-1, 2).T)
         said = set(np.concatenate(made.features).tolist())
         for feature, (name, column) in enumerate(zip(frame.names, frame.columns, strict=True)):
             if feature not in said and str(name) not in left_out:

@@ -202,12 +202,12 @@ class Tabular(BaseEstimator):
 
     @property
     def networks_(self) -> list[Module]:
-        check_is_fitted(self)
+        check_is_fitted(self, "network_")
         return members_of(self.network_)
 
     @property
     def feature_importances_(self) -> Array:
-        check_is_fitted(self)
+        check_is_fitted(self, "network_")
         if self._importances is None:
             if self._held_out is None or not self._held_out.rows:
                 raise AttributeError(
@@ -235,7 +235,7 @@ class Tabular(BaseEstimator):
             Up to three, each (n_samples, columns): numbers, float32; flags, which are categories and what is missing,
             float32; codes of embedded categories, int64. Kinds that a table does not have are left out.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "network_")
         inputs = self._prepared(self._frame(X))
         return inputs[0] if len(inputs) == 1 else inputs
 
@@ -273,7 +273,7 @@ class Tabular(BaseEstimator):
         A `random_state` that is no number, and the histories, stay behind. `feature_importances_` stands in the file
         where it was asked for before.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "network_")
         parameters = {name: value for name, value in self.get_params(deep=False).items() if name != "random_state"}
         if isinstance(self.random_state, int | np.integer):
             parameters["random_state"] = int(self.random_state)

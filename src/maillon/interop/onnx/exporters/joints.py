@@ -9,7 +9,7 @@ import numpy as np
 from maillon.interop.onnx.trace import Exporter, Trace, Value
 from maillon.nn import joints
 from maillon.nn.containers import Sequential, takes_several
-from maillon.nn.graph import Graph
+from maillon.nn.graph import Graph, address
 from maillon.nn.module import Module
 from maillon.nn.support import errors
 
@@ -42,12 +42,10 @@ def graph(t: Trace, link: Any, *given: Any) -> Any:
 
 
 def _at(values: dict[str, Any], source: str) -> Any:
-    """What a source stands for: the longest name that it begins with, then places in a nested output."""
-    parts = source.split(".")
-    end = next(end for end in range(len(parts), 0, -1) if ".".join(parts[:end]) in values)
-    value = values[".".join(parts[:end])]
-    for place in parts[end:]:
-        value = value[int(place)]
+    name, places = address(source, values)
+    value = values[name]
+    for place in places:
+        value = value[place]
     return value
 
 
