@@ -141,8 +141,8 @@ def lines(result: Mapping[str, Any]) -> list[str]:
     ]  # fmt: skip
     words = heading(f"Tables, the {result['suite']} suite", dict(result))
     words += [f"{len(result['tables'])} tables, seeds {', '.join(result['seeds'])}; the score is the accuracy or R²."]
-    words += ["Load: what the system counted as running beside the fits, on average; above the number of cores CPU"]
-    words += ["seconds are longer than on a machine that does nothing else.", "", *table(head, rows), ""]
+    words += ["Load: how many programs ran or waited to run, the fit among them; where they are more than the cores,"]
+    words += ["CPU seconds are longer than on a machine that does nothing else.", "", *table(head, rows), ""]
     if {DEFAULT, TD_S} <= methods.keys():
         gap, noise = difference(methods, DEFAULT, TD_S)
         words += [f"{DEFAULT} beside {TD_S}: normalised score {gap:+.3f} ± {noise:.3f} (95 %, over the tables).", ""]
