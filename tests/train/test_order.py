@@ -30,7 +30,6 @@ def learner(rule: m.optim.Rule) -> m.Optim:
     return m.Optim(m.Sequential(*links).to("float64"), m.MSELoss(), rule)
 
 
-@pytest.mark.parametrize("engine", ["numpy", "native"])
 @pytest.mark.parametrize("options", [{}, {"drop_last": True}, {"schedule": lambda epoch: 1 / (1 + epoch)}])
 @pytest.mark.parametrize("rule", [m.SGD(lr=0.05, momentum=0.9), m.LBFGS(max_iter=2)])
 def test_each_epoch_goes_through_the_rows_that_the_function_gives(engine: str, options: Any, rule: Any) -> None:
@@ -51,7 +50,6 @@ def test_each_epoch_goes_through_the_rows_that_the_function_gives(engine: str, o
         np.testing.assert_allclose(value.data, other.data, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("engine", ["numpy", "native"])
 @pytest.mark.parametrize(
     ("order", "got"),
     [
