@@ -98,15 +98,15 @@ def test_ctrl_c_ends_a_training_after_a_whole_step(make: Callable[[], Made]) -> 
 
 
 def of_long_calls() -> dict[str, Callable[[], Any]]:
-    """Calls that take about half a second or more, in the core but for their beginning and end."""
-    network, x = m.Sequential(m.LSTM(64, 256), m.EveryStep()), np.ones((400, 64, 64), np.float32)
-    y, made, compiled = np.zeros((400, 64, 256), np.float32), m.Optim(network, m.MSELoss(), 0.1), m.compile(network)
-    learner, longer = m.compile(made), np.ones((800, 64, 64), np.float32)
+    """Calls that take half a second or more, in the core but for their beginning and end."""
+    network, x = m.Sequential(m.LSTM(64, 256), m.EveryStep()), np.ones((1200, 64, 64), np.float32)
+    y, made, compiled = np.zeros((1200, 64, 256), np.float32), m.Optim(network, m.MSELoss(), 0.1), m.compile(network)
+    learner, longer = m.compile(made), np.ones((3000, 64, 64), np.float32)
     return {
         "predict": lambda: m.predict(network, longer),
         "compiled": lambda: compiled(longer),
         "step": lambda: learner.step(x, y),
-        "fit": lambda: m.fit(made, x, y, batch_size=400, epochs=1, progress=False, engine="native"),
+        "fit": lambda: m.fit(made, x, y, batch_size=len(x), epochs=1, progress=False, engine="native"),
     }
 
 
