@@ -8,7 +8,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from maillon import train
-from maillon.sklearn import wording
+from maillon.sklearn import checking, wording
 from maillon.sklearn.fitting import Samples
 from maillon.sklearn.inputs import dense, threads, weights_of
 from maillon.sklearn.networks import before_layer
@@ -88,7 +88,7 @@ class Autoencoder(Perceptron):
         callbacks: Any = None,
         n_jobs: int | None = None,
     ) -> None:
-        self._keep(locals())
+        checking.keep(self, locals())
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

@@ -58,3 +58,16 @@ JOBS: Check = (
     lambda value: value is None or (whole(value, -1) and value != 0),
     "None, -1 for all processors, or a number of threads ≥ 1",
 )
+
+
+def keep(estimator: Any, given: dict[str, Any]) -> None:
+    """The constructor's arguments as attributes, as they are: all that scikit-learn allows it to do.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is made.
+    given : dict
+        ``locals()`` of its constructor.
+    """
+    vars(estimator).update({name: value for name, value in given.items() if name not in ("self", "__class__")})

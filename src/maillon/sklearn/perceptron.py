@@ -78,10 +78,6 @@ class Perceptron(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Transfor
     _learner: Learner | None
     _generator: Generator | None
 
-    def _keep(self, given: dict[str, Any]) -> None:
-        """The constructor's arguments as attributes, as they are."""
-        self.__dict__.update({name: value for name, value in given.items() if name not in ("self", "__class__")})
-
     # What a subclass says
 
     def _read(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:

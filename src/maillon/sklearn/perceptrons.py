@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
-from maillon.sklearn import wording
+from maillon.sklearn import checking, wording
 from maillon.sklearn.fitting import Samples
 from maillon.sklearn.inputs import dense, weights_of
 from maillon.sklearn.labels import Labels, labelled
@@ -97,7 +97,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         callbacks: Any = None,
         n_jobs: int | None = None,
     ) -> None:
-        self._keep(locals())
+        checking.keep(self, locals())
 
     def _read(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
         self._require_loss("log_loss")
@@ -283,7 +283,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         callbacks: Any = None,
         n_jobs: int | None = None,
     ) -> None:
-        self._keep(locals())
+        checking.keep(self, locals())
 
     def _read(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
         self._require_loss("squared_error", "poisson")

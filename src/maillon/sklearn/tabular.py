@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from maillon.sklearn import recipe, table, wording
+from maillon.sklearn import checking, recipe, table, wording
 from maillon.sklearn.frames import is_missing
 from maillon.sklearn.inputs import weights_of
 from maillon.sklearn.table import Tabular
@@ -76,16 +76,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         n_jobs: int | None = None,
         verbose: Any = False,
     ) -> None:
-        self.ensemble = ensemble
-        self.hidden_sizes = hidden_sizes
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.validation_fraction = validation_fraction
-        self.class_weight = class_weight
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-        self.verbose = verbose
+        checking.keep(self, locals())
 
     def _read_y(self, y: Any) -> Array:
         y = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name="y")
@@ -207,15 +198,7 @@ class TabularRegressor(RegressorMixin, Tabular):
         n_jobs: int | None = None,
         verbose: Any = False,
     ) -> None:
-        self.ensemble = ensemble
-        self.hidden_sizes = hidden_sizes
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.validation_fraction = validation_fraction
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-        self.verbose = verbose
+        checking.keep(self, locals())
 
     def _read_y(self, y: Any) -> Array:
         if np.asarray(y).dtype.kind in "mM":
