@@ -36,8 +36,8 @@ class Receivers:
         The function `fit`.
     rule : Rule or float
         What the sweep is given for all trainings: its options may be swept.
-    space : mapping
-        Names to what they may be.
+    names : iterable of str
+        The settings.
     """
 
     def __init__(self, build: Callable[..., Any], fit: Callable[..., Any], rule: Any, names: Iterable[str]) -> None:
@@ -60,7 +60,7 @@ class Receivers:
             self._known[name] = self._receiver(name)
 
     def _receiver(self, name: str) -> str:
-        """ "build", "fit", "rule" or "seed"; ValueError for a name of two or of none."""
+        """Which of "build", "fit", "rule" and "seed" has it; ValueError for a name of two or of none."""
         others = "seed" if name == SEED else "fit" if name in self._fit else "rule" if name in self._options else ""
         if name in self._build and others:
             whose = {"fit": "fit's", "rule": "the rule's", "seed": "the sweep's"}[others]

@@ -31,6 +31,18 @@ from maillon.train.scores import joined, named_metrics
 from maillon.train.training import Training
 from maillon.typing import Array
 
+Fold = tuple[Array, Array]
+"""The rows to learn from, and those to validate with."""
+
+_CHANGING = (Module, list, tuple, dict, set, np.ndarray)
+"""Settings of which each call of build gets a copy: what it does to them is seen by no other training."""
+
+_REDONE_S = 0.02
+"""A training that has paused earlier is begun anew when its turn comes: that costs less than to keep it in memory."""
+
+_LIGHT_BYTES = 2**23
+"""A training that takes more memory also takes much longer than to make its plans: nobody needs to keep those."""
+
 
 @dataclass
 class Course:
@@ -90,20 +102,6 @@ class Active:
                 training.state.stop()
 
 
-Fold = tuple[Array, Array]
-"""The rows to learn from, and those to validate with."""
-
-_CHANGING = (Module, list, tuple, dict, set, np.ndarray)
-"""Settings of which each call of build gets a copy: what it does to them is seen by no other training."""
-
-_REDONE_S = 0.02
-"""A training that has paused earlier is begun anew when its turn comes: that costs less than to keep it in memory."""
-
-
-_LIGHT_BYTES = 2**23
-"""A training that takes more memory also takes much longer than to make its plans: nobody needs to keep those."""
-
-
 @dataclass
 class Job:
     """A training to be done: its number, settings and seed, and the epoch at which it is looked at.
@@ -116,7 +114,7 @@ class Job:
     settings: Settings
     seed: int
     until: int
-    paused: list["Course"] = field(default_factory=list)
+    paused: list[Course] = field(default_factory=list)
     tag: Any = None  # the planner's own
 
 
@@ -308,7 +306,7 @@ class Task:
 
     # Trainings
 
-    def run(self, job: Job, active: "Active | None" = None) -> Outcome:
+    def run(self, job: Job, active: Active | None = None) -> Outcome:
         """Train to where the job is looked at, and score; an error stands in the outcome."""
         begun = time.perf_counter()
         outcome = Outcome(job)
@@ -323,7 +321,7 @@ class Task:
         outcome.seconds = time.perf_counter() - begun
         return outcome
 
-    def _run(self, job: Job, outcome: Outcome, active: "Active") -> None:
+    def _run(self, job: Job, outcome: Outcome, active: Active) -> None:
         begun = time.perf_counter()
         courses, job.paused = job.paused, []
         scores = []
