@@ -1,5 +1,6 @@
 """fit: what it draws, computes, records and puts back."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import maillon as m
 from maillon import random
 from maillon.train import State
+from maillon.train.fit import training_of
 from maillon.typing import Array
 
 Data = tuple[Array, Array]
@@ -401,3 +403,12 @@ def test_a_label_out_of_range_is_found_before_the_first_step(make_classifier: Ma
         with pytest.raises(ValueError, match=expected):
             train()
     assert bits(network) == before
+
+
+def test_a_training_is_made_with_the_options_and_defaults_of_fit() -> None:
+    """`sweep` makes trainings without `fit`: what it leaves out must be what `fit` would take."""
+    of_fit, of_training = (dict(inspect.signature(each).parameters) for each in (m.fit, training_of))
+    of_fit.pop("generator")
+    assert list(of_fit) == list(of_training)
+    options = [name for name, each in of_fit.items() if each.kind is each.KEYWORD_ONLY]
+    assert {name: of_fit[name].default for name in options} == {name: of_training[name].default for name in options}
