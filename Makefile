@@ -16,7 +16,7 @@ PYTEST = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MAILLON_SAMPLE=$(or $(SAMPLE),$(
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test mutants parity headers cluster lint bench native sanitize fuzz resume clean FORCE
+.PHONY: help report test mutants parity headers cluster docs phrases lint bench native sanitize fuzz resume clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,14 @@ headers: $(VENV)/.test ## compile 300 random networks, written as C, with gcc an
 cluster: $(VENV)/.test $(VENV)/.ray ## sweeps on local clusters of Ray, which it installs, and of Dask; workers are killed
 	RAY_USAGE_STATS_ENABLED=0 RAY_AUTH_MODE=disabled OMP_NUM_THREADS=1 \
 	  $(PY) -m pytest tests/sweeping/cluster_ray.py tests/sweeping/test_workers.py $(PYTEST_ARGS)
+
+docs: $(VENV)/.docs ## build the site, in English and French, into build/docs/html
+	$(PY) -m sphinx -q -W --keep-going docs build/docs/html
+	$(PY) -m sphinx -q -W --keep-going -D language=fr docs build/docs/html/fr
+
+phrases: $(VENV)/.docs ## bring the French phrases of the guide in line with its English
+	$(PY) -m sphinx -q -b gettext docs build/docs/gettext
+	cd docs && $(CURDIR)/$(VENV)/bin/sphinx-intl update -p ../build/docs/gettext -l fr -d locale
 
 lint: $(VENV)/.test $(VENV)/.lint ## ruff, mypy, the arrows between the rooms, and docstrings
 	$(PY) -m ruff check .
@@ -109,9 +117,10 @@ $(VENV)/.listed: FORCE | $(VENV)/.maillon
 $(VENV)/.report: EXTRAS := report
 $(VENV)/.test: EXTRAS := report test
 $(VENV)/.lint: EXTRAS := lint
+$(VENV)/.docs: EXTRAS := report docs
 NEEDED := import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
   print("\n".join(package for extra in sys.argv[1:] for package in extras[extra]))
-$(VENV)/.report $(VENV)/.test $(VENV)/.lint: pyproject.toml | $(VENV)/.listed
+$(VENV)/.report $(VENV)/.test $(VENV)/.lint $(VENV)/.docs: pyproject.toml | $(VENV)/.listed
 	@echo "Installing what maillon needs for: $(EXTRAS)"
 	@$(PY) -c '$(NEEDED)' $(EXTRAS) | $(PIP) --requirement /dev/stdin
 	@touch $@
