@@ -4,6 +4,7 @@ import importlib.util
 import os
 import posixpath
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import maillon
 HERE = Path(__file__).parent
 BUILT = HERE.parent / "build" / "docs"
 os.environ.setdefault("PYTHONHASHSEED", "0")
+sys.path.insert(0, str(HERE / "extensions"))
 
 project = "maillon"
 author = "The maillon authors"
@@ -22,14 +24,17 @@ version = release = maillon.__version__
 language = "en"
 
 extensions = [
+    "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "myst_nb",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
+    "reference",
 ]
-exclude_patterns = ["locale", "images"]
+exclude_patterns = ["extensions", "locale", "images"]
 nitpicky = False
 
 # Pages are MyST; those of the guide are run, once for both languages.
@@ -41,6 +46,12 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 copybutton_exclude = ".linenos, .gp, .go"
+
+# The reference: docs/extensions/reference writes a page for each public name.
+default_role = "code"  # of reStructuredText
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
 
 # Translations: docs/locale/fr/LC_MESSAGES/guide/*.po, one file a page.
 locale_dirs = ["locale"]
