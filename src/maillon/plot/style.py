@@ -5,8 +5,8 @@ Source: M. Okabe and K. Ito, *Color Universal Design* (2008).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +54,22 @@ STYLE: dict[str, Any] = {
 """matplotlib's settings for the library's figures."""
 
 
-def use() -> AbstractContextManager[None]:
+@contextmanager
+def use() -> Iterator[None]:
     """Inside this context matplotlib draws in the library's style, with its colours in their order."""
     import matplotlib
     from cycler import cycler
 
     settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=list(COLOURS))}
-    return matplotlib.rc_context(settings)
+    interactive = matplotlib.is_interactive()
+    try:
+        with matplotlib.rc_context(settings):
+            try:
+                yield
+            finally:
+                interactive = matplotlib.is_interactive()
+    finally:
+        matplotlib.interactive(interactive)  # a notebook's backend, loaded with its first figure, has switched it on
 
 
 @dataclass(frozen=True)
