@@ -81,7 +81,7 @@ BESIDE = re.compile(r"\[([^]]*)\]\(\.\./((?:benchmarks|examples|src|tests|[A-Z]+
 
 
 def _on_the_site(app: Any, name: str, text: list[str]) -> None:
-    """Pages that are also read beside the README lead back to it, and to files that the site has not: it names those."""
+    """Pages that are also read beside the README lead back to it, and to files: the site names those."""
     text[0] = BESIDE.sub(r"\1 (`\2`)", BACK.sub("", text[0]))
 
 
