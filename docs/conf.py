@@ -14,6 +14,7 @@ import maillon
 HERE = Path(__file__).parent
 BUILT = HERE.parent / "build" / "docs"
 os.environ.setdefault("PYTHONHASHSEED", "0")
+os.environ.setdefault("TQDM_DISABLE", "1")  # a page shows no bar of a training that is over
 
 project = "maillon"
 author = "The maillon authors"
