@@ -109,5 +109,16 @@ def test_the_style_ends_with_its_context():
     assert mpl.rcParams["axes.spines.top"] is before
 
 
+def test_the_style_leaves_what_pyplot_sets_when_it_starts_inside():
+    """In a notebook `interactive` is set with the first figure; without it no later one is shown."""
+    before = mpl.rcParams["interactive"]
+    try:
+        with plot.use():
+            mpl.rcParams["interactive"] = not before
+        assert mpl.rcParams["interactive"] is not before
+    finally:
+        mpl.rcParams["interactive"] = before
+
+
 def test_colours_are_told_apart():
     assert len(set(plot.COLOURS)) == len(plot.COLOURS) == 8

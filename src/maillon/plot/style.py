@@ -5,8 +5,8 @@ Source: M. Okabe and K. Ito, *Color Universal Design* (2008).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +54,19 @@ STYLE: dict[str, Any] = {
 """matplotlib's settings for the library's figures."""
 
 
-def use() -> AbstractContextManager[None]:
+@contextmanager
+def use() -> Iterator[None]:
     """Inside this context matplotlib draws in the library's style, with its colours in their order."""
     import matplotlib
     from cycler import cycler
 
     settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=list(COLOURS))}
-    return matplotlib.rc_context(settings)
+    before: Any = {name: matplotlib.rcParams[name] for name in settings}
+    matplotlib.rcParams.update(settings)
+    try:
+        yield
+    finally:  # not rc_context: it would undo what pyplot sets when it starts in here, and a notebook show no figure more
+        matplotlib.rcParams.update(before)
 
 
 @dataclass(frozen=True)
