@@ -65,7 +65,7 @@ def use() -> Iterator[None]:
     matplotlib.rcParams.update(settings)
     try:
         yield
-    finally:  # not rc_context: it would undo what pyplot sets when it starts in here, and a notebook show no figure more
+    finally:  # rc_context would undo what pyplot sets when it starts in here: a notebook would show no later figure
         matplotlib.rcParams.update(before)
 
 
