@@ -4,6 +4,7 @@ import importlib.util
 import os
 import posixpath
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ HERE = Path(__file__).parent
 BUILT = HERE.parent / "build" / "docs"
 os.environ.setdefault("PYTHONHASHSEED", "0")
 os.environ.setdefault("TQDM_DISABLE", "1")  # a page shows no bar of a training that is over
+sys.path.insert(0, str(HERE / "extensions"))
 
 project = "maillon"
 author = "The maillon authors"
@@ -23,14 +25,17 @@ version = release = maillon.__version__
 language = "en"
 
 extensions = [
+    "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "myst_nb",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
+    "reference",
 ]
-exclude_patterns = ["locale", "images"]
+exclude_patterns = ["extensions", "locale", "images"]
 nitpicky = False
 
 # Pages are MyST; those of the guide are run, once for both languages.
@@ -42,6 +47,12 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 copybutton_exclude = ".linenos, .gp, .go"
+
+# The reference: docs/extensions/reference writes a page for each public name.
+default_role = "code"  # of reStructuredText
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
 
 # Translations: docs/locale/fr/LC_MESSAGES/guide/*.po, one file a page.
 locale_dirs = ["locale"]
