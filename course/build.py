@@ -32,7 +32,7 @@ CHOICE = re.compile(r"\[\[(.+?)\|(.*?)\]\]")
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a source: `kind` is text, answer, given, task, solution, check, needs, hidden or from; `name` its language or task."""
+    """A part of a source. `kind` is text, answer, given or what is said after `python`; `name` its language or task."""
 
     kind: str
     name: str

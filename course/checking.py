@@ -1,4 +1,4 @@
-# [[Run this cell first. It is what the checks below are made of; you need not read it.|Exécutez d'abord cette cellule. Les vérifications s'en servent ; il n'est pas nécessaire de la lire.]]
+# [[Run this cell first: the checks below use it.|Exécutez d'abord cette cellule : les vérifications s'en servent.]]
 import traceback
 from contextlib import contextmanager
 

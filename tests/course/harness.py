@@ -1,4 +1,4 @@
-"""The notebooks' tasks without a kernel: given cells and answers are run in this process, and the checks' sentences read."""
+"""The notebooks' tasks without a kernel: given cells and answers are run in this process, the checks' sentences read."""
 
 import contextlib
 import functools
@@ -24,7 +24,7 @@ Namespace = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer to a task: the solution with parts replaced, or a text of its own. `words` is what the check must say."""
+    """The solution with parts replaced, or a text of its own. `words` are what the check must say."""
 
     notebook: str
     task: str
