@@ -5,6 +5,7 @@ import os
 import posixpath
 import re
 import sys
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +119,16 @@ def _english_page(app: Any, env: Any, node: Any, text: Any) -> Any:
     return nodes.reference("", "", text, refuri=posixpath.relpath(f"../{page}.html", here or "."), internal=False)
 
 
+def _notebooks(app: Any) -> None:
+    """The notebooks of the course, which its page offers."""
+    runpy.run_path(str(HERE.parent / "course" / "build.py"))["build"](BUILT.parent / "course")
+
+
 intersphinx_mapping: dict[str, Any] = {}
 
 
 def setup(app: Any) -> None:
+    app.connect("builder-inited", _notebooks)
     app.connect("missing-reference", _english_page)
     app.connect("source-read", _on_the_site)
     app.connect("config-inited", _french, priority=1)
