@@ -4,8 +4,8 @@ import importlib.util
 import os
 import posixpath
 import re
-import sys
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
