@@ -47,6 +47,8 @@ nb_execution_cache_path = str(BUILT / "cells")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 copybutton_exclude = ".linenos, .gp, .go"
 
 # The reference: docs/extensions/reference writes a page for each public name.
@@ -102,6 +104,7 @@ def _french(app: Any, config: Any) -> None:
     """The French site is the front page, the guide and the course; the rest is the English one, a folder up."""
     if config.language != "fr":
         return
+    config.nb_code_prompt_show, config.nb_code_prompt_hide = "Montrer le code", "Cacher le code"
     config.exclude_patterns += [f"{name}/**" for name in ENGLISH_ONLY]
     config.exclude_patterns += [page.name for page in HERE.glob("*.md") if page.stem != "index"]
     config.suppress_warnings += ["toc.excluded", "toc.not_readable"]
