@@ -46,6 +46,7 @@ cluster: $(VENV)/.test $(VENV)/.ray ## sweeps on local clusters of Ray, which it
 docs: $(VENV)/.docs ## build the site, in English and French, into build/docs/html
 	$(PY) -m sphinx -q -W --keep-going docs build/docs/html
 	$(PY) -m sphinx -q -W --keep-going -D language=fr docs build/docs/html/fr
+	@echo "The site: file://$(CURDIR)/build/docs/html/index.html"
 
 phrases: $(VENV)/.docs ## bring the French phrases of the guide in line with its English
 	$(PY) -m sphinx -q -b gettext docs build/docs/gettext
