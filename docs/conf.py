@@ -11,6 +11,7 @@ import maillon
 HERE = Path(__file__).parent
 BUILT = HERE.parent / "build" / "docs"
 os.environ.setdefault("PYTHONHASHSEED", "0")
+os.environ.setdefault("TQDM_DISABLE", "1")  # a page shows no bar of a training that is over
 sys.path.insert(0, str(HERE / "extensions"))
 
 project = "maillon"
@@ -20,14 +21,17 @@ version = release = maillon.__version__
 language = "en"
 
 extensions = [
+    "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "myst_nb",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "pages",
+    "reference",
 ]
 exclude_patterns = ["experiments", "extensions", "locale", "images"]
 nitpicky = False
@@ -61,6 +65,12 @@ sphinx_gallery_conf: dict[str, Any] = {
     "thumbnail_size": (480, 320),
     "parallel": 2,
 }
+
+# The reference: docs/extensions/reference writes a page for each public name.
+default_role = "code"  # of reStructuredText
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
 
 # Translations: docs/locale/fr/LC_MESSAGES/guide/*.po, one file a page.
 locale_dirs = ["locale"]

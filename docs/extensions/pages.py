@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,15 @@ def _said_alike(path: Path) -> Iterator[str]:
             yield str(message.id)
 
 
+def notebooks(app: Any) -> None:
+    """The notebooks of the course, which its page offers."""
+    runpy.run_path(str(HERE.parent / "course" / "build.py"))["build"](HERE.parent / "build" / "course")
+
+
 def setup(app: Any) -> dict[str, Any]:
     app.add_config_value("complete_pages", (), "env")
     app.connect("config-inited", french, priority=1)
+    app.connect("builder-inited", notebooks)
     app.connect("source-read", on_the_site)
     app.connect("doctree-read", untranslated)
     app.connect("missing-reference", english_page)
