@@ -56,20 +56,21 @@ STYLE: dict[str, Any] = {
 
 @contextmanager
 def use() -> Iterator[None]:
-    """Inside this context matplotlib draws in the library's style, with its colours in their order."""
+    """Inside this context matplotlib draws in the library's style, with its colours in their order.
+
+    Only these settings are put back afterwards. The first figure in a notebook makes matplotlib choose how it shows
+    figures, and that must stay.
+    """
     import matplotlib
     from cycler import cycler
 
     settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=list(COLOURS))}
-    interactive = matplotlib.is_interactive()
+    before = {name: matplotlib.rcParams[name] for name in settings}
+    matplotlib.rcParams.update(settings)
     try:
-        with matplotlib.rc_context(settings):
-            try:
-                yield
-            finally:
-                interactive = matplotlib.is_interactive()
+        yield
     finally:
-        matplotlib.interactive(interactive)  # a notebook's backend, loaded with its first figure, has switched it on
+        matplotlib.rcParams.update(before)
 
 
 @dataclass(frozen=True)
