@@ -56,16 +56,20 @@ STYLE: dict[str, Any] = {
 
 @contextmanager
 def use() -> Iterator[None]:
-    """Inside this context matplotlib draws in the library's style, with its colours in their order."""
+    """Inside this context matplotlib draws in the library's style, with its colours in their order.
+
+    Only these settings are put back afterwards. The first figure in a notebook makes matplotlib choose how it shows
+    figures, and that must stay.
+    """
     import matplotlib
     from cycler import cycler
 
     settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=list(COLOURS))}
-    before: Any = {name: matplotlib.rcParams[name] for name in settings}
+    before = {name: matplotlib.rcParams[name] for name in settings}
     matplotlib.rcParams.update(settings)
     try:
         yield
-    finally:  # rc_context would undo what pyplot sets when it starts in here: a notebook would show no later figure
+    finally:
         matplotlib.rcParams.update(before)
 
 
