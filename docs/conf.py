@@ -44,6 +44,8 @@ nb_execution_cache_path = str(BUILT / "cells")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 copybutton_exclude = ".linenos, .gp, .go"
 
 # The gallery: what has changed is run, in its short form.

@@ -29,6 +29,7 @@ def french(app: Any, config: Any) -> None:
     """What the French site leaves out is English, and stands a folder up."""
     if config.language != "fr":
         return
+    config.nb_code_prompt_show, config.nb_code_prompt_hide = "Montrer le code", "Cacher le code"
     config.exclude_patterns += [f"{name}/**" for name in ENGLISH_ONLY]
     config.exclude_patterns += [page.name for page in HERE.glob("*.md") if page.stem != "index"]
     config.suppress_warnings += ["toc.excluded", "toc.not_readable"]

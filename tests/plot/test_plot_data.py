@@ -125,3 +125,18 @@ def test_what_a_notebook_sets_with_its_first_figure_stays():
 
 def test_colours_are_told_apart():
     assert len(set(plot.COLOURS)) == len(plot.COLOURS) == 8
+
+
+def test_what_switches_on_interactivity_in_the_context_does_so_for_good():
+    """As the backend of notebooks does when the first figure is made: else only that one would be shown."""
+    assert not mpl.is_interactive()
+    try:
+        with plot.use():
+            mpl.interactive(True)
+        assert mpl.is_interactive()
+        with pytest.raises(KeyError), plot.use():
+            mpl.interactive(False)
+            raise KeyError
+        assert not mpl.is_interactive()
+    finally:
+        mpl.interactive(False)

@@ -248,3 +248,17 @@ def test_the_picture_has_a_pair_of_arrows_only_with_gradients():
     assert picture(net, {}, [], None, record(net, None, SAMPLE[0], None)).backward is False
     assert picture(net, {}, [], MSELoss(), record(net, MSELoss(), *SAMPLE)).backward is True
     assert picture(net, {}, []).numbers is False
+
+
+def test_without_axes_the_figure_is_filled_and_larger_than_without_numbers():
+    from matplotlib import pyplot
+
+    net = two_four_one()
+    ax = plot.network(net, loss=MSELoss(), x=SAMPLE[0], y=SAMPLE[1])
+    ax.figure.draw_without_rendering()
+    assert tuple(ax.figure.get_size_inches()) == pytest.approx(
+        plot.network_size(net, MSELoss(), x=SAMPLE[0], y=SAMPLE[1])
+    )
+    assert ax.get_window_extent().bounds == pytest.approx(ax.figure.bbox.bounds, rel=0.01)
+    assert max(text.get_fontsize() for text in ax.texts) == pytest.approx(10)
+    pyplot.close(ax.figure)

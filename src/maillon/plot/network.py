@@ -25,6 +25,7 @@ BOX, PITCH, COLUMN, ACROSS, MARGIN = (2.7, 0.56), 1.02, 3.75, 0.36, 0.3
 LEGEND = 0.45
 TALLEST = 7  # boxes in one column; more wrap into the next, which runs the other way
 POINTS = 8.5
+ENLARGED = 1.25  # with the numbers of a sample, which are small letters
 
 
 @dataclass(frozen=True)
@@ -133,14 +134,17 @@ def network(
 def _draw_numbers(net: Module, ax: Axes | None, loss: Loss | None, numbers: Numbers) -> Axes:
     """Chains too are drawn in layers: boxes are as high as what stands in them."""
     made = graph.picture(net, {}, [], loss, numbers)
-    ax, scale = _prepared(ax, *graph.size(made))
+    ax, scale = _prepared(ax, *graph.size(made), enlarged=ENLARGED)
     graph_drawing.draw(ax, made, scale)
     return ax
 
 
-def _prepared(ax: Axes | None, width: float, height: float) -> tuple[Axes, float]:
-    """Axes with inches of the natural size as units, and how large one is on the figure."""
-    ax = axes(ax, figsize=(width, height))
+def _prepared(ax: Axes | None, width: float, height: float, enlarged: float = 1.0) -> tuple[Axes, float]:
+    """Axes with inches of the drawing as units, and how large one is on the figure."""
+    if ax is None:
+        ax = axes(None, figsize=(enlarged * width, enlarged * height))
+        ax.set_in_layout(False)
+        ax.set_position((0, 0, 1, 1))
     box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
     ax.set(xlim=(0, width), ylim=(0, height), aspect="equal")
     ax.axis("off")
@@ -175,7 +179,8 @@ def network_size(net: Module, loss: Loss | None = None, *, x: Any = None, y: Any
         What `figsize` takes.
     """
     if x is not None:
-        return graph.size(graph.picture(net, {}, [], loss, record(net, loss, x, y)))
+        width, height = graph.size(graph.picture(net, {}, [], loss, record(net, loss, x, y)))
+        return ENLARGED * width, ENLARGED * height
     chain = graph.chain_of(net)
     return graph.size(graph.picture(net, {}, [])) if chain is None else _size(len(chain) + 2)
 
