@@ -91,8 +91,11 @@ html_theme = "pydata_sphinx_theme"
 html_title = "maillon"
 html_static_path = ["_static", str(Path(_mathjax.submodule_search_locations[0]) / "static")]
 html_css_files = ["maillon.css"]
+html_js_files = ["maillon.js"]
 templates_path = ["_templates"]
+html_favicon = "_static/link.svg"
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 html_theme_options: dict[str, Any] = {
     "logo": {"text": "maillon"},
     "navbar_align": "left",
