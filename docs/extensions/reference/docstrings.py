@@ -27,7 +27,24 @@ def process(app: Any, what: str, name: str, value: object, options: Any, lines: 
     for heading, body in sections(lines):
         made += heading
         made += body if heading[:1] in (["Examples"], ["See Also"]) else _section(heading[:1], body, with_formulas)
+        if not heading:
+            made += _picture(app, name)
     lines[:] = made
+
+
+def _picture(app: Any, name: str) -> list[str]:
+    """The picture of a name, after its formulas."""
+    short = name.removeprefix("maillon.")
+    words = getattr(app, "reference_pictures", {}).get(short)
+    if words is None:
+        return []
+    lines = [f".. figure:: /reference/api/pictures/{short}.svg", f"   :alt: {words}", "", f"   {escaped(words)}"]
+    return ["", *lines, ""]
+
+
+def escaped(text: str) -> str:
+    """Marks that reStructuredText would take for its own."""
+    return MARKS.sub(r"\\\1", text)
 
 
 def is_described_by_formulas(value: object) -> bool:
@@ -110,7 +127,7 @@ def inline(parts: list[Piece]) -> str:
         elif part.kind == "code":
             shown += _joined(shown, part.text if part.text.startswith(("``", ":")) or part.text.endswith("_") else f"`{part.text}`")
         else:
-            text = MARKS.sub(r"\\\1", part.text)
+            text = escaped(part.text)
             shown += rf"\ {text}" if shown.endswith("`") and text[:1].isalnum() else text
     return shown
 
