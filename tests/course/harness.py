@@ -1,4 +1,4 @@
-"""The notebooks' tasks without a kernel: given cells and answers are run in this process, the checks' sentences read."""
+"""The notebooks' tasks without a kernel: given cells and answers are run in this process, and the checks are read."""
 
 import contextlib
 import functools
