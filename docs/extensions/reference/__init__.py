@@ -50,4 +50,3 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("builder-inited", _write)
     app.connect("missing-reference", _elsewhere)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
-
