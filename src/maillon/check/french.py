@@ -412,4 +412,38 @@ FRENCH = {
     "x and y are shuffled apart: use the same indices for both.": (
         "x et y sont mélangés séparément : prenez les mêmes indices pour les deux."
     ),
+    "steps of one size for all elements": "des pas de même taille pour tous les éléments",
+    "That is Adam or another rule, not plain descent.": "C'est Adam ou une autre règle, pas la simple descente.",
+    "It is nearly right, to {error}: a small constant (eps, clip) or a rounding stands in one of forward and"
+    " backward only.": (
+        "Il est presque juste, à {error} près : une petite constante (eps, clip) ou un arrondi n'est que dans forward"
+        " ou que dans backward."
+    ),
+    "Where windows overlap, a later share overwrites an earlier one: write += in place of =.": (
+        "Là où les fenêtres se recouvrent, une part écrase la précédente : écrivez += au lieu de =."
+    ),
+    "It is 2 (yhat − y), the derivative of (yhat − y)², and that is not what forward computes.": (
+        "C'est 2 (yhat − y), la dérivée de (yhat − y)², et ce n'est pas ce que forward calcule."
+    ),
+    "It is −y / yhat, the derivative of −y log yhat, and that is not what forward computes.": (
+        "C'est −y / yhat, la dérivée de −y log yhat, et ce n'est pas ce que forward calcule."
+    ),
+    "Each module is given its output in place of its input in the backward pass.": (
+        "Dans la passe backward, chaque module reçoit sa sortie au lieu de son entrée."
+    ),
+    "backward_delta is given the output of the module in place of its input.": (
+        "backward_delta reçoit la sortie du module au lieu de son entrée."
+    ),
+    "Every module is given the same delta: what backward_delta returns is the delta of the module before.": (
+        "Tous les modules reçoivent le même delta : ce que backward_delta renvoie est le delta du module précédent."
+    ),
+    "A module's gradient takes the delta that its own backward_delta has just returned.": (
+        "Le gradient d'un module prend le delta que son propre backward_delta vient de renvoyer."
+    ),
+    "The first module is left out of the backward pass.": "Le premier module est oublié dans la passe backward.",
+    "The last module is left out of the backward pass.": "Le dernier module est oublié dans la passe backward.",
+    "A module's parameters are changed before its backward_delta is worked out: update when all are known.": (
+        "Les paramètres d'un module sont modifiés avant le calcul de son backward_delta : mettez à jour quand tous"
+        " les delta sont connus."
+    ),
 }

@@ -74,6 +74,7 @@ def find(subject: Subject, x: Array, delta: Array, backward: Backward) -> Found:
     candidates = [place for place in values if place in moving or place in named]
     pairs = _paired({place: values[place] for place in candidates if place not in changed}, after, possible, changed)
     parameters = {place: values[place] for place in candidates if place in moving or pairs.get(place) in changed}
+    parameters = {place: value for place, value in parameters.items() if not _switched_off(start, place)}
     kept = {place: value for place, value in parameters.items() if pairs.get(place) is not None or place in named}
     return Found(kept, {place: pairs.get(place) for place in kept})
 
@@ -173,6 +174,13 @@ def again_by(subject: Subject, x: Array, place: Place | None, found: Found | Non
 def _is_named(place: Place) -> bool:
     own = place.steps[len(place.owner) :]
     return not GRADIENT.search(place.name) and any(isinstance(key, str) and NAMED.match(key) for _, key in own)
+
+
+def _switched_off(held: Any, place: Place) -> bool:
+    """Whether it is a bias of zeros in an object that says it has none, as with use_bias=False."""
+    owner, value = storage.get(held, Place(place.owner)), storage.get(held, place)
+    flags = [key for key, flag in getattr(owner, "__dict__", {}).items() if flag is False and "bia" in key.lower()]
+    return bool(flags) and "bia" in place.name.lower() and not np.any(value)
 
 
 def _reacts(subject: Subject, x: Array, output: Array, place: Place, value: Array) -> bool:
