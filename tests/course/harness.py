@@ -103,7 +103,7 @@ class Answers:
         self.right_ones: list[Answer] = []
 
     def wrong(self, task: str, name: str, words: str, *changes: tuple[str, str], text: str = "") -> None:
-        """A realistic mistake: `changes` to the solution, or a `text` of its own; `words` is a pattern of what must be said."""
+        """A realistic mistake: `changes` to the solution, or a `text` of its own; `words`, a pattern, must be said."""
         self.wrong_ones.append(Answer(self.notebook, task, name, changes, text, words))
 
     def right(self, task: str, name: str, *changes: tuple[str, str], text: str = "") -> None:
