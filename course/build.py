@@ -3,13 +3,13 @@
 A source is Markdown in blocks. `::: en` and `::: fr` to `:::` are text, the same in two languages; `::: en answer` is
 text of the solutions only. A fenced `python` block is a cell. What is said after `python` on its first line:
 
-    nothing          a cell that is given
+    nothing          a cell that is given; given=NAME where another source takes it up
     task=NAME        what the student starts from; in the solutions, `solution=NAME` stands in its place
     solution=NAME    the answer
     check=NAME       the cell that checks it
     needs=NAME,NAME  an experiment, run once these checks are right
     hidden=NAME      a given cell, shown folded
-    from=FILE:NAME   a given cell, empty here: the solution or the hidden cell NAME of another source
+    from=FILE:NAME   the cell NAME of another source, its solution for a task; empty here, shown folded
 
 In code, `[[hello|bonjour]]` is `hello` in English and `bonjour` in French. `course/checking.py` is the first code cell
 of every notebook.
@@ -25,9 +25,10 @@ import nbformat
 HERE = Path(__file__).parent
 LANGUAGES = ("en", "fr")
 KINDS = ("student", "solutions")
-FENCE = re.compile(r"```python(?: (task|solution|check|needs|from|hidden)=(\S+))?")
+TAKEN_UP = {"given", "hidden", "solution"}
+FENCE = re.compile(r"```python(?: (task|solution|check|needs|from|given|hidden)=(\S+))?")
 TEXT = re.compile(r"::: (en|fr)( answer)?")
-CHOICE = re.compile(r"\[\[(.+?)\|(.*?)\]\]")
+CHOICE = re.compile(r"\[\[((?:(?!\[\[|\]\]).)+?)\|((?:(?!\[\[).)*?)\]\]")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def code(block: Block, language: str) -> str:
     text = block.text
     if block.kind == "from":
         file, task = block.name.split(":")
-        (text,) = (b.text for b in blocks(HERE / f"{file}.md") if b.name == task and b.kind in {"solution", "hidden"})
+        (text,) = (b.text for b in blocks(HERE / f"{file}.md") if b.name == task and b.kind in TAKEN_UP)
     if block.kind == "needs":
         text = f"%%needs {block.name.replace(',', ' ')}\n{text}"
     return spoken(text, language)
@@ -111,7 +112,7 @@ def notebook(path: Path, language: str, kind: str) -> nbformat.NotebookNode:
         else:
             cells.append(nbformat.v4.new_code_cell(code(block, language)))
         cells[-1].metadata["course"] = {"kind": block.kind, "name": block.name}
-        if block.kind == "hidden":
+        if block.kind in {"hidden", "from"}:
             cells[-1].metadata["jupyter"] = {"source_hidden": True}
     first = next(place for place, cell in enumerate(cells) if cell.cell_type == "code")
     hidden = {"jupyter": {"source_hidden": True}, "course": {"kind": "setup", "name": ""}}

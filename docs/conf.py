@@ -42,6 +42,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(BUILT / "cells")
 nb_execution_raise_on_error = True
+nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 nb_code_prompt_show = "Show the code"
@@ -91,8 +92,11 @@ html_theme = "pydata_sphinx_theme"
 html_title = "maillon"
 html_static_path = ["_static", str(Path(_mathjax.submodule_search_locations[0]) / "static")]
 html_css_files = ["maillon.css"]
+html_js_files = ["maillon.js"]
 templates_path = ["_templates"]
+html_favicon = "_static/link.svg"
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 html_theme_options: dict[str, Any] = {
     "logo": {"text": "maillon"},
     "navbar_align": "left",

@@ -15,6 +15,8 @@ HERE = Path(__file__).resolve().parents[1]
 ENGLISH_ONLY = ("reference", "gallery", "topics")
 BACK = re.compile(r"^\[Back to the README\]\(\.\./README\.md\)\n", re.MULTILINE)
 BESIDE = re.compile(r"\[([^]]*)\]\(\.\./((?:benchmarks|examples|src|tests|[A-Z]+\.md)[^)]*)\)")
+CODE = re.compile(r"`[^`]*`|\$[^$]*\$")
+WORD = re.compile(r"[^\W\d_]{2}")
 LATE = 900  # after everybody else has tried to find what a reference leads to
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,13 @@ def french(app: Any, config: Any) -> None:
     config.suppress_warnings += ["toc.excluded", "toc.not_readable"]
     config.sphinx_gallery_conf |= {"examples_dirs": [], "gallery_dirs": []}
     config.intersphinx_mapping["maillon"] = ("../", (str(HERE.parent / "build/docs/html/objects.inv"),))
+
+
+def phrases(app: Any) -> None:
+    """Phrases are taken from the pages that are translated."""
+    if app.builder.name == "gettext":
+        leave_out_english(app.config)
+        app.config.suppress_warnings += ["toc.excluded", "toc.not_readable"]
 
 
 def english_page(app: Any, env: Any, node: Any, text: Any) -> Any:
@@ -61,7 +70,7 @@ def untranslated(app: Any, tree: nodes.document) -> None:
         return
     same = set(_said_alike(HERE / "locale/fr/LC_MESSAGES" / f"{name}.po"))
     for node, phrase in extract_messages(tree):
-        if node.get("translated") is False and phrase not in same:
+        if node.get("translated") is False and phrase not in same and WORD.search(CODE.sub("", phrase)):
             log.warning("not in French: %s", phrase, location=node, type="french")
 
 
@@ -85,6 +94,7 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_config_value("complete_pages", (), "env")
     app.connect("config-inited", french, priority=1)
     app.connect("builder-inited", notebooks)
+    app.connect("builder-inited", phrases)
     app.connect("source-read", on_the_site)
     app.connect("doctree-read", untranslated)
     app.connect("missing-reference", english_page)

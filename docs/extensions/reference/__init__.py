@@ -5,12 +5,14 @@ from typing import Any
 
 from sphinx.util.nodes import make_refnode
 
-from reference import docstrings, listing, names, pages
+from reference import docstrings, listing, names, pages, pictures
 
 
 def _write(app: Any) -> None:
     if app.config.language != "fr":
-        pages.write(Path(app.srcdir) / "reference")
+        folder = Path(app.srcdir) / "reference"
+        pages.write(folder)
+        app.reference_pictures = pictures.write(folder / pages.FOLDER / "pictures")
 
 
 def _elsewhere(app: Any, env: Any, node: Any, text: Any) -> Any:
@@ -48,4 +50,3 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("builder-inited", _write)
     app.connect("missing-reference", _elsewhere)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
-

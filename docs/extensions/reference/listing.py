@@ -8,7 +8,10 @@ from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
 from reference import names
+from reference.docstrings import is_described_by_formulas
 from reference.pages import FOLDER
+from reference.sentences import pieces, words
+from reference.tex import tex
 
 
 class Names(SphinxDirective):
@@ -57,6 +60,14 @@ class Names(SphinxDirective):
 
 
 def first_sentence(value: object) -> list[nodes.Node]:
-    """The first paragraph of a docstring."""
-    text = inspect.getdoc(value) if callable(value) else None
-    return [nodes.Text(" ".join((text or "").partition("\n\n")[0].split()))]
+    """The first paragraph of a docstring, its formulas in mathematics."""
+    text = " ".join(((inspect.getdoc(value) if callable(value) else "") or "").partition("\n\n")[0].split())
+    shown: list[nodes.Node] = []
+    for piece in (pieces if is_described_by_formulas(value) else words)(text):
+        if piece.tree is not None:
+            shown.append(nodes.math("", tex(piece.tree)))
+        elif piece.kind == "code":
+            shown.append(nodes.literal("", piece.text.strip("`").rpartition("`")[2]))
+        else:
+            shown.append(nodes.Text(piece.text))
+    return shown

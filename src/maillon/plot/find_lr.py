@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from maillon.plot.axes import axes
-from maillon.plot.style import BLUE, GREY, VERMILION
+from maillon.plot.style import BLACK, BLUE, GREY, VERMILION
 from maillon.train.lr_range import LRRange
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _GOOD = 0.5  # of the largest fall
+_AGAIN = 2  # so many times the steps
 _PARTS = {"too small": GREY, "good": BLUE, "too large": VERMILION}
 
 
 def find_lr(result: LRRange, ax: Axes | None = None) -> Axes:
     """Draw the loss after the short trainings against their rate, and the rate that was found.
 
-    Pale points are single trainings, the line their means; crosses at the top are trainings that have blown up. Where a
-    rate was found, a bar below names the rates that are too small, good (the loss falls at least half as far as at the
-    best one) and too large.
+    Pale points are the losses of single mini-batches, the line their means, squares those of the trainings twice as
+    long; crosses at the top are trainings that have blown up. Where a rate was found, a bar above names the rates that
+    are too small, good (the loss falls at least half as far as at the best one) and too large.
 
     Parameters
     ----------
@@ -47,34 +48,40 @@ def find_lr(result: LRRange, ax: Axes | None = None) -> Axes:
     """
     ax = axes(ax)
     ax.set_xscale("log")
-    rates, smoothed = result.lrs, result.smoothed
-    runs = np.isfinite(result.losses)
-    at = np.broadcast_to(rates[:, None], runs.shape)
-    alive = np.isfinite(smoothed)
+    rates, losses = result.lrs, result.losses
+    alive = np.isfinite(losses)
     top, bottom = _limits(result)
-    ax.plot(at[runs], np.minimum(result.losses[runs], top), "o", color=BLUE, alpha=0.35, markersize=4, mec="none")
-    ax.plot(rates[alive], np.minimum(smoothed[alive], top), color=BLUE, label=f"loss after {result.steps} steps")
-    ax.axhline(result.start, color=GREY, linestyle=":", label="loss of the start")
+    at = np.broadcast_to(rates[alive, None], result.batch_losses[alive].shape)
+    shown = (result.batch_losses[alive] < top) & (result.batch_losses[alive] > bottom)
+    ax.plot(at[shown], result.batch_losses[alive][shown], "o", color=BLUE, alpha=0.12, markersize=4, mec="none")
+    ax.plot(rates[alive], np.minimum(losses[alive], top), color=BLUE, label=f"after {result.steps} steps")
+    again = np.isfinite(result.losses_again)
+    if again.any():
+        longer = np.minimum(result.losses_again[again], top)
+        ax.plot(rates[again], longer, "s", color=BLACK, markersize=4, label=f"after {_AGAIN * result.steps} steps")
+    ax.axhline(result.start, color=GREY, linestyle=":", label="at the start")
     if not alive.all():
         blown = rates[~alive]
         ax.plot(blown, np.full(len(blown), top), "x", color=VERMILION, label="blown up", clip_on=False)
     if result.lr is not None:
-        best = smoothed[np.flatnonzero(rates == result.lr)[0]]
+        best = result.losses_again[result.lrs == result.lr]
         label = f"found: {result.lr:.2g}"
         ax.plot(result.lr, best, "*", color=VERMILION, markersize=12, markeredgecolor="white", label=label, zorder=3)
         _name_parts(ax, result)
+    else:
+        ax.set_title("no rate found")
     ax.set_ylim(bottom, top + 0.03 * (top - bottom))
     ax.set(xlabel="learning rate", ylabel="loss")
-    ax.legend(loc="lower left")
+    ax.legend(loc="lower left", ncols=2)
     return ax
 
 
 def _limits(result: LRRange) -> tuple[float, float]:
     """The largest and the least loss that are shown: a loss that has risen far would flatten the valley."""
-    alive = result.smoothed[np.isfinite(result.smoothed)]
-    least = float(min([result.start, *alive]))
+    shown = np.concatenate([result.losses, result.losses_again])
+    least = float(min([result.start, *shown[np.isfinite(shown)]]))
     fall = result.start - least or abs(result.start) or 1.0
-    return result.start + 0.5 * fall, least - 0.35 * fall
+    return result.start + 0.5 * fall, least - 0.5 * fall
 
 
 def _name_parts(ax: Axes, result: LRRange) -> None:
@@ -82,7 +89,7 @@ def _name_parts(ax: Axes, result: LRRange) -> None:
     rates = np.log10(result.lrs)
     edges = (rates[1:] + rates[:-1]) / 2
     step = rates[1] - rates[0]
-    good = result.start - result.smoothed >= _GOOD * (result.start - result.smoothed.min())
+    good = result.start - result.losses >= _GOOD * (result.start - result.losses.min())
     at = int(np.flatnonzero(result.lrs == result.lr)[0])
     first = at - int(np.argmin(np.append(good[at::-1], False))) + 1
     last = at + int(np.argmin(np.append(good[at:], False))) - 1

@@ -87,17 +87,18 @@ def find_lr(
     -----
     Each rate has a training of its own, of few steps, from the same start and on the same mini-batches; so a rate does
     not suffer from those before it. Its losses are compared with those of the start mini-batch by mini-batch, over the
-    last third of the steps, and trimmed by a fifth at either end: hard mini-batches do not look like a rise, nor is a
-    spike the course of a training. A training whose loss is not finite, or beyond four times the largest one of the
-    start, has blown up. The rates are walked from the largest one down, until the fall of the loss fades. The best ones
-    are tried again on two other orders of the rows, and the one with the largest mean fall is `lr`.
+    last third of the steps, without the least and the greatest fifth: hard mini-batches do not look like a rise, nor is
+    a spike the course of a training. A training whose loss is not finite, or beyond four times the largest one of the
+    start, has blown up. The rates are walked from the largest one down, until the fall of the loss fades. The best
+    three are tried again for twice as many steps. `lr` is the one with the largest fall; of several within a standard
+    error, the largest.
 
     It is given only when four things are so. The fall is at least 1 % of the loss and four standard errors. There is
     a worse rate on either side. And what is learnt is more than a constant: a training on half of the rows predicts the
     targets of the other half better than it predicts the same targets in other orders, by four standard deviations,
     and the other way round. The last is not asked with fewer than 32 rows, nor of a loss without a target.
 
-    It takes 500 to 1 500 steps, or five times as many where a second try is needed.
+    It takes about 1 000 steps, or six times as many where a second try is needed.
 
     References
     ----------
@@ -132,11 +133,10 @@ def find_lr(
     _require_engine(optim, data, batch_size, engine)
     runs = Runs(optim, data, batch_size, steps, engines.choose(engine), generator)
     search = Search(runs, rates)
-    search.walk()
     if search.undecided:
-        runs = runs.longer(_LONGER)
-        search = Search(runs, search.alive)
-        search.walk()
+        more = runs.longer(_LONGER)
+        more.taken = search.runs.taken
+        search = Search(more, search.alive)
     return search.result()
 
 

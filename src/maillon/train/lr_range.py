@@ -18,10 +18,12 @@ class LRRange:
     lrs : array
         The k rates that were tried, ascending.
     losses : array
-        (k, orders): the loss at the end of each short training, at each rate in one order of the rows or in
-        several. inf where the training has blown up, nan where there was none.
-    smoothed : array
-        (k,): their means over the orders, inf where one has blown up.
+        (k,): the loss at the end of a short training at each rate, over the mini-batches of its last third without the
+        least and the greatest fifth. inf where it has blown up.
+    losses_again : array
+        (k,): the same of the trainings twice as long, at the best rates; nan at the others.
+    batch_losses : array
+        (k, b): the losses of these mini-batches of the short trainings, one by one; inf where one has blown up.
     start : float
         The loss before any step.
     steps : int
@@ -42,7 +44,8 @@ class LRRange:
     reason: str
     lrs: Array = field(repr=False)
     losses: Array = field(repr=False)
-    smoothed: Array = field(repr=False)
+    losses_again: Array = field(repr=False)
+    batch_losses: Array = field(repr=False)
     start: float
     steps: int
     total_steps: int

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from maillon import engine as engines
 from maillon.nn import no_grad
 from maillon.nn.support.modes import mode
-from maillon.optim import NonFiniteLossError, Optim
+from maillon.optim import SGD, NonFiniteLossError, Optim
 from maillon.optim.door import Data
 from maillon.random import Generator, using
 from maillon.train.modes import learning
@@ -36,12 +37,17 @@ def trimmed_mean(values: Array) -> float:
     return float(np.sort(values)[cut : values.size - cut].mean())
 
 
-def trimmed_error(values: Array) -> float:
-    """Its standard error, by the values with the fifths at either end brought to the next ones (Tukey, McLaughlin)."""
+def in_errors(values: Array) -> float:
+    """The trimmed mean in standard errors: those of the values with the fifths at either end brought to the next ones.
+
+    Source: Tukey, McLaughlin, "Less vulnerable confidence and significance procedures", 1963.
+    """
     cut = int(_TRIM * values.size)
     ordered = np.sort(values)
     held = np.clip(ordered, ordered[cut], ordered[values.size - cut - 1])
-    return float(held.std(ddof=1) / ((1 - 2 * _TRIM) * math.sqrt(values.size))) if values.size > 1 else 0.0
+    error = float(held.std(ddof=1) / ((1 - 2 * _TRIM) * math.sqrt(values.size)))
+    mean = trimmed_mean(values)
+    return mean / error if error else math.copysign(math.inf, mean) if mean else 0.0
 
 
 @dataclass
@@ -61,6 +67,21 @@ class Run:
         """How far each loss lies below that of the start."""
         return self.before - self.losses
 
+    @property
+    def start(self) -> float:
+        """The loss of the start."""
+        return trimmed_mean(self.before)
+
+    @property
+    def fall(self) -> float:
+        """How far the loss falls; −inf where the run has blown up."""
+        return -math.inf if self.blown else trimmed_mean(self.falls)
+
+    @property
+    def errors(self) -> float:
+        """The fall in standard errors; 0 where the run has blown up."""
+        return 0.0 if self.blown else in_errors(self.falls)
+
 
 class Runs:
     """Where all runs begin, and what they learn from. Nothing of it is changed: a run learns on a copy.
@@ -75,28 +96,28 @@ class Runs:
         self._optim, self._engine, self._batch = _copied(optim), engine, batch_size
         self._generator = generator
         self._ratios = _ratios(optim)
-        self._orders: list[tuple[list[Array], int, Array]] = []
 
     def longer(self, times: int) -> "Runs":
-        """The same, of so many times the steps; those taken count on."""
+        """Others, of so many times the steps, on other mini-batches; those taken count on."""
         more = Runs(self._optim, self.data, self._batch, times * self.steps, self._engine, self._generator)
         more.taken = self.taken
         return more
 
-    def run(self, rate: float, order: int = 0) -> Run:
-        """One at this rate, on the mini-batches of this order, from 0."""
-        rows, seed, before = self._order(order)
+    def run(self, rate: float) -> Run:
+        """One at this rate."""
+        rows, seed, before = self._begun
         losses = self._losses(_copied(self._optim), rate, rows, seed, _BLOWN * float(np.abs(before).max()))
         judged = slice(-max(1, round(self.steps * _JUDGED)), None)
         return Run(np.array(losses)[judged] if len(losses) == len(before) else np.empty(0), before[judged])
 
-    def _order(self, order: int) -> tuple[list[Array], int, Array]:
-        """The mini-batches of this order, a seed, and the loss of each before any step."""
-        while len(self._orders) <= order:
-            rows, seed = self._drawn(self.data.rows, self.steps), self._seed()
-            before = self._losses(_copied(self._optim), 0.0, rows, seed, math.inf, blows=False)
-            self._orders.append((rows, seed, np.array(before)))
-        return self._orders[order]
+    @cached_property
+    def _begun(self) -> tuple[list[Array], int, Array]:
+        """The mini-batches, a seed, and the loss of each before any step."""
+        rows, seed = self._drawn(self.data.rows, self.steps), self._seed()
+        still = _copied(self._optim)
+        still = Optim(still.network, still.loss, SGD(lr=0.0))  # Rprop, for one, moves at a rate of 0 too
+        before = self._losses(still, 0.0, rows, seed, math.inf, blows=False)
+        return rows, seed, np.array(before)
 
     def known(self, rate: float) -> float:
         """How clearly a network trained at this rate knows the targets of rows it has not seen, in standard deviations;
@@ -153,8 +174,9 @@ class Runs:
 
         blows: whether a loss that is not finite is a matter of the rate, and no error.
         """
-        for group, ratio in zip(optim.rule.param_groups, self._ratios, strict=True):
-            group["lr"] = rate * ratio
+        if rate:
+            for group, ratio in zip(optim.rule.param_groups, self._ratios, strict=True):
+                group["lr"] = rate * ratio
         losses: list[float] = []
         with learning(optim.network), using(Generator(seed)), np.errstate(all="ignore"):
             step: Any = optim.learn if self._engine == "numpy" else engines.Learner(optim).step
