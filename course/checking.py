@@ -20,10 +20,10 @@ def checking(task):
     try:
         yield
     except Exception as error:
-        print(f"✗ {task}: {told(error)}")
+        print(f"✗ {task}[[:| :]] {told(error)}")
     else:
         RIGHT.add(task)
-        print(f"✓ {task}: [[right|juste]]")
+        print(f"✓ {task}[[: right| : juste]]")
 
 
 def told(error):
@@ -38,7 +38,7 @@ def told(error):
         return f"[[{place} is not written yet|{place} n'est pas encore écrit]]"
     if isinstance(error, AssertionError) and str(error):
         return str(error)
-    return f"[[{place}, line {line}|{place}, ligne {line}]]: {type(error).__name__}: {error}"
+    return f"[[{place}, line {line}:|{place}, ligne {line} :]] {type(error).__name__}: {error}"
 
 
 def needs(tasks, cell):
