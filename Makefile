@@ -46,6 +46,7 @@ cluster: $(VENV)/.test $(VENV)/.ray ## sweeps on local clusters of Ray, which it
 docs: $(VENV)/.docs ## build the site, in English and French, into build/docs/html
 	$(PY) -m sphinx -q -W --keep-going docs build/docs/html
 	$(PY) -m sphinx -q -W --keep-going -D language=fr docs build/docs/html/fr
+	@echo "The site: file://$(CURDIR)/build/docs/html/index.html"
 
 course: $(VENV)/.docs ## write the notebooks of the course, with and without solutions, into build/course
 	$(PY) course/build.py
