@@ -1,5 +1,6 @@
-"""Directional derivatives by finite differences, which know where they cannot be trusted."""
+"""Derivatives by finite differences, which know where they cannot be trusted."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +23,13 @@ class Slope(NamedTuple):
 
     scale: the size that an error is relative to: of its terms, and at least what the differences can resolve.
     shrunk: whether the first step was too long.
+    terms: the derivative of each element of the output.
     """
 
     value: float
     scale: float
     shrunk: bool
+    terms: Array
 
 
 class KinkError(Exception):
@@ -34,35 +37,60 @@ class KinkError(Exception):
 
 
 def directional(probe: Probe, spot: Spot, direction: Array, grad_output: Any, tolerance: float) -> Slope:
-    """d/dt ⟨grad_output, output(x + t · direction)⟩ at 0.
-
-    Central differences of fourth order over h and h/2 (each element of the output for itself) must agree, and so
-    must the differences to the left and to the right; Richardson's extrapolation of the two is the value. Where
-    they do not agree the step shrinks; where left and right differ however small the step, x stands on a kink.
-    """
-    weights = [part for part in leaves(grad_output) if part is not None]
-
-    def weighted(displacement: Array | None = None) -> Array:
-        output = probe.output(None if displacement is None else spot, displacement)
-        real = [leaf for leaf in output if is_real(leaf)]
-        terms = [np.ravel(leaf * weight) for leaf, weight in zip(real, weights, strict=True)]
-        return np.concatenate([np.zeros(0), *terms])
-
-    here = weighted()
-    if not np.isfinite(here).all():
+    """d/dt ⟨grad_output, output(x + t · direction)⟩ at 0."""
+    weighted = weighted_output(probe, spot, grad_output)
+    if not np.isfinite(weighted(np.zeros_like(direction))).all():
         raise CheckError(
             1, probe.shown, "output of forward", "finite values", "NaN or infinity", way_out="Give other inputs."
         )
-    length = float(np.linalg.norm(direction))
-    first = FIRST_STEP * max(1.0, rms(probe.value(spot))) / length
+    return slope_along(weighted, direction, rms(probe.value(spot)), tolerance)
+
+
+def weighted_output(probe: Probe, spot: Spot, grad_output: Any) -> Callable[[Array], Array]:
+    """The elements of the output times those of grad_output, as a function of the displacement of one input."""
+    weights = [part for part in leaves(grad_output) if part is not None]
+
+    def weighted(displacement: Array) -> Array:
+        real = [leaf for leaf in probe.output(spot, displacement) if is_real(leaf)]
+        terms = [np.ravel(leaf * weight) for leaf, weight in zip(real, weights, strict=True)]
+        return np.concatenate([np.zeros(0), *terms])
+
+    return weighted
+
+
+def slope_along(
+    weighted: Callable[[Array], Array], direction: Array, size: float, tolerance: float, rounding: float = ROUNDING
+) -> Slope:
+    """d/dt Σ weighted(t · direction) at 0.
+
+    Central differences of fourth order over h and h/2 (each element of the output for itself) must agree, and so
+    must the differences to the left and to the right; Richardson's extrapolation of the two is the value. Where
+    they do not agree the step shrinks; where left and right differ however small the step, there is a kink.
+    """
+    here = weighted(np.zeros_like(direction))
+    first = FIRST_STEP * max(1.0, size) / float(np.linalg.norm(direction))
     for shrink in SHRINK:
-        slope = _at_step(weighted, here, direction, first * shrink, tolerance)
+        slope = _at_step(weighted, here, direction, first * shrink, tolerance, rounding)
         if slope is not None:
             return slope._replace(shrunk=shrink != SHRINK[0])
     raise KinkError
 
 
-def _at_step(weighted: Any, here: Array, direction: Array, h: float, tolerance: float) -> Slope | None:
+def jacobian(output: Callable[[Array], Array], value: Array, tolerance: float, rounding: float = ROUNDING) -> Array:
+    """∂output/∂value, of shape value.shape + (size of the output,), from output(displacement)."""
+    columns = []
+    for place in range(value.size):
+        direction = np.zeros(value.size)
+        direction[place] = 1.0
+        slope = slope_along(output, direction.reshape(value.shape), rms(value), tolerance, rounding)
+        columns.append(slope.terms)
+    size = columns[0].size if columns else 0
+    return np.reshape(columns, (*value.shape, size))
+
+
+def _at_step(
+    weighted: Callable[[Array], Array], here: Array, direction: Array, h: float, tolerance: float, rounding: float
+) -> Slope | None:
     """The derivative by steps of h and h/2; None when they disagree, meet a kink or leave the domain of forward."""
     try:
         with np.errstate(over="raise", invalid="raise"):
@@ -73,11 +101,13 @@ def _at_step(weighted: Any, here: Array, direction: Array, h: float, tolerance: 
         return None
     coarse = (8 * (at[1.0] - at[-1.0]) - (at[2.0] - at[-2.0])) / (12 * h)
     fine = (8 * (at[0.5] - at[-0.5]) - (at[1.0] - at[-1.0])) / (6 * h)
-    value = float(np.sum((16 * fine - coarse) / 15))
-    noise = ROUNDING * float(np.linalg.norm(here)) / h
+    terms = (16 * fine - coarse) / 15
+    value = float(np.sum(terms))
+    noise = rounding * float(np.linalg.norm(here)) / h
     scale = max(abs(value), float(np.linalg.norm(fine)), noise / tolerance)
     agree = float(np.linalg.norm(fine - coarse)) <= tolerance * scale + noise
-    return Slope(value, scale, False) if agree and not _on_kink(at, here, h, tolerance * scale + 8 * noise) else None
+    kink = not agree or _on_kink(at, here, h, tolerance * scale + 8 * noise)
+    return None if kink else Slope(value, scale, False, terms)
 
 
 def _on_kink(at: dict[float, Array], here: Array, h: float, negligible: float) -> bool:

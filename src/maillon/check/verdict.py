@@ -1,20 +1,22 @@
 """What a check says: the rule that is broken and how to see it again, or all that holds."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+from maillon.check.words import in_language, say
 from maillon.nn import Module
 
 RULES = {
-    1: "backward is the exact derivative of forward",
-    2: "backward adds to each Parameter.grad",
-    3: "inputs, grad_output and what was kept are not changed",
-    4: "gradients are nested, shaped and typed like the inputs",
-    5: "one forward serves one backward",
-    6: "backward works in eval mode too",
-    7: "the reductions agree: mean · denominator = sum = Σ none",
-    8: "backward() is backward(1)",
+    1: say("backward is the exact derivative of forward"),
+    2: say("backward adds to each Parameter.grad"),
+    3: say("inputs, grad_output and what was kept are not changed"),
+    4: say("gradients are nested, shaped and typed like the inputs"),
+    5: say("one forward serves one backward"),
+    6: say("backward works in eval mode too"),
+    7: say("the reductions agree: mean · denominator = sum = Σ none"),
+    8: say("backward() is backward(1)"),
 }
 """The six rules of every link, and two more of every loss."""
 
@@ -27,7 +29,7 @@ class CheckError(AssertionError):
     rule : int
         Its number in `RULES`.
     link : Module
-        The link.
+        The link, or another object that was checked.
     what : str
         The parameter or input it is about.
     expected : object
@@ -41,13 +43,17 @@ class CheckError(AssertionError):
 
     Notes
     -----
-    `replay` is a line of code that shows the same again, given the same `link` and `inputs`.
+    `replay` is a line of code that shows the same again, given the same `link` and `inputs`; `language` is that of the
+    message.
     """
+
+    rules: ClassVar[Mapping[int, str]] = RULES
+    language = "en"
 
     def __init__(
         self,
         rule: int,
-        link: Module,
+        link: Any,
         what: str,
         expected: object,
         got: object,
@@ -65,14 +71,32 @@ class CheckError(AssertionError):
         self.way_out = way_out
         self.replay = ""
 
+    def name(self) -> str:
+        """The link, as the message shows it."""
+        return repr(self.link)
+
     def __str__(self) -> str:
-        error = "" if self.relative_error is None else f" (relative error {self.relative_error:.1e})"
-        hint = f" {self.way_out}" if self.way_out else ""
+        def told(text: object) -> str:
+            return in_language(text, self.language)
+
+        number = f"{self.relative_error:.1e}" if self.relative_error is not None else ""
+        error = told(say(" (relative error {number})", number=number)) if number else ""
+        hint = f" {told(self.way_out)}" if self.way_out else ""
         again = f"\nReplay: {self.replay}" if self.replay else ""
-        return (
-            f"rule {self.rule}, {RULES[self.rule]}: broken by {self.link!r}.\n"
-            f"{self.what}: expected {self.expected}, got {self.got}{error}.{hint}{again}"
+        broken = say(
+            "rule {rule}, {sentence}: broken by {link}.",
+            rule=self.rule,
+            sentence=self.rules[self.rule],
+            link=self.name(),
         )
+        found = say(
+            "{what}: expected {expected}, got {got}{error}.",
+            what=self.what,
+            expected=self.expected,
+            got=self.got,
+            error=error,
+        )
+        return f"{told(broken)}\n{told(found)}{hint}{again}"
 
 
 @dataclass(frozen=True)

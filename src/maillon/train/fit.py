@@ -130,7 +130,8 @@ def fit(
         "auto" runs whole epochs in the compiled core where that is installed and knows every link, the loss and the
         rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
     progress : bool, optional
-        Whether to show a bar on the error stream; by default on a terminal and in a notebook.
+        Whether to show a bar on the error stream; by default on a terminal and in a notebook, unless the environment
+        has tqdm's own TQDM_DISABLE.
     checkpoint : Checkpoint, optional
         When and where to write what it takes to go on after the program was ended, in whatever way.
     resume : str or path, optional

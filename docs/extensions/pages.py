@@ -1,0 +1,102 @@
+"""The pages of the site: how its two languages link to one another, and what must hold on pages that are complete."""
+
+import posixpath
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.nodes import extract_messages
+
+HERE = Path(__file__).resolve().parents[1]
+ENGLISH_ONLY = ("reference", "gallery", "topics")
+BACK = re.compile(r"^\[Back to the README\]\(\.\./README\.md\)\n", re.MULTILINE)
+BESIDE = re.compile(r"\[([^]]*)\]\(\.\./((?:benchmarks|examples|src|tests|[A-Z]+\.md)[^)]*)\)")
+CODE = re.compile(r"`[^`]*`|\$[^$]*\$")
+WORD = re.compile(r"[^\W\d_]{2}")
+LATE = 900  # after everybody else has tried to find what a reference leads to
+
+log = logging.getLogger(__name__)
+
+
+def on_the_site(app: Any, name: str, text: list[str]) -> None:
+    """Pages that are also read beside the README: no link back to it; files that the site has not are only named."""
+    text[0] = BESIDE.sub(r"\1 (`\2`)", BACK.sub("", text[0]))
+
+
+def french(app: Any, config: Any) -> None:
+    """What the French site leaves out is English, and stands a folder up."""
+    if config.language != "fr":
+        return
+    config.nb_code_prompt_show, config.nb_code_prompt_hide = "Montrer le code", "Cacher le code"
+    config.exclude_patterns += [f"{name}/**" for name in ENGLISH_ONLY]
+    config.exclude_patterns += [page.name for page in HERE.glob("*.md") if page.stem != "index"]
+    config.suppress_warnings += ["toc.excluded", "toc.not_readable"]
+    config.sphinx_gallery_conf |= {"examples_dirs": [], "gallery_dirs": []}
+    config.intersphinx_mapping["maillon"] = ("../", (str(HERE.parent / "build/docs/html/objects.inv"),))
+
+
+def phrases(app: Any) -> None:
+    """Phrases are taken from the pages that are translated."""
+    if app.builder.name == "gettext":
+        leave_out_english(app.config)
+        app.config.suppress_warnings += ["toc.excluded", "toc.not_readable"]
+
+
+def english_page(app: Any, env: Any, node: Any, text: Any) -> Any:
+    """What the French pages say of a page that is only English leads to it."""
+    if app.config.language != "fr" or node.get("reftype") != "doc":
+        return None
+    page = posixpath.normpath(posixpath.join("/", posixpath.dirname(node["refdoc"]), node["reftarget"])).lstrip("/")
+    here = posixpath.dirname(node["refdoc"])
+    if not (HERE / f"{page}.md").exists() and not page.startswith(ENGLISH_ONLY):
+        return None
+    return nodes.reference("", "", text, refuri=posixpath.relpath(f"../{page}.html", here or "."), internal=False)
+
+
+def unresolved(app: Any, env: Any, node: Any, text: Any) -> None:
+    """A name of Python that leads nowhere is a warning on the pages that must be complete."""
+    if node.get("refdomain") == "py" and node["refdoc"].startswith(app.config.complete_pages):
+        log.warning("there is no page for %s", node["reftarget"], location=node, type="ref", subtype="python")
+
+
+def untranslated(app: Any, tree: nodes.document) -> None:
+    """A phrase without its French is a warning on the French pages that must be complete; fuzzy is without."""
+    name = app.env.docname
+    if app.config.language != "fr" or not name.startswith(app.config.complete_pages):
+        return
+    same = set(_said_alike(HERE / "locale/fr/LC_MESSAGES" / f"{name}.po"))
+    for node, phrase in extract_messages(tree):
+        if node.get("translated") is False and phrase not in same and WORD.search(CODE.sub("", phrase)):
+            log.warning("not in French: %s", phrase, location=node, type="french")
+
+
+def _said_alike(path: Path) -> Iterator[str]:
+    """The phrases of a page that are the same in both languages on purpose, as names are."""
+    if not path.exists():
+        return
+    from sphinx_intl.catalog import load_po
+
+    for message in load_po(str(path)):
+        if message.id and message.id == message.string and not message.fuzzy:
+            yield str(message.id)
+
+
+def notebooks(app: Any) -> None:
+    """The notebooks of the course, which its page offers."""
+    runpy.run_path(str(HERE.parent / "course" / "build.py"))["build"](HERE.parent / "build" / "course")
+
+
+def setup(app: Any) -> dict[str, Any]:
+    app.add_config_value("complete_pages", (), "env")
+    app.connect("config-inited", french, priority=1)
+    app.connect("builder-inited", notebooks)
+    app.connect("builder-inited", phrases)
+    app.connect("source-read", on_the_site)
+    app.connect("doctree-read", untranslated)
+    app.connect("missing-reference", english_page)
+    app.connect("missing-reference", unresolved, priority=LATE)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

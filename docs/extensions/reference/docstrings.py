@@ -1,0 +1,137 @@
+"""Docstrings, which are plain text for a terminal, made ready for the site: formulas in mathematics."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from maillon.nn import Module
+from maillon.optim import LRScheduler, Rule
+from reference.display import Display, blocks
+from reference.sentences import Piece, pieces, words
+from reference.tex import tex
+
+UNDERLINE = re.compile(r"-{3,}$")
+MARKS = re.compile(r"(?<!\\)([*|\\]|_(?=\W|$))")
+LEFT = ("Examples", "See Also", "References")
+"""Sections without formulas of ours."""
+
+FORMULAS_IN = ("maillon.nn.init", "maillon.nn.utils")
+"""Rooms whose functions are described by formulas."""
+
+
+def process(app: Any, what: str, name: str, value: object, options: Any, lines: list[str]) -> None:
+    """Rewrite the lines of a docstring in place, before numpydoc reads its sections."""
+    with_formulas = is_described_by_formulas(value)
+    made: list[str] = []
+    for heading, body in sections(lines):
+        made += heading
+        made += body if heading[:1] in (["Examples"], ["See Also"]) else _section(heading[:1], body, with_formulas)
+        if not heading:
+            made += _picture(app, name)
+    lines[:] = made
+
+
+def _picture(app: Any, name: str) -> list[str]:
+    """The picture of a name, after its formulas."""
+    short = name.removeprefix("maillon.")
+    words = getattr(app, "reference_pictures", {}).get(short)
+    if words is None:
+        return []
+    lines = [f".. figure:: /reference/api/pictures/{short}.svg", f"   :alt: {words}", "", f"   {escaped(words)}"]
+    return ["", *lines, ""]
+
+
+def escaped(text: str) -> str:
+    """Marks that reStructuredText would take for its own."""
+    return MARKS.sub(r"\\\1", text)
+
+
+def is_described_by_formulas(value: object) -> bool:
+    """Links, losses, rules, schedules and initialisers."""
+    kinds = (Module, Rule, LRScheduler)
+    if inspect.isclass(value):
+        return issubclass(value, kinds)
+    return getattr(value, "__module__", "") in FORMULAS_IN
+
+
+def sections(lines: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """The heading (two lines, none for the summary) and the body of each section."""
+    places = range(len(lines) - 1)
+    starts = [place for place in places if lines[place][:1].isalpha() and UNDERLINE.match(lines[place + 1])]
+    ends = [*starts, len(lines)]
+    yield [], lines[: ends[0]]
+    for start, end in zip(starts, ends[1:], strict=True):
+        yield lines[start : start + 2], lines[start + 2 : end]
+
+
+def _section(heading: list[str], body: list[str], with_formulas: bool) -> list[str]:
+    made: list[str] = []
+    for paragraph in paragraphs(body):
+        first = paragraph[0]
+        indent = first[: len(first) - len(first.lstrip())]
+        if not first.strip() or first.lstrip().startswith((">>>", "...", "- ", "* ", ".. ")) or _is_name(heading, first):
+            made += paragraph
+        else:
+            text = " ".join(line.strip() for line in paragraph)
+            display = with_formulas and not heading
+            parts = pieces(text) if with_formulas and heading != ["References"] else words(text)
+            made += [indent + line.strip() if line.strip() and not line.startswith(" ") else line for line in _paragraph(parts, display)]
+    return made
+
+
+def _is_name(heading: list[str], line: str) -> bool:
+    """Whether it is a line `name : type` of a section of parameters."""
+    return bool(heading) and heading not in (["Notes"], ["References"]) and not line.startswith(" ")
+
+
+def paragraphs(lines: list[str]) -> Iterator[list[str]]:
+    """Lines of the same indent that follow one another; an empty line is a paragraph of its own."""
+    held: list[str] = []
+    for line in lines:
+        same = held and line.strip() and _indent(line) == _indent(held[0]) and not line.lstrip().startswith(("- ", "* "))
+        if not same:
+            if held:
+                yield held
+            held = []
+        held.append(line)
+        if not line.strip():
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _paragraph(parts: list[Piece], display: bool) -> list[str]:
+    if not display:
+        return [inline(parts)]
+    made: list[str] = []
+    for block in blocks(parts):
+        if isinstance(block, Display):
+            made += ["", ".. math::", "   :no-wrap:", "", rf"   \[{block.tex()}\]", ""]
+        else:
+            made.append(inline(block))
+    return made[1:] if made[:1] == [""] else made
+
+
+def inline(parts: list[Piece]) -> str:
+    """Pieces of a sentence as reStructuredText."""
+    shown = ""
+    for part in parts:
+        if part.tree is not None:
+            shown += _joined(shown, f":math:`{tex(part.tree)}`")
+        elif part.kind == "code":
+            shown += _joined(shown, part.text if part.text.startswith(("``", ":")) or part.text.endswith("_") else f"`{part.text}`")
+        else:
+            text = escaped(part.text)
+            shown += rf"\ {text}" if shown.endswith("`") and text[:1].isalnum() else text
+    return shown
+
+
+def _joined(before: str, role: str) -> str:
+    """Markup must not touch a letter before it."""
+    return rf"\ {role}" if before[-1:].isalnum() or before.endswith("`") else role

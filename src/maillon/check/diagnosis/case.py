@@ -1,0 +1,111 @@
+"""What is known of a wrong gradient, and when two arrays count as the same."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from maillon.check.words import Phrase, say
+from maillon.typing import Array
+
+AGREE = 1e-6
+"""Two arrays are the same to a hypothesis when they differ by less than this share of their size."""
+MOST_ELEMENTS = 4_000_000
+"""Of a matrix of derivatives that is still made for a diagnosis."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A gradient that is wrong, and what is at hand to explain it.
+
+    Parameters
+    ----------
+    jacobian : array, shape of the value, then of the output
+        ∂output/∂value by finite differences.
+    delta : array, shape of the output
+        The gradient with respect to the output, as backward was given it.
+    got : array
+        What came.
+    given : mapping of str to array
+        Arrays at hand by the name that a sentence gives them: inputs, the output, delta, parameters.
+    output, x : array, optional
+        The output and the first input; a parameter's gradient is explained by them too.
+    target : array, optional
+        What a loss is given beside the prediction x, as numbers of the prediction's shape.
+    again : callable, optional
+        The jacobian with other arrays in the place of those at hand: ``again(x=…)``, ``again(weight=…)``.
+    name : str
+        What the incoming gradient is called.
+    parameter : bool
+        Whether it is the gradient of a parameter and not of an input.
+    """
+
+    jacobian: Array
+    delta: Array
+    got: Array
+    given: Mapping[str, Array] = field(default_factory=dict)
+    output: Array | None = None
+    x: Array | None = None
+    again: Callable[[Mapping[str, Array]], Array] | None = None
+    name: str = "delta"
+    parameter: bool = False
+    target: Array | None = None
+
+    @property
+    def expected(self) -> Array:
+        return self.by(self.delta)
+
+    def by(self, delta: Array, jacobian: Array | None = None) -> Array:
+        """The gradient that belongs to another delta, or to another jacobian."""
+        made: Array = np.tensordot(self.jacobian if jacobian is None else jacobian, delta, axes=delta.ndim)
+        return made
+
+
+def same(one: Array, other: Array) -> bool:
+    """Whether two arrays agree as closely as a hypothesis asks."""
+    if np.shape(one) != np.shape(other):
+        return False
+    size = max(float(np.max(np.abs(one), initial=0.0)), float(np.max(np.abs(other), initial=0.0)))
+    return bool(np.allclose(one, other, rtol=AGREE, atol=AGREE * size))
+
+
+def named_factor(factor: float, shape: tuple[int, ...], x: Array | None = None) -> Phrase | None:
+    """What a constant factor probably is: the batch's size, the number of outputs, a square root of these."""
+    if not shape and x is not None:
+        shape = x.shape
+    batch, outputs = (shape[0] if shape else 1), (shape[-1] if len(shape) > 1 else 1)
+    inputs = x.shape[-1] if x is not None and x.ndim > 1 else 1
+    total = int(np.prod(shape, dtype=int))
+    sizes = [
+        (batch, say("the number of examples in the batch")),
+        (outputs, say("the number of outputs")),
+        (total, say("the number of elements of the output")),
+        (inputs, say("the number of inputs")),
+    ]
+    for size, name in sizes:
+        if size > 1:
+            sentences = (
+                (1 / size, say("It is divided by {name}, {size}: a mean in place of a sum.", name=name, size=size)),
+                (size, say("{size} is {name}: a sum in place of a mean.", name=name, size=size)),
+                (
+                    size**-0.5,
+                    say("It is divided by the square root of {name}, {size}, once too often.", name=name, size=size),
+                ),
+                (
+                    size**0.5,
+                    say("The division by the square root of {name}, {size}, is missing.", name=name, size=size),
+                ),
+            )
+            for number, sentence in sentences:
+                if abs(factor / number - 1) < AGREE and factor != 2:
+                    return sentence
+    if abs(factor - 2) < AGREE:
+        return say("A factor 2 too much, or added twice.")
+    return say("A factor 2 is missing.") if abs(factor - 0.5) < AGREE else None
+
+
+def some_of(axes: Iterable[int]) -> Iterator[tuple[int, ...]]:
+    """All subsets but the empty one, the smallest first."""
+    listed = tuple(axes)
+    return (some for count in range(1, len(listed) + 1) for some in combinations(listed, count))

@@ -1,0 +1,58 @@
+"""diagnose: the hypotheses in turn, the most telling first."""
+
+import numpy as np
+
+from maillon.check.diagnosis import factors, functions, losses, places, shapes
+from maillon.check.diagnosis.case import Case
+from maillon.check.words import Phrase, say
+from maillon.typing import Array
+
+OTHER_SHAPE = (shapes.turned, shapes.unsummed, shapes.summed)
+SAME_SHAPE = (
+    factors.zero,
+    factors.nearly,
+    losses.taken_for_another,
+    losses.averaged,
+    factors.factor,
+    factors.delta_itself,
+    shapes.turned_square,
+    factors.wrong_product,
+    functions.diagonal,
+    functions.elementwise,
+    functions.softmaxes,
+    factors.at_the_output,
+    places.some_outputs,
+    places.stride,
+    places.overwritten,
+    places.flipped_kernel,
+    factors.ratio,
+    factors.too_much,
+    places.only_there,
+)
+"""What is asked of a gradient of another shape than it should have, and of one of the right shape."""
+
+
+def diagnose(case: Case) -> Phrase | None:
+    """The most likely cause of a wrong gradient in a sentence; None when no hypothesis fits."""
+    got, expected = np.asarray(case.got), case.expected
+    if got.dtype.kind not in "fiub":
+        return None
+    with np.errstate(all="ignore"):
+        if not np.isfinite(got).all():
+            return _not_finite(got)
+        for hypothesis in OTHER_SHAPE if got.shape != expected.shape else SAME_SHAPE:
+            found = hypothesis(case, got.astype(np.float64), expected)
+            if found is not None:
+                return found
+    return None
+
+
+def _not_finite(got: Array) -> Phrase:
+    bad = np.argwhere(~np.isfinite(got))
+    where = [int(place) for place in bad[0]]
+    return say(
+        "{count} of its {size} elements are NaN or infinite, the first at {where}.",
+        count=len(bad),
+        size=got.size,
+        where=where,
+    )

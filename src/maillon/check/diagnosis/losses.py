@@ -1,0 +1,79 @@
+"""Hypotheses on losses: gradients that are taken for one another, and constant factors in a loss's words."""
+
+import numpy as np
+
+from maillon.check.diagnosis.case import Case, same
+from maillon.check.words import Phrase, say
+from maillon.typing import Array
+
+
+def taken_for_another(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """The derivative of another loss, or of this one by something else than the prediction."""
+    if case.target is None or case.x is None or case.target.shape != case.x.shape:
+        return None
+    multiple = same(expected * float(np.sum(got * expected) / np.sum(expected * expected)), got)
+    for scale in (1.0, float(len(case.x)), float(case.x.size)):
+        for sentence, array in _known(case.target, case.x, expected):
+            if same(got, array / scale) and not multiple:
+                return sentence
+    return None
+
+
+def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]:
+    shifted = np.exp(yhat - yhat.max(axis=-1, keepdims=True))
+    p = shifted / shifted.sum(axis=-1, keepdims=True)
+    s = 1 / (1 + np.exp(-yhat))
+    crossed = (yhat - y) / (yhat * (1 - yhat))
+    binary = same(expected * np.sum(crossed * crossed), crossed * np.sum(expected * crossed))
+    lost = say("It is |yhat − y|: the sign is lost.")
+    known = [
+        (
+            say(
+                "It is yhat − y: the derivative of softmax and cross-entropy in one, by the scores before the softmax,"
+                " or that of another loss."
+            ),
+            yhat - y,
+        ),
+        (say("It is softmax(yhat) − y: the derivative for scores, but forward takes yhat as it is."), p - y),
+        (say("It is σ(yhat) − y: the derivative for scores, but forward takes yhat as it is."), s - y),
+        (say("It is −y: the division by yhat is missing."), -y),
+        (say("It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing."), np.where(binary, -y / yhat, np.nan)),
+        (
+            say("It is −y / yhat − (1 − y) / (1 − yhat): the second term has the wrong sign."),
+            -y / yhat - (1 - y) / (1 - yhat),
+        ),
+        (say("The division by yhat (1 − yhat) is missing or squared."), (yhat - y) * yhat * (1 - yhat)),
+        (say("It is the softmax of yhat: y is not subtracted."), p),
+        (say("It is yhat: y is not subtracted."), yhat),
+        (say("It is yhat: y is not subtracted."), 2 * yhat),
+        (lost, np.abs(yhat - y)),
+        (lost, 2 * np.abs(yhat - y)),
+        (say("It is (yhat − y)²: the value, not its derivative."), (yhat - y) ** 2),
+        (
+            say("It is 2 (yhat − y), the derivative of (yhat − y)², and that is not what forward computes."),
+            2 * (yhat - y),
+        ),
+        (say("It is −y / yhat, the derivative of −y log yhat, and that is not what forward computes."), -y / yhat),
+    ]
+    return [(sentence, array) for sentence, array in known if np.isfinite(array).all()]
+
+
+def averaged(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """A constant factor between a value and its derivative."""
+    if case.target is None or case.x is None:
+        return None
+    factor = float(np.sum(got * expected) / np.sum(expected * expected)) if expected.any() else 0.0
+    if factor <= 0 or not same(got, factor * expected):
+        return None
+    n, size = len(case.x), case.x.size
+    counts = (
+        (size, say("the number of all elements")),
+        (n, say("the number of examples")),
+        (size // n, say("the number of outputs")),
+    )
+    for count, name in counts:
+        if count > 2 and abs(factor - count) < 1e-6 * count:
+            return say("forward is divided by {count}, {name}, and backward is not.", count=count, name=name)
+        if count > 2 and abs(factor * count - 1) < 1e-6:
+            return say("backward is divided by {count}, {name}, and forward is not.", count=count, name=name)
+    return None

@@ -1,0 +1,174 @@
+"""Hypotheses on places: outputs left out, steps that nothing flows between, strides, borders."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from maillon.check.diagnosis.case import AGREE, Case, same, some_of
+from maillon.check.words import Phrase, say
+from maillon.typing import Array
+
+
+def flipped_kernel(case: Case, got: Array, expected: Array) -> Phrase | None:
+    if case.again is None or case.parameter:
+        return None
+    for name, array in case.given.items():
+        if array.ndim not in (3, 4) or array is case.x or array is case.output or array is case.delta:
+            continue
+        for axes in some_of(range(array.ndim)):
+            if same(got, case.by(case.delta, case.again({name: np.flip(array, axes)}))):
+                return say(
+                    "{name} is flipped along axes {axes} where forward does not flip it, or the reverse.",
+                    name=name,
+                    axes=", ".join(map(str, axes)),
+                )
+    return None
+
+
+def some_outputs(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """One example, time step, row or border of the output is left out, or is all there is."""
+    lead = case.jacobian.ndim - case.delta.ndim
+    for axis in range(case.delta.ndim):
+        extent = case.delta.shape[axis]
+        for index in (extent - 1, 0, *range(1, extent - 1)) if extent > 1 else ():
+            delta = np.zeros_like(case.delta)
+            place = (*[slice(None)] * axis, index)
+            delta[place] = case.delta[place]
+            part = case.by(delta)
+            if not part.any():
+                continue
+            where = _place(axis, index, extent)
+            if same(got, part):
+                return say("It is the gradient of {where} of the output only.", where=where)
+            if same(got, expected - part):
+                return say("The share of {where} of the output is missing.", where=where)
+            if same(got, expected + part):
+                return say("The share of {where} of the output is counted twice.", where=where)
+    if not case.parameter and case.delta.ndim >= 3 and lead >= 2:
+        for axis in range(1, case.delta.ndim):
+            if got.ndim > axis and got.shape[axis] == case.delta.shape[axis]:
+                part = np.zeros_like(expected)
+                for index in range(got.shape[axis]):
+                    delta = np.zeros_like(case.delta)
+                    place = (*[slice(None)] * axis, index)
+                    delta[place] = case.delta[place]
+                    part[place] = case.by(delta)[place]
+                if same(got, part) and not same(part, expected):
+                    return say(
+                        "Nothing flows from one place of axis {axis} to another: what later steps owe to earlier"
+                        " ones is missing.",
+                        axis=axis,
+                    )
+    return None
+
+
+def _place(axis: int, index: int, extent: int) -> Phrase:
+    if index == extent - 1:
+        return say("the last place of axis {axis}", axis=axis)
+    if index == 0:
+        return say("the first place of axis {axis}", axis=axis)
+    return say("place {index} of axis {axis}", index=index, axis=axis)
+
+
+def stride(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """The share of output i put where it would belong with a stride of one."""
+    if not _windows(case, got):
+        return None
+    axes = [axis for axis in range(1, got.ndim) if 1 < case.delta.shape[axis] < got.shape[axis]]
+    for strided in some_of(axes):
+        for step in (2, 3, 4):
+            if any(step * (case.delta.shape[axis] - 1) >= got.shape[axis] for axis in strided):
+                continue
+            moved = np.zeros_like(expected)
+            for places, share in _shares(case, strided):
+                moved += _shifted(share, strided, [-(step - 1) * place for place in places])
+            if same(got, moved):
+                return say(
+                    "The stride of {stride} is ignored: the share of output i belongs {stride} · i places on.",
+                    stride=step,
+                )
+    return None
+
+
+def overwritten(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """Where windows overlap the later share stands alone."""
+    if not _windows(case, got):
+        return None
+    moved = np.zeros_like(expected)
+    for _, share in _shares(case, tuple(range(1, case.delta.ndim))):
+        moved[share != 0] = share[share != 0]
+    if same(got, moved):
+        return say("Where windows overlap, a later share overwrites an earlier one: write += in place of =.")
+    return None
+
+
+def _windows(case: Case, got: Array) -> bool:
+    """Whether it may be a convolution or a pooling: an input with as many axes as the output, and some."""
+    return not case.parameter and case.x is not None and got.ndim >= 3 and case.delta.ndim == got.ndim
+
+
+def _shares(case: Case, axes: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Array]]:
+    """What each place of the output along these axes contributes to the gradient."""
+    for places in product(*[range(case.delta.shape[axis]) for axis in axes]):
+        delta = np.zeros_like(case.delta)
+        where: list[Any] = [slice(None)] * case.delta.ndim
+        for axis, place in zip(axes, places, strict=True):
+            where[axis] = place
+        delta[tuple(where)] = case.delta[tuple(where)]
+        yield places, case.by(delta)
+
+
+def _shifted(array: Array, axes: tuple[int, ...], by: list[int]) -> Array:
+    for axis, places in zip(axes, by, strict=True):
+        rolled = np.roll(array, places, axis)
+        if places:
+            gone: list[Any] = [slice(None)] * array.ndim
+            gone[axis] = slice(places, None)
+            rolled[tuple(gone)] = 0
+        array = rolled
+    return array
+
+
+def only_there(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """The difference lies in one place only: say in which."""
+    return where_different(got, expected)
+
+
+def where_different(got: Array, expected: Array) -> Phrase | None:
+    """Where two arrays of one shape differ, if that is not everywhere."""
+    size = float(np.max(np.abs(expected), initial=0.0))
+    wrong = ~np.isclose(got, expected, rtol=AGREE, atol=AGREE * size)
+    if not wrong.any() or got.ndim == 0 or got.size == 1:
+        return None
+    places = np.argwhere(wrong)
+    for axis in range(got.ndim):
+        found = np.unique(places[:, axis])
+        extent = got.shape[axis]
+        if len(found) == 1 and extent > 2 and _whole(wrong, axis, int(found[0])):
+            return _state(got, say("in {where}", where=_place(axis, int(found[0]), extent)), wrong)
+    inner = tuple(slice(1, -1) if extent > 2 else slice(None) for extent in got.shape)
+    for axes in some_of(range(got.ndim)):
+        inside = tuple(inner[axis] if axis in axes else slice(None) for axis in range(got.ndim))
+        if all(got.shape[axis] > 4 for axis in axes) and not wrong[inside].any() and got.ndim >= 3:
+            return _state(got, say("at the border of axes {axes} (padding?)", axes=", ".join(map(str, axes))), wrong)
+    for axis in range(got.ndim):
+        found = np.unique(places[:, axis])
+        if 2 * len(found) <= got.shape[axis]:
+            listed = ", ".join(map(str, found[:6])) + ("…" if len(found) > 6 else "")
+            return _state(got, say("at the places {places} of axis {axis}", places=listed, axis=axis), wrong)
+    if len(places) <= 3 and len(places) * 2 < got.size:
+        listed = ", ".join(str([int(i) for i in place]) for place in places)
+        return _state(got, say("at {places}", places=listed), wrong)
+    return None
+
+
+def _whole(wrong: Array, axis: int, index: int) -> bool:
+    return float(np.mean(np.take(wrong, index, axis))) > 0.4
+
+
+def _state(got: Array, where: Phrase, wrong: Array) -> Phrase:
+    if not got[wrong].any():
+        return say("It is right but {where}, where it is zero.", where=where)
+    return say("It is right but {where}.", where=where)

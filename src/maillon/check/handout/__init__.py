@@ -1,0 +1,1 @@
+"""check_handout: classes of a course's handout, checked as they are."""
