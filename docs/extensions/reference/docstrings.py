@@ -45,6 +45,11 @@ def escaped(text: str) -> str:
     return MARKS.sub(r"\\\1", text)
 
 
+def signature(app: Any, what: str, name: str, value: object, options: Any, shown: str, returned: str) -> Any:
+    """The signature without defaults that are objects without a name: the argument is wanted."""
+    return (re.sub(r"=<[^>]*>", "", shown), returned) if shown else None
+
+
 def formulas(value: object) -> list[Line]:
     """The formulas of the summary of a class or function, in order."""
     summary = next(sections((inspect.getdoc(value) or "").splitlines()))[1]
