@@ -62,7 +62,7 @@ def find_lr(
         Steps of one short training, ≥ 10. Where so many show nothing clear, there is a second try with four times as
         many.
     min_lr, max_lr : float
-        The range, 0 < min_lr < max_lr: two rates a decade, and at least five.
+        The range, min_lr > 0 and max_lr ≥ 2 min_lr: two rates a decade, and at least five, of two digits each.
     sample_weight : array_like, optional
         n factors ≥ 0 on the samples' losses.
     generator : Generator, optional
@@ -143,7 +143,7 @@ def find_lr(
 
 def _rates(least: Any, most: Any) -> list[float]:
     least = arguments.number("find_lr", "min_lr", least, 0.0, above=True, finite=True)
-    most = arguments.number("find_lr", "max_lr", most, least, above=True, finite=True)
+    most = arguments.number("find_lr", "max_lr", most, 2 * least, finite=True)
     count = max(5, round(_PER_DECADE * math.log10(most / least)) + 1)
     return [float(f"{rate:.2g}") for rate in np.geomspace(least, most, count)]
 
