@@ -110,7 +110,7 @@ def test_what_it_says_is_so() -> None:
     assert middle.min() <= found.losses[at] <= middle.max()
     pattern = (
         r"At (\S+) the loss falls furthest, from (\S+) to (\S+) in 100 steps\. The network then predicts rows it has "
-        r"not seen \d+ standard deviations better than by chance\."
+        r"not seen \d+\.\d standard deviations better than by chance\."
     )
     rate, _, end = re.fullmatch(pattern, found.reason).groups()  # type: ignore[union-attr]
     assert (rate, end) == (f"{found.lr:.2g}", f"{best:.3g}")

@@ -13,7 +13,8 @@ _CANDIDATES = 3
 _AGAIN = 2  # so many times the steps
 _GOOD, _FADED = 0.8, 0.35  # of the largest fall
 _LEAST_FALL = 0.01  # of the loss of the start
-_CLEAR = 4.0  # standard errors of the fall, and standard deviations of what is known of unseen rows
+_CLEAR = 4.0  # standard errors of the fall
+_KNOWN = 3.3  # standard deviations of what is known of unseen rows: by chance once in two thousand
 _FEW_ROWS = 32  # with fewer, halves are too small to tell a relation from noise
 
 
@@ -73,7 +74,7 @@ class Search:
     @property
     def learnt(self) -> bool:
         """Whether it has learnt more than a constant."""
-        return not self.asked or self.known > _CLEAR
+        return not self.asked or self.known > _KNOWN
 
     @property
     def undecided(self) -> bool:
@@ -109,7 +110,7 @@ class Search:
         text = f"At {rate:.2g} the loss falls furthest, {self._course} in {self.runs.steps} steps. "
         if not self.asked:
             return text + "Whether more than a constant is learnt cannot be told from so few rows, or without a target."
-        known = f"{self.known:.0f} standard deviations better than by chance."
+        known = f"{self.known:.1f} standard deviations better than by chance."
         return f"{text}The network then predicts rows it has not seen {known}"
 
     def _missing(self) -> str:

@@ -222,7 +222,7 @@ def _backward_holds(subject: Subject, x: Array, way: Backward) -> tuple[float, T
             at_hand(subject, x, trial.delta, trial.found),
             trial.output,
             x,
-            again_by(subject, x, None, trial.found, jacobian.shape),
+            again_by(subject, x, None, trial.found),
         )
         worst = hold(subject, 3, say("gradient of the input"), case, say("the backward pass"))
     after = trial.values(held)
@@ -237,7 +237,7 @@ def _backward_holds(subject: Subject, x: Array, way: Backward) -> tuple[float, T
                 at_hand(subject, x, trial.delta, trial.found),
                 trial.output,
                 x,
-                again_by(subject, x, place, trial.found, slope.shape),
+                again_by(subject, x, place, trial.found),
                 parameter=True,
             )
             worst = max(
