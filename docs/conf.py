@@ -83,6 +83,7 @@ gettext_uuid = False
 gettext_location = False
 gettext_last_translator = ""
 gettext_language_team = ""
+nb_mime_priority_overrides = [("gettext", "image/svg+xml", 0)]  # what is said of a picture is translated too
 
 # MathJax comes from a package: the site asks nobody for anything.
 _mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
