@@ -176,7 +176,26 @@ class Judge:
             self.note("search", [f"{words!r} finds {first}, none of {list(wanted)}"])
 
 
-QUESTIONS: dict[str, tuple[str, ...]] = {}
+ANSWERS = "guide/how_do_i.html"
+QUESTIONS: dict[str, tuple[str, ...]] = {
+    "predict": (ANSWERS, "reference/api/maillon.predict.html"),
+    "save": (ANSWERS, "guide/keeping.html", "reference/api/maillon.save.html"),
+    "DataFrame": (ANSWERS, "guide/tables_and_sweeps.html", "tables.html"),
+    "write a layer": (ANSWERS, "guide/your_own_link.html"),
+    "layer": (ANSWERS, "guide/your_own_link.html"),
+    "metric": (ANSWERS, "links.html"),
+    "stop early": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.EarlyStopping.html"),
+    "early stopping": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.EarlyStopping.html"),
+    "early-stop": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.EarlyStopping.html"),
+    "two inputs": (ANSWERS, "guide/graphs.html"),
+    "one thread": (ANSWERS, "guide/the_engine.html"),
+    "threads": (ANSWERS, "engine.html", "guide/the_engine.html", "reference/api/maillon.set_num_threads.html"),
+    "history": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.History.html"),
+    "resume": (ANSWERS, "guide/keeping.html", "keeping.html"),
+    "optimizer": (ANSWERS, "guide/the_loop.html", "links.html"),
+    "learning rate": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.find_lr.html"),
+    "callback": (ANSWERS, "reference/api/maillon.Callback.html"),
+}
 
 
 def judge(site: Path, axe: Path, shots: Path | None, only: str) -> int:
