@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 from peers.lr_cases import CASES
-from peers.lr_problems import DEVELOPMENT, MEASURED, Problem
+from peers.lr_problems import Problem
 from peers.lr_rules import PEERS
+from peers.lr_sets import DEVELOPMENT, MEASURED
 from peers.results import RESULTS, heading, listed, machine, short, significant, table, version, write
 from scipy.optimize import minimize
 
@@ -91,7 +92,7 @@ def measured(problem: Problem) -> dict[str, Any]:
     result: dict[str, Any] = {
         "problem": problem.name,
         "untrained": significant(reference),
-        "grid": [significant(loss) for loss in grid],
+        "grid": [significant(loss) if math.isfinite(loss) else None for loss in grid],
         "best": significant(best),
         "best_rate": significant(float(GRID[int(np.argmin(grid))])),
         "steps": [found.total_steps for _, found, _ in finders],
@@ -104,8 +105,8 @@ def measured(problem: Problem) -> dict[str, Any]:
         short_of = (loss - best) / (reference - best)
         result[name] = {
             "rates": [None if rate is None else significant(rate) for rate in rates],
-            "loss": significant(loss),
-            "shortfall": significant(short_of),
+            "loss": significant(loss) if math.isfinite(loss) else None,
+            "shortfall": significant(short_of) if math.isfinite(loss) else None,
             "good": short_of <= LIMIT,
             "strictly": loss <= (1 + LIMIT) * best,
         }
@@ -133,7 +134,7 @@ def problem_row(one: dict[str, Any]) -> list[str]:
     cells = [one["problem"], in_words(one["best_rate"])]
     for name in (OURS, *PEERS):
         found = one[name]
-        amount = "∞" if math.isinf(found["shortfall"]) else f"{found['shortfall']:.3f}"
+        amount = "∞" if found["shortfall"] is None else f"{found['shortfall']:.3f}"
         cells.append(f"{' '.join(map(in_words, found['rates']))}: {amount}{'' if found['good'] else ' ✗'}")
     return cells
 

@@ -45,6 +45,7 @@ nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+nb_mime_priority_overrides = [("gettext", "image/svg+xml", 1), ("gettext", "image/png", 2)]  # their alt texts too
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 copybutton_exclude = ".linenos, .gp, .go"

@@ -79,14 +79,14 @@ def untranslated(app: Any, tree: nodes.document) -> None:
 
 
 def _said_alike(path: Path) -> Iterator[str]:
-    """The phrases of a page that are the same in both languages on purpose, as names are."""
+    """What is French already: phrases that are the same in both languages, as names are, and texts of pictures."""
     if not path.exists():
         return
     from sphinx_intl.catalog import load_po
 
     for message in load_po(str(path)):
-        if message.id and message.id == message.string and not message.fuzzy:
-            yield str(message.id)
+        if message.string and not message.fuzzy:
+            yield str(message.string)
 
 
 def notebooks(app: Any) -> None:

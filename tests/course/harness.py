@@ -92,3 +92,20 @@ def verdict(notebook: str, task: str, code: str, language: str = "en") -> str:
     # Functions look up names where they were defined: those of the answer and the check in a namespace of their own.
     run(code, f"{notebook} {task}", namespace)
     return run(cell(notebook, "check", task, language), f"{notebook} check {task}", namespace)
+
+
+class Answers:
+    """The wrong and the right answers to a notebook, as a file of `answers` enters them."""
+
+    def __init__(self, notebook: str) -> None:
+        self.notebook = notebook
+        self.wrong_ones: list[Answer] = []
+        self.right_ones: list[Answer] = []
+
+    def wrong(self, task: str, name: str, words: str, *changes: tuple[str, str], text: str = "") -> None:
+        """A realistic mistake: `changes` to the solution, or a `text` of its own; `words`, a pattern, must be said."""
+        self.wrong_ones.append(Answer(self.notebook, task, name, changes, text, words))
+
+    def right(self, task: str, name: str, *changes: tuple[str, str], text: str = "") -> None:
+        """The same in another style."""
+        self.right_ones.append(Answer(self.notebook, task, name, changes, text))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reference.formulas import Node
+from reference.formulas import Node, read
 from reference.sentences import Piece
 from reference.tex import align, tex
 
@@ -12,25 +12,42 @@ DEFINING = ("=", "←", "+=")
 SHORT = 14
 """A formula of fewer characters stays in its sentence, unless the sentence begins with it."""
 
-ELSE = re.compile(r"^, else (?:(−?\d+(?:\.\d+)?)(?![\w.]*\w)|([a-z]+)(?=[;.,]))")
+ELSE = re.compile(r"^, else (−?\d+(?:\.\d+)?(?![\w.]*\w)|[a-z]+(?=[;.,]))")
 NEXT = re.compile(r"[,;]\s*(?:and|with|where)?\s*|\s*and\s*")
 CUT = re.compile(r"^\s*([,;:.])?\s*")
 
 
 @dataclass
+class Case:
+    """A value, and where it holds: conditions with "and" or "or" between them; no condition: elsewhere."""
+
+    value: Node
+    where: list[Node] = field(default_factory=list)
+    between: list[str] = field(default_factory=list)
+
+    def conditions(self) -> str:
+        shown = [tex(node) for node in self.where]
+        words = [rf" \text{{ {word} }} " for word in self.between]
+        return "".join(part for pair in zip(shown, [*words, ""], strict=True) for part in pair)
+
+
+@dataclass
 class Line:
-    """One formula of a display. cases: pairs of a value and where it holds, None for the last, that holds elsewhere."""
+    """One formula of a display, and the mark after it."""
 
     formula: Node
-    cases: list[tuple[str, str | None]] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
     mark: str = ""
 
     def tex(self) -> str:
         if not self.cases:
             return align(self.formula) + self.mark
         if len(self.cases) == 1:
-            return align(self.formula) + rf" \quad \text{{where }} {self.cases[0][1]}" + self.mark
-        rows = [f"{value} & " + (rf"\text{{where }} {where}" if where else r"\text{else}") for value, where in self.cases]
+            return align(self.formula) + rf" \quad \text{{where }} {self.cases[0].conditions()}" + self.mark
+        rows = [
+            f"{tex(case.value)} & " + (rf"\text{{where }} {case.conditions()}" if case.where else r"\text{else}")
+            for case in self.cases
+        ]
         head = align(Node("relation", self.formula.text, [*self.formula.parts[:-1], Node("product")]))
         return rf"{head}\begin{{cases}} " + r" \\ ".join(rows) + rf" \end{{cases}}{self.mark}"
 
@@ -55,6 +72,16 @@ def is_defining(piece: Piece) -> bool:
         return False
     return tree.parts[-1] != Node("product")  # words follow
 
+
+def defined(pieces: Sequence[Piece]) -> list[Line]:
+    """All formulas of a paragraph that say what something is, displayed or not."""
+    found: list[Line] = []
+    for block in blocks(pieces):
+        if isinstance(block, Display):
+            found += block.lines
+        else:
+            found += [_line(block, place)[0] for place in range(len(block)) if is_defining(block[place])]
+    return found
 
 
 def blocks(pieces: Sequence[Piece]) -> list[Display | list[Piece]]:
@@ -106,27 +133,27 @@ def _line(rest: list[Piece], place: int) -> tuple[Line, int]:
     """A formula with its cases: `y = A where B, C where D, else E`."""
     tree = rest[place].tree
     assert tree is not None
-    line, value = Line(tree), tex(tree.parts[-1])
+    line, value = Line(tree), tree.parts[-1]
     place += 1
-    while _words(rest, place) == "where" and _formula(rest, place + 1):
-        where = _tex(rest, place + 1)
+    while _words(rest, place) == "where" and (where := _tree(rest, place + 1)) is not None:
+        case = Case(value, [where])
+        line.cases.append(case)
         place += 2
-        while (word := _words(rest, place)) in ("and", "or") and _formula(rest, place + 1):
-            where += rf" \text{{ {word} }} {_tex(rest, place + 1)}"
+        while (word := _words(rest, place)) in ("and", "or") and (more := _tree(rest, place + 1)) is not None:
+            case.where.append(more)
+            case.between.append(str(word))
             place += 2
-        line.cases.append((value, where))
-        if _words(rest, place) == ", else" and _formula(rest, place + 1):
-            line.cases.append((_tex(rest, place + 1), None))
+        if _words(rest, place) == ", else" and (other := _tree(rest, place + 1)) is not None:
+            line.cases.append(Case(other))
             return line, place + 2
-        number = ELSE.match(rest[place].text) if place < len(rest) else None
-        if number:
-            shown = (number.group(1) or "").replace("−", "-") or rf"\mathrm{{{number.group(2)}}}"
-            line.cases.append((shown, None))
-            rest[place] = Piece("words", rest[place].text[number.end() :])
+        if (found := ELSE.match(_words(rest, place) or "")) is not None:
+            line.cases.append(Case(read(found.group(1))))
+            rest[place] = Piece("words", rest[place].text[found.end() :])
             return line, place
-        if not (_words(rest, place) == "," and _formula(rest, place + 1) and _words(rest, place + 2) == "where"):
+        following = _tree(rest, place + 1)
+        if _words(rest, place) != "," or following is None or _words(rest, place + 2) != "where":
             break
-        value = _tex(rest, place + 1)
+        value = following
         place += 2
     return line, place
 
@@ -135,11 +162,5 @@ def _words(rest: Sequence[Piece], place: int) -> str | None:
     return rest[place].text.strip() if place < len(rest) and rest[place].kind == "words" else None
 
 
-def _formula(rest: Sequence[Piece], place: int) -> bool:
-    return place < len(rest) and rest[place].tree is not None
-
-
-def _tex(rest: Sequence[Piece], place: int) -> str:
-    tree = rest[place].tree
-    assert tree is not None
-    return tex(tree)
+def _tree(rest: Sequence[Piece], place: int) -> Node | None:
+    return rest[place].tree if place < len(rest) else None

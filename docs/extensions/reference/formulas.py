@@ -162,7 +162,9 @@ class _Reader:
             return False
         if token.among(*BARS):
             return not (self.bars and self.bars[-1] == token.text)
-        return token.kind in ("name", "number", "half", "open", "dots") or token.among("√", "Σ", "Π", "∂", "∞", "*", ":")
+        return token.kind in ("name", "number", "half", "open", "dots") or token.among(
+            "√", "Σ", "Π", "∂", "∞", "*", ":"
+        )
 
     def factor(self) -> Node:
         token = self.take()
@@ -217,5 +219,3 @@ class _Reader:
             sign = self.take().text
             return Node("sum", sign, [self.exponent()])
         return self.factor()
-
-

@@ -1,15 +1,17 @@
 """Trees of formulas as TeX, of which MathJax and matplotlib know every command."""
 
 from reference.formulas import FUNCTIONS, Node
-from reference.tokens import GREEK, HALVES, HAT
+from reference.tokens import HALVES, HAT
 
-NAMES = dict(zip(GREEK, (
-    "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon varphi"
-    " chi psi omega Gamma Delta Theta Lambda Xi Phi Psi Omega"
-).split(), strict=True))  # fmt: skip
+NAMES = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+    "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma",
+    "τ": "tau", "υ": "upsilon", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta",
+    "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
 SIGNS = {
     "=": "=", "==": "=", "←": r"\leftarrow", "≤": r"\leq", "≥": r"\geq", "<": "<", ">": ">", "≠": r"\neq",
-    "≈": r"\approx", "+=": r"\mathrel{+}=", "∈": r"\in", "·": r"\cdot", "⊙": r"\odot", "⋆": r"\star", "×": r"\times",
+    "≈": r"\approx", "+=": r"\;{+}{=}\;", "∈": r"\in", "·": r"\cdot", "⊙": r"\odot", "⋆": r"\star", "×": r"\times",
     "∘": r"\circ", "+": "+", "−": "-", "-": "-", "±": r"\pm",
 }  # fmt: skip
 OPEN = {"(": "(", "[": "[", "{": r"\{", "⌊": r"\lfloor ", "⌈": r"\lceil "}

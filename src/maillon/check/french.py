@@ -412,4 +412,91 @@ FRENCH = {
     "x and y are shuffled apart: use the same indices for both.": (
         "x et y sont mélangés séparément : prenez les mêmes indices pour les deux."
     ),
+    "steps of one size for all elements": "des pas de même taille pour tous les éléments",
+    "That is Adam or another rule, not plain descent.": "C'est Adam ou une autre règle, pas la simple descente.",
+    "It is nearly right, to {error}: a small constant (eps, clip) or a rounding stands in one of forward and"
+    " backward only.": (
+        "Il est presque juste, à {error} près : une petite constante (eps, clip) ou un arrondi n'est que dans forward"
+        " ou que dans backward."
+    ),
+    "Where windows overlap, a later share overwrites an earlier one: write += in place of =.": (
+        "Là où les fenêtres se recouvrent, une part écrase la précédente : écrivez += au lieu de =."
+    ),
+    "It is 2 (yhat − y), the derivative of (yhat − y)², and that is not what forward computes.": (
+        "C'est 2 (yhat − y), la dérivée de (yhat − y)², et ce n'est pas ce que forward calcule."
+    ),
+    "It is −y / yhat, the derivative of −y log yhat, and that is not what forward computes.": (
+        "C'est −y / yhat, la dérivée de −y log yhat, et ce n'est pas ce que forward calcule."
+    ),
+    "Each module is given its output in place of its input in the backward pass.": (
+        "Dans la passe backward, chaque module reçoit sa sortie au lieu de son entrée."
+    ),
+    "backward_delta is given the output of the module in place of its input.": (
+        "backward_delta reçoit la sortie du module au lieu de son entrée."
+    ),
+    "Every module is given the same delta: what backward_delta returns is the delta of the module before.": (
+        "Tous les modules reçoivent le même delta : ce que backward_delta renvoie est le delta du module précédent."
+    ),
+    "A module's gradient takes the delta that its own backward_delta has just returned.": (
+        "Le gradient d'un module prend le delta que son propre backward_delta vient de renvoyer."
+    ),
+    "The first module is left out of the backward pass.": "Le premier module est oublié dans la passe backward.",
+    "The last module is left out of the backward pass.": "Le dernier module est oublié dans la passe backward.",
+    "A module's parameters are changed before its backward_delta is worked out: update when all are known.": (
+        "Les paramètres d'un module sont modifiés avant le calcul de son backward_delta : mettez à jour quand tous"
+        " les delta sont connus."
+    ),
+    "output of forward": "sortie de forward",
+    "a differentiable function near the inputs": "une fonction dérivable près des entrées",
+    "one without a derivative here and at all places beside": "une fonction sans dérivée, ici comme à côté",
+    "It has kinks, jumps or noise everywhere, or its values are too large for the differences.": (
+        "Elle a partout des angles, des sauts ou du bruit, ou ses valeurs sont trop grandes pour les différences."
+    ),
+    "the same for the same inputs and the same random draws": "la même pour les mêmes entrées et les mêmes tirages",
+    "Draw random numbers from maillon.random.resolve(self.generator) only.": (
+        "Ne tirez de nombres aléatoires que de maillon.random.resolve(self.generator)."
+    ),
+    "It is zero in every direction.": "Elle est nulle dans toutes les directions.",
+    "{number} along a random direction, by finite differences": (
+        "{number} dans une direction tirée au hasard, par différences finies"
+    ),
+    "gradient of input {name}": "gradient de l'entrée {name}",
+    "gradient of parameter {name}": "gradient du paramètre {name}",
+    "{what}, {when}": "{what}, {when}",
+    "in eval mode, {what}": "en mode eval, {what}",
+    "with None for the gradient of output {place}": "avec None pour le gradient de la sortie {place}",
+    "after an earlier forward and backward": "après un forward et un backward précédents",
+    "backward after a forward": "backward après un forward",
+    "backward without a forward": "backward sans forward",
+    "a second backward after one forward": "un deuxième backward après un seul forward",
+    "a gradient": "un gradient",
+    "the gradient that backward returned": "le gradient que backward a renvoyé",
+    "{name}, part {place}": "{name}, partie {place}",
+    "one array": "un seul tableau",
+    "a {kind} of {count}": "un {kind} de {count}",
+    "{count} of them": "{count}",
+    "a tuple of {count}, one for each input": "un tuple de {count}, un par entrée",
+    "{number}, the sum of the elements": "{number}, la somme des éléments",
+    "what backward(1) gives": "ce que donne backward(1)",
+    "Give other inputs.": "Donnez d'autres entrées.",
+    "None, for it is frozen": "None, car il est gelé",
+    "None, for the input is {kind}": "None, car l'entrée est {kind}",
+    "{dtype} of shape {shape}": "{dtype} de forme {shape}",
+    "what was there plus the new gradient": "ce qui était là plus le nouveau gradient",
+    "the new gradient alone": "le nouveau gradient seul",
+    "what was there alone": "ce qui était là seul",
+    "what was there plus the new gradient twice": "ce qui était là plus deux fois le nouveau gradient",
+    "what was there twice plus the new gradient": "deux fois ce qui était là plus le nouveau gradient",
+    "what was there less the new gradient": "ce qui était là moins le nouveau gradient",
+    "Use parameter.accumulate(grad).": "Utilisez parameter.accumulate(grad).",
+    "an error that names the link": "une erreur qui nomme le maillon",
+    "no error": "aucune erreur",
+    "self.keep(…) in forward and self.release(grad_output) in backward see to it.": (
+        "self.keep(…) dans forward et self.release(grad_output) dans backward s'en chargent."
+    ),
+    "that of this forward": "celui de ce forward",
+    "the same values after {method}": "les mêmes valeurs après {method}",
+    "Make a new array: a *= b changes a, a = a * b does not.": (
+        "Créez un nouveau tableau : a *= b modifie a, a = a * b ne le modifie pas."
+    ),
 }

@@ -95,8 +95,9 @@ def find_lr(
 
     It is given only when four things are so. The fall is at least 1 % of the loss and four standard errors. There is
     a worse rate on either side. And what is learnt is more than a constant: a training on half of the rows predicts the
-    targets of the other half better than it predicts the same targets in other orders, by four standard deviations,
-    and the other way round. The last is not asked with fewer than 32 rows, nor of a loss without a target.
+    targets of the other half better than it predicts the same targets in other orders, and the other way round, by 3.3
+    standard deviations, which comes by chance once in two thousand times. The last is not asked with fewer than 32
+    rows, nor of a loss without a target.
 
     It takes about 1 000 steps, or six times as many where a second try is needed.
 

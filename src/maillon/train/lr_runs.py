@@ -125,7 +125,8 @@ class Runs:
 
         Half of the rows teach it, the others ask, and the other way round. They ask in groups, of which one with a
         spike counts no more than the others: its loss on their targets against its losses on the same targets in other
-        orders. A network that has learnt nothing but a constant finds them all alike.
+        orders. A network that has learnt nothing but a constant finds them all alike. What two halves have in common by
+        chance shows in both trainings, so that the scores of both tell no more than as many as those of one.
         """
         shuffled = self._generator.randperm(self.data.rows)
         half = self.data.rows // 2
@@ -138,7 +139,7 @@ class Runs:
             asked = others[:_MOST_ROWS]
             groups = np.array_split(asked, min(_GROUPS, max(1, len(asked) // _GROUP_ROWS)))
             scores += [self._score(optim, self.data.take(group)) for group in groups]
-        return trimmed_mean(np.array(scores)) * math.sqrt(len(scores))
+        return trimmed_mean(np.array(scores)) * math.sqrt(len(scores) / 2)
 
     def _score(self, optim: Optim, asked: Data) -> float:
         """How far the loss of these rows lies below that with their targets shuffled, in standard deviations."""

@@ -13,7 +13,8 @@ _CANDIDATES = 3
 _AGAIN = 2  # so many times the steps
 _GOOD, _FADED = 0.8, 0.35  # of the largest fall
 _LEAST_FALL = 0.01  # of the loss of the start
-_CLEAR = 4.0  # standard errors of the fall, and standard deviations of what is known of unseen rows
+_CLEAR = 4.0  # standard errors of the fall
+_KNOWN = 3.3  # standard deviations of what is known of unseen rows: by chance once in two thousand
 _FEW_ROWS = 32  # with fewer, halves are too small to tell a relation from noise
 
 
@@ -73,7 +74,7 @@ class Search:
     @property
     def learnt(self) -> bool:
         """Whether it has learnt more than a constant."""
-        return not self.asked or self.known > _CLEAR
+        return not self.asked or self.known > _KNOWN
 
     @property
     def undecided(self) -> bool:
@@ -106,12 +107,11 @@ class Search:
 
     def _found(self) -> str:
         rate = self.rates[self.best]
-        text = f"In {self.runs.steps} steps at {rate:.2g} the loss falls {self._course}, the furthest."
+        text = f"At {rate:.2g} the loss falls furthest, {self._course} in {self.runs.steps} steps. "
         if not self.asked:
-            return (
-                f"{text} Whether more than a constant is learnt cannot be told from so few rows, or without a target."
-            )
-        return f"{text} Targets of rows that it has not seen it then predicts, by {self.known:.0f} standard deviations."
+            return text + "Whether more than a constant is learnt cannot be told from so few rows, or without a target."
+        known = f"{self.known:.1f} standard deviations better than by chance."
+        return f"{text}The network then predicts rows it has not seen {known}"
 
     def _missing(self) -> str:
         """Why there is no rate; empty where there is one."""
@@ -137,7 +137,7 @@ class Search:
         if self.best == len(self.rates) - 1:
             way_out = "That is at the largest rate: raise max_lr."
         return (
-            f"In {self.runs.steps} steps the loss, {self.run.start:.3g}, falls at no rate clearly: at most by "
+            f"In {self.runs.steps} steps the loss, {self.run.start:.3g}, falls clearly at no rate: at most by "
             f"{max(self.run.fall, 0):.2g}, {max(self.run.errors, 0):.1f} standard errors. {way_out}"
         )
 
@@ -152,7 +152,6 @@ class Search:
         if self.learnt:
             return ""
         return (
-            f"In {self.runs.steps} steps the loss falls {self._course}, but of rows it has not seen the network "
-            "predicts the targets no better than the same targets in another order. y has little to do with x, or it "
-            "takes more steps."
+            f"In {self.runs.steps} steps the loss falls {self._course}, but the network predicts rows it has not seen "
+            "no better than by chance. y has little to do with x, or it takes more steps."
         )

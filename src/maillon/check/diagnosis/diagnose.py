@@ -10,6 +10,7 @@ from maillon.typing import Array
 OTHER_SHAPE = (shapes.turned, shapes.unsummed, shapes.summed)
 SAME_SHAPE = (
     factors.zero,
+    factors.nearly,
     losses.taken_for_another,
     losses.averaged,
     factors.factor,
@@ -22,6 +23,7 @@ SAME_SHAPE = (
     factors.at_the_output,
     places.some_outputs,
     places.stride,
+    places.overwritten,
     places.flipped_kernel,
     factors.ratio,
     factors.too_much,

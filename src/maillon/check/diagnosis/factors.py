@@ -15,6 +15,20 @@ def zero(case: Case, got: Array, expected: Array) -> Phrase | None:
     return None
 
 
+def nearly(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """Right up to a small relative error in most elements."""
+    size = float(np.max(np.abs(expected)))
+    error = float(np.max(np.abs(got - expected))) / size
+    wrong = float(np.mean(~np.isclose(got, expected, rtol=AGREE, atol=AGREE * size)))
+    if error < 2e-3 and wrong > 0.3 and got.size > 3:
+        return say(
+            "It is nearly right, to {error}: a small constant (eps, clip) or a rounding stands in one of forward and"
+            " backward only.",
+            error=f"{error:.0e}",
+        )
+    return None
+
+
 def factor(case: Case, got: Array, expected: Array) -> Phrase | None:
     factor = float(np.sum(got * expected) / np.sum(expected * expected))
     if not factor or not same(got, factor * expected):
@@ -59,7 +73,7 @@ def at_the_output(case: Case, got: Array, expected: Array) -> Phrase | None:
         return None
     if case.parameter:
         return None
-    if same(got, case.by(case.delta, case.again({"": case.output}))):
+    if case.with_other({"": case.output}):
         return say("The derivative is taken at the output of forward in place of its input.")
     return None
 

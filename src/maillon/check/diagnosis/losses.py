@@ -13,16 +13,18 @@ def taken_for_another(case: Case, got: Array, expected: Array) -> Phrase | None:
         return None
     multiple = same(expected * float(np.sum(got * expected) / np.sum(expected * expected)), got)
     for scale in (1.0, float(len(case.x)), float(case.x.size)):
-        for sentence, array in _known(case.target, case.x):
+        for sentence, array in _known(case.target, case.x, expected):
             if same(got, array / scale) and not multiple:
                 return sentence
     return None
 
 
-def _known(y: Array, yhat: Array) -> list[tuple[Phrase, Array]]:
+def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]:
     shifted = np.exp(yhat - yhat.max(axis=-1, keepdims=True))
     p = shifted / shifted.sum(axis=-1, keepdims=True)
     s = 1 / (1 + np.exp(-yhat))
+    crossed = (yhat - y) / (yhat * (1 - yhat))
+    binary = same(expected * np.sum(crossed * crossed), crossed * np.sum(expected * crossed))
     lost = say("It is |yhat − y|: the sign is lost.")
     known = [
         (
@@ -35,7 +37,7 @@ def _known(y: Array, yhat: Array) -> list[tuple[Phrase, Array]]:
         (say("It is softmax(yhat) − y: the derivative for scores, but forward takes yhat as it is."), p - y),
         (say("It is σ(yhat) − y: the derivative for scores, but forward takes yhat as it is."), s - y),
         (say("It is −y: the division by yhat is missing."), -y),
-        (say("It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing."), -y / yhat),
+        (say("It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing."), np.where(binary, -y / yhat, np.nan)),
         (
             say("It is −y / yhat − (1 − y) / (1 − yhat): the second term has the wrong sign."),
             -y / yhat - (1 - y) / (1 - yhat),
@@ -47,13 +49,18 @@ def _known(y: Array, yhat: Array) -> list[tuple[Phrase, Array]]:
         (lost, np.abs(yhat - y)),
         (lost, 2 * np.abs(yhat - y)),
         (say("It is (yhat − y)²: the value, not its derivative."), (yhat - y) ** 2),
+        (
+            say("It is 2 (yhat − y), the derivative of (yhat − y)², and that is not what forward computes."),
+            2 * (yhat - y),
+        ),
+        (say("It is −y / yhat, the derivative of −y log yhat, and that is not what forward computes."), -y / yhat),
     ]
     return [(sentence, array) for sentence, array in known if np.isfinite(array).all()]
 
 
 def averaged(case: Case, got: Array, expected: Array) -> Phrase | None:
     """A constant factor between a value and its derivative."""
-    if case.target is None or case.x is None or case.delta.size != 1:
+    if case.target is None or case.x is None:
         return None
     factor = float(np.sum(got * expected) / np.sum(expected * expected)) if expected.any() else 0.0
     if factor <= 0 or not same(got, factor * expected):

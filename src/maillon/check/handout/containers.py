@@ -18,6 +18,7 @@ from maillon.check.handout.modules import (
     rule_5_zero_grad,
     rule_6_update,
 )
+from maillon.check.handout.slips import slip
 from maillon.check.handout.subject import Subject, last
 from maillon.check.handout.verdict import HandoutError
 from maillon.check.words import say
@@ -79,7 +80,13 @@ def _first_right(
         except HandoutError as error:
             failed.append(error)
     _modules_hold(subject, x)
-    raise next((error for error in failed if error.__cause__ is None), failed[0])
+    place = next((place for place, error in enumerate(failed) if error.__cause__ is None), 0)
+    error = failed[place]
+    if error.__cause__ is None:
+        trial = Trial(subject, x, ways[place][1])
+        trial.look()
+        error.way_out = slip(trial, modules_of) or error.way_out
+    raise error
 
 
 def _composed(subject: Subject, x: Array) -> None:
@@ -132,6 +139,7 @@ def _ways(subject: Subject) -> list[tuple[list[str], Backward]]:
         if subject.has("backward_update_gradient"):
             ways.append((["backward_delta", "backward_update_gradient"], _update_first(subject)))
             ways.append((["backward_update_gradient"], _update_alone(subject)))
+        ways.append((["backward_delta"], _of_outputs(subject)))
     elif subject.has("backward_update_gradient"):
         ways.append((["backward_update_gradient"], _update_alone(subject)))
     return ways
@@ -148,6 +156,15 @@ def _update_first(subject: Subject) -> Backward:
 def _update_alone(subject: Subject) -> Backward:
     def run(held: Any, x: Array, delta: Array) -> Any:
         subject.call(held, "backward_update_gradient", x.copy(), delta.copy())
+
+    return run
+
+
+def _of_outputs(subject: Subject) -> Backward:
+    """backward_delta(outputs, delta) of a network whose forward returns all outputs; it updates the gradients too."""
+
+    def run(held: Any, x: Array, delta: Array) -> Any:
+        return subject.call(held, "backward_delta", subject.call(held, "forward", x.copy()), delta.copy())
 
     return run
 
@@ -205,7 +222,7 @@ def _backward_holds(subject: Subject, x: Array, way: Backward) -> tuple[float, T
             at_hand(subject, x, trial.delta, trial.found),
             trial.output,
             x,
-            again_by(subject, x, None, trial.found, jacobian.shape),
+            again_by(subject, x, None, trial.found),
         )
         worst = hold(subject, 3, say("gradient of the input"), case, say("the backward pass"))
     after = trial.values(held)
@@ -220,7 +237,7 @@ def _backward_holds(subject: Subject, x: Array, way: Backward) -> tuple[float, T
                 at_hand(subject, x, trial.delta, trial.found),
                 trial.output,
                 x,
-                again_by(subject, x, place, trial.found, slope.shape),
+                again_by(subject, x, place, trial.found),
                 parameter=True,
             )
             worst = max(

@@ -192,7 +192,7 @@ def _indices(subject: Subject, x: Array, y: Array, batch: Array, targets: Array)
 def _each_once(subject: Subject, used: list[Array], n: int, arguments: dict[str, Any], roles: dict[str, str]) -> None:
     size, epochs = (arguments.get(roles.get(role, "")) for role in ("batch_size", "epochs"))
     largest = max(len(batch) for batch in used)
-    if size is not None and (largest > size or largest < min(size, n) / 2):
+    if size is not None and (largest > max(size, -(-n // max(1, n // size))) or largest < min(size, n) / 2):
         raise HandoutError(
             9,
             subject.name,

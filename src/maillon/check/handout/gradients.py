@@ -1,17 +1,19 @@
 """Where a module keeps its parameters and their gradients, and whether these are right."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from maillon.check.diagnosis.case import MOST_ELEMENTS, Case, same
+from maillon.check.diagnosis.case import Case, same
 from maillon.check.diagnosis.diagnose import diagnose
+from maillon.check.differences import slope_along
 from maillon.check.handout import storage
 from maillon.check.handout.storage import GRADIENT, NAMED, Place
 from maillon.check.handout.subject import Subject, signed
 from maillon.check.handout.verdict import HandoutError
+from maillon.check.probe import rms
 from maillon.check.words import Phrase, say
 from maillon.typing import Array
 
@@ -74,6 +76,7 @@ def find(subject: Subject, x: Array, delta: Array, backward: Backward) -> Found:
     candidates = [place for place in values if place in moving or place in named]
     pairs = _paired({place: values[place] for place in candidates if place not in changed}, after, possible, changed)
     parameters = {place: values[place] for place in candidates if place in moving or pairs.get(place) in changed}
+    parameters = {place: value for place, value in parameters.items() if not _switched_off(start, place)}
     kept = {place: value for place, value in parameters.items() if pairs.get(place) is not None or place in named}
     return Found(kept, {place: pairs.get(place) for place in kept})
 
@@ -99,7 +102,7 @@ def check_gradients_of(subject: Subject, found: Found, x: Array, delta: Array, h
             at_hand(subject, x, delta, found),
             subject.forward(subject.fresh(), x),
             x,
-            again_by(subject, x, place, found, (*value.shape, *delta.shape)),
+            again_by(subject, x, place, found),
             parameter=True,
         )
         worst = max(worst, hold(subject, rule, what, case, say("backward_update_gradient")))
@@ -158,21 +161,30 @@ def at_hand(subject: Subject, x: Array, delta: Array, found: Found | None) -> di
     return given
 
 
-def again_by(subject: Subject, x: Array, place: Place | None, found: Found | None, shape: tuple[int, ...]) -> Any:
-    """The jacobian with another input ("" or "input") or with other parameters, for the hypotheses of a diagnosis."""
+def again_by(
+    subject: Subject, x: Array, place: Place | None, found: Found | None
+) -> Callable[[Mapping[str, Array], Array], Array]:
+    """Derivatives at another input ("") or with other parameters, for the hypotheses of a diagnosis."""
     names = {str(parameter): parameter for parameter in (found.parameters if found else {})}
 
-    def again(changes: Any) -> Array:
-        other = changes.get("", changes.get("input", x))
+    def again(changes: Mapping[str, Array], direction: Array) -> Array:
         moved = {names[name]: value for name, value in changes.items() if name in names}
-        return subject.jacobian(other, place, moved).reshape(shape)
+        output, value = subject.moving(changes.get("", x), place, moved)
+        return slope_along(output, direction, rms(value), min(subject.tolerance, 1e-7), subject.rounding(x)).terms
 
-    return again if np.prod(shape, dtype=float) <= MOST_ELEMENTS else None
+    return again
 
 
 def _is_named(place: Place) -> bool:
     own = place.steps[len(place.owner) :]
     return not GRADIENT.search(place.name) and any(isinstance(key, str) and NAMED.match(key) for _, key in own)
+
+
+def _switched_off(held: Any, place: Place) -> bool:
+    """Whether it is a bias of zeros in an object that says it has none, as with use_bias=False."""
+    owner, value = storage.get(held, Place(place.owner)), storage.get(held, place)
+    flags = [key for key, flag in getattr(owner, "__dict__", {}).items() if flag is False and "bia" in key.lower()]
+    return bool(flags) and "bia" in place.name.lower() and not np.any(value)
 
 
 def _reacts(subject: Subject, x: Array, output: Array, place: Place, value: Array) -> bool:

@@ -70,6 +70,13 @@ class Step:
                 found[place] = np.tensordot(jacobian, np.ravel(delta), axes=1)
         return found
 
+    def cleared(self, held: Any) -> bool:
+        """Whether the network has a zero_grad, which is called: a gradient may not exist before."""
+        zero_grad = getattr(getattr(held, self.net), "zero_grad", None)
+        if callable(zero_grad):
+            zero_grad()
+        return callable(zero_grad)
+
     def delta(self, held: Any, x: Array, y: Array) -> Array:
         part = self.subject.part(getattr(held, self.net))
         loss = copy.deepcopy(getattr(held, self.loss))
@@ -90,7 +97,13 @@ def step_holds(subject: Subject, x: Array | None, y: Array | None) -> tuple[floa
     held = subject.fresh()
     gradients = parts.gradients(held, x, y)
     before = parts.values(held, gradients)
-    subject.call(held, "step", x.copy(), y.copy())
+    try:
+        subject.call(held, "step", x.copy(), y.copy())
+    except HandoutError as error:
+        held = subject.fresh()
+        if not isinstance(error.__cause__, AttributeError | TypeError) or not parts.cleared(held):
+            raise
+        subject.call(held, "step", x.copy(), y.copy())
     after = parts.values(held, gradients)
     for place, gradient in gradients.items():
         if not _stepped(before[place], after[place], parts.rate * gradient, subject.tolerance):
@@ -138,6 +151,8 @@ def _explained(before: Array, after: Array, gradient: Array, rate: float) -> tup
         return say("the same as before"), say("The step does not reach it.")
     size = float(np.sum(gradient * gradient))
     factor = -float(np.sum(moved * gradient)) / size / rate if size else 0.0
+    if np.allclose(np.abs(moved), abs(moved.flat[0]), rtol=1e-3) and not same(gradient, moved):
+        return say("steps of one size for all elements"), say("That is Adam or another rule, not plain descent.")
     if not same(moved, -factor * rate * gradient):
         return say("something else"), ""
     got = say("the old value − {factor} · gradient", factor=f"{factor * rate:.4g}")
