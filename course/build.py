@@ -80,9 +80,16 @@ def _whole(name: str, found: list[Block]) -> None:
         raise ValueError(f"{name}: expected a task, its solution and its check, task by task; got {steps}")
 
 
+def french(text: str) -> str:
+    """French with narrow spaces, where no line breaks, beside « » and before : ; ! ?; not in code and formulas."""
+    parts = re.split(r"(`[^`]*`|\$\$.*?\$\$|\$[^$]*\$)", text, flags=re.DOTALL)
+    spaced = [re.sub(r"(?<=«) | (?=[:;!?»])", "\u202f", part) for part in parts[::2]]
+    return "".join(part for pair in zip(spaced, [*parts[1::2], ""], strict=True) for part in pair)
+
+
 def spoken(text: str, language: str) -> str:
     """Code in one language."""
-    return CHOICE.sub(lambda choice: choice[1 + LANGUAGES.index(language)], text)
+    return CHOICE.sub(lambda choice: choice[1] if language == "en" else french(choice[2]), text)
 
 
 def code(block: Block, language: str) -> str:
@@ -108,7 +115,7 @@ def notebook(path: Path, language: str, kind: str) -> nbformat.NotebookNode:
         if block.kind in left_out or (block.kind in {"text", "answer"} and block.name != language):
             continue
         if block.kind in {"text", "answer"}:
-            cells.append(nbformat.v4.new_markdown_cell(block.text))
+            cells.append(nbformat.v4.new_markdown_cell(french(block.text) if language == "fr" else block.text))
         else:
             cells.append(nbformat.v4.new_code_cell(code(block, language)))
         cells[-1].metadata["course"] = {"kind": block.kind, "name": block.name}

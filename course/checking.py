@@ -8,26 +8,26 @@ RIGHT = set()
 
 
 def claim(true, sentence):
-    """Go on where it is true, else say the sentence."""
+    """[[Go on where it is true, else say the sentence.|Continue si c'est vrai, sinon dit la phrase.]]"""
     if not true:
         raise AssertionError(sentence)
 
 
 @contextmanager
 def checking(task):
-    """Say what is wrong with an answer, or that it is right."""
+    """[[Say what is wrong with an answer, if anything is.|Dit ce qui ne va pas dans une réponse, s'il y a lieu.]]"""
     RIGHT.discard(task)
     try:
         yield
     except Exception as error:
-        print(f"✗ {task}: {told(error)}")
+        print(f"✗ {task}[[:| :]] {told(error)}")
     else:
         RIGHT.add(task)
-        print(f"✓ {task}: [[right|juste]]")
+        print(f"✓ {task}[[: right| : juste]]")
 
 
 def told(error):
-    """One sentence about an error: what is not written yet, what the proof kit says, or where it was raised."""
+    """[[What is not written yet, or what the error says.|Ce qui n'est pas encore écrit, ou ce que dit l'erreur.]]"""
     cause = error
     while cause is not None and not isinstance(cause, NotImplementedError):
         cause = cause.__cause__ or cause.__context__
@@ -38,11 +38,11 @@ def told(error):
         return f"[[{place} is not written yet|{place} n'est pas encore écrit]]"
     if isinstance(error, AssertionError) and str(error):
         return str(error)
-    return f"[[{place}, line {line}|{place}, ligne {line}]]: {type(error).__name__}: {error}"
+    return f"[[{place}, line {line}:|{place}, ligne {line} :]] {type(error).__name__}: {error}"
 
 
 def needs(tasks, cell):
-    """The cell magic %%needs: run the cell once the checks that it needs are right."""
+    """[[%%needs: run a cell once these checks are right.|%%needs : exécute la cellule si ces réponses sont justes.]]"""
     missing = [task for task in tasks.split() if task not in RIGHT]
     if missing:
         print("[[… left out until these checks are right:|… laissé de côté tant que ceci n'est pas juste :]]", *missing)

@@ -27,14 +27,19 @@ def on_the_site(app: Any, name: str, text: list[str]) -> None:
     text[0] = BESIDE.sub(r"\1 (`\2`)", BACK.sub("", text[0]))
 
 
+def leave_out_english(config: Any) -> None:
+    """The pages that are not translated."""
+    config.exclude_patterns += [f"{name}/**" for name in ENGLISH_ONLY]
+    config.exclude_patterns += [page.name for page in HERE.glob("*.md") if page.stem != "index"]
+    config.suppress_warnings += ["toc.excluded", "toc.not_readable"]
+
+
 def french(app: Any, config: Any) -> None:
     """What the French site leaves out is English, and stands a folder up."""
     if config.language != "fr":
         return
     config.nb_code_prompt_show, config.nb_code_prompt_hide = "Montrer le code", "Cacher le code"
-    config.exclude_patterns += [f"{name}/**" for name in ENGLISH_ONLY]
-    config.exclude_patterns += [page.name for page in HERE.glob("*.md") if page.stem != "index"]
-    config.suppress_warnings += ["toc.excluded", "toc.not_readable"]
+    leave_out_english(config)
     config.sphinx_gallery_conf |= {"examples_dirs": [], "gallery_dirs": []}
     config.intersphinx_mapping["maillon"] = ("../", (str(HERE.parent / "build/docs/html/objects.inv"),))
 
@@ -43,7 +48,6 @@ def phrases(app: Any) -> None:
     """Phrases are taken from the pages that are translated."""
     if app.builder.name == "gettext":
         leave_out_english(app.config)
-        app.config.suppress_warnings += ["toc.excluded", "toc.not_readable"]
 
 
 def english_page(app: Any, env: Any, node: Any, text: Any) -> Any:
@@ -59,14 +63,14 @@ def english_page(app: Any, env: Any, node: Any, text: Any) -> Any:
 
 def unresolved(app: Any, env: Any, node: Any, text: Any) -> None:
     """A name of Python that leads nowhere is a warning on the pages that must be complete."""
-    if node.get("refdomain") == "py" and node["refdoc"].startswith(app.config.complete_pages):
+    if node.get("refdomain") == "py" and node["refdoc"].startswith(tuple(app.config.complete_pages)):
         log.warning("there is no page for %s", node["reftarget"], location=node, type="ref", subtype="python")
 
 
 def untranslated(app: Any, tree: nodes.document) -> None:
     """A phrase without its French is a warning on the French pages that must be complete; fuzzy is without."""
     name = app.env.docname
-    if app.config.language != "fr" or not name.startswith(app.config.complete_pages):
+    if app.config.language != "fr" or not name.startswith(tuple(app.config.complete_pages)):
         return
     same = set(_said_alike(HERE / "locale/fr/LC_MESSAGES" / f"{name}.po"))
     for node, phrase in extract_messages(tree):
@@ -75,14 +79,14 @@ def untranslated(app: Any, tree: nodes.document) -> None:
 
 
 def _said_alike(path: Path) -> Iterator[str]:
-    """The phrases of a page that are the same in both languages on purpose, as names are."""
+    """What is French already: phrases that are the same in both languages, as names are, and texts of pictures."""
     if not path.exists():
         return
     from sphinx_intl.catalog import load_po
 
     for message in load_po(str(path)):
-        if message.id and message.id == message.string and not message.fuzzy:
-            yield str(message.id)
+        if message.string and not message.fuzzy:
+            yield str(message.string)
 
 
 def notebooks(app: Any) -> None:
@@ -91,7 +95,7 @@ def notebooks(app: Any) -> None:
 
 
 def setup(app: Any) -> dict[str, Any]:
-    app.add_config_value("complete_pages", (), "env")
+    app.add_config_value("complete_pages", [], "env")
     app.connect("config-inited", french, priority=1)
     app.connect("builder-inited", notebooks)
     app.connect("builder-inited", phrases)

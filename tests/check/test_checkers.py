@@ -406,8 +406,16 @@ def test_the_message_verbatim() -> None:
 @pytest.mark.parametrize(
     ("mutant", "inputs", "hint"),
     [
-        (mutants.losses.elements.FactorMissing, (X, X + 1), "It is 0.5 times what it should be."),
-        (mutants.linear.linear.FactorTwo, (X,), "It is 2 times what it should be."),
+        (
+            mutants.losses.elements.FactorMissing,
+            (X, X + 1),
+            "It is 0.5 times what it should be. A factor 2 is missing.",
+        ),
+        (
+            mutants.linear.linear.FactorTwo,
+            (X,),
+            "It is 2 times what it should be. A factor 2 too much, or added twice.",
+        ),
     ],
 )
 def test_a_constant_factor_is_pointed_out(mutant: type[Module], inputs: Any, hint: str) -> None:

@@ -22,7 +22,8 @@ def test_a_right_answer_in_another_style_is_accepted(answer: Answer) -> None:
 @pytest.mark.parametrize("answer", WRONG, ids=str)
 def test_a_wrong_answer_is_rejected_in_both_languages(answer: Answer) -> None:
     for language in ("en", "fr"):
-        assert verdict(answer.notebook, answer.task, answer.code, language).startswith(f"✗ {answer.task}: ")
+        said = verdict(answer.notebook, answer.task, answer.code, language)
+        assert re.match(rf"✗ {answer.task}\u202f?: \w", said)
 
 
 def test_most_wrong_answers_are_told_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:

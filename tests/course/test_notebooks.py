@@ -54,9 +54,9 @@ def test_a_notebook_runs_and_its_checks_say_what_they_must(
     assert list(checks) == harness.tasks(stem)
     for name, text in checks.items():
         if kind == "solutions":
-            assert re.fullmatch(rf"✓ {name}: (right|juste)\n", text)
+            assert re.fullmatch(rf"✓ {name}(: right|\u202f: juste)\n", text)
         else:
-            assert re.fullmatch(rf"✗ {name}: [\w.]+ {re.escape(NOT_WRITTEN[language])}\n", text)
+            assert re.fullmatch(rf"✗ {name}\u202f?: [\w.]+ {re.escape(NOT_WRITTEN[language])}\n", text)
     assert len(left_out) == (0 if kind == "solutions" else sum(kind == "needs" for kind, _, _ in cells))
 
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from sphinx.util.nodes import make_refnode
-
-from reference import docstrings, listing, names, pages, pictures
+from reference import docstrings, names
 
 
 def _write(app: Any) -> None:
+    from reference import pages, pictures
+
     if app.config.language != "fr":
         folder = Path(app.srcdir) / "reference"
         pages.write(folder)
@@ -24,6 +24,8 @@ def _elsewhere(app: Any, env: Any, node: Any, text: Any) -> Any:
         value = names.resolve(target)
     except (ImportError, AttributeError, ValueError):
         return None
+    from sphinx.util.nodes import make_refnode
+
     domain = env.get_domain("py")
     for name, entry in domain.objects.items():
         if name.rpartition(".")[2] == target.rpartition(".")[2] and _same(name, value):
@@ -44,6 +46,8 @@ def _skip(app: Any, what: str, name: str, value: object, skip: bool, options: An
 
 
 def setup(app: Any) -> dict[str, Any]:
+    from reference import listing
+
     app.add_directive("names", listing.Names)
     app.connect("autodoc-process-docstring", docstrings.process, priority=400)
     app.connect("autodoc-skip-member", _skip)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reference.formulas import Node
+from reference.formulas import Node, read
 from reference.sentences import Piece
 from reference.tex import align, tex
 
@@ -12,25 +12,42 @@ DEFINING = ("=", "←", "+=")
 SHORT = 14
 """A formula of fewer characters stays in its sentence, unless the sentence begins with it."""
 
-ELSE = re.compile(r"^, else (?:(−?\d+(?:\.\d+)?)(?![\w.]*\w)|([a-z]+)(?=[;.,]))")
-NEXT = re.compile(r"[,;]\s*(?:and|with|where)?\s*|\s*and\s*")
+ELSE = re.compile(r"^, else (−?\d+(?:\.\d+)?(?![\w.]*\w)|[a-z]+(?=[;.,]))")
+NEXT = re.compile(r"[,;]\s*(?:and)?\s*|,\s*(?:with|where)\s*|\s*and\s*")
 CUT = re.compile(r"^\s*([,;:.])?\s*")
 
 
 @dataclass
+class Case:
+    """A value, and where it holds: conditions with "and" or "or" between them; no condition: elsewhere."""
+
+    value: Node
+    where: list[Node] = field(default_factory=list)
+    between: list[str] = field(default_factory=list)
+
+    def conditions(self) -> str:
+        shown = [tex(node) for node in self.where]
+        words = [rf" \text{{ {word} }} " for word in self.between]
+        return "".join(part for pair in zip(shown, [*words, ""], strict=True) for part in pair)
+
+
+@dataclass
 class Line:
-    """One formula of a display. cases: pairs of a value and where it holds, None for the last, that holds elsewhere."""
+    """One formula of a display, and the mark after it."""
 
     formula: Node
-    cases: list[tuple[str, str | None]] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
     mark: str = ""
 
     def tex(self) -> str:
         if not self.cases:
             return align(self.formula) + self.mark
         if len(self.cases) == 1:
-            return align(self.formula) + rf" \quad \text{{where }} {self.cases[0][1]}" + self.mark
-        rows = [f"{value} & " + (rf"\text{{where }} {where}" if where else r"\text{else}") for value, where in self.cases]
+            return align(self.formula) + rf" \quad \text{{where }} {self.cases[0].conditions()}" + self.mark
+        rows = [
+            f"{tex(case.value)} & " + (rf"\text{{where }} {case.conditions()}" if case.where else r"\text{else}")
+            for case in self.cases
+        ]
         head = align(Node("relation", self.formula.text, [*self.formula.parts[:-1], Node("product")]))
         return rf"{head}\begin{{cases}} " + r" \\ ".join(rows) + rf" \end{{cases}}{self.mark}"
 
@@ -56,6 +73,16 @@ def is_defining(piece: Piece) -> bool:
     return tree.parts[-1] != Node("product")  # words follow
 
 
+def defined(pieces: Sequence[Piece]) -> list[Line]:
+    """All formulas of a paragraph that say what something is, displayed or not."""
+    found: list[Line] = []
+    for block in blocks(pieces):
+        if isinstance(block, Display):
+            found += block.lines
+        else:
+            found += [_line(block, place)[0] for place in range(len(block)) if is_defining(block[place])]
+    return found
+
 
 def blocks(pieces: Sequence[Piece]) -> list[Display | list[Piece]]:
     """The paragraph, parted into running text and displays."""
@@ -63,9 +90,7 @@ def blocks(pieces: Sequence[Piece]) -> list[Display | list[Piece]]:
     text: list[Piece] = []
     rest, place = list(pieces), 0
     while place < len(rest):
-        before = text[-1].text.rstrip() if text else ""
-        free = not before or before[-1] in ":;,."
-        if not (free and is_defining(rest[place])):
+        if not (_begins(text) and is_defining(rest[place])):
             text.append(rest[place])
             place += 1
             continue
@@ -87,6 +112,14 @@ def blocks(pieces: Sequence[Piece]) -> list[Display | list[Piece]]:
     return [*found, kept] if kept else found
 
 
+def _begins(text: Sequence[Piece]) -> bool:
+    """Whether a formula after this text may stand by itself; one that goes on after a formula in the text may not."""
+    before = text[-1].text.rstrip() if text else ""
+    if before in (",", ", and") and len(text) > 1 and is_defining(text[-2]):
+        return False
+    return not before or before[-1] in ":;,." or before.endswith(" is")
+
+
 def _chain(rest: list[Piece], place: int) -> tuple[list[Line], int]:
     """Formulas with nothing but commas and semicolons between them, and the place after them."""
     lines: list[Line] = []
@@ -96,37 +129,42 @@ def _chain(rest: list[Piece], place: int) -> tuple[list[Line], int]:
         if after + 1 >= len(rest) or not is_defining(rest[after + 1]):
             return lines, after
         match = NEXT.fullmatch(rest[after].text)
-        if rest[after].kind != "words" or match is None:
+        if rest[after].kind != "words" or match is None or ("w" in match.group() and not _ends(rest, after + 2)):
             return lines, after
         line.mark = rest[after].text.strip()[0].replace("a", ",")
         place = after + 1
+
+
+def _ends(rest: Sequence[Piece], place: int) -> bool:
+    """Whether a clause ends here."""
+    return place >= len(rest) or rest[place].text.lstrip()[:1] in ",;:."
 
 
 def _line(rest: list[Piece], place: int) -> tuple[Line, int]:
     """A formula with its cases: `y = A where B, C where D, else E`."""
     tree = rest[place].tree
     assert tree is not None
-    line, value = Line(tree), tex(tree.parts[-1])
+    line, value = Line(tree), tree.parts[-1]
     place += 1
-    while _words(rest, place) == "where" and _formula(rest, place + 1):
-        where = _tex(rest, place + 1)
+    while _words(rest, place) == "where" and (where := _tree(rest, place + 1)) is not None:
+        case = Case(value, [where])
+        line.cases.append(case)
         place += 2
-        while (word := _words(rest, place)) in ("and", "or") and _formula(rest, place + 1):
-            where += rf" \text{{ {word} }} {_tex(rest, place + 1)}"
+        while (word := _words(rest, place)) in ("and", "or") and (more := _tree(rest, place + 1)) is not None:
+            case.where.append(more)
+            case.between.append(str(word))
             place += 2
-        line.cases.append((value, where))
-        if _words(rest, place) == ", else" and _formula(rest, place + 1):
-            line.cases.append((_tex(rest, place + 1), None))
+        if _words(rest, place) == ", else" and (other := _tree(rest, place + 1)) is not None:
+            line.cases.append(Case(other))
             return line, place + 2
-        number = ELSE.match(rest[place].text) if place < len(rest) else None
-        if number:
-            shown = (number.group(1) or "").replace("−", "-") or rf"\mathrm{{{number.group(2)}}}"
-            line.cases.append((shown, None))
-            rest[place] = Piece("words", rest[place].text[number.end() :])
+        if (found := ELSE.match(_words(rest, place) or "")) is not None:
+            line.cases.append(Case(read(found.group(1))))
+            rest[place] = Piece("words", rest[place].text[found.end() :])
             return line, place
-        if not (_words(rest, place) == "," and _formula(rest, place + 1) and _words(rest, place + 2) == "where"):
+        following = _tree(rest, place + 1)
+        if _words(rest, place) != "," or following is None or _words(rest, place + 2) != "where":
             break
-        value = _tex(rest, place + 1)
+        value = following
         place += 2
     return line, place
 
@@ -135,11 +173,5 @@ def _words(rest: Sequence[Piece], place: int) -> str | None:
     return rest[place].text.strip() if place < len(rest) and rest[place].kind == "words" else None
 
 
-def _formula(rest: Sequence[Piece], place: int) -> bool:
-    return place < len(rest) and rest[place].tree is not None
-
-
-def _tex(rest: Sequence[Piece], place: int) -> str:
-    tree = rest[place].tree
-    assert tree is not None
-    return tex(tree)
+def _tree(rest: Sequence[Piece], place: int) -> Node | None:
+    return rest[place].tree if place < len(rest) else None

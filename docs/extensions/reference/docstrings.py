@@ -7,15 +7,12 @@ from typing import Any
 
 from maillon.nn import Module
 from maillon.optim import LRScheduler, Rule
-from reference.display import Display, blocks
+from reference.display import Display, Line, blocks, defined
 from reference.sentences import Piece, pieces, words
 from reference.tex import tex
 
 UNDERLINE = re.compile(r"-{3,}$")
 MARKS = re.compile(r"(?<!\\)([*|\\]|_(?=\W|$))")
-LEFT = ("Examples", "See Also", "References")
-"""Sections without formulas of ours."""
-
 FORMULAS_IN = ("maillon.nn.init", "maillon.nn.utils")
 """Rooms whose functions are described by formulas."""
 
@@ -47,6 +44,13 @@ def escaped(text: str) -> str:
     return MARKS.sub(r"\\\1", text)
 
 
+def formulas(value: object) -> list[Line]:
+    """The formulas of the summary of a class or function, in order."""
+    summary = next(sections((inspect.getdoc(value) or "").splitlines()))[1]
+    texts = [" ".join(line.strip() for line in paragraph) for paragraph in paragraphs(summary)]
+    return [line for text in texts for line in defined(pieces(text))]
+
+
 def is_described_by_formulas(value: object) -> bool:
     """Links, losses, rules, schedules and initialisers."""
     kinds = (Module, Rule, LRScheduler)
@@ -70,13 +74,20 @@ def _section(heading: list[str], body: list[str], with_formulas: bool) -> list[s
     for paragraph in paragraphs(body):
         first = paragraph[0]
         indent = first[: len(first) - len(first.lstrip())]
-        if not first.strip() or first.lstrip().startswith((">>>", "...", "- ", "* ", ".. ")) or _is_name(heading, first):
+        if (
+            not first.strip()
+            or first.lstrip().startswith((">>>", "...", "- ", "* ", ".. "))
+            or _is_name(heading, first)
+        ):
             made += paragraph
         else:
             text = " ".join(line.strip() for line in paragraph)
             display = with_formulas and not heading
             parts = pieces(text) if with_formulas and heading != ["References"] else words(text)
-            made += [indent + line.strip() if line.strip() and not line.startswith(" ") else line for line in _paragraph(parts, display)]
+            made += [
+                indent + line.strip() if line.strip() and not line.startswith(" ") else line
+                for line in _paragraph(parts, display)
+            ]
     return made
 
 
@@ -89,7 +100,9 @@ def paragraphs(lines: list[str]) -> Iterator[list[str]]:
     """Lines of the same indent that follow one another; an empty line is a paragraph of its own."""
     held: list[str] = []
     for line in lines:
-        same = held and line.strip() and _indent(line) == _indent(held[0]) and not line.lstrip().startswith(("- ", "* "))
+        same = (
+            held and line.strip() and _indent(line) == _indent(held[0]) and not line.lstrip().startswith(("- ", "* "))
+        )
         if not same:
             if held:
                 yield held
@@ -114,7 +127,7 @@ def _paragraph(parts: list[Piece], display: bool) -> list[str]:
         if isinstance(block, Display):
             made += ["", ".. math::", "   :no-wrap:", "", rf"   \[{block.tex()}\]", ""]
         else:
-            made.append(inline(block))
+            made.append(inline(block).strip())
     return made[1:] if made[:1] == [""] else made
 
 
@@ -125,7 +138,8 @@ def inline(parts: list[Piece]) -> str:
         if part.tree is not None:
             shown += _joined(shown, f":math:`{tex(part.tree)}`")
         elif part.kind == "code":
-            shown += _joined(shown, part.text if part.text.startswith(("``", ":")) or part.text.endswith("_") else f"`{part.text}`")
+            whole = part.text.startswith(("``", ":")) or part.text.endswith("_")
+            shown += _joined(shown, part.text if whole else f"`{part.text}`")
         else:
             text = escaped(part.text)
             shown += rf"\ {text}" if shown.endswith("`") and text[:1].isalnum() else text

@@ -162,7 +162,9 @@ class _Reader:
             return False
         if token.among(*BARS):
             return not (self.bars and self.bars[-1] == token.text)
-        return token.kind in ("name", "number", "half", "open", "dots") or token.among("√", "Σ", "Π", "∂", "∞", "*", ":")
+        return token.kind in ("name", "number", "half", "open", "dots") or token.among(
+            "√", "Σ", "Π", "∂", "∞", "*", ":"
+        )
 
     def factor(self) -> Node:
         token = self.take()
@@ -202,6 +204,8 @@ class _Reader:
             elif token.among("^", "_"):
                 self.take()
                 made = Node("power" if token.text == "^" else "index", "", [made, self.exponent()], made.spaced)
+            elif token.among("∞") and made.kind == "name":
+                made = Node("index", "", [made, self.atom(self.take())], made.spaced)
             elif token.kind == "prime" or token.among("!"):
                 made = Node("mark", self.take().text, [made], made.spaced)
             elif token.among("(", "[") and made.kind in ("name", "index", "mark", "power", "call") and not big:
@@ -217,5 +221,3 @@ class _Reader:
             sign = self.take().text
             return Node("sum", sign, [self.exponent()])
         return self.factor()
-
-

@@ -38,5 +38,16 @@ def catalogue_page(file: str) -> str:
     path = proofs.catalogue_file(file)
     title = f"The catalogue: {path}"
     about = "Rows that prove links, losses and rules: each is tried by the whole battery, ``tests/test_battery.py``."
-    lines = [":orphan:", "", title, "=" * len(title), "", about, "", f".. literalinclude:: /../{path}", "   :linenos:", ""]
+    lines = [
+        ":orphan:",
+        "",
+        title,
+        "=" * len(title),
+        "",
+        about,
+        "",
+        f".. literalinclude:: /../{path}",
+        "   :linenos:",
+        "",
+    ]
     return "\n".join(lines)

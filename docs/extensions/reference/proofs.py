@@ -53,7 +53,7 @@ def catalogue_file(path: str) -> str:
 def source_file(value: object) -> tuple[str, str] | None:
     """The file of a class or function, from the repository's root, and its module."""
     try:
-        file = inspect.getsourcefile(value)  # type: ignore[arg-type]
+        file = inspect.getsourcefile(inspect.unwrap(value))  # type: ignore[arg-type]
     except TypeError:
         return None
     package = Path(maillon.__file__).parent
@@ -92,7 +92,7 @@ def fields(name: str, value: object) -> list[str]:
         more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
         count = "1 row" if len(names) == 1 else f"{len(names)} rows"
         lines.append(f":Catalogue: :doc:`{catalogue_file(file)} <catalogue/{file}>`, {count}: {shown}{more}")
-    if proved:
-        core = in_core(value)
+    core = in_core(value)
+    if core or proved:
         lines.append(f":Core: runs there, by ``{core}``" if core else ":Core: not there; it runs in NumPy")
     return lines

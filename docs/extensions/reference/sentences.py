@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from reference.formulas import CLOSING, FUNCTIONS, RELATIONS, FormulaError, Node, parse
 from reference.tokens import Token, cut, plain
 
-WORDS = set(
-    "a an all alike also alone an and any as at be but by copy does each else for from has have held if in inside into is"
-    " it its like likewise means none not of off on one only or other others over own part share sum that the their them"
-    " then there these they this those times to under until was what when where which while with without".split()
-)
+WORDS = {
+    "a", "alike", "all", "alone", "also", "an", "and", "any", "as", "at", "be", "but", "by", "copy", "does", "each",
+    "else", "for", "from", "has", "have", "held", "if", "in", "inside", "into", "is", "it", "its", "like",
+    "likewise", "means", "none", "not", "of", "off", "on", "one", "only", "or", "other", "others", "over", "own",
+    "part", "share", "sum", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those",
+    "times", "to", "under", "until", "was", "what", "when", "where", "which", "while", "with", "without",
+}  # fmt: skip
 """Words that are not names in a formula, whatever stands beside them."""
 
 AFTER_LETTER = ("and", "or", "is", "are", "as", "beside")
@@ -18,6 +20,8 @@ AFTER_LETTER = ("and", "or", "is", "are", "as", "beside")
 
 STRONG = (*RELATIONS, "+", "−", "·", "⊙", "⋆", "×", "^", "±", "√", "Σ", "Π", "∂", "/")
 """Signs that make a formula of what stands beside them."""
+
+ORDERS = ("≤", "≥", "<", ">")
 
 AHEAD = ("√", "Σ", "Π", "∂", "±")
 """Those of them that stand before something."""
@@ -134,7 +138,7 @@ def _formulas(tokens: Sequence[Token]) -> list[bool]:
     """For each token, whether it is part of a formula."""
     inside = [False] * len(tokens)
     closing = _closing(tokens)
-    for place, token in enumerate(tokens):
+    for place in range(len(tokens)):
         inside[place] = _is_name(tokens, place) or _is_sign(tokens, place)
     _mark_functions(tokens, inside)
     for place in sorted(closing, reverse=True):  # inner brackets first
@@ -155,7 +159,9 @@ def _mark_functions(tokens: Sequence[Token], inside: list[bool]) -> None:
             before = tokens[place - 1] if place else None
             spoken = token.text in ("mean", "min", "max", "sign", "sum", "concat", "clip")
             called = after.among("(") and not after.spaced
-            inside[place] = not spoken or called or (before is not None and (before.kind in ("open", "operator") or before.symbol))
+            inside[place] = (
+                not spoken or called or (before is not None and (before.kind in ("open", "operator") or before.symbol))
+            )
 
 
 def _closing(tokens: Sequence[Token]) -> dict[int, int]:
@@ -176,27 +182,36 @@ def _neighbours(tokens: Sequence[Token], place: int) -> tuple[Token | None, Toke
 
 
 def _is_name(tokens: Sequence[Token], place: int) -> bool:
+    """Whether it is a letter or a name that a formula is made of."""
     token = tokens[place]
-    before, after = _neighbours(tokens, place)
-    if token.kind in ("raised", "lowered", "half"):
-        return True
     if token.kind != "name":
-        return False
-    attached = after is not None and not after.spaced
-    if before is not None and not token.spaced and before.kind in ("prime", "number", "other") and token.text.isascii():
-        return before.kind == "number" and not token.text.isalpha()
-    if "=" in (after.text if attached and after else "", before.text if before and not token.spaced else ""):
+        return token.kind in ("raised", "lowered", "half")
+    before, after = _neighbours(tokens, place)
+    attached = after if after is not None and not after.spaced else None
+    touched = before if before is not None and not token.spaced else None
+    if "=" in (touched and touched.text, attached and attached.text):
         return False  # code: name=value
-    strong = (after is not None and after.among(*STRONG) and not (after.spaced and after.among(*AHEAD))) or (before is not None and before.among(*STRONG))
+    if touched is not None and touched.kind in ("prime", "number", "other", "code") and token.text.isascii():
+        return touched.kind == "number" and not token.text.isalpha()
+    strong = _is_strong(token, before, after)
     if token.symbol:
         return token.text not in ("a", "A", "I", "do") or _is_letter(tokens, place, strong)
-    if token.text.lower() in WORDS or "-" in token.text:
-        return False
-    if attached and after is not None and (after.among("(", "[") or after.kind == "lowered"):
+    if attached is not None and (attached.among("(", "[") or attached.kind in ("lowered", "prime")):
+        return _may_be_name(token) and (attached.kind != "prime" or _is_sign(tokens, place + 1))
+    return _may_be_name(token) and strong and (token.text not in FUNCTIONS or (after is not None and after.spaced))
+
+
+def _may_be_name(token: Token) -> bool:
+    return token.text.lower() not in WORDS and "-" not in token.text
+
+
+def _is_strong(token: Token, before: Token | None, after: Token | None) -> bool:
+    """Whether a sign beside it makes a formula of it; "a rate ≥ 0" begins with words."""
+    if before is not None and before.among(*STRONG):
         return True
-    if attached and after is not None and after.kind == "prime":
-        return _is_sign(tokens, place + 1)
-    return strong and (token.text not in FUNCTIONS or (after is not None and after.spaced))
+    if after is not None and after.among(*ORDERS) and "_" not in token.text and not token.symbol:
+        return False
+    return after is not None and after.among(*STRONG) and not (after.spaced and after.among(*AHEAD))
 
 
 def _is_letter(tokens: Sequence[Token], place: int, strong: bool) -> bool:
@@ -212,23 +227,25 @@ def _is_letter(tokens: Sequence[Token], place: int, strong: bool) -> bool:
 
 
 def _is_sign(tokens: Sequence[Token], place: int) -> bool:
+    """Whether it is a sign of a formula."""
     token = tokens[place]
     before, after = _neighbours(tokens, place)
     if token.kind == "prime":
-        if before is None or token.spaced:
-            return False
-        called = after is not None and after.text == "(" and not after.spaced
-        after_symbol = before.symbol or before.kind == "lowered"
-        return called or (after_symbol and (after is None or after.spaced or after.kind != "name"))
+        return before is not None and not token.spaced and _is_prime(before, after)
     if token.kind != "operator" or token.text == "→":
         return False
-    if token.text == "=" and after is not None and before is not None and not (token.spaced and after.spaced):
-        return False  # code: name=value
     if token.text in ("_", "!"):
         return before is not None and not token.spaced and before.kind != "mark"
-    if token.text in ("|", "‖"):
+    if token.text == "=" and after is not None and before is not None:
+        return token.spaced and after.spaced  # else it is code: name=value
+    return token.text in ("|", "‖") or token.text not in LOOSE
+
+
+def _is_prime(before: Token, after: Token | None) -> bool:
+    """Whether it is a prime and not an apostrophe: before an argument, or after a letter and before no letter."""
+    if after is not None and after.text == "(" and not after.spaced:
         return True
-    return token.text not in LOOSE
+    return (before.symbol or before.kind == "lowered") and (after is None or after.spaced or after.kind != "name")
 
 
 def _mark_brackets(tokens: Sequence[Token], inside: list[bool], first: int, last: int) -> None:
@@ -267,5 +284,9 @@ def _beside(tokens: Sequence[Token], inside: Sequence[bool], place: int) -> bool
         return True
     if after is None or not inside[place + 1]:
         return False
-    return after.kind in ("operator", "dots", "raised", "lowered") or after.symbol or token.kind == "dots" or after.kind == "open"
-
+    return (
+        after.kind in ("operator", "dots", "raised", "lowered")
+        or after.symbol
+        or token.kind == "dots"
+        or after.kind == "open"
+    )

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from maillon.check.causes import cause
 from maillon.check.gradients import gradients_hold, rule_1_a_function
 from maillon.check.probe import (
     Gradients,
     Probe,
+    Spot,
     generators,
     is_real,
     parameters,
@@ -18,6 +20,7 @@ from maillon.check.probe import (
 )
 from maillon.check.reductions import rule_7_reductions_agree, rule_8_backward_of_nothing
 from maillon.check.verdict import CheckError, CheckReport, replay_line
+from maillon.check.words import Phrase, check_language, say
 from maillon.nesting import leaf_names, leaves, rebuilt
 from maillon.nn import Loss, Module
 from maillon.random import Generator
@@ -25,7 +28,7 @@ from maillon.typing import Array
 
 
 def check_module(
-    link: Module, *inputs: Any, seed: int = 0, directions: int = 3, tolerance: float = 1e-7
+    link: Module, *inputs: Any, seed: int = 0, directions: int = 3, tolerance: float = 1e-7, language: str = "en"
 ) -> CheckReport:
     """Prove a link: its gradients as `check_gradients` does, and the rest of the contract's six rules.
 
@@ -46,6 +49,8 @@ def check_module(
         How many random directions are tried, ≥ 1.
     tolerance : float
         The largest relative error.
+    language : {"en", "fr"}
+        Of the error's message.
 
     Returns
     -------
@@ -55,8 +60,8 @@ def check_module(
     Raises
     ------
     CheckError
-        For a broken rule: its number, the input or parameter, what was expected and what came, and the call that
-        shows it again.
+        For a broken rule: its number, the input or parameter, what was expected and what came, the likely cause where
+        arithmetic proves one, and the call that shows it again.
 
     Examples
     --------
@@ -72,15 +77,19 @@ def check_module(
     <Square(): rules 1–6 hold; relative error ≤ ... in the gradient of input x; no kinks>
     """
     if isinstance(link, Loss):
-        return check_loss(link, *inputs, seed=seed, directions=directions, tolerance=tolerance)
+        return check_loss(link, *inputs, seed=seed, directions=directions, tolerance=tolerance, language=language)
+    check_language("check_module", language)
     try:
         return _rules_1_to_6(link, inputs, seed, directions, tolerance)
     except CheckError as error:
+        error.language = language
         error.replay = replay_line("check_module", seed, directions, tolerance)
         raise
 
 
-def check_loss(loss: Loss, *inputs: Any, seed: int = 0, directions: int = 3, tolerance: float = 1e-7) -> CheckReport:
+def check_loss(
+    loss: Loss, *inputs: Any, seed: int = 0, directions: int = 3, tolerance: float = 1e-7, language: str = "en"
+) -> CheckReport:
     """Prove a loss under each of its reductions: the six rules of `check_module`, and two more.
 
     7. mean · denominator = sum = Σ none; 8. backward() is backward(1), or of ones with reduction='none'.
@@ -97,6 +106,8 @@ def check_loss(loss: Loss, *inputs: Any, seed: int = 0, directions: int = 3, tol
         How many random directions are tried, ≥ 1.
     tolerance : float
         The largest relative error.
+    language : {"en", "fr"}
+        Of the error's message.
 
     Returns
     -------
@@ -106,8 +117,8 @@ def check_loss(loss: Loss, *inputs: Any, seed: int = 0, directions: int = 3, tol
     Raises
     ------
     CheckError
-        For a broken rule: its number, the input or parameter, what was expected and what came, and the call that
-        shows it again.
+        For a broken rule: its number, the input or parameter, what was expected and what came, the likely cause where
+        arithmetic proves one, and the call that shows it again.
 
     Examples
     --------
@@ -118,6 +129,7 @@ def check_loss(loss: Loss, *inputs: Any, seed: int = 0, directions: int = 3, tol
     """
     if not isinstance(loss, Loss):
         raise TypeError(f"check_loss: expected a Loss, got {loss!r}. Use check_module for other links.")
+    check_language("check_loss", language)
     try:
         reports = []
         for reduction in sorted(loss.reductions, key=lambda name: name != loss.reduction):
@@ -127,6 +139,7 @@ def check_loss(loss: Loss, *inputs: Any, seed: int = 0, directions: int = 3, tol
             rule_8_backward_of_nothing(Probe(reduced, inputs, np.float64, seed), reduction)
         rule_7_reductions_agree(Probe(loss, inputs, np.float64, seed))
     except CheckError as error:
+        error.language = language
         error.replay = replay_line("check_loss", seed, directions, tolerance)
         raise
     return functools.reduce(CheckReport.joined, reports).with_rules(7, 8)
@@ -148,7 +161,9 @@ def _rules_1_to_6(link: Module, inputs: tuple[Any, ...], seed: int, directions: 
 
 def rule_2_added_up(probe: Probe) -> None:
     """backward adds to what each Parameter.grad holds, and leaves frozen ones alone."""
-    once = probe.gradients(Generator(probe.seed))[1].parameters
+    grad_output, gradients = probe.gradients(Generator(probe.seed))
+    once = gradients.parameters
+    spots = [Spot("parameter", place, name) for place, (name, _) in enumerate(probe.link.named_parameters())]
     link, inputs = probe.fresh()
     held = []
     for parameter in parameters(link):
@@ -156,25 +171,46 @@ def rule_2_added_up(probe: Probe) -> None:
         parameter.grad = held[-1].copy() if parameter.requires_grad else None
     with probe.draws():
         probe.backward(link, probe.grad_output(link(*inputs), Generator(probe.seed)))
-    names = [f"gradient of parameter {name}" for name, _ in link.named_parameters()]
-    for name, parameter, before, grad in zip(names, parameters(link), held, once, strict=True):
+    names = [say("gradient of parameter {name}", name=name) for name, _ in link.named_parameters()]
+    for name, parameter, before, grad, spot in zip(names, parameters(link), held, once, spots, strict=True):
         if not parameter.requires_grad:
             if parameter.grad is not None or grad is not None:
-                raise CheckError(2, probe.shown, name, "None, for it is frozen", "an array")
+                raise CheckError(2, probe.shown, name, say("None, for it is frozen"), say("an array"))
             continue
         for shape in (getattr(array, "shape", None) for array in (grad, parameter.grad) if array is not None):
             if shape != parameter.shape:
-                raise CheckError(2, probe.shown, name, f"an array of shape {parameter.shape}", f"one of shape {shape}")
+                raise CheckError(
+                    2,
+                    probe.shown,
+                    name,
+                    say("an array of shape {shape}", shape=parameter.shape),
+                    say("one of shape {shape}", shape=shape),
+                    way_out=cause(probe, spot, grad_output, grad) or "",
+                )
         if parameter.grad is None or not _close(parameter.grad, before if grad is None else before + grad):
-            overwritten = parameter.grad is None or (grad is not None and _close(parameter.grad, grad))
             raise CheckError(
                 2,
                 probe.shown,
                 name,
-                "what was there plus the new gradient",
-                "the new gradient alone" if overwritten else "something else",
-                way_out="Use parameter.accumulate(grad).",
+                say("what was there plus the new gradient"),
+                _not_added(parameter.grad, before, grad),
+                way_out=say("Use parameter.accumulate(grad)."),
             )
+
+
+def _not_added(grad: Array | None, before: Array, new: Array | None) -> Phrase:
+    """What came in place of the sum of two gradients."""
+    if grad is None:
+        return say("the new gradient alone")
+    one = np.zeros_like(before) if new is None else new
+    known = [
+        (one, say("the new gradient alone")),
+        (before, say("what was there alone")),
+        (before + 2 * one, say("what was there plus the new gradient twice")),
+        (2 * before + one, say("what was there twice plus the new gradient")),
+        (before - one, say("what was there less the new gradient")),
+    ]
+    return next((sentence for sum_, sentence in known if _close(grad, sum_)), say("something else"))
 
 
 def rule_3_nothing_changed(probe: Probe) -> None:
@@ -193,19 +229,22 @@ def rule_3_nothing_changed(probe: Probe) -> None:
 
 def rule_4_like_the_inputs(probe: Probe) -> None:
     """The gradient of each input has its nesting, shape and dtype, and is None where the input is not real."""
-    gradients = probe.gradients(Generator(probe.seed))[1]
-    for name, value, owed, grad in zip(
-        probe.names, probe.inputs, probe.differentiable(), gradients.inputs, strict=True
-    ):
-        what = f"gradient of input {name}"
+    grad_output, gradients = probe.gradients(Generator(probe.seed))
+    listed = zip(probe.names, probe.inputs, probe.differentiable(), gradients.inputs, strict=True)
+    for place, (name, value, owed, grad) in enumerate(listed):
+        what = say("gradient of input {name}", name=name)
         if not owed:
             if grad is not None:
-                raise CheckError(4, probe.shown, what, f"None, for the input is {_kind(value)}", _kind(grad))
+                expected = say("None, for the input is {kind}", kind=_kind(value))
+                raise CheckError(4, probe.shown, what, expected, _kind(grad))
         elif not isinstance(grad, np.ndarray | np.generic) or grad.shape != value.shape or grad.dtype != value.dtype:
-            raise CheckError(4, probe.shown, what, _kind(value), _kind(grad))
+            shaped = getattr(grad, "shape", value.shape) != value.shape
+            way_out = cause(probe, Spot("input", place, name), grad_output, grad) if shaped else None
+            raise CheckError(4, probe.shown, what, _kind(value), _kind(grad), way_out=way_out or "")
     for (name, parameter), grad in zip(probe.link.named_parameters(), gradients.parameters, strict=True):
         if isinstance(grad, np.ndarray) and grad.shape == parameter.shape and grad.dtype != parameter.dtype:
-            raise CheckError(4, probe.shown, f"gradient of parameter {name}", _kind(parameter.data), _kind(grad))
+            what = say("gradient of parameter {name}", name=name)
+            raise CheckError(4, probe.shown, what, _kind(parameter.data), _kind(grad))
 
 
 def rule_4_absent_gradients(probe: Probe) -> None:
@@ -219,7 +258,7 @@ def rule_4_absent_gradients(probe: Probe) -> None:
     for place, part in enumerate(output):
         zeros = rebuilt(part, iter([np.zeros_like(leaf) if is_real(leaf) else None for leaf in leaves(part)]))
         given = [_run(probe, (*grad_output[:place], absent, *grad_output[place + 1 :])) for absent in (None, zeros)]
-        _same_gradients(probe, 4, given[1], given[0], f"with None for the gradient of output {place}")
+        _same_gradients(probe, 4, given[1], given[0], say("with None for the gradient of output {place}", place=place))
 
 
 def rule_5_once(probe: Probe) -> None:
@@ -229,12 +268,12 @@ def rule_5_once(probe: Probe) -> None:
     with probe.draws():
         grad_output = probe.grad_output(link(*inputs), generator)
         link, inputs = probe.fresh()
-        _raises(probe, link, grad_output, "backward without a forward")
+        _raises(probe, link, grad_output, say("backward without a forward"))
     states = [(drawn, drawn.get_state()) for drawn in generators(link)]
     with probe.draws():
         link(*inputs)
         probe.backward(link, copy.deepcopy(grad_output))
-        _raises(probe, link, grad_output, "a second backward after one forward")
+        _raises(probe, link, grad_output, say("a second backward after one forward"))
     for drawn, state in states:
         drawn.set_state(state)
     link.zero_grad()
@@ -243,7 +282,7 @@ def rule_5_once(probe: Probe) -> None:
         output = link(*beside.fresh()[1])
         grad_output = probe.grad_output(output, generator)
         again = beside.collect(link, probe.backward(link, copy.deepcopy(grad_output)))
-    _same_gradients(probe, 5, _run(probe, grad_output, beside), again, "after an earlier forward and backward")
+    _same_gradients(probe, 5, _run(probe, grad_output, beside), again, say("after an earlier forward and backward"))
 
 
 def rule_6_eval(probe: Probe, directions: int, tolerance: float) -> CheckReport:
@@ -258,7 +297,7 @@ def rule_6_eval(probe: Probe, directions: int, tolerance: float) -> CheckReport:
         raise CheckError(
             6,
             probe.shown,
-            f"in eval mode, {error.what}",
+            say("in eval mode, {what}", what=error.what),
             error.expected,
             error.got,
             relative_error=error.relative_error,
@@ -285,9 +324,9 @@ def _run(probe: Probe, grad_output: Any, at: Probe | None = None) -> Gradients:
         return probe.collect(link, probe.backward(link, copy.deepcopy(grad_output)))
 
 
-def _raises(probe: Probe, link: Module, grad_output: Any, what: str) -> None:
-    expected = "an error that names the link"
-    way_out = "self.keep(…) in forward and self.release(grad_output) in backward see to it."
+def _raises(probe: Probe, link: Module, grad_output: Any, what: Phrase) -> None:
+    expected = say("an error that names the link")
+    way_out = say("self.keep(…) in forward and self.release(grad_output) in backward see to it.")
     try:
         link.backward(copy.deepcopy(grad_output))
     except Exception as error:
@@ -296,15 +335,16 @@ def _raises(probe: Probe, link: Module, grad_output: Any, what: str) -> None:
         if any(name in str(error) for name in names):
             return
         raise CheckError(5, probe.shown, what, expected, f"{type(error).__name__}: {error}", way_out=way_out) from error
-    raise CheckError(5, probe.shown, what, expected, "no error", way_out=way_out)
+    raise CheckError(5, probe.shown, what, expected, say("no error"), way_out=way_out)
 
 
-def _same_gradients(probe: Probe, rule: int, expected: Gradients, got: Gradients, when: str) -> None:
-    names = [f"input {name}" for name in probe.names]
-    names += [f"parameter {name}" for name, _ in probe.link.named_parameters()]
+def _same_gradients(probe: Probe, rule: int, expected: Gradients, got: Gradients, when: Phrase) -> None:
+    names = [say("gradient of input {name}", name=name) for name in probe.names]
+    names += [say("gradient of parameter {name}", name=name) for name, _ in probe.link.named_parameters()]
     for name, one, other in zip(names, [*expected[0], *expected[1]], [*got[0], *got[1]], strict=True):
         if (one is None) != (other is None) or (one is not None and not _close(one, other)):
-            raise CheckError(rule, probe.shown, f"gradient of {name}, {when}", "that of this forward", "another one")
+            what = say("{what}, {when}", what=name, when=when)
+            raise CheckError(rule, probe.shown, what, say("that of this forward"), say("another one"))
 
 
 def _close(one: Array, other: Array) -> bool:
@@ -325,9 +365,9 @@ def _same(probe: Probe, held: list[tuple[str, Any]], before: list[Any], method: 
                 3,
                 probe.shown,
                 name,
-                f"the same values after {method}",
-                "other ones",
-                way_out="Make a new array: a *= b changes a, a = a * b does not.",
+                say("the same values after {method}", method=method),
+                say("other ones"),
+                way_out=say("Make a new array: a *= b changes a, a = a * b does not."),
             )
 
 
@@ -358,5 +398,5 @@ def _arrays(value: Any) -> Iterator[Array]:
 
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray | np.generic):
-        return f"{value.dtype} of shape {value.shape}"
+        return say("{dtype} of shape {shape}", dtype=value.dtype, shape=value.shape)
     return "None" if value is None else type(value).__name__

@@ -7,6 +7,7 @@ import numpy as np
 
 from maillon.check.probe import Probe, Spot, is_real, rms
 from maillon.check.verdict import CheckError
+from maillon.check.words import say
 from maillon.nesting import leaves
 from maillon.typing import Array
 
@@ -41,7 +42,12 @@ def directional(probe: Probe, spot: Spot, direction: Array, grad_output: Any, to
     weighted = weighted_output(probe, spot, grad_output)
     if not np.isfinite(weighted(np.zeros_like(direction))).all():
         raise CheckError(
-            1, probe.shown, "output of forward", "finite values", "NaN or infinity", way_out="Give other inputs."
+            1,
+            probe.shown,
+            say("output of forward"),
+            say("finite values"),
+            say("NaN or infinity"),
+            way_out=say("Give other inputs."),
         )
     return slope_along(weighted, direction, rms(probe.value(spot)), tolerance)
 

@@ -1,12 +1,14 @@
 """check_gradients: backward against finite differences, in float64."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from maillon.check.causes import cause
 from maillon.check.differences import KinkError, Slope, directional
 from maillon.check.probe import Gradients, Probe, Spot, signed
 from maillon.check.verdict import CheckError, CheckReport, one_line, replay_line
+from maillon.check.words import Phrase, check_language, say
 from maillon.nn import Module
 from maillon.random import Generator
 from maillon.typing import Array
@@ -15,8 +17,18 @@ NUDGES = (1e-2, 3e-3, 1e-3, 1e-4)
 """How far beside its inputs a link is looked at when it stands on a kink."""
 
 
+class Tried(NamedTuple):
+    """One direction: the derivative by differences, that of backward, and the gradients that it comes from."""
+
+    expected: float
+    got: float
+    error: float
+    grad_output: Any
+    gradients: Gradients
+
+
 def check_gradients(
-    link: Module, *inputs: Any, seed: int = 0, directions: int = 3, tolerance: float = 1e-7
+    link: Module, *inputs: Any, seed: int = 0, directions: int = 3, tolerance: float = 1e-7, language: str = "en"
 ) -> CheckReport:
     """Prove by finite differences that backward is the derivative of forward, for each input and each Parameter.
 
@@ -35,6 +47,8 @@ def check_gradients(
         How many random directions are tried, ≥ 1.
     tolerance : float
         The largest relative error.
+    language : {"en", "fr"}
+        Of the error's message.
 
     Returns
     -------
@@ -44,8 +58,8 @@ def check_gradients(
     Raises
     ------
     CheckError
-        For a broken rule: its number, the input or parameter, what was expected and what came, and the call that
-        shows it again.
+        For a broken rule: its number, the input or parameter, what was expected and what came, the likely cause where
+        arithmetic proves one, and the call that shows it again.
 
     Notes
     -----
@@ -65,9 +79,11 @@ def check_gradients(
     >>> check_gradients(maillon.ReLU(), np.array([-1.0, 0.0, 2.0]))  # doctest: +ELLIPSIS
     <ReLU(): rule 1 holds; relative error ≤ ... in the gradient of input x; 4 kinks stepped around>
     """
+    check_language("check_gradients", language)
     try:
         return gradients_hold(Probe(link, inputs, np.float64, seed), directions, tolerance)
     except CheckError as error:
+        error.language = language
         error.replay = replay_line("check_gradients", seed, directions, tolerance)
         raise
 
@@ -92,10 +108,10 @@ def gradients_hold(probe: Probe, directions: int, tolerance: float) -> CheckRepo
     raise CheckError(
         1,
         probe.shown,
-        "output of forward",
-        "a differentiable function near the inputs",
-        "one without a derivative here and at all places beside",
-        way_out="It has kinks, jumps or noise everywhere, or its values are too large for the differences.",
+        say("output of forward"),
+        say("a differentiable function near the inputs"),
+        say("one without a derivative here and at all places beside"),
+        way_out=say("It has kinks, jumps or noise everywhere, or its values are too large for the differences."),
     )
 
 
@@ -103,7 +119,7 @@ def _compare(probe: Probe, generator: Generator, directions: int, tolerance: flo
     """Steps shrunk, the largest relative error, and where it is; CheckError when one is above the tolerance."""
     rule_1_a_function(probe)
     spots = probe.spots()
-    found: dict[Spot, list[tuple[float, float, float]]] = {spot: [] for spot in spots}
+    found: dict[Spot, list[Tried]] = {spot: [] for spot in spots}
     shrunk = 0
     for _ in range(directions):
         grad_output, gradients = probe.gradients(generator)
@@ -111,15 +127,15 @@ def _compare(probe: Probe, generator: Generator, directions: int, tolerance: flo
             direction = signed(generator, probe.value(spot).shape)
             slope = directional(probe, spot, direction, grad_output, tolerance)
             shrunk += slope.shrunk
-            got = _along(probe, spot, gradients, direction, slope.value)
-            found[spot].append((slope.value, got, _relative(got, slope)))
+            got = _along(probe, spot, grad_output, gradients, direction, slope.value)
+            found[spot].append(Tried(slope.value, got, _relative(got, slope), grad_output, gradients))
     worst, worst_at = 0.0, ""
-    for spot, triples in found.items():
-        expected, got, error = max(triples, key=lambda triple: np.inf if np.isnan(triple[2]) else triple[2])
-        if not error <= tolerance:
-            raise _wrong(probe, spot, expected, got, error, triples)
-        if error >= worst:
-            worst, worst_at = error, str(spot)
+    for spot, tried in found.items():
+        largest = max(tried, key=lambda one: np.inf if np.isnan(one.error) else one.error)
+        if not largest.error <= tolerance:
+            raise _wrong(probe, spot, largest, tried)
+        if largest.error >= worst:
+            worst, worst_at = largest.error, str(spot)
     return shrunk, worst, worst_at
 
 
@@ -135,14 +151,16 @@ def rule_1_a_function(probe: Probe) -> None:
             raise CheckError(
                 1,
                 probe.shown,
-                "output of forward",
-                "the same for the same inputs and the same random draws",
-                "two different ones",
-                way_out="Draw random numbers from maillon.random.resolve(self.generator) only.",
+                say("output of forward"),
+                say("the same for the same inputs and the same random draws"),
+                say("two different ones"),
+                way_out=say("Draw random numbers from maillon.random.resolve(self.generator) only."),
             )
 
 
-def _along(probe: Probe, spot: Spot, gradients: Gradients, direction: Array, expected: float) -> float:
+def _along(
+    probe: Probe, spot: Spot, grad_output: Any, gradients: Gradients, direction: Array, expected: float
+) -> float:
     """The gradient that backward gave, along the direction."""
     gradient = gradients.at(spot)
     shape = probe.value(spot).shape
@@ -150,30 +168,38 @@ def _along(probe: Probe, spot: Spot, gradients: Gradients, direction: Array, exp
     if gradient is None:
         if spot.kind == "parameter" and expected == 0:
             return 0.0  # forward does not use it
-        raise CheckError(rule, probe.shown, str(spot), f"an array of shape {shape}", "None")
+        raise CheckError(rule, probe.shown, spot.phrase, say("an array of shape {shape}", shape=shape), "None")
     if not isinstance(gradient, np.ndarray | np.generic) or gradient.shape != shape:
         got = getattr(gradient, "shape", type(gradient).__name__)
-        raise CheckError(rule, probe.shown, str(spot), f"an array of shape {shape}", f"{got}")
+        raise CheckError(
+            rule,
+            probe.shown,
+            spot.phrase,
+            say("an array of shape {shape}", shape=shape),
+            f"{got}",
+            way_out=cause(probe, spot, grad_output, gradient) or "",
+        )
     return float(np.sum(gradient * direction))
 
 
-def _wrong(
-    probe: Probe, spot: Spot, expected: float, got: float, error: float, triples: list[tuple[float, float, float]]
-) -> CheckError:
-    """Rule 1 is broken; a factor that is the same in every direction is a hint worth giving."""
-    ratios = [got / expected for expected, got, _ in triples if expected]
-    way_out = ""
-    if not any(got for _, got, _ in triples):
-        way_out = "It is zero in every direction."
-    elif ratios and max(ratios) - min(ratios) <= 1e-4 * abs(ratios[0]):
+def _wrong(probe: Probe, spot: Spot, largest: Tried, tried: list[Tried]) -> CheckError:
+    """Rule 1 is broken; its cause, or a factor that is the same in every direction, is a hint worth giving."""
+    ratios = [one.got / one.expected for one in tried if one.expected]
+    way_out: Phrase | str = ""
+    if not any(one.got for one in tried):
+        way_out = say("It is zero in every direction.")
+    else:
+        way_out = cause(probe, spot, largest.grad_output, largest.gradients.at(spot)) or ""
+    if not way_out and ratios and max(ratios) - min(ratios) <= 1e-4 * abs(ratios[0]):
         factor = ratios[0]
-        way_out = "The sign is wrong." if abs(factor + 1) < 1e-4 else f"It is {factor:.4g} times what it should be."
+        way_out = say("It is {factor} times what it should be.", factor=f"{factor:.4g}")
+        way_out = say("The sign is wrong.") if abs(factor + 1) < 1e-4 else way_out
     return CheckError(
         1,
         probe.shown,
-        str(spot),
-        f"{expected:.10g} along a random direction, by finite differences",
-        f"{got:.10g} from backward",
-        relative_error=error,
+        spot.phrase,
+        say("{number} along a random direction, by finite differences", number=f"{largest.expected:.10g}"),
+        say("{number} from {method}", number=f"{largest.got:.10g}", method="backward"),
+        relative_error=largest.error,
         way_out=way_out,
     )

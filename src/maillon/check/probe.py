@@ -10,6 +10,7 @@ import numpy as np
 
 from maillon import random
 from maillon.check.verdict import CheckError
+from maillon.check.words import Phrase, say
 from maillon.nesting import counted_inputs, leaf_names, leaves, rebuilt
 from maillon.nn import Loss, Module, Parameter
 from maillon.random import Generator
@@ -24,7 +25,14 @@ class Spot(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"gradient of {self.kind} {self.name}"
+        return self.phrase
+
+    @property
+    def phrase(self) -> Phrase:
+        """As messages name it."""
+        if self.kind == "input":
+            return say("gradient of input {name}", name=self.name)
+        return say("gradient of parameter {name}", name=self.name)
 
 
 class Gradients(NamedTuple):
@@ -130,7 +138,7 @@ class Probe:
         else:
             like = like[: counted_inputs(like, returned)]
             like = like[0] if len(like) == 1 else like
-        self._check_nesting(like, returned, "the gradient that backward returned")
+        self._check_nesting(like, returned, say("the gradient that backward returned"))
         given = leaves(returned) + [None] * (len(self.inputs) - len(leaves(like)))
         return Gradients(given, [parameter.grad for parameter in parameters(link)])
 
@@ -140,24 +148,31 @@ class Probe:
             return link.backward(grad_output)
         except Exception as error:
             got = f"{type(error).__name__}: {error}"
-            raise CheckError(1, self.shown, "backward after a forward", "a gradient", got) from error
+            raise CheckError(1, self.shown, say("backward after a forward"), say("a gradient"), got) from error
 
-    def _check_nesting(self, like: Any, returned: Any, name: str) -> None:
+    def _check_nesting(self, like: Any, returned: Any, name: Phrase) -> None:
         if not isinstance(like, tuple):
             if isinstance(returned, tuple | list):
-                raise CheckError(4, self.shown, name, "one array", f"a {type(returned).__name__} of {len(returned)}")
+                got = say("a {kind} of {count}", kind=type(returned).__name__, count=len(returned))
+                raise CheckError(4, self.shown, name, say("one array"), got)
             return
         if not isinstance(returned, tuple) or len(returned) != len(like):
-            got = f"{len(returned)} of them" if isinstance(returned, tuple) else type(returned).__name__
-            raise CheckError(4, self.shown, name, f"a tuple of {len(like)}, one for each input", got)
+            given = say("{count} of them", count=len(returned)) if isinstance(returned, tuple) else None
+            expected = say("a tuple of {count}, one for each input", count=len(like))
+            raise CheckError(4, self.shown, name, expected, given or type(returned).__name__)
         for place, (part, returned_part) in enumerate(zip(like, returned, strict=True)):
-            self._check_nesting(part, returned_part, f"{name}, part {place}")
+            self._check_nesting(part, returned_part, say("{name}, part {place}", name=name, place=place))
 
-    def nudged(self, size: float, generator: Generator) -> Self:
-        """The same link a little beside: all it is differentiated with respect to moved by about `size`."""
+    def copied(self) -> Self:
+        """A probe of its own link and inputs."""
         probe = copy.copy(self)
         probe.link, nested = self.fresh()
         probe.inputs = leaves(nested)
+        return probe
+
+    def nudged(self, size: float, generator: Generator) -> Self:
+        """The same link a little beside: all it is differentiated with respect to moved by about `size`."""
+        probe = self.copied()
         for spot in probe.spots():
             moved = probe.value(spot)
             moved += (size * max(1.0, rms(moved)) * signed(generator, moved.shape)).astype(moved.dtype)

@@ -6,6 +6,7 @@ import numpy as np
 
 from maillon.check.probe import Probe
 from maillon.check.verdict import CheckError
+from maillon.check.words import say
 from maillon.nesting import leaves
 
 
@@ -23,7 +24,12 @@ def rule_7_reductions_agree(probe: Probe) -> None:
         error = abs(got - expected) / max(abs(expected), abs(got), np.finfo(np.float64).tiny)
         if not error <= 1e-10:
             raise CheckError(
-                7, probe.shown, name, f"{expected:.10g}, the sum of the elements", f"{got:.10g}", relative_error=error
+                7,
+                probe.shown,
+                name,
+                say("{number}, the sum of the elements", number=f"{expected:.10g}"),
+                f"{got:.10g}",
+                relative_error=error,
             )
 
 
@@ -39,7 +45,12 @@ def rule_8_backward_of_nothing(probe: Probe, reduction: str) -> None:
         if expected is not None and not np.allclose(got, expected, rtol=1e-12, atol=0):
             error = float(np.max(np.abs(got - expected)) / np.max(np.abs(expected)))
             raise CheckError(
-                8, probe.shown, "backward()", "what backward(1) gives", "something else", relative_error=error
+                8,
+                probe.shown,
+                "backward()",
+                say("what backward(1) gives"),
+                say("something else"),
+                relative_error=error,
             )
 
 

@@ -70,10 +70,16 @@ def losses() -> dict[str, Made]:
         "MultiLabelSoftMarginLoss": _loss(
             m.MultiLabelSoftMarginLoss(reduction="sum"), score, (one,), "logit x of one label, for y = 1"
         ),
-        "BCELoss": _loss(m.BCELoss(reduction="sum"), share, (np.ones_like(share),), "probability p, for y = 1", letter="p"),
+        "BCELoss": _loss(
+            m.BCELoss(reduction="sum"), share, (np.ones_like(share),), "probability p, for y = 1", letter="p"
+        ),
         "KLDivLoss": _loss(m.KLDivLoss(reduction="sum"), score, (0.5 * one,), "x = log p, for y = ½"),
         "CrossEntropyLoss": _loss(
-            m.CrossEntropyLoss(reduction="sum"), others, (labels,), "logit z of the right class, the two others being 0", "z"
+            m.CrossEntropyLoss(reduction="sum"),
+            others,
+            (labels,),
+            "logit z of the right class, the two others being 0",
+            "z",
         ),
         "NLLLoss": _loss(m.NLLLoss(reduction="sum"), others, (labels,), "z = log p of the right class", "z"),
         "SoftMarginLoss": _loss(m.SoftMarginLoss(reduction="sum"), score, (one,), "score x, for y = 1"),
@@ -81,7 +87,11 @@ def losses() -> dict[str, Made]:
             m.HingeEmbeddingLoss(reduction="sum"), score[600:], (-one[600:],), "distance x, for y = −1 and Δ = 1"
         ),
         "MultiMarginLoss": _loss(
-            m.MultiMarginLoss(reduction="sum"), others, (labels,), "score of the right class, the two others being 0", "xₜ"
+            m.MultiMarginLoss(reduction="sum"),
+            others,
+            (labels,),
+            "score of the right class, the two others being 0",
+            "xₜ",
         ),
         "MarginRankingLoss": _loss(
             m.MarginRankingLoss(reduction="sum", margin=1.0),

@@ -119,7 +119,9 @@ def _folded(back: bool) -> Shown:
     if not back:
         return Shown([("x, 4 × 4", x[0, 0], None), ("y: a window of 2 × 2 in each column", columns[0], None)])
     whole = m.Fold((4, 4), 3)(columns)
-    return Shown([("x: a window of 3 × 3 in each column", columns[0], None), ("y: added up where they were", whole[0, 0], None)])
+    return Shown(
+        [("x: a window of 3 × 3 in each column", columns[0], None), ("y: added up where they were", whole[0, 0], None)]
+    )
 
 
 def pictures() -> dict[str, Made]:

@@ -52,7 +52,10 @@ RULES: dict[str, Any] = {
 def schedules() -> dict[str, Made]:
     """The rate of each schedule, epoch by epoch."""
     return {
-        f"optim.{name}": (lambda recipe=recipe: _rates(recipe), f"The rate by {recipe!r}, from 0.1, over {EPOCHS} epochs.")
+        f"optim.{name}": (
+            lambda recipe=recipe: _rates(recipe),
+            f"The rate by {recipe!r}, from 0.1, over {EPOCHS} epochs.",
+        )
         for name, recipe in SCHEDULES.items()
     }
 

@@ -7,12 +7,11 @@ from itertools import combinations
 import numpy as np
 
 from maillon.check.words import Phrase, say
+from maillon.random import Generator
 from maillon.typing import Array
 
 AGREE = 1e-6
 """Two arrays are the same to a hypothesis when they differ by less than this share of their size."""
-MOST_ELEMENTS = 4_000_000
-"""Of a matrix of derivatives that is still made for a diagnosis."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,13 @@ class Case:
         Arrays at hand by the name that a sentence gives them: inputs, the output, delta, parameters.
     output, x : array, optional
         The output and the first input; a parameter's gradient is explained by them too.
+    parts : tuple of shapes
+        Of the outputs, where there are several and delta is flat.
     target : array, optional
         What a loss is given beside the prediction x, as numbers of the prediction's shape.
     again : callable, optional
-        The jacobian with other arrays in the place of those at hand: ``again(x=…)``, ``again(weight=…)``.
+        The derivative of the output's elements along a direction, with other arrays in the place of those at hand, by
+        their names ("" is the value itself): ``again({"weight": …}, direction)``.
     name : str
         What the incoming gradient is called.
     parameter : bool
@@ -47,19 +49,32 @@ class Case:
     given: Mapping[str, Array] = field(default_factory=dict)
     output: Array | None = None
     x: Array | None = None
-    again: Callable[[Mapping[str, Array]], Array] | None = None
+    again: Callable[[Mapping[str, Array], Array], Array] | None = None
     name: str = "delta"
     parameter: bool = False
     target: Array | None = None
+    parts: tuple[tuple[int, ...], ...] = ()
 
     @property
     def expected(self) -> Array:
         return self.by(self.delta)
 
-    def by(self, delta: Array, jacobian: Array | None = None) -> Array:
-        """The gradient that belongs to another delta, or to another jacobian."""
-        made: Array = np.tensordot(self.jacobian if jacobian is None else jacobian, delta, axes=delta.ndim)
+    def by(self, delta: Array) -> Array:
+        """The gradient that belongs to another delta."""
+        made: Array = np.tensordot(self.jacobian, delta, axes=delta.ndim)
         return made
+
+    def with_other(self, changes: Mapping[str, Array]) -> bool:
+        """Whether what came is the gradient with other arrays at hand, along three random directions."""
+        if self.again is None:
+            return False
+        for seed in range(3):
+            direction = Generator(seed).normal(self.got.shape, dtype=np.float64)
+            terms = self.again(changes, direction) * np.ravel(self.delta)
+            difference = float(np.sum(terms)) - float(np.sum(self.got * direction))
+            if not abs(difference) <= AGREE * float(np.linalg.norm(terms)):
+                return False
+        return True
 
 
 def same(one: Array, other: Array) -> bool:
@@ -72,6 +87,10 @@ def same(one: Array, other: Array) -> bool:
 
 def named_factor(factor: float, shape: tuple[int, ...], x: Array | None = None) -> Phrase | None:
     """What a constant factor probably is: the batch's size, the number of outputs, a square root of these."""
+    if abs(factor - 2) < AGREE:
+        return say("A factor 2 too much, or added twice.")
+    if abs(factor - 0.5) < AGREE:
+        return say("A factor 2 is missing.")
     if not shape and x is not None:
         shape = x.shape
     batch, outputs = (shape[0] if shape else 1), (shape[-1] if len(shape) > 1 else 1)
@@ -98,11 +117,9 @@ def named_factor(factor: float, shape: tuple[int, ...], x: Array | None = None) 
                 ),
             )
             for number, sentence in sentences:
-                if abs(factor / number - 1) < AGREE and factor != 2:
+                if abs(factor / number - 1) < AGREE:
                     return sentence
-    if abs(factor - 2) < AGREE:
-        return say("A factor 2 too much, or added twice.")
-    return say("A factor 2 is missing.") if abs(factor - 0.5) < AGREE else None
+    return None
 
 
 def some_of(axes: Iterable[int]) -> Iterator[tuple[int, ...]]:

@@ -80,13 +80,12 @@ def _first_right(
         except HandoutError as error:
             failed.append(error)
     _modules_hold(subject, x)
-    place = next((place for place, error in enumerate(failed) if error.__cause__ is None), 0)
-    error = failed[place]
-    if error.__cause__ is None:
+    place = next((place for place, one in enumerate(failed) if one.__cause__ is None), 0)
+    if failed[place].__cause__ is None:
         trial = Trial(subject, x, ways[place][1])
         trial.look()
-        error.way_out = slip(trial, modules_of) or error.way_out
-    raise error
+        failed[place].way_out = slip(trial, modules_of) or failed[place].way_out
+    raise failed[place]
 
 
 def _composed(subject: Subject, x: Array) -> None:
@@ -222,7 +221,7 @@ def _backward_holds(subject: Subject, x: Array, way: Backward) -> tuple[float, T
             at_hand(subject, x, trial.delta, trial.found),
             trial.output,
             x,
-            again_by(subject, x, None, trial.found, jacobian.shape),
+            again_by(subject, x, None, trial.found),
         )
         worst = hold(subject, 3, say("gradient of the input"), case, say("the backward pass"))
     after = trial.values(held)
@@ -237,7 +236,7 @@ def _backward_holds(subject: Subject, x: Array, way: Backward) -> tuple[float, T
                 at_hand(subject, x, trial.delta, trial.found),
                 trial.output,
                 x,
-                again_by(subject, x, place, trial.found, slope.shape),
+                again_by(subject, x, place, trial.found),
                 parameter=True,
             )
             worst = max(

@@ -1,17 +1,19 @@
 """Where a module keeps its parameters and their gradients, and whether these are right."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from maillon.check.diagnosis.case import MOST_ELEMENTS, Case, same
+from maillon.check.diagnosis.case import Case, same
 from maillon.check.diagnosis.diagnose import diagnose
+from maillon.check.differences import slope_along
 from maillon.check.handout import storage
 from maillon.check.handout.storage import GRADIENT, NAMED, Place
 from maillon.check.handout.subject import Subject, signed
 from maillon.check.handout.verdict import HandoutError
+from maillon.check.probe import rms
 from maillon.check.words import Phrase, say
 from maillon.typing import Array
 
@@ -100,7 +102,7 @@ def check_gradients_of(subject: Subject, found: Found, x: Array, delta: Array, h
             at_hand(subject, x, delta, found),
             subject.forward(subject.fresh(), x),
             x,
-            again_by(subject, x, place, found, (*value.shape, *delta.shape)),
+            again_by(subject, x, place, found),
             parameter=True,
         )
         worst = max(worst, hold(subject, rule, what, case, say("backward_update_gradient")))
@@ -159,16 +161,18 @@ def at_hand(subject: Subject, x: Array, delta: Array, found: Found | None) -> di
     return given
 
 
-def again_by(subject: Subject, x: Array, place: Place | None, found: Found | None, shape: tuple[int, ...]) -> Any:
-    """The jacobian with another input ("" or "input") or with other parameters, for the hypotheses of a diagnosis."""
+def again_by(
+    subject: Subject, x: Array, place: Place | None, found: Found | None
+) -> Callable[[Mapping[str, Array], Array], Array]:
+    """Derivatives at another input ("") or with other parameters, for the hypotheses of a diagnosis."""
     names = {str(parameter): parameter for parameter in (found.parameters if found else {})}
 
-    def again(changes: Any) -> Array:
-        other = changes.get("", changes.get("input", x))
+    def again(changes: Mapping[str, Array], direction: Array) -> Array:
         moved = {names[name]: value for name, value in changes.items() if name in names}
-        return subject.jacobian(other, place, moved).reshape(shape)
+        output, value = subject.moving(changes.get("", x), place, moved)
+        return slope_along(output, direction, rms(value), min(subject.tolerance, 1e-7), subject.rounding(x)).terms
 
-    return again if np.prod(shape, dtype=float) <= MOST_ELEMENTS else None
+    return again
 
 
 def _is_named(place: Place) -> bool:

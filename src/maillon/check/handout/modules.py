@@ -152,7 +152,7 @@ def rule_3_delta(trial: Trial) -> float:
         at_hand(subject, x, delta, trial.found),
         trial.output,
         x,
-        again_by(subject, x, None, trial.found, jacobian.shape),
+        again_by(subject, x, None, trial.found),
     )
     worst = hold(subject, 3, say("gradient of the input"), case, say("backward_delta"))
     if len(x) > 1 and "norm" not in subject.name.lower() and len(delta) == len(x) and x.ndim > 1:

@@ -3,7 +3,7 @@
 import copy
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -107,8 +107,10 @@ class Subject:
         except (TypeError, ValueError) as error:
             raise HandoutError(rule, self.name, method, say("an array"), type(value).__name__) from error
 
-    def jacobian(self, x: Array, place: Place | None = None, changes: Mapping[Place, Array] | None = None) -> Array:
-        """∂forward/∂x, or by what stands in a place; flat over the output. KinkError on a kink."""
+    def moving(
+        self, x: Array, place: Place | None, changes: Mapping[Place, Array] | None = None
+    ) -> tuple[Callable[[Array], Array], Array]:
+        """The output, flat, as a function of the displacement of x or of what stands in a place; and its value now."""
         value = x if place is None else np.asarray(storage.get(self.fresh(changes), place), dtype=np.float64)
 
         def output(displacement: Array) -> Array:
@@ -119,6 +121,11 @@ class Subject:
             with self.quiet():
                 return np.ravel(np.array(last(held.forward(x + displacement if place is None else x.copy())), float))
 
+        return output, value
+
+    def jacobian(self, x: Array, place: Place | None = None, changes: Mapping[Place, Array] | None = None) -> Array:
+        """∂forward/∂x, or by what stands in a place; flat over the output. KinkError on a kink."""
+        output, value = self.moving(x, place, changes)
         return jacobian(output, value, min(self.tolerance, 1e-7), self.rounding(x))
 
     def rounding(self, x: Array) -> float:

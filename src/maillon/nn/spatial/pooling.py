@@ -255,8 +255,8 @@ class MaxPool1d(_MaxPool):
 class MaxPool2d(_MaxPool):
     """As MaxPool1d, over rectangles.
 
-    y[i, j] = max_{k, l} x[i · stride − padding + k · dilation, j · stride − padding + l · dilation]; dx[k, l] = Σ dy[i,
-    j] over the windows whose greatest is x[k, l], the first of equals, which is that of the first row.
+    y[i, j] = max_{k, l} x[i', j'], i' = i · stride − padding + k · dilation, j' = j · stride − padding + l · dilation;
+    dx[i', j'] = Σ dy[i, j] over the windows whose greatest is x[i', j'], the first of equals: that of the first row.
 
     Parameters
     ----------
@@ -371,8 +371,8 @@ class AvgPool1d(_AvgPool):
 class AvgPool2d(_AvgPool):
     """As AvgPool1d, over rectangles.
 
-    y[i, j] = mean_{k, l} x[i · stride − padding + k, j · stride − padding + l]; dx[k, l] = Σ dy[i, j] / n[i, j] over
-    the windows with x[k, l].
+    y[i, j] = mean_{k, l} x[i', j'], i' = i · stride − padding + k, j' = j · stride − padding + l;
+    dx[i', j'] = Σ dy[i, j] / n[i, j] over the windows with x[i', j'].
 
     Parameters
     ----------
