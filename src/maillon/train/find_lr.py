@@ -15,8 +15,6 @@ from maillon.random import Generator
 from maillon.tracebacks import short_traceback
 from maillon.train.fit import learner_and_data
 from maillon.train.lr_range import LRRange
-from maillon.train.lr_runs import Runs
-from maillon.train.lr_search import Search
 
 _PER_DECADE = 2  # rates
 _LONGER = 4  # so many times the steps, where so few have shown nothing
@@ -118,6 +116,9 @@ def find_lr(
     >>> maillon.find_lr(network, maillon.MSELoss(), x, generator.randn((200, 1))).lr is None     # noise
     True
     """
+    from maillon.train.lr_runs import Runs  # here, for `import maillon` does without them
+    from maillon.train.lr_search import Search
+
     batch_size = arguments.integer("find_lr", "batch_size", batch_size)
     steps = arguments.integer("find_lr", "steps", steps, least=10)
     rates = _rates(min_lr, max_lr)
