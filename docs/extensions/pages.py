@@ -63,14 +63,14 @@ def english_page(app: Any, env: Any, node: Any, text: Any) -> Any:
 
 def unresolved(app: Any, env: Any, node: Any, text: Any) -> None:
     """A name of Python that leads nowhere is a warning on the pages that must be complete."""
-    if node.get("refdomain") == "py" and node["refdoc"].startswith(app.config.complete_pages):
+    if node.get("refdomain") == "py" and node["refdoc"].startswith(tuple(app.config.complete_pages)):
         log.warning("there is no page for %s", node["reftarget"], location=node, type="ref", subtype="python")
 
 
 def untranslated(app: Any, tree: nodes.document) -> None:
     """A phrase without its French is a warning on the French pages that must be complete; fuzzy is without."""
     name = app.env.docname
-    if app.config.language != "fr" or not name.startswith(app.config.complete_pages):
+    if app.config.language != "fr" or not name.startswith(tuple(app.config.complete_pages)):
         return
     same = set(_said_alike(HERE / "locale/fr/LC_MESSAGES" / f"{name}.po"))
     for node, phrase in extract_messages(tree):
@@ -95,7 +95,7 @@ def notebooks(app: Any) -> None:
 
 
 def setup(app: Any) -> dict[str, Any]:
-    app.add_config_value("complete_pages", (), "env")
+    app.add_config_value("complete_pages", [], "env")
     app.connect("config-inited", french, priority=1)
     app.connect("builder-inited", notebooks)
     app.connect("builder-inited", phrases)
