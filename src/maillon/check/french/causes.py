@@ -147,10 +147,10 @@ CAUSES = {
         "C'est yhat − y : la dérivée du softmax et de l'entropie croisée réunis, par rapport aux scores d'avant le"
         " softmax, ou celle d'une autre perte."
     ),
-    "It is softmax(yhat) − y, the derivative of the cross-entropy of scores; forward computes something else.": (
+    "It is softmax(yhat) − y, the derivative of cross-entropy with scores; forward is another one.": (
         "C'est softmax(yhat) − y, la dérivée de l'entropie croisée de scores ; forward calcule autre chose."
     ),
-    "It is σ(yhat) − y, the derivative of the binary cross-entropy of scores; forward computes something else.": (
+    "It is σ(yhat) − y, the derivative of binary cross-entropy with scores; forward is another one.": (
         "C'est σ(yhat) − y, la dérivée de l'entropie croisée binaire de scores ; forward calcule autre chose."
     ),
     "It is −y: the division by yhat is missing.": "C'est −y : il manque la division par yhat.",
