@@ -83,6 +83,7 @@ gettext_uuid = False
 gettext_location = False
 gettext_last_translator = ""
 gettext_language_team = ""
+nb_mime_priority_overrides = [("gettext", "image/svg+xml", 0)]  # what is said of a picture is translated too
 
 # MathJax comes from a package: the site asks nobody for anything.
 _mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
@@ -92,7 +93,7 @@ mathjax_path = "mathjax/tex-chtml-full.js"
 html_theme = "pydata_sphinx_theme"
 html_title = "maillon"
 html_static_path = ["_static", str(Path(_mathjax.submodule_search_locations[0]) / "static")]
-html_css_files = ["maillon.css"]
+html_css_files = ["maillon.css", "reference.css"]
 html_js_files = ["maillon.js"]
 templates_path = ["_templates"]
 html_favicon = "_static/link.svg"

@@ -33,7 +33,7 @@ FORMULAS = {
     "Σ_{j≠t} x_j": r"\sum_{j \neq t} x_{j}",
     "max_k x[i · stride + k]": r"\max_{k} x[i \cdot \mathrm{stride} + k]",
     "⌊(L − 1) / stride⌋": r"\left\lfloor \frac{L - 1}{\mathrm{stride}}\right\rfloor",
-    "norm1(x + f(x₁))": r"\operatorname{norm1}(x + f(x_{1}))",
+    "norm1(x + f(x₁))": r"\mathrm{norm1}(x + f(x_{1}))",
     "∂loss/∂y": r"\frac{\partial \mathrm{loss}}{\partial y}",
     "U(±1/√fan)": r"U\left(\pm \frac{1}{\sqrt{\mathrm{fan}}}\right)",
     "(N, in_channels, *)": r"(N,\, \mathtt{in\_channels},\, \ast)",

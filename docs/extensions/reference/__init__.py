@@ -9,7 +9,7 @@ from reference import docstrings, names
 def _write(app: Any) -> None:
     from reference import pages, pictures
 
-    if app.config.language != "fr":
+    if app.config.language != "fr" and app.builder.name != "gettext":
         folder = Path(app.srcdir) / "reference"
         pages.write(folder)
         app.reference_pictures = pictures.write(folder / pages.FOLDER / "pictures")

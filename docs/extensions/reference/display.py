@@ -13,7 +13,7 @@ SHORT = 14
 """A formula of fewer characters stays in its sentence, unless the sentence begins with it."""
 
 ELSE = re.compile(r"^, else (−?\d+(?:\.\d+)?(?![\w.]*\w)|[a-z]+(?=[;.,]))")
-NEXT = re.compile(r"[,;]\s*(?:and|with|where)?\s*|\s*and\s*")
+NEXT = re.compile(r"[,;]\s*(?:and)?\s*|,\s*(?:with|where)\s*|\s*and\s*")
 CUT = re.compile(r"^\s*([,;:.])?\s*")
 
 
@@ -90,9 +90,7 @@ def blocks(pieces: Sequence[Piece]) -> list[Display | list[Piece]]:
     text: list[Piece] = []
     rest, place = list(pieces), 0
     while place < len(rest):
-        before = text[-1].text.rstrip() if text else ""
-        free = not before or before[-1] in ":;,."
-        if not (free and is_defining(rest[place])):
+        if not (_begins(text) and is_defining(rest[place])):
             text.append(rest[place])
             place += 1
             continue
@@ -114,6 +112,14 @@ def blocks(pieces: Sequence[Piece]) -> list[Display | list[Piece]]:
     return [*found, kept] if kept else found
 
 
+def _begins(text: Sequence[Piece]) -> bool:
+    """Whether a formula after this text may stand by itself; one that goes on after a formula in the text may not."""
+    before = text[-1].text.rstrip() if text else ""
+    if before in (",", ", and") and len(text) > 1 and is_defining(text[-2]):
+        return False
+    return not before or before[-1] in ":;,." or before.endswith(" is")
+
+
 def _chain(rest: list[Piece], place: int) -> tuple[list[Line], int]:
     """Formulas with nothing but commas and semicolons between them, and the place after them."""
     lines: list[Line] = []
@@ -123,10 +129,15 @@ def _chain(rest: list[Piece], place: int) -> tuple[list[Line], int]:
         if after + 1 >= len(rest) or not is_defining(rest[after + 1]):
             return lines, after
         match = NEXT.fullmatch(rest[after].text)
-        if rest[after].kind != "words" or match is None:
+        if rest[after].kind != "words" or match is None or ("w" in match.group() and not _ends(rest, after + 2)):
             return lines, after
         line.mark = rest[after].text.strip()[0].replace("a", ",")
         place = after + 1
+
+
+def _ends(rest: Sequence[Piece], place: int) -> bool:
+    """Whether a clause ends here."""
+    return place >= len(rest) or rest[place].text.lstrip()[:1] in ",;:."
 
 
 def _line(rest: list[Piece], place: int) -> tuple[Line, int]:

@@ -32,10 +32,11 @@ def process(app: Any, what: str, name: str, value: object, options: Any, lines: 
 def _picture(app: Any, name: str) -> list[str]:
     """The picture of a name, after its formulas."""
     short = name.removeprefix("maillon.")
-    words = getattr(app, "reference_pictures", {}).get(short)
-    if words is None:
+    words, wide = getattr(app, "reference_pictures", {}).get(short, ("", False))
+    if not words:
         return []
-    lines = [f".. figure:: /reference/api/pictures/{short}.svg", f"   :alt: {words}", "", f"   {escaped(words)}"]
+    lines = [f".. figure:: /reference/api/pictures/{short}.svg", f"   :alt: {words}"]
+    lines += [f"   :figclass: made-by-links{' wide' if wide else ''}", "", f"   {escaped(words)}"]
     return ["", *lines, ""]
 
 

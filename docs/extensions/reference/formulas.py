@@ -204,6 +204,8 @@ class _Reader:
             elif token.among("^", "_"):
                 self.take()
                 made = Node("power" if token.text == "^" else "index", "", [made, self.exponent()], made.spaced)
+            elif token.among("∞") and made.kind == "name":
+                made = Node("index", "", [made, self.atom(self.take())], made.spaced)
             elif token.kind == "prime" or token.among("!"):
                 made = Node("mark", self.take().text, [made], made.spaced)
             elif token.among("(", "[") and made.kind in ("name", "index", "mark", "power", "call") and not big:

@@ -21,6 +21,8 @@ AFTER_LETTER = ("and", "or", "is", "are", "as", "beside")
 STRONG = (*RELATIONS, "+", "−", "·", "⊙", "⋆", "×", "^", "±", "√", "Σ", "Π", "∂", "/")
 """Signs that make a formula of what stands beside them."""
 
+ORDERS = ("≤", "≥", "<", ">")
+
 AHEAD = ("√", "Σ", "Π", "∂", "±")
 """Those of them that stand before something."""
 
@@ -191,7 +193,7 @@ def _is_name(tokens: Sequence[Token], place: int) -> bool:
         return False  # code: name=value
     if touched is not None and touched.kind in ("prime", "number", "other", "code") and token.text.isascii():
         return touched.kind == "number" and not token.text.isalpha()
-    strong = _is_strong(before, after)
+    strong = _is_strong(token, before, after)
     if token.symbol:
         return token.text not in ("a", "A", "I", "do") or _is_letter(tokens, place, strong)
     if attached is not None and (attached.among("(", "[") or attached.kind in ("lowered", "prime")):
@@ -203,10 +205,12 @@ def _may_be_name(token: Token) -> bool:
     return token.text.lower() not in WORDS and "-" not in token.text
 
 
-def _is_strong(before: Token | None, after: Token | None) -> bool:
-    """Whether a sign beside it makes a formula of it."""
+def _is_strong(token: Token, before: Token | None, after: Token | None) -> bool:
+    """Whether a sign beside it makes a formula of it; "a rate ≥ 0" begins with words."""
     if before is not None and before.among(*STRONG):
         return True
+    if after is not None and after.among(*ORDERS) and "_" not in token.text and not token.symbol:
+        return False
     return after is not None and after.among(*STRONG) and not (after.spaced and after.among(*AHEAD))
 
 

@@ -1,7 +1,7 @@
 """Trees of formulas as TeX, of which MathJax and matplotlib know every command."""
 
 from reference.formulas import FUNCTIONS, Node
-from reference.tokens import HALVES, HAT
+from reference.tokens import BAR, HALVES, HAT
 
 NAMES = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
@@ -133,8 +133,8 @@ def _call(node: Node) -> str:
 
 def _function(node: Node) -> str:
     """A name of several letters before its arguments."""
-    if node.kind == "name" and node.text not in FUNCTIONS and _long(node.text):
-        return rf"\operatorname{{{_escaped(node.text)}}}"
+    if node.kind == "name" and node.text not in FUNCTIONS and _long(node.text) and node.text.isalpha():
+        return rf"\operatorname{{{node.text}}}"
     return tex(node)
 
 
@@ -193,17 +193,22 @@ def _name(node: Node) -> str:
 def _long(text: str) -> bool:
     """Whether it is a word rather than a letter, or d and a letter."""
     base, _, index = text.partition("_")
-    letters = base.replace(HAT, "")
+    letters = _without_accent(base)
     short = len(letters) == 1 or (len(letters) == 2 and (letters[0] == "d" or letters[1].isdigit()))
     return not short or len(index) > 4
+
+
+def _without_accent(text: str) -> str:
+    return text.replace(HAT, "").replace(BAR, "")
 
 
 def _symbol(text: str) -> str:
     base, _, index = text.partition("_")
     letter = f"\\{NAMES[base[0]]} " if base[0] in NAMES else base[0]
-    if HAT in base:
-        letter = rf"\hat{{{letter.strip()}}}"
-    digits = base.replace(HAT, "")[1:] or index.replace("_", ",")
+    for accent, command in ((HAT, "hat"), (BAR, "bar")):
+        if accent in base:
+            letter = rf"\{command}{{{letter.strip()}}}"
+    digits = _without_accent(base)[1:] or index.replace("_", ",")
     return f"{letter}_{{{_lowered(digits)}}}" if digits else letter
 
 

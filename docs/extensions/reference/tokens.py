@@ -7,7 +7,8 @@ from dataclasses import dataclass
 RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵗᵀⁱⁿᵖʸᵏˣᵅ", "0123456789+−tTinpykxα", strict=True))
 LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋ᵢⱼₖₗₘₙₚₛₜₓ", "0123456789+−ijklmnpstx", strict=True))
 HALVES = {"½": (1, 2), "⅓": (1, 3), "¼": (1, 4)}
-HAT = "\u0302"
+HAT, BAR = "\u0302", "\u0304"
+ACCENT = f"[{HAT}{BAR}]"
 GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΦΨΩ"
 
 _TOKEN = re.compile(
@@ -16,8 +17,8 @@ _TOKEN = re.compile(
   | (?P<text>"[^"]*"|(?<!\w)'[^'\s]+'(?!\w))
   | (?P<number>\d+(?:\.\d+)?(?:e[-−+]?\d+)?)
   | (?P<name>(?:mean|max|min)(?=_(?:[a-z]\b|{{))
-           | d?[{GREEK}]{HAT}?(?:_[A-Za-z0-9]+)?
-           | [A-Za-zÀ-ÿ]{HAT}?(?:[A-Za-zÀ-ÿ0-9]{HAT}?|_(?=[A-Za-z0-9]))*(?:-[a-z]+)*)
+           | d?[{GREEK}]{ACCENT}?(?:_[A-Za-z0-9]+)?
+           | [A-Za-zÀ-ÿ]{ACCENT}?(?:[A-Za-zÀ-ÿ0-9]{ACCENT}?|_(?=[A-Za-z0-9]))*(?:-[a-z]+)*)
   | (?P<raised>[{"".join(RAISED)}]+)
   | (?P<lowered>[{"".join(LOWERED)}]+)
   | (?P<half>[{"".join(HALVES)}])
@@ -31,7 +32,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-SYMBOL = re.compile(rf"d?[A-Za-z{GREEK}]{HAT}?(_[A-Za-z0-9]{{1,4}})*|[a-z]\d|lr")
+SYMBOL = re.compile(rf"d?[A-Za-z{GREEK}]{ACCENT}?(_[A-Za-z0-9]{{1,4}})*|[a-z]\d|lr")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Token:
 
     @property
     def symbol(self) -> bool:
-        """One letter, or d and one letter, with hat and subscripts; the rate lr."""
+        """One letter, or d and one letter, with accent and subscripts; the rate lr."""
         return self.kind == "name" and SYMBOL.fullmatch(self.text) is not None
 
     def among(self, *texts: str) -> bool:
@@ -55,7 +56,7 @@ class Token:
 
 
 def cut(text: str) -> list[Token]:
-    """All tokens of a text in which letters with a hat are two characters (`plain`)."""
+    """All tokens of a text in which letters with an accent are two characters (`plain`)."""
     found = []
     last = 0
     for match in _TOKEN.finditer(text):
@@ -66,5 +67,6 @@ def cut(text: str) -> list[Token]:
 
 
 def plain(text: str) -> str:
-    """Letters with a hat as two characters, all others as one."""
-    return "".join(unicodedata.normalize("NFD", c) if unicodedata.normalize("NFD", c)[1:] == HAT else c for c in text)
+    """Letters with a hat or a bar as two characters, all others as one."""
+    parted = {c: unicodedata.normalize("NFD", c) for c in set(text)}
+    return "".join(parted[c] if parted[c][1:] in (HAT, BAR) else c for c in text)

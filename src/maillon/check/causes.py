@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from maillon.check.diagnosis.case import Case
+from maillon.check.diagnosis.case import Case, same
 from maillon.check.diagnosis.diagnose import diagnose
 from maillon.check.differences import KinkError, jacobian, slope_along, weighted_output
 from maillon.check.probe import Probe, Spot, is_real, rms
-from maillon.check.words import Phrase
+from maillon.check.words import Phrase, say
 from maillon.nesting import leaves, rebuilt
 from maillon.nn import Loss
+from maillon.random import Generator
 from maillon.typing import Array
 
-MOST_VALUES = 256
+MOST_VALUES = 512
 """Elements of an input or parameter that are moved one by one for a diagnosis."""
 MOST_ELEMENTS = 200_000
 """Of the matrix of derivatives."""
@@ -45,6 +46,10 @@ def cause(probe: Probe, spot: Spot, grad_output: Any, got: Any) -> Phrase | None
             output = weighted_output(other, spot, _ones(grad_output))
             return slope_along(output, direction, rms(other.value(spot)), 1e-7).terms
 
+        negative = same(-np.asarray(got), np.tensordot(slopes, delta, axes=delta.ndim))
+        exchanged = None if negative else _of_another(probe, spot, grad_output, np.asarray(got))
+        if exchanged is not None:
+            return exchanged
         return diagnose(
             Case(
                 slopes,
@@ -53,14 +58,34 @@ def cause(probe: Probe, spot: Spot, grad_output: Any, got: Any) -> Phrase | None
                 _at_hand(probe, outputs, delta),
                 outputs[0] if single else None,
                 x,
-                again if single else None,
+                again,
                 "grad_output",
                 spot.kind == "parameter",
                 _target(probe, x),
+                () if single else tuple(output.shape for output in outputs),
             )
         )
     except KinkError:
         return None
+
+
+def _of_another(probe: Probe, spot: Spot, grad_output: Any, got: Array) -> Phrase | None:
+    """The gradient of another input or parameter of the same shape, along three random directions."""
+    for other in probe.spots():
+        if other == spot or other.kind != spot.kind or probe.value(other).shape != got.shape or got.size < 2:
+            continue
+        size, output = rms(probe.value(other)), weighted_output(probe, other, grad_output)
+        directions = [Generator(seed).normal(got.shape, dtype=np.float64) for seed in range(3)]
+        slopes = [slope_along(output, direction, size, 1e-7) for direction in directions]
+        differences = [abs(slope.value - float(np.sum(got * d))) for slope, d in zip(slopes, directions, strict=True)]
+        if max(differences) <= 1e-6 * max(slope.scale for slope in slopes):
+            kind = (
+                say("input {name}", name=other.name)
+                if other.kind == "input"
+                else say("parameter {name}", name=other.name)
+            )
+            return say("It is the gradient of {other}: are the two exchanged?", other=kind)
+    return None
 
 
 def _jacobian(probe: Probe, spot: Spot, grad_output: Any) -> Array:

@@ -30,6 +30,8 @@ class Case:
         Arrays at hand by the name that a sentence gives them: inputs, the output, delta, parameters.
     output, x : array, optional
         The output and the first input; a parameter's gradient is explained by them too.
+    parts : tuple of shapes
+        Of the outputs, where there are several and delta is flat.
     target : array, optional
         What a loss is given beside the prediction x, as numbers of the prediction's shape.
     again : callable, optional
@@ -51,6 +53,7 @@ class Case:
     name: str = "delta"
     parameter: bool = False
     target: Array | None = None
+    parts: tuple[tuple[int, ...], ...] = ()
 
     @property
     def expected(self) -> Array:

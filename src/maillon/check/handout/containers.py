@@ -80,13 +80,12 @@ def _first_right(
         except HandoutError as error:
             failed.append(error)
     _modules_hold(subject, x)
-    place = next((place for place, error in enumerate(failed) if error.__cause__ is None), 0)
-    error = failed[place]
-    if error.__cause__ is None:
+    place = next((place for place, one in enumerate(failed) if one.__cause__ is None), 0)
+    if failed[place].__cause__ is None:
         trial = Trial(subject, x, ways[place][1])
         trial.look()
-        error.way_out = slip(trial, modules_of) or error.way_out
-    raise error
+        failed[place].way_out = slip(trial, modules_of) or failed[place].way_out
+    raise failed[place]
 
 
 def _composed(subject: Subject, x: Array) -> None:

@@ -216,7 +216,7 @@ class Hardshrink(_Shrink):
     Parameters
     ----------
     lambd : float
-        λ: any real number; below 0 y is x.
+        λ: any real number; with a λ below 0, y is x.
 
     Notes
     -----

@@ -42,8 +42,8 @@ class TakesMasks(Module):
 class MultiheadAttention(TakesMasks):
     """A = softmax(Q Kᵀ / √d + mask), y = concat(A V) W_oᵀ + b_o, joined over the heads.
 
-    Each head has its own part of Q = query W_qᵀ + b_q, K = key W_kᵀ + b_k, V = value W_vᵀ + b_v; d = embed_dim /
-    num_heads.
+    Each head has its own part of Q, K and V: Q = query W_qᵀ + b_q, K = key W_kᵀ + b_k, V = value W_vᵀ + b_v;
+    d = embed_dim / num_heads.
 
     Derivative of a head, with dC the gradient of C = A V: dV = Aᵀ dC, dA = dC Vᵀ, dS = A ⊙ (dA − Σ dA ⊙ A) along the
     keys, dQ = dS K / √d, dK = dSᵀ Q / √d; the projections and W_o as Linear. backward takes (dy, dweights or None) and
