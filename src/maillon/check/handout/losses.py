@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from maillon.check.diagnosis.case import Case, same
-from maillon.check.diagnosis.diagnose import diagnose
+from maillon.check.diagnosis.diagnose import diagnose, how_large
 from maillon.check.differences import KinkError, jacobian
-from maillon.check.handout.gradients import how_large
 from maillon.check.handout.subject import Subject
 from maillon.check.handout.values import reduced, why_value
 from maillon.check.handout.verdict import HandoutError
@@ -157,7 +156,7 @@ def _wrong(subject: Subject, got: Array, expected: Array, way_out: Phrase | str)
         say("{number} at {where}, by finite differences", number=f"{expected[place]:.6g}", where=where),
         say("{number} from {method}", number=f"{got[place]:.6g}", method="backward"),
         relative_error=_error(got, expected),
-        way_out=way_out or how_large(got, expected),
+        way_out=way_out or how_large(got, expected) or "",
     )
 
 
