@@ -16,7 +16,7 @@ PYTEST = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MAILLON_SAMPLE=$(or $(SAMPLE),$(
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test mutants parity headers cluster docs phrases lint bench native sanitize fuzz resume clean FORCE
+.PHONY: help report test mutants parity headers cluster docs course phrases lint bench native sanitize fuzz resume clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,10 @@ cluster: $(VENV)/.test $(VENV)/.ray ## sweeps on local clusters of Ray, which it
 docs: $(VENV)/.docs ## build the site, in English and French, into build/docs/html
 	$(PY) -m sphinx -q -W --keep-going docs build/docs/html
 	$(PY) -m sphinx -q -W --keep-going -D language=fr docs build/docs/html/fr
+	@echo "The site: file://$(CURDIR)/build/docs/html/index.html"
+
+course: $(VENV)/.docs ## write the notebooks of the course, with and without solutions, into build/course
+	$(PY) course/build.py
 
 phrases: $(VENV)/.docs ## bring the French phrases of the guide in line with its English
 	$(PY) -m sphinx -q -b gettext docs build/docs/gettext
@@ -86,6 +90,7 @@ resume: $(VENV)/.test ## kill 100 trainings at random moments and resume them (A
 
 clean: ## remove the environment, the caches and what was built (report/ stays)
 	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf docs/gallery/examples docs/gallery/report docs/reference/api
 	rm -f src/maillon/engine/_core.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

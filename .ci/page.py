@@ -12,42 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from browser import BrowserError, Tab, chromium
+from looks import addresses, faults_of_events, measured, resize
 
 WIDTHS = (1400, 400)
 PAPER_WIDTH = 700  # pixels between the margins of A4
-HEIGHT = 900
-SMALLEST_TEXT = 11.0  # pixels
 SLICE = 4000  # pixels of page in one screenshot
-WITHIN_THE_PAGE = ("data:", "blob:", "about:")
-
-LAYOUT = """(() => {
-  const shown = e => e.checkVisibility({checkVisibilityCSS: true}) && e.getClientRects().length > 0;
-  const scrolls = e => e && e !== document.body && e !== document.documentElement &&
-    (['auto', 'scroll'].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
-  const name = e => [e.tagName.toLowerCase() + (e.id ? '#' + e.id : ''), ...e.classList].join('.');
-  const wide = [], small = [];
-  for (const e of document.body.querySelectorAll('*')) {
-    if (!shown(e)) continue;
-    const box = e.getBoundingClientRect();
-    const outside = box.right > innerWidth + 1 || (box.left < -1 && box.right > 0);
-    if (outside && !e.closest('svg *') && !scrolls(e.parentElement))
-      wide.push(name(e) + ' reaches ' + Math.round(box.right));
-  }
-  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (words.nextNode()) {
-    const e = words.currentNode.parentElement, text = words.currentNode.data.trim();
-    if (!text || !shown(e) || e.closest('script, style, title, desc')) continue;
-    const matrix = e instanceof SVGElement ? e.getScreenCTM() : null;
-    const scale = matrix ? Math.hypot(matrix.b, matrix.d) : 1;
-    const size = parseFloat(getComputedStyle(e).fontSize) * scale;
-    if (size < SMALLEST) small.push(size.toFixed(1) + ' px: ' + name(e) + ' ' + text.slice(0, 40));
-  }
-  const blank = [...document.images].filter(i => shown(i) && !(i.complete && i.naturalWidth))
-    .map(i => name(i) + ' ' + i.alt);
-  return {width: document.documentElement.scrollWidth, inner: innerWidth,
-          height: document.documentElement.scrollHeight, wide, small, blank, images: document.images.length,
-          drawings: document.querySelectorAll('svg').length};
-})()"""
 
 WORDS = """(() => {
   const pictures = [...document.querySelectorAll('svg[role=img], img')];
@@ -108,22 +77,15 @@ PREVIEW = """(() => {
 
 
 def open_page(tab: Tab, page: Path, width: int) -> None:
-    screen = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
-    tab.call("Emulation.setDeviceMetricsOverride", **screen)
+    resize(tab, width)
     tab.visit(page.resolve().as_uri())
     time.sleep(0.5)  # what the page's scripts still draw after loading
 
 
 def faults_of_layout(tab: Tab, width: int) -> list[str]:
-    found = tab.run(LAYOUT.replace("SMALLEST", str(SMALLEST_TEXT)))
-    faults = []
-    if found["width"] > found["inner"]:
-        faults.append(f"the page is {found['width']} pixels wide")
+    found, faults = measured(tab)
     if not found["images"] and not found["drawings"]:
         faults.append("the page shows no picture at all")
-    faults += [f"cut off: {what}" for what in found["wide"][:10]]
-    faults += [f"too small: {what}" for what in found["small"][:10]]
-    faults += [f"a picture is not drawn: {what}" for what in found["blank"][:10]]
     print(f"{width} pixels: {found['height']} high, {found['images']} images, {found['drawings']} drawings")
     return [f"at {width} pixels: {fault}" for fault in faults]
 
@@ -194,29 +156,6 @@ def faults_of_hover(tab: Tab, width: int) -> list[str]:
     return faults
 
 
-def faults_of_events(tab: Tab) -> list[str]:
-    faults = set()
-    files = set()
-    for event in tab.events:
-        method, data = event["method"], event.get("params", {})
-        if method == "Runtime.exceptionThrown":
-            details = data["exceptionDetails"]
-            faults.add(f"a script failed: {details.get('exception', {}).get('description', details['text'])}")
-        elif method == "Runtime.consoleAPICalled" and data["type"] in ("error", "assert", "warning"):
-            faults.add(f"console: {[argument.get('value') for argument in data['args']]}")
-        elif method == "Log.entryAdded" and data["entry"]["level"] == "error":
-            faults.add(f"console: {data['entry']['text']} {data['entry'].get('url', '')}")
-        elif method == "Network.requestWillBeSent":
-            address = data["request"]["url"]
-            if address.startswith("file:"):
-                files.add(address)
-            elif not address.startswith(WITHIN_THE_PAGE):
-                faults.add(f"a request to {address[:200]}")
-    if len(files) > 1:
-        faults.add(f"the page is not one file, it asks for {sorted(files)}")
-    return sorted(faults)
-
-
 def photograph(tab: Tab, width: int, folder: Path) -> None:
     """The whole page, from top to bottom, in pictures of at most 4000 pixels' height."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -243,7 +182,11 @@ def judge(page: Path, shots: Path | None) -> list[str]:
         faults += faults_in_the_dark(tab, page)
         if shots:
             photograph(tab, WIDTHS[0], shots / "dark")
-        return faults + faults_on_paper(tab, page) + faults_of_events(tab)
+        faults += faults_on_paper(tab, page)
+        files = sorted({address for address in addresses(tab.events) if address.startswith("file:")})
+        if len(files) > 1:
+            faults.append(f"the page is not one file, it asks for {files}")
+        return faults + faults_of_events(tab.events, "file:")
 
 
 def main() -> int:

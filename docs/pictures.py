@@ -79,6 +79,23 @@ def sweep() -> None:
     taken_over(IMAGES / "sweep.png", Image.Quantize.FASTOCTREE)
 
 
+def find_lr() -> None:
+    """The two range tests of docs/find_lr.md: a network that learns, and noise."""
+    x, y = load_digits(return_X_y=True)
+    x = (x / 16).astype(np.float32)
+    m.manual_seed(0)
+    network = m.Sequential(m.Linear(64, 32), m.ReLU(), m.Linear(32, 10))
+    by_lot = m.manual_seed(1).randint(0, 10, (len(y),))
+    with m.plot.use():
+        figure = Figure(figsize=(10, 3.6), layout="constrained")
+        for ax, target, title in zip(figure.subplots(1, 2), (y, by_lot), ("Digits", "Labels by lot"), strict=True):
+            found = m.find_lr(network, m.CrossEntropyLoss(), x, target, rule=m.Adam())
+            m.plot.find_lr(found, ax)
+            ax.set_title(f"{title}: {'no rate' if found.lr is None else f'a rate of {found.lr:.2g}'}", pad=22)
+        figure.savefig(IMAGES / "find_lr.png", dpi=100)
+    taken_over(IMAGES / "find_lr.png", Image.Quantize.FASTOCTREE)
+
+
 def tables() -> None:
     """The table of docs/tables.md: which columns count, and the chance of survival by age."""
     path = files("sklearn.datasets.tests") / "data/openml/id_40945/data-v1-dl-16826755.arff.gz"
@@ -120,6 +137,7 @@ def main(report: Path, examples: Path | None = None) -> None:
     first_network()
     graph()
     sweep()
+    find_lr()
     tables()
     for name in FROM_REPORT:
         taken_over(report / "figures" / f"{name}.png")

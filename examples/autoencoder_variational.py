@@ -1,10 +1,13 @@
-"""A variational autoencoder: digits squeezed through two numbers, and new digits drawn from the plane of these two.
+"""A variational autoencoder
+=========================
+
+Digits squeezed through two numbers, and new digits drawn from the plane of these two.
 
 The idea. A plain autoencoder gives each image a point; between the points may be nothing. Here the encoder gives each
 image x a small cloud q(z|x) = N(μ, σ²), the decoder must paint the image from any point of it, and all clouds together
 must look like one standard normal law p(z) = N(0, 1). So a fresh z ~ N(0, 1) decodes to a digit nobody wrote.
 
-What is made small, per image, in nats, is the negative evidence lower bound, never less than −log p(x):
+What is made small, per image, in nats, is the negative evidence lower bound, never less than −log p(x)::
 
     −ELBO = E_q[−log p(x|z)]  +  KL(q(z|x) ‖ p(z))
             reconstruction       ½ Σ (μ² + σ² − 1 − log σ²)
@@ -12,12 +15,14 @@ What is made small, per image, in nats, is the negative evidence lower bound, ne
 with one draw for the expectation, and black-or-white pixels of probability sigmoid(logit). A draw has no derivative;
 the reparametrisation moves the chance to one side: z = μ + σ ε with ε ~ N(0, 1), so that ∂z/∂μ = 1 and ∂z/∂σ = ε.
 
-The network is a graph, since the code (μ, log σ²) goes two ways, to the draw and to the loss; its gradient is the sum:
+The network is a graph, since the code (μ, log σ²) goes two ways, to the draw and to the loss; its gradient is the sum::
 
     x → encoder → code → z → decoder → logits → loss
                        └────────────────────────┘
 
 Source: Kingma, Welling, "Auto-Encoding Variational Bayes", 2014, with the formula of KL in its appendix B.
+
+To run it::
 
     python examples/autoencoder_variational.py [--quick] [--out FOLDER] [--seed N]
 """
@@ -36,6 +41,11 @@ from maillon.data import DataError, mnist
 from maillon.typing import Array
 
 PIXELS, HIDDEN, LATENT = 784, 256, 2
+
+
+# %%
+# The two links of its own
+# ------------------------
 
 
 class Reparametrise(m.Module):
@@ -92,6 +102,11 @@ def divergence(code: Array) -> Array:
     return (mean**2 + np.exp(log_variance) - 1 - log_variance).sum(axis=1) / 2
 
 
+# %%
+# The network, and the images
+# ---------------------------
+
+
 def autoencoder() -> m.Graph:
     encoder = m.Sequential(m.Linear(PIXELS, HIDDEN), m.ReLU(), m.Linear(HIDDEN, 2 * LATENT))
     decoder = m.Sequential(m.Linear(LATENT, HIDDEN), m.ReLU(), m.Linear(HIDDEN, PIXELS))
@@ -111,6 +126,11 @@ def digits(generator: m.Generator) -> tuple[Array, Array, Array, str]:
         split = images[:-1000], images[-1000:], labels[-1000:]
     train, test = ((images.reshape(-1, PIXELS) > 127).astype(np.float32) for images in split[:2])
     return train, test, split[2], data.source
+
+
+# %%
+# Learning
+# --------
 
 
 def bound(network: m.Graph, images: Array) -> dict[str, float]:
@@ -164,6 +184,11 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         "mean image": mean_image,
         "KL": after["KL"],
     }
+
+
+# %%
+# The picture
+# -----------
 
 
 def draw(network: m.Graph, images: Array, labels: Array, path: Path) -> None:

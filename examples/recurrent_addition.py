@@ -1,6 +1,9 @@
-"""A recurrent network that learns to add, as one does at school: digit by digit, with a carry that nobody told it of.
+"""A recurrent network that learns to add
+======================================
 
-The idea. Two numbers are read together, the last digits first, and at each step the network writes a digit of the sum:
+It adds as one does at school: digit by digit, with a carry that nobody told it of.
+
+The idea. Two numbers are read together, the last digits first, and at each step the network writes a digit of the sum::
 
       step t    1 2 3                   38
       reads     8 3 0                 + 57
@@ -9,7 +12,7 @@ The idea. Two numbers are read together, the last digits first, and at each step
 
 The digit to be written, (a + b + c) mod 10, depends on whether the step before left a carry c, and all that the network
 knows of the steps before is its state. So it must find out that there is such a thing, keep it, and pass it on. An
-LSTM's state is a pair: the cell c_t, which forgets by a factor f and takes in by a factor i, and what it shows of it,
+LSTM's state is a pair, the cell c_t, which forgets by a factor f and takes in by a factor i, and what it shows of it::
 
     c_t = f c_{t−1} + i g,   h_t = o tanh c_t,   with i, f, o = σ(a), g = tanh(a), a = W x_t + U h_{t−1} + b     LSTM
     logits of the digit = V h_t + d                                                                             Linear
@@ -23,6 +26,8 @@ numbers of up to 200 digits, and for 99…9 + 1, where one carry goes all the wa
 The right answers are Python's own integers.
 
 Source: Hochreiter, Schmidhuber, "Long Short-Term Memory", 1997, whose section 5.4 has another adding problem.
+
+To run it::
 
     python examples/recurrent_addition.py [--quick] [--out FOLDER] [--seed N]
 """
@@ -43,6 +48,11 @@ DIGITS = 4  # of the numbers it learns from
 LENGTHS = (1, 2, 4, 8, 16, 32, 64, 200)  # of those it is asked for
 
 
+# %%
+# The network
+# -----------
+
+
 class ClassesSecond(m.Module):
     """(N, L, C) → (N, C, L), the order that CrossEntropyLoss wants; dx is dy in the old order."""
 
@@ -61,6 +71,11 @@ def adder() -> m.Sequential:
 # Numbers as the network sees them, and as it writes them
 
 Pairs = list[tuple[int, int]]
+
+
+# %%
+# Sums as sequences of digits, and back
+# -------------------------------------
 
 
 def drawn(count: int, digits: int, generator: m.Generator) -> Pairs:
@@ -88,6 +103,11 @@ def as_target(pairs: Pairs, steps: int) -> Array:
     return as_digits([a + b for a, b in pairs], steps)
 
 
+# %%
+# How good it is
+# --------------
+
+
 def add(network: m.Sequential, pairs: Pairs, digits: int) -> list[int]:
     """What the network says of each pair: the likeliest digit of each step, one step more than the numbers have."""
     written = m.predict(network, as_input(pairs, digits + 1)).argmax(axis=1)
@@ -110,6 +130,11 @@ def longest_carry(network: m.Sequential) -> int:
         if share_right(network, [(10**digits - 1, 1)], digits) < 1:
             return digits - 1
     return 200
+
+
+# %%
+# Learning
+# --------
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
@@ -158,6 +183,11 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
 def show(network: m.Sequential, pair: Pairs, digits: int) -> None:
     ((a, b),), (said,) = pair, add(network, pair, digits)
     print(f"  {a} + {b} = {said}" + ("" if said == a + b else f"   wrong: {a + b}"))
+
+
+# %%
+# The picture
+# -----------
 
 
 def draw(network: m.Sequential, history: m.History, by_length: dict[int, float], pairs: Pairs, path: Path) -> None:

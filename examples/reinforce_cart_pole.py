@@ -1,7 +1,10 @@
-"""REINFORCE: a policy learns to balance a pole on a cart, from nothing but how long it stayed up.
+"""REINFORCE: a policy balances a pole
+===================================
+
+A policy learns to balance a pole on a cart, from nothing but how long it stayed up.
 
 The idea. Nobody says what the right push is; the policy π(a|s) draws its actions, and what turned out well becomes more
-likely. The gradient of the mean return, for which no derivative of the world is needed, is
+likely. The gradient of the mean return, for which no derivative of the world is needed, is ::
 
     ∇ J = E[ Σ_t ∇ log π(a_t|s_t) · A_t ],      A_t = G_t − b_t,      G_t = r_t + γ r_{t+1} + γ² r_{t+2} + …
 
@@ -10,13 +13,15 @@ Here π is the probability sigmoid(network(s)) of a push to the right, so −log
 action, and its backward, given A_t as the gradient of each element's value, walks back −∇ J: a single line below.
 
 The world: a cart on a track and a pole on a hinge, pushed by ±10 N every 0.02 s; the reward is 1 for each step until
-the cart is 2.4 m from the middle, the pole 12° from upright, or 500 steps are over. With ω = θ' and total mass M:
+the cart is 2.4 m from the middle, the pole 12° from upright, or 500 steps are over. With ω = θ' and total mass M::
 
     θ'' = (g sin θ + cos θ · (−F − m l ω² sin θ + μ_c sgn x') / M − μ_p ω / (m l)) / (l (4/3 − m cos² θ / M))
     x'' = (F + m l (ω² sin θ − θ'' cos θ) − μ_c sgn x') / M
 
 Sources: Williams, "Simple statistical gradient-following algorithms …", 1992; Barto, Sutton, Anderson, "Neuronlike
 adaptive elements that can solve difficult learning control problems", 1983, whose appendix has the world.
+
+To run it::
 
     python examples/reinforce_cart_pole.py [--quick] [--out FOLDER] [--seed N]
 """
@@ -39,6 +44,11 @@ SIDE_BY_SIDE, GAMMA, RATE = 10, 0.99, 0.01  # episodes played together, discount
 SCALE = np.array([1.0, 1.0, 0.1, 1.0], np.float32)  # what a large position, speed, angle, angular speed is
 
 
+# %%
+# The world
+# ---------
+
+
 def moved(states: Array, right: Array) -> Array:
     """The worlds a step later (Euler). states: (n, 4), position, speed, angle, angular speed; right: (n,), pushes."""
     _, speed, angle, turning = states.T
@@ -49,6 +59,11 @@ def moved(states: Array, right: Array) -> Array:
     spin = (pull - HINGE_FRICTION * turning / inertia) / (HALF_LENGTH * (4 / 3 - POLE * cosine**2 / total))
     thrust = (force + inertia * (turning**2 * sine - spin * cosine) - rubbing) / total
     return states + STEP * np.stack([speed, thrust, turning, spin], axis=1)
+
+
+# %%
+# Playing, and what each action was worth
+# ---------------------------------------
 
 
 def play(policy: m.Module, episodes: int, generator: m.Generator) -> tuple[Array, Array, Array]:
@@ -89,6 +104,11 @@ def learn(learner: m.engine.Learner, generator: m.Generator) -> Array:
     return steps
 
 
+# %%
+# Learning
+# --------
+
+
 def main(argv: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description="REINFORCE on a cart-pole.")
     parser.add_argument("--quick", action="store_true", help="250 episodes: some seconds")
@@ -116,6 +136,11 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         print(f"  {name:<16} mean {steps.mean():5.1f} steps, shortest {steps.min():3d}, longest {steps.max():3d}")
     draw(np.array(lasted), states[: after[0], 0], options.out / "reinforce_cart_pole.png")
     return {"before": float(before.mean()), "after": float(after.mean())}
+
+
+# %%
+# The picture
+# -----------
 
 
 def draw(lasted: Array, episode: Array, path: Path) -> None:

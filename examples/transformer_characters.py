@@ -1,4 +1,7 @@
-"""A tiny transformer that writes like the manual of Python, character by character.
+"""A tiny transformer on characters
+================================
+
+It writes like the manual of Python, character by character.
 
 The text is what `help("if")` and its like print: chapters of the reference manual, from the standard library's
 `pydoc_data.topics`. It is wherever Python is, and long enough to learn spelling, brackets and layout from; the Zen of
@@ -8,7 +11,7 @@ every tenth is held out, so that no paragraph of the test text has been learnt f
 The idea. Given the characters so far, x_1 … x_t, say how likely each character is to come next. In a window of L
 characters the network answers at all L places at once; the loss is the mean of −log p(x_{t+1} | x_1 … x_t), in nats
 (/ log 2: in bits). Each place begins with the vector of its character and of where it stands; then each layer lets the
-places look at one another,
+places look at one another, ::
 
     A = softmax(Q Kᵀ / √d + mask),   x ← x + A V         what place t takes from place s, for each head
     x ← x + W₂ relu(W₁ x)                                what each place makes of it
@@ -21,6 +24,8 @@ Is it any good? A table of how often each character comes (unigram), and of how 
 
 Source: Vaswani et al., "Attention Is All You Need", 2017; on characters: Al-Rfou et al., "Character-Level Language
 Modeling with Deeper Self-Attention", 2019.
+
+To run it::
 
     python examples/transformer_characters.py [--quick] [--out FOLDER] [--seed N]
 """
@@ -37,6 +42,11 @@ import maillon as m
 from maillon.typing import Array
 
 LENGTH = 64  # characters in a window
+
+
+# %%
+# The network
+# -----------
 
 
 class CausalMask(m.Module):
@@ -76,6 +86,11 @@ def transformer(characters: int, width: int, layers: int) -> m.Graph:
     )
 
 
+# %%
+# The text
+# --------
+
+
 def manual() -> tuple[str, str]:
     """The text to learn from, and the text to test on; a paragraph is the same if its letters and digits are."""
     parts = [part.strip("\n") for topic in topics.values() for part in topic.split("\n\n")]
@@ -89,6 +104,11 @@ def windows(text: Array) -> tuple[Array, Array]:
     """Every character of the text once: windows, and for each place the character that comes next."""
     count = (len(text) - 1) // LENGTH
     return text[: count * LENGTH].reshape(count, LENGTH), text[1 : count * LENGTH + 1].reshape(count, LENGTH)
+
+
+# %%
+# What it has to beat, and what it writes
+# ---------------------------------------
 
 
 def tables(train: Array, test: Array, characters: int) -> dict[str, float]:
@@ -112,6 +132,11 @@ def written(network: m.Graph, start: Array, count: int, generator: m.Generator, 
         share = np.exp(logits - logits.max()).cumsum()
         text.append(int(np.searchsorted(share, share[-1] * generator.rand(()))))
     return np.array(text)
+
+
+# %%
+# Learning
+# --------
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
@@ -160,6 +185,11 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     print("".join(alphabet[i] for i in sample))
     draw(history, scores, options.out / "transformer_characters.png")
     return scores
+
+
+# %%
+# The picture
+# -----------
 
 
 def draw(history: m.History, scores: dict[str, float], path: Path) -> None:

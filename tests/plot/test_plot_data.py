@@ -109,5 +109,34 @@ def test_the_style_ends_with_its_context():
     assert mpl.rcParams["axes.spines.top"] is before
 
 
+def test_the_style_ends_with_an_error_too():
+    before = mpl.rcParams["axes.spines.top"]
+    with pytest.raises(ZeroDivisionError), plot.use():
+        1 / 0  # noqa: B018
+    assert mpl.rcParams["axes.spines.top"] is before
+
+
+def test_what_a_notebook_sets_with_its_first_figure_stays():
+    with mpl.rc_context({"interactive": False}):
+        with plot.use():
+            mpl.rcParams["interactive"] = True  # as matplotlib's back end for notebooks does
+        assert mpl.rcParams["interactive"] is True
+
+
 def test_colours_are_told_apart():
     assert len(set(plot.COLOURS)) == len(plot.COLOURS) == 8
+
+
+def test_what_switches_on_interactivity_in_the_context_does_so_for_good():
+    """As the backend of notebooks does when the first figure is made: else only that one would be shown."""
+    assert not mpl.is_interactive()
+    try:
+        with plot.use():
+            mpl.interactive(True)
+        assert mpl.is_interactive()
+        with pytest.raises(KeyError), plot.use():
+            mpl.interactive(False)
+            raise KeyError
+        assert not mpl.is_interactive()
+    finally:
+        mpl.interactive(False)

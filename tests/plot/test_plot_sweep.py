@@ -35,6 +35,15 @@ def test_a_panel_for_each_setting() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["stopped", "trained to the end", "best"]
 
 
+def test_few_numbers_on_a_logarithmic_axis_are_named_one_by_one() -> None:
+    space = {"width": [1, 2, 4, 8, 16, 64], "activation": [m.Tanh], "lr": [10.0**-n for n in range(1, 8)]}
+    wide, rates = sweep(m.sweep(build, space, X, X**2, loss=m.MSELoss(), n=40, epochs=1))
+    wide.figure.canvas.draw()
+    assert wide.get_xscale() == rates.get_xscale() == "log"
+    assert [tick.get_text() for tick in wide.get_xticklabels(which="both")] == ["1", "2", "4", "8", "16", "64"]
+    assert "10^{-3}" in "".join(tick.get_text() for tick in rates.get_xticklabels())
+
+
 def test_one_setting_and_axes_given() -> None:
     found = result()
     (panel,) = sweep(found, "lr", ax=Figure().add_subplot())

@@ -12,7 +12,7 @@ from small_tables import BOTH, LABELS, X, Y, fitted, quick
 
 import maillon as m
 from maillon import tracebacks
-from maillon.sklearn import TabularClassifier, TabularRegressor, recipe
+from maillon.sklearn import TabularClassifier, TabularRegressor, members, recipe
 
 
 @BOTH
@@ -97,6 +97,17 @@ def test_what_a_thread_warns_of_is_told(monkeypatch):
     with pytest.warns(UserWarning, match="the loss is odd") as caught:
         quick(TabularRegressor, ensemble=2).fit(X, Y)
     assert caught[0].filename == __file__
+
+
+def test_exit_in_a_thread_is_raised(monkeypatch):
+    """The fit must not wait for ever for the thread that it ended."""
+
+    def network(*_given):
+        raise SystemExit(3)
+
+    monkeypatch.setattr(members, "network", network)
+    with pytest.raises(SystemExit):
+        quick(TabularRegressor, ensemble=3).fit(X, Y)
 
 
 @BOTH

@@ -20,6 +20,11 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.fixture(autouse=True)
+def _an_environment_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+
+
 @pytest.fixture
 def look(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
     """Turns the error stream into a terminal, from inside the test: pytest sets its own before each."""
@@ -151,6 +156,15 @@ def test_a_notebook_sees_a_bar_without_being_asked(
 def test_progress_false_is_quiet_in_a_notebook(page: Page, make_linear: Callable[[], m.Linear], line: Data) -> None:
     m.fit(make_linear(), m.MSELoss(), *line, progress=False)
     assert page.shown == []
+
+
+def test_the_environment_may_say_no_bars(
+    page: Page, monkeypatch: pytest.MonkeyPatch, make_linear: Callable[[], m.Linear], line: Data
+) -> None:
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    m.fit(make_linear(), m.MSELoss(), *line)
+    assert page.shown == []
+    assert wanted(progress=True)
 
 
 def test_a_bar_in_a_notebook_knows_the_time_left(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,7 +207,9 @@ class Links(Held):
 
 
 class Sequential(Links):
-    """A chain of links: y = linkₙ(… link₂(link₁(x))). backward goes through it in the other direction: the chain rule.
+    """A chain of links: y = linkₙ(… link₂(link₁(x))).
+
+    Derivative, with link' a link's backward: dx = link₁'(link₂'(… linkₙ'(dy))). That is the chain rule.
 
     Several inputs go to the first link, by place or by name. A tuple that a link returns goes on as several inputs
     where the next link's forward needs several or takes any number (Concat, Add, Bilinear, Graph …), else as one. It

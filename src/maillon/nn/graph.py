@@ -16,10 +16,10 @@ _Source = tuple[str, tuple[int, ...]]
 
 
 class Graph(Module):
-    """Links as the named nodes of a directed graph: each takes what others, or the inputs, give.
+    """Links as the named nodes of a directed graph: h = link(h₁, h₂, …) of what other nodes, or the inputs, give.
 
-    Derivative: ∂loss/∂(a node's output) is the sum of what all its users' backwards return for it; the nodes are walked
-    in the reverse of the order in which they were evaluated. That is the chain rule, and needs no tape.
+    Derivative: dh = Σ_u dh_u, the sum of what the backward of each user u of h returns for it; the nodes are walked in
+    the reverse of the order in which they were evaluated. That is the chain rule, and needs no tape.
 
     Parameters
     ----------

@@ -323,7 +323,7 @@ def dirac_(tensor: T, groups: int = 1) -> T:
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Drawn = None) -> T:
     """Fill a weight (out, in, *kernel) with U(±bound), bound = gain · √(6 / (fan_in + fan_out)).
 
-    fan_in is the number of inputs of one output, in · ∏ kernel; fan_out that of outputs of one input.
+    fan_in is the number of inputs of one output, in · Π kernel; fan_out that of outputs of one input.
 
     Parameters
     ----------

@@ -181,7 +181,7 @@ class Multiply(_Join):
 
 
 class Concat(_Join):
-    """y = the inputs one after the other along `dim`; dxᵢ = the part of dy that came from xᵢ.
+    """y = concat(x₁, x₂, …) along `dim`; (dx₁, dx₂, …) = split(dy), each the part that came from its x.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ class Concat(_Join):
 
 
 class Residual(Module):
-    """y = link(x) + x, or link(x) + shortcut(x); dx = the link's gradient + dy, or + the shortcut's.
+    """y = link(x) + x, or link(x) + shortcut(x); dx = link'(dy) + dy, or link'(dy) + shortcut'(dy).
 
     The way around the link: the gradient reaches what stands before it undiminished.
 
@@ -309,7 +309,7 @@ class Residual(Module):
 class Parallel(Links):
     """y = (link₁(x₁), link₂(x₂), …), each link with an input of its own, or with one x for all: (link₁(x), …).
 
-    Derivative: dxᵢ = linkᵢ's gradient for its part of dy; for one x the sum of all links' gradients.
+    Derivative, with link' a link's backward: dxᵢ = linkᵢ'(dyᵢ); for one x it is dx = Σᵢ linkᵢ'(dyᵢ).
 
     Parameters
     ----------

@@ -6,23 +6,20 @@ A frame is laid out by itself and then stands in the one around it as a node: so
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from maillon.nn import Add, Concat, Graph, Module, Multiply, Parallel, Residual, Sequential, WeightedSum
 from maillon.nn.graph import address
 from maillon.nn.support.errors import shown
 from maillon.plot.layers import Edge, Point, Shape, layered
-from maillon.plot.style import Look, look
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from maillon.plot.numbers import Numbers, made_of_links, rows
 
 # Inches, of the drawing at its natural size; points, of its letters.
 WIDTH, JOINT, LINE, ROOM, PAD, HEAD, MARGIN, FOOT = 2.7, 1.7, 0.165, 0.09, 0.2, 0.26, 0.3, 0.4
+LETTER, COLUMN_GAP, BESIDE, APART = 0.0645, 0.16, 0.12, 0.045  # of numbers; of the two arrows from their middle
 POINTS = 8.0
-_WIDEST = 42  # letters of a line, which then are still 8 points high
+WIDEST = 42  # letters of a line, which then are still 8 points high
 _JOINTS: dict[type, str] = {Add: "+", WeightedSum: "Σ w x", Multiply: "×", Concat: "Concat"}
 
 Shapes = Mapping[str, str]
@@ -30,14 +27,46 @@ Shapes = Mapping[str, str]
 
 
 @dataclass(frozen=True)
+class Told:
+    """What the boxes tell beside the links: shapes, or the numbers of one sample."""
+
+    shapes: Shapes
+    numbers: Numbers | None = None
+
+    def shape(self, place: str) -> tuple[tuple[str, str], ...]:
+        """The line that tells it, empty where it is not known; none with numbers."""
+        return ((self.shapes.get(place, ""), "shape"),) if self.numbers is None else ()
+
+    def with_flow(self, made: Picture, place: str) -> Picture:
+        """The box with the numbers of what leaves it below, at the arrow."""
+        return made if self.numbers is None else _with_flow(made, self.numbers.of_link(place))
+
+    def table(self, place: str) -> tuple[tuple[str, ...], ...]:
+        """Of the parameters there: name, value and gradient, a line each."""
+        if self.numbers is None:
+            return ()
+        lines: list[tuple[str, ...]] = []
+        for name, value, grad in self.numbers.parameters(place):
+            values, grads = rows(value), rows(grad) if grad is not None else []
+            lines += zip_longest([name], values, grads, fillvalue="")
+        both = self.numbers.loss is not None
+        return (("", "value", "gradient" if both else ""), *lines) if lines else ()
+
+
+@dataclass(frozen=True)
 class Box:
-    """A link, an input, an output or the loss. lines: (text, how it looks: name, code, shape or note)."""
+    """A link, an input, an output or the loss. lines: (text, how it looks: name, code, shape or note).
+
+    Of kind "flow" it has no frame: lines stand to the left of its middle, (text, "forward"), or to the right,
+    (text, "backward").
+    """
 
     kind: str
     corner: Point
     width: float
     height: float
     lines: tuple[tuple[str, str], ...]
+    table: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,11 +79,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class Way:
-    """An arrow; label: which part of an output goes there, or how often."""
+    """An arrow; label: which part of an output goes there, or how often. tail: whether gradients end at its start."""
 
     points: tuple[Point, ...]
     label: str
     head: bool
+    tail: bool = False
 
 
 @dataclass
@@ -68,6 +98,8 @@ class Picture:
     ways: list[Way] = field(default_factory=list)
     tops: tuple[float, ...] = ()
     bottom: float | None = None
+    numbers: bool = False  # whether it has those of a sample, and of its backward
+    backward: bool = False
 
     def put(self, other: Picture, corner: Point) -> None:
         """Draw another picture at a place of this one."""
@@ -76,9 +108,9 @@ class Picture:
         def moved(point: Point) -> Point:
             return point[0] + x, point[1] + y
 
-        self.boxes += [Box(b.kind, moved(b.corner), b.width, b.height, b.lines) for b in other.boxes]
-        self.frames += [Frame(moved(f.corner), f.width, f.height, f.title) for f in other.frames]
-        self.ways += [Way(tuple(map(moved, way.points)), way.label, way.head) for way in other.ways]
+        self.boxes += [replace(box, corner=moved(box.corner)) for box in other.boxes]
+        self.frames += [replace(frame, corner=moved(frame.corner)) for frame in other.frames]
+        self.ways += [replace(way, points=tuple(map(moved, way.points))) for way in other.ways]
 
 
 def chain_of(net: Module, place: str = "") -> list[tuple[str, Module]] | None:
@@ -103,24 +135,43 @@ def _is_chain(net: Graph) -> bool:
     return len(net.inputs) == 1 and follows and net.outputs == names[-1]
 
 
-def picture(net: Module, shapes: Shapes, inputs: Sequence[str], loss: Module | None = None) -> Picture:
+def picture(
+    net: Module,
+    shapes: Shapes,
+    inputs: Sequence[str],
+    loss: Module | None = None,
+    numbers: Numbers | None = None,
+) -> Picture:
     """The whole network, from its inputs to its outputs or the loss; inputs: their shapes as text, where known."""
-    wiring = _wiring(net, "", shapes)
+    told = Told(shapes, numbers)
+    wiring = _wiring(net, "", told)
     for number, name in enumerate(wiring.inputs):
-        shape = inputs[number] if number < len(inputs) else ""
-        wiring.pictures[name] = _box("input", [(f"input {name}", "name"), (shape, "shape")])
+        lines: list[tuple[str, str]] = [(f"input {name}", "name")]
+        if numbers is None:
+            lines.append((inputs[number] if number < len(inputs) else "", "shape"))
+        made = _box("input", lines)
+        wiring.pictures[name] = made if numbers is None else _with_flow(made, numbers.of_input(number, name))
     if loss is None:
         ends = {f"output {name}": [(f"output {name}", "name")] for name in wiring.outputs}
         wiring.outputs = {f"output {name}": source for name, source in wiring.outputs.items()}
     else:
-        ends = {"loss": [(shown(loss), "code"), ("L, against the target y", "note")]}
+        ends = {"loss": [(shown(loss), "code"), *_loss_lines(numbers)]}
         wiring.outputs = {f"loss {number}": source for number, source in enumerate(wiring.outputs.values())}
     for name, lines in ends.items():
         wiring.pictures[name] = _box("output" if loss is None else "loss", lines)
     edges = list(wiring.edges)
     for number, (name, source) in enumerate(wiring.outputs.items()):
         edges.append((source, name if loss is None else "loss", number if loss is not None else 0))
-    return _arranged(wiring.pictures, edges, first=(), last=())
+    whole = _arranged(wiring.pictures, edges, first=(), last=())
+    whole.numbers = numbers is not None
+    whole.backward = numbers is not None and numbers.loss is not None
+    return whole
+
+
+def _loss_lines(numbers: Numbers | None) -> list[tuple[str, str]]:
+    if numbers is None:
+        return [("L, against the target y", "note")]
+    return [(line, "name" if line.startswith("L") else "note") for line in numbers.of_loss()]
 
 
 # What a link is made of
@@ -136,60 +187,60 @@ class _Wiring:
     outputs: dict[str, str]
 
 
-def _wiring(net: Module, place: str, shapes: Shapes) -> _Wiring:
+def _wiring(net: Module, place: str, told: Told) -> _Wiring:
     dot = f"{place}." if place else ""
     if isinstance(net, Graph):
         links = dict(net.named_children())
-        parts = {name: _part(link, f"{dot}{name}", shapes, name) for name, link in links.items()}
+        parts = {name: _part(link, f"{dot}{name}", told, name) for name, link in links.items()}
         edges = [(s, name, at) for name, sources in net.sources.items() for at, s in enumerate(sources)]
         wanted = (net.outputs,) if isinstance(net.outputs, str) else net.outputs
         return _Wiring(net.inputs, dict.fromkeys(net.inputs, Picture()) | parts, edges, {name: name for name in wanted})
     if isinstance(net, Residual):
-        return _residual(net, dot, shapes)
+        return _residual(net, dot, told)
     if isinstance(net, Parallel):
-        return _parallel(net, dot, shapes)
+        return _parallel(net, dot, told)
     links = dict(net.named_children()) if isinstance(net, Sequential) else {"": net}
     names = [f"link {name}" for name in links]
     parts = {
-        f"link {name}": _part(link, f"{dot}{name}".rstrip("."), shapes, "" if name.isdecimal() else name)
+        f"link {name}": _part(link, f"{dot}{name}".rstrip("."), told, "" if name.isdecimal() else name)
         for name, link in links.items()
     }
     edges = [(source, name, 0) for source, name in zip(["x", *names[:-1]], names, strict=True)]
     return _Wiring(("x",), {"x": Picture(), **parts}, edges, {"ŷ": names[-1] if names else "x"})
 
 
-def _residual(net: Residual, dot: str, shapes: Shapes) -> _Wiring:
-    parts = {"link": _part(net.link, f"{dot}link", shapes, "")}
+def _residual(net: Residual, dot: str, told: Told) -> _Wiring:
+    parts = {"link": _part(net.link, f"{dot}link", told, "")}
     edges = [("x", "link", 0), ("link", "sum", 0)]
     if net.shortcut is not None:
-        parts["shortcut"] = _part(net.shortcut, f"{dot}shortcut", shapes, "shortcut")
+        parts["shortcut"] = _part(net.shortcut, f"{dot}shortcut", told, "shortcut")
         edges.append(("x", "shortcut", 0))
     edges.append(("x" if net.shortcut is None else "shortcut", "sum", 1))
-    parts["sum"] = _joint("+", "", shapes.get(dot.rstrip("."), ""))
+    parts["sum"] = _joint("+", "", dot.rstrip("."), told)
     return _Wiring(("x",), {"x": Picture(), **parts}, edges, {"ŷ": "sum"})
 
 
-def _parallel(net: Parallel, dot: str, shapes: Shapes) -> _Wiring:
+def _parallel(net: Parallel, dot: str, told: Told) -> _Wiring:
     """One input for all; where each has its own, a frame's edge stands for the tuple of them."""
     parts = {
-        f"link {name}": _part(link, f"{dot}{name}", shapes, "" if name.isdecimal() else name)
+        f"link {name}": _part(link, f"{dot}{name}", told, "" if name.isdecimal() else name)
         for name, link in net.named_children()
     }
     edges = [("x", name, 0) for name in parts]
     return _Wiring(("x",), {"x": Picture(), **parts}, edges, {str(number): name for number, name in enumerate(parts)})
 
 
-def _part(link: Module, place: str, shapes: Shapes, name: str) -> Picture:
+def _part(link: Module, place: str, told: Told, name: str) -> Picture:
     """A link inside another: a box, or a frame around its own picture."""
     symbol = _JOINTS.get(type(link))
     if symbol is not None:
-        return _joint(shown(link) if isinstance(link, Concat) else symbol, name, shapes.get(place, ""))
+        return _joint(shown(link) if isinstance(link, Concat) else symbol, name, place, told)
     if isinstance(link, Sequential) and len(link) == 1:
         ((key, alone),) = link.named_children()
-        return _part(alone, f"{place}.{key}", shapes, name)
+        return _part(alone, f"{place}.{key}", told, name)
     if not isinstance(link, Sequential | Graph | Residual | Parallel) or not next(link.children(), None):
-        return _box("link", _lines(link, name, shapes.get(place, "")))
-    wiring = _wiring(link, place, shapes)
+        return told.with_flow(_box("link", _lines(link, name, place, told), told.table(place)), place)
+    wiring = _wiring(link, place, told)
     several = isinstance(link, Graph) and len(wiring.inputs) > 1
     for entry in wiring.inputs:
         wiring.pictures[entry] = _port(entry if several else "")
@@ -220,34 +271,57 @@ def _framed(inside: Picture, title: str) -> Picture:
     return made
 
 
-def _lines(link: Module, name: str, shape: str) -> list[tuple[str, str]]:
+def _lines(link: Module, name: str, place: str, told: Told) -> list[tuple[str, str]]:
     code = [(line, "code") for line in _folded(shown(link))]
     count = sum(parameter.size for parameter in link.parameters())
     noun = "parameter" if count == 1 else "parameters"
-    note = [(f"{count:,} {noun}".replace(",", "\u202f"), "note")] if count else []
-    return [*([(name, "name")] if name else []), *code, (shape, "shape"), *note]
+    written = told.numbers is not None and not made_of_links(link)
+    note = [(f"{count:,} {noun}".replace(",", "\u202f"), "note")] if count and not written else []
+    return [*([(name, "name")] if name else []), *code, *told.shape(place), *note]
 
 
 def _folded(text: str) -> list[str]:
     """A long repr in lines, broken after commas."""
     lines = [""]
     for word in text.split(" "):
-        if lines[-1] and len(lines[-1]) + len(word) >= _WIDEST:
+        if lines[-1] and len(lines[-1]) + len(word) >= WIDEST:
             lines.append("")
         lines[-1] += f" {word}" if lines[-1] else word
     return lines
 
 
-def _box(kind: str, lines: Iterable[tuple[str, str]]) -> Picture:
+def _box(kind: str, lines: Iterable[tuple[str, str]], table: tuple[tuple[str, ...], ...] = ()) -> Picture:
     told = tuple(lines)
-    height = 2 * ROOM + LINE * len(told)
-    return Picture(WIDTH, height, boxes=[Box(kind, (0.0, 0.0), WIDTH, height, told)])
+    height = 2 * ROOM + LINE * (len(told) + len(table))
+    width = max(WIDTH, columns(table)[-1] + 2 * ROOM)
+    return Picture(width, height, boxes=[Box(kind, (0.0, 0.0), width, height, told, table)])
 
 
-def _joint(symbol: str, name: str, shape: str) -> Picture:
-    lines = ((f"{symbol}  {name}" if name else symbol, "joint"), (shape, "shape"))
+def columns(table: Sequence[Sequence[str]]) -> list[float]:
+    """Where the columns of a table begin, and where the last one ends."""
+    ends = [0.0]
+    for column in zip(*table, strict=True):
+        ends.append(ends[-1] + LETTER * max(map(len, column)) + COLUMN_GAP)
+    return [*ends[:-1], ends[-1] - COLUMN_GAP] if table else ends
+
+
+def _joint(symbol: str, name: str, place: str, told: Told) -> Picture:
+    lines = ((f"{symbol}  {name}" if name else symbol, "joint"), *told.shape(place))
     height = 1.2 * ROOM + LINE * len(lines)
-    return Picture(JOINT, height, boxes=[Box("joint", (0.0, 0.0), JOINT, height, lines)])
+    return told.with_flow(Picture(JOINT, height, boxes=[Box("joint", (0.0, 0.0), JOINT, height, lines)]), place)
+
+
+def _with_flow(made: Picture, told: tuple[list[str], list[str]]) -> Picture:
+    """A box, and below it an arrow with the value that leaves at its left and the gradient that comes back right."""
+    values, grads = told
+    half = max(made.width / 2, BESIDE + LETTER * max(map(len, (*values, *grads)), default=0))
+    height = LINE * max(len(values), len(grads)) + 2 * ROOM
+    whole = Picture(2 * half, made.height + height)
+    whole.put(made, (half - made.width / 2, 0.0))
+    lines = (*((line, "forward") for line in values), *((line, "backward") for line in grads))
+    whole.boxes.append(Box("flow", (0.0, made.height), whole.width, height, lines))
+    whole.ways.append(Way(((half, made.height), (half, whole.height)), "", head=False, tail=True))
+    return whole
 
 
 def _arranged(
@@ -296,101 +370,6 @@ def _ordered(names: list[str], edges: Sequence[Edge]) -> list[str]:
     return order
 
 
-# Drawing
-
-
 def size(made: Picture) -> tuple[float, float]:
     """In inches, with its margins and the line below it."""
     return max(made.width, 3.4) + 2 * MARGIN, made.height + 2 * MARGIN + FOOT
-
-
-def draw(ax: Axes, made: Picture, scale: float) -> None:
-    """The picture on axes of its natural size in inches; scale: how large an inch of it is on the figure."""
-    width, height = size(made)
-    left, colours = (width - made.width) / 2, look(ax)
-
-    def at(point: Point) -> Point:
-        return left + point[0], height - MARGIN - point[1]
-
-    for frame in made.frames:
-        _draw_frame(ax, frame, at, colours, scale)
-    for way in made.ways:
-        _draw_way(ax, way, at, colours, scale)
-    for box in made.boxes:
-        _draw_box(ax, box, at, colours, scale)
-    text = "→ forward: values        ← backward: gradients, along the same ways"
-    ax.text(width / 2, 0.26, text, ha="center", va="center", fontsize=scale * (POINTS - 0.5), color=colours.note)
-
-
-def _draw_frame(ax: Axes, frame: Frame, at: Any, colours: Look, scale: float) -> None:
-    from matplotlib.patches import FancyBboxPatch
-
-    x, y = at(frame.corner)
-    style = "round,pad=0,rounding_size=0.08"
-    ax.add_patch(
-        FancyBboxPatch(
-            (x, y - frame.height), frame.width, frame.height, boxstyle=style, facecolor="none",
-            edgecolor=colours.frame, linestyle=(0, (4, 2)), linewidth=0.9 * scale,
-        )
-    )  # fmt: skip
-    room = max(4, int((frame.width / 2 - 0.2) / 0.062))
-    title = frame.title if len(frame.title) <= room else frame.title[: room - 1] + "…"
-    ax.text(x + 0.09, y - 0.13, title, ha="left", va="center", fontsize=scale * (POINTS - 0.5), color=colours.note)
-
-
-def _draw_way(ax: Axes, way: Way, at: Any, colours: Look, scale: float) -> None:
-    """Upright pieces, and between them curves that leave and arrive upright."""
-    from matplotlib.patches import FancyArrowPatch
-    from matplotlib.path import Path
-
-    points = [at(point) for point in way.points]
-    codes, corners = [Path.MOVETO], [points[0]]
-    for start, end in pairwise(points):
-        if abs(start[0] - end[0]) < 1e-9:
-            codes.append(Path.LINETO)
-            corners.append(end)
-        else:
-            middle = (start[1] + end[1]) / 2
-            codes += [Path.CURVE4] * 3
-            corners += [(start[0], middle), (end[0], middle), end]
-    style = "-|>,head_width=2.4,head_length=4.2" if way.head else "-"
-    ax.add_patch(
-        FancyArrowPatch(
-            path=Path(corners, codes), arrowstyle=style, mutation_scale=scale, color=colours.forward,
-            linewidth=1.2 * scale, shrinkA=0, shrinkB=0, joinstyle="round",
-        )
-    )  # fmt: skip
-    if way.label:
-        x, y = points[-1]
-        size_ = scale * (POINTS - 1)
-        ax.text(x + 0.06, y + 0.12, way.label, ha="left", va="center", fontsize=size_, color=colours.forward)
-
-
-def _draw_box(ax: Axes, box: Box, at: Any, colours: Look, scale: float) -> None:
-    from matplotlib.patches import FancyBboxPatch
-
-    x, y = at(box.corner)
-    if box.kind != "port":
-        face, edge = colours.boxes[box.kind]
-        rounding = box.height / 2 if box.kind == "joint" else 0.06
-        style = f"round,pad=0,rounding_size={rounding}"
-        corner = (x, y - box.height)
-        ax.add_patch(
-            FancyBboxPatch(
-                corner, box.width, box.height, boxstyle=style, facecolor=face, edgecolor=edge, linewidth=scale
-            )
-        )
-    room = (box.height - LINE * len(box.lines)) / 2
-    for number, (text, kind) in enumerate(box.lines):
-        if not text:
-            continue
-        middle = y - room - LINE * (number + 0.5)
-        family = "monospace" if kind == "code" else "sans-serif"
-        letters = _WIDEST if box.kind != "joint" else _WIDEST * JOINT / WIDTH
-        points = scale * min(POINTS, POINTS * letters / len(text) * (0.95 if kind == "code" else 1.1))
-        colour = {"shape": colours.forward, "note": colours.note}.get(kind, colours.text)
-        weight = "bold" if kind in {"name", "joint"} else "normal"
-        ax.text(
-            x + box.width / 2, middle, text, ha="center", va="center", family=family, fontsize=points, color=colour,
-            fontweight=weight,
-        )  # fmt: skip

@@ -9,11 +9,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from maillon.costs.summary import output_shapes
-from maillon.nn import Graph, Module
+from maillon.nn import Graph, Loss, Module
 from maillon.nn.support.arguments import is_integer
 from maillon.nn.support.errors import shown
-from maillon.plot import graph
+from maillon.plot import graph, graph_drawing
 from maillon.plot.axes import axes
+from maillon.plot.numbers import Numbers, record
 from maillon.plot.style import Look, look
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ BOX, PITCH, COLUMN, ACROSS, MARGIN = (2.7, 0.56), 1.02, 3.75, 0.36, 0.3
 LEGEND = 0.45
 TALLEST = 7  # boxes in one column; more wrap into the next, which runs the other way
 POINTS = 8.5
+ENLARGED = 1.25  # with the numbers of a sample, which are small letters
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,11 @@ def network(
     net: Module,
     ax: Axes | None = None,
     input_shape: Sequence[Any] | None = None,
-    loss: Module | None = None,
+    loss: Loss | None = None,
     dtype: Any = None,
+    *,
+    x: Any = None,
+    y: Any = None,
 ) -> Axes:
     """Draw a network as boxes and arrows: values go forward along them, gradients go back.
 
@@ -52,6 +57,10 @@ def network(
     Where ways part and meet (Graph, Residual, Parallel) the links stand in layers, each below all that it takes, with
     the names of a Graph's nodes, and a frame around each link made of links. The colours follow the figure's, light or
     dark.
+
+    With `x` the numbers of one sample stand at the arrows instead of the shapes: the value that leaves each link, and
+    with `loss` and `y` the gradient ∂L/∂value that comes back to it; in the boxes the parameters and their gradients.
+    They are those of a copy of the network in evaluation mode: nothing of the network changes.
 
     Parameters
     ----------
@@ -66,6 +75,10 @@ def network(
         Drawn as the last box, with the target beside it.
     dtype : dtype, or tuple of them, optional
         Of the input: 'int64' for indices.
+    x : array_like, or tuple or dict of them, optional
+        One sample, as a mini-batch of one row.
+    y : array_like, optional
+        Its target, one row.
 
     Returns
     -------
@@ -75,7 +88,13 @@ def network(
     Raises
     ------
     ValueError
-        When `input_shape` is needed and missing.
+        When `input_shape` is needed and missing; with `x`, for more than one row or more than twelve links.
+
+    Notes
+    -----
+    Numbers have three digits that count. Of a vector at most five are written, else the first three and the last, of a
+    matrix as many lines; of an array of more dimensions its shape and its norm. What several links take has several
+    gradients, which are written as a sum.
 
     Examples
     --------
@@ -85,7 +104,18 @@ def network(
     >>> ax = network(net, Figure(figsize=network_size(net)).add_axes((0, 0, 1, 1)))
     >>> [text.get_text() for text in ax.texts if "Linear" in text.get_text()]
     ['Linear(2, 1)']
+
+    The numbers of one sample: y = 2 · 3, the loss (6 − 5)², and its gradient with respect to y, 2 (6 − 5):
+
+    >>> from maillon.nn import MSELoss
+    >>> net = Linear(1, 1, bias=False)
+    >>> net.weight.data[...] = 2
+    >>> ax = network(net, Figure().add_axes((0, 0, 1, 1)), loss=MSELoss(), x=[[3.0]], y=[[5.0]])
+    >>> [text.get_text() for text in ax.texts if "ŷ" in text.get_text()]
+    ['ŷ = 6', '∂L/∂ŷ = 2']
     """
+    if x is not None:
+        return _draw_numbers(net, ax, loss, record(net, loss, x, y))
     chain = graph.chain_of(net)
     given = _given(net, chain, input_shape)
     shapes = {} if given is None else _shapes(net, given, dtype)
@@ -93,16 +123,32 @@ def network(
     made = graph.picture(net, shapes, inputs, loss) if chain is None else None
     nodes = _nodes(chain or [], inputs[0], shapes, loss) if made is None else []
     width, height = _size(len(nodes)) if made is None else graph.size(made)
-    ax = axes(ax, figsize=(width, height))
-    box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
-    scale = min(box.width / width, box.height / height)
-    ax.set(xlim=(0, width), ylim=(0, height), aspect="equal")
-    ax.axis("off")
+    ax, scale = _prepared(ax, width, height)
     if made is None:
         _draw_chain(ax, nodes, (width, height), scale)
     else:
-        graph.draw(ax, made, scale)
+        graph_drawing.draw(ax, made, scale)
     return ax
+
+
+def _draw_numbers(net: Module, ax: Axes | None, loss: Loss | None, numbers: Numbers) -> Axes:
+    """Chains too are drawn in layers: boxes are as high as what stands in them."""
+    made = graph.picture(net, {}, [], loss, numbers)
+    ax, scale = _prepared(ax, *graph.size(made), enlarged=ENLARGED)
+    graph_drawing.draw(ax, made, scale)
+    return ax
+
+
+def _prepared(ax: Axes | None, width: float, height: float, enlarged: float = 1.0) -> tuple[Axes, float]:
+    """Axes with inches of the drawing as units, and how large one is on the figure."""
+    if ax is None:
+        ax = axes(None, figsize=(enlarged * width, enlarged * height))
+        ax.set_in_layout(False)
+        ax.set_position((0, 0, 1, 1))
+    box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
+    ax.set(xlim=(0, width), ylim=(0, height), aspect="equal")
+    ax.axis("off")
+    return ax, min(box.width / width, box.height / height)
 
 
 def _draw_chain(ax: Axes, nodes: list[_Node], size: tuple[float, float], scale: float) -> None:
@@ -115,19 +161,26 @@ def _draw_chain(ax: Axes, nodes: list[_Node], size: tuple[float, float], scale: 
     _draw_legend(ax, size[0], colours, scale)
 
 
-def network_size(net: Module) -> tuple[float, float]:
+def network_size(net: Module, loss: Loss | None = None, *, x: Any = None, y: Any = None) -> tuple[float, float]:
     """Width and height, in inches, at which `network` draws `net` at its natural size.
 
     Parameters
     ----------
     net : Module
         The network.
+    loss : Loss, optional
+        As for `network`; needed with y.
+    x, y : array_like, optional
+        The sample whose numbers are written.
 
     Returns
     -------
     tuple of two float
         What `figsize` takes.
     """
+    if x is not None:
+        width, height = graph.size(graph.picture(net, {}, [], loss, record(net, loss, x, y)))
+        return ENLARGED * width, ENLARGED * height
     chain = graph.chain_of(net)
     return graph.size(graph.picture(net, {}, [])) if chain is None else _size(len(chain) + 2)
 

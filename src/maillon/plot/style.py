@@ -5,8 +5,8 @@ Source: M. Okabe and K. Ito, *Color Universal Design* (2008).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +54,23 @@ STYLE: dict[str, Any] = {
 """matplotlib's settings for the library's figures."""
 
 
-def use() -> AbstractContextManager[None]:
-    """Inside this context matplotlib draws in the library's style, with its colours in their order."""
+@contextmanager
+def use() -> Iterator[None]:
+    """Inside this context matplotlib draws in the library's style, with its colours in their order.
+
+    Only these settings are put back afterwards. The first figure in a notebook makes matplotlib choose how it shows
+    figures, and that must stay.
+    """
     import matplotlib
     from cycler import cycler
 
     settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=list(COLOURS))}
-    return matplotlib.rc_context(settings)
+    before = {name: matplotlib.rcParams[name] for name in settings}
+    matplotlib.rcParams.update(settings)
+    try:
+        yield
+    finally:
+        matplotlib.rcParams.update(before)
 
 
 @dataclass(frozen=True)

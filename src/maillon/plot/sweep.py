@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DECADES = 1.5  # positive numbers over so many are drawn on a logarithmic axis
 _MOST_NAMES = 12  # characters of a value on an axis
+_MOST_TICKS = 6  # numbers on a logarithmic axis that are named one by one, not by powers of ten
 _FEW = 4  # values that are named one by one
 _PANEL = 2.4  # inches
 
@@ -132,6 +133,10 @@ def _placed(ax: Axes, which: str, values: Sequence[Any]) -> np.ndarray[Any, Any]
         numbers = np.array(values, float)
         if numbers.min() > 0 and np.log10(numbers.max() / numbers.min()) > _DECADES:
             getattr(ax, f"set_{which}scale")("log")
+            tried = np.unique(numbers)
+            if len(tried) <= _MOST_TICKS:
+                axis.set_ticks(tried, [f"{number:g}" for number in tried])
+                axis.set_ticks([], minor=True)
         return numbers
     kinds, places = _kinds(values)
     axis.set_ticks(range(len(kinds)), kinds)

@@ -19,8 +19,8 @@ from maillon.sklearn.learning import Course, lbfgs, rule_of, squares, weights_an
 from maillon.sklearn.networks import settle
 from maillon.sklearn.scikit_callbacks import Tasks
 from maillon.sklearn.tasks import Task
-from maillon.train import Callback
 from maillon.train.batches import VALIDATION_BATCH
+from maillon.train.callbacks import listed
 from maillon.typing import Array, DType
 
 NOT_FINITE = (
@@ -91,7 +91,7 @@ class Fitting:
         course = self._course(optim, size, held_out)
         self.estimator.n_iter_ = 0
         self.network.train()
-        callbacks = [course, *([] if tasks is None else [tasks]), *_several(self.estimator.callbacks)]
+        callbacks = [course, *([] if tasks is None else [tasks]), *listed(self.estimator.callbacks)]
         given = self._given(samples, size)
         if held_out is not None and (self.estimator.callbacks is not None or self.estimator.schedule is not None):
             given["validation_data"] = (dense(held_out.X), *self._targets(held_out))
@@ -276,10 +276,3 @@ class Fitting:
         estimator.loss_ = shown + penalty
         if tasks is not None:
             tasks.on_train_end(None)
-
-
-def _several(callbacks: Any) -> list[Callback | Callable[..., Any]]:
-    """Callbacks that may be given as one, as several, or as none."""
-    if callbacks is None:
-        return []
-    return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]

@@ -95,15 +95,12 @@ class Members:
         """Nothing is left to do."""
 
     def run(self, job: Job, active: Active) -> Outcome:
-        """Train one member; what it raises stands in the outcome."""
+        """Train one member."""
         outcome = Outcome(job, ended=True)
         # One network alone may share its products among all threads.
         share = processor.alone() if len(self.parts) > 1 else nullcontext()
         with gathered_warnings() as outcome.warnings, share, using(Generator(job.seed)):
-            try:
-                self._train(outcome, active)
-            except Exception as error:
-                outcome.error = error
+            self._train(outcome, active)
         return outcome
 
     def _train(self, outcome: Outcome, active: Active) -> None:

@@ -29,7 +29,7 @@ class Trainer(Protocol):
     """What carries out one job."""
 
     def run(self, job: Job, active: Active) -> Outcome:
-        """Train, on whatever thread; an error stands in the outcome."""
+        """Train, on whatever thread."""
 
 
 class Executor(Protocol):
@@ -101,5 +101,9 @@ class Threads:
         while (job := self._jobs.get()) is not None:
             if self.active.stopping:
                 self._outcomes.put(Outcome(job, ended=True, cut=True))
-            else:
-                self._outcomes.put(self.task.run(job, self.active))
+                continue
+            try:
+                outcome = self.task.run(job, self.active)
+            except BaseException as error:  # sys.exit() too: who waits for the outcome must get one
+                outcome = Outcome(job, error=error, ended=True)
+            self._outcomes.put(outcome)

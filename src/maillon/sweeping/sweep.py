@@ -22,6 +22,7 @@ from maillon.sweeping.space import Receivers, Settings, count, drawn, names_of, 
 from maillon.sweeping.task import Fold, Outcome, Task
 from maillon.sweeping.workers import Workers
 from maillon.tracebacks import short_traceback, warn
+from maillon.train.callbacks import listed
 from maillon.train.fit import fit
 from maillon.train.interrupt import deferred_interrupt, tell
 from maillon.train.progress import Drawn, drawn as drawn_bar, wanted
@@ -172,8 +173,8 @@ def sweep(
     folds = None if cv is None else _folds(cv, x, y, seed)
     validated = _require_one(validation_data, validation_split, folds)
     order = _order(monitor, mode, validated, chosen, loss)
-    if listed := _listed(callbacks):
-        options["callbacks"] = listed
+    if several := listed(callbacks):
+        options["callbacks"] = several
     require_space(space, sampler)
     names = names_of(space)
     task = Task(
@@ -347,12 +348,8 @@ def _by_epoch(validate: str | None, validated: bool, options: Mapping[str, Any],
     if validate is not None or not validated:
         return validate == "epoch"
     dicts = [space] if isinstance(space, Mapping) else space
-    schedules = [options.get("schedule"), *(value for each in dicts for value in _listed(each.get("schedule")))]
+    schedules = [options.get("schedule"), *(value for each in dicts for value in listed(each.get("schedule")))]
     return "callbacks" in options or any(isinstance(schedule, ReduceLROnPlateau) for schedule in schedules)
-
-
-def _listed(values: Any) -> list[Any]:
-    return list(values) if isinstance(values, Iterable) and not callable(values) else [values]
 
 
 def _folds(cv: Any, x: Any, y: Any, seed: int) -> list[Fold]:

@@ -4,9 +4,11 @@ from maillon.train import metrics as metrics
 from maillon.train.averaging import ExponentialMovingAverage as ExponentialMovingAverage
 from maillon.train.callbacks import Callback as Callback, EarlyStopping as EarlyStopping, State as State
 from maillon.train.checkpoint import Checkpoint as Checkpoint, NoStateWarning as NoStateWarning
+from maillon.train.find_lr import find_lr as find_lr
 from maillon.train.fit import fit as fit
 from maillon.train.history import History as History
 from maillon.train.loop import sgd as sgd
+from maillon.train.lr_range import LRRange as LRRange
 from maillon.train.metrics import (
     UndefinedMetricError as UndefinedMetricError,
     accuracy as accuracy,

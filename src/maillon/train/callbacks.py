@@ -190,12 +190,18 @@ class EarlyStopping(Callback):
 Hook = Callable[[State], None]
 
 
+def listed(given: Any) -> list[Any]:
+    """What may be given as one, as several or as none."""
+    if given is None:
+        return []
+    return list(given) if isinstance(given, Iterable) and not callable(given) else [given]
+
+
 class Hooks:
     """The hooks that the callbacks really have, in the order of the callbacks."""
 
     def __init__(self, callbacks: Callback | Callable[[State], Any] | Iterable[Any]) -> None:
-        several = callbacks if isinstance(callbacks, Iterable) else (callbacks,)
-        self.given = list(several)
+        self.given = listed(callbacks)
         self.listeners = listeners = [_listener(callback) for callback in self.given]
         self.train_begin = _overridden(listeners, "on_train_begin")
         self.epoch_begin = _overridden(listeners, "on_epoch_begin")

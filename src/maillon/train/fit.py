@@ -130,7 +130,8 @@ def fit(
         "auto" runs whole epochs in the compiled core where that is installed and knows every link, the loss and the
         rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
     progress : bool, optional
-        Whether to show a bar on the error stream; by default on a terminal and in a notebook.
+        Whether to show a bar on the error stream; by default on a terminal and in a notebook, unless the environment
+        has tqdm's own TQDM_DISABLE.
     checkpoint : Checkpoint, optional
         When and where to write what it takes to go on after the program was ended, in whatever way.
     resume : str or path, optional
@@ -224,8 +225,16 @@ def training_of(
     """The training that `fit` would run, checked and ready; it draws from the default generator."""
     batch_size = arguments.integer("fit", "batch_size", batch_size)
     epochs = arguments.integer("fit", "epochs", epochs, least=0)
-    optim, x, y = _learner_and_data(
-        network, loss, x, y, rule, clip_grad_norm=clip_grad_norm, clip_grad_value=clip_grad_value, accumulate=accumulate
+    optim, x, y = learner_and_data(
+        "fit",
+        network,
+        loss,
+        x,
+        y,
+        rule,
+        clip_grad_norm=clip_grad_norm,
+        clip_grad_value=clip_grad_value,
+        accumulate=accumulate,
     )
     chosen = named_metrics("fit", metrics, optim.loss)
     given = (x, y, sample_weight, class_weight, validation_data, validation_split)
@@ -282,40 +291,48 @@ def _batches(
     return _array_batches(optim, data, by_class, batch_size, engine, **cut), validation
 
 
-def _learner_and_data(network: Any, loss: Any, x: Any, y: Any, rule: Any, **options: Any) -> tuple[Optim, Any, Any]:
-    """The Optim to train and its data, of either way to call `fit`; options: of the Optim, None where not given."""
+def learner_and_data(
+    where: str, network: Any, loss: Any, x: Any, y: Any, rule: Any, **options: Any
+) -> tuple[Optim, Any, Any]:
+    """The Optim to train and its data, of either way to call `fit`, or another function that is called alike.
+
+    options: of the Optim, None where not given.
+    """
     options = {name: value for name, value in options.items() if value is not None}
     beside = [f"{name}={value!r}" for name, value in options.items()]
     if beside and (isinstance(network, Optim) or isinstance(rule, Optim)):
         raise TypeError(
-            f"fit: an Optim has its own attributes, got {beside[0]} beside it. Give it to the Optim: "
+            f"{where}: an Optim has its own attributes, got {beside[0]} beside it. Give it to the Optim: "
             f"Optim(network, loss, rule, {beside[0]})."
         )
     if isinstance(network, Optim):
         given = [value for value in (loss, x, y) if value is not None]
         if rule is not None or isinstance(loss, Loss) or len(given) > 2:
             raise TypeError(
-                "fit: an Optim has its network, loss and rule already. Call fit(optim, x, y, …) without others."
+                f"{where}: an Optim has its network, loss and rule already. Call {where}(optim, x, y, …) without "
+                "others."
             )
         x, y = [*given, None, None][:2]
         optim = network
     elif isinstance(rule, Optim):
         if rule.network is not network or rule.loss is not loss:
             raise ValueError(
-                "fit: the Optim given as rule trains another network or loss. Give it the ones it was made with, or "
-                "call fit(optim, x, y, …)."
+                f"{where}: the Optim given as rule trains another network or loss. Give it the ones it was made with, "
+                f"or call {where}(optim, x, y, …)."
             )
         optim = rule
     else:
         if loss is None or hasattr(loss, "shape") or isinstance(loss, list | tuple | dict):
             given = [shown(value) for value in (loss, x, y) if value is not None]
             raise TypeError(
-                f"fit: the loss is missing: expected it after the network, got {' and '.join(given) or 'nothing'}. "
-                "Call fit(network, loss, x, y, …): with MSELoss() for numbers, CrossEntropyLoss() for labels."
+                f"{where}: the loss is missing: expected it after the network, got {' and '.join(given) or 'nothing'}. "
+                f"Call {where}(network, loss, x, y, …): with MSELoss() for numbers, CrossEntropyLoss() for labels."
             )
         optim = Optim(network, loss, Adam() if rule is None else rule, **options)
     if x is None:
-        raise TypeError("fit: expected data in x, got none. Call fit(network, loss, x, y, …) or fit(optim, x, y, …).")
+        raise TypeError(
+            f"{where}: expected data in x, got none. Call {where}(network, loss, x, y, …) or {where}(optim, x, y, …)."
+        )
     return optim, x, y
 
 

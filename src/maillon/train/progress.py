@@ -1,5 +1,6 @@
 """The progress bar: one for the whole training, with its loss, its metrics and the time left."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -18,10 +19,13 @@ def wanted(progress: bool | None) -> bool:
     Parameters
     ----------
     progress : bool or None
-        What the user said; None: where the error stream is a terminal, and in a notebook.
+        What the user said; None: where the error stream is a terminal, and in a notebook, unless the environment has
+        tqdm's own TQDM_DISABLE.
     """
     if progress is not None:
         return bool(progress)
+    if os.environ.get("TQDM_DISABLE"):
+        return False
     return _in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
 
 

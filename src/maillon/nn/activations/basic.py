@@ -111,7 +111,7 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """y = x where x > 0, else negative_slope · x; dx = dy or negative_slope · dy.
+    """y = x where x > 0, else negative_slope · x; dx = dy where x > 0, else negative_slope · dy.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ SIXTH = float(np.float32(1 / 6))
 
 
 class Hardtanh(NotInPlace):
-    """y = x held inside [min_val, max_val]; dx = dy strictly inside, else 0 (at the ends too).
+    """y = min(max(x, min_val), max_val); dx = dy where min_val < x < max_val, else 0 (at the ends too).
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Hardtanh(NotInPlace):
 
 
 class ReLU6(Hardtanh):
-    """y = x held inside [0, 6]; dx = dy strictly inside, else 0.
+    """y = min(max(x, 0), 6); dx = dy where 0 < x < 6, else 0.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class ReLU6(Hardtanh):
 
 
 class Hardsigmoid(NotInPlace):
-    """y = x/6 + ½ held inside [0, 1]; dx = dy/6 for −3 < x < 3, else 0.
+    """y = min(max(x/6 + ½, 0), 1); dx = dy/6 where −3 < x < 3, else 0.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class Hardsigmoid(NotInPlace):
 
 
 class Hardswish(NotInPlace):
-    """y = x · Hardsigmoid(x); dx = 0 for x ≤ −3, dy for x ≥ 3, (x/3 + ½) dy between.
+    """y = x min(max(x/6 + ½, 0), 1); dx = 0 where x ≤ −3, dy where x ≥ 3, else (x/3 + ½) dy.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ class Hardswish(NotInPlace):
 
 
 class Threshold(NotInPlace):
-    """y = x where x > threshold, else value; dx = dy there, else 0.
+    """y = x where x > threshold, else value; dx = dy where x > threshold, else 0.
 
     Parameters
     ----------
@@ -211,12 +211,12 @@ class _Shrink(Pointwise):
 
 
 class Hardshrink(_Shrink):
-    """y = 0 where |x| ≤ λ, else x; dx = 0 there, else dy.
+    """y = 0 where |x| ≤ λ, else x; dx = 0 where |x| ≤ λ, else dy.
 
     Parameters
     ----------
     lambd : float
-        λ: any real number; below 0 y is x.
+        λ: any real number; with a λ below 0, y is x.
 
     Notes
     -----

@@ -13,7 +13,7 @@ from maillon.typing import Array, DTypeLike
 
 
 class PReLU(Module):
-    """y = x where x > 0, else w x; dx = dy, or w dy (at 0 too); dw = Σ x dy over the x ≤ 0.
+    """y = x where x > 0, else w x; dx = dy where x > 0, else w dy (at 0 too); dw = Σ x dy over the x ≤ 0.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class PReLU(Module):
 
     Notes
     -----
-    x: any shape; with num_parameters > 1 (N, num_parameters, *) → y: the same shape. weight: (num_parameters).
+    x: any shape; with num_parameters > 1: (N, num_parameters, *) → y: the same shape. weight: (num_parameters).
 
     References
     ----------
@@ -80,9 +80,9 @@ class PReLU(Module):
 
 
 class RReLU(Module):
-    """y = x where x > 0, else r x, with r drawn from U(lower, upper) for each value; dx = dy, or r dy (at 0 too).
+    """y = x where x > 0, else r x; dx = dy where x > 0, else r dy (at 0 too).
 
-    In evaluation r is the mean of lower and upper.
+    In training r is drawn from U(lower, upper) for each value. In evaluation r is the mean of lower and upper.
 
     Parameters
     ----------

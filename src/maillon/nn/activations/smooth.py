@@ -37,7 +37,7 @@ class _ExponentialUnit(NotInPlace):
 
 
 class ELU(_ExponentialUnit):
-    """y = x where x > 0, else α (eˣ − 1); dx = dy, or α eˣ dy (at 0 too).
+    """y = x where x > 0, else α (eˣ − 1); dx = dy where x > 0, else α eˣ dy (at 0 too).
 
     Parameters
     ----------
@@ -67,9 +67,10 @@ class ELU(_ExponentialUnit):
 
 
 class SELU(_ExponentialUnit):
-    """y = λ x where x > 0, else λ α (eˣ − 1); dx = λ dy, or λ α eˣ dy (at 0 too); λ = 1.0507…, α = 1.6732….
+    """y = λ x where x > 0, else λ α (eˣ − 1); dx = λ dy where x > 0, else λ α eˣ dy (at 0 too).
 
-    With these numbers mean 0 and variance 1 are a fixed point of a layer with normal weights of variance 1/fan_in.
+    λ = 1.0507…, α = 1.6732…. With these numbers mean 0 and variance 1 are a fixed point of a layer with
+    normal weights of variance 1/fan_in.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ class SELU(_ExponentialUnit):
 
 
 class CELU(_ExponentialUnit):
-    """y = x where x > 0, else α (e^(x/α) − 1); dx = dy, or e^(x/α) dy: continuous for every α.
+    """y = x where x > 0, else α (e^(x/α) − 1); dx = dy where x > 0, else e^(x/α) dy: continuous for every α.
 
     Parameters
     ----------
@@ -256,7 +257,7 @@ class Mish(NotInPlace):
 
 
 class Softplus(Pointwise):
-    """y = log(1 + e^(β x)) / β, and x itself where β x > threshold; dx = σ(β x) dy, and dy there.
+    """y = x where β x > threshold, else log(1 + e^(β x)) / β; dx = dy where β x > threshold, else σ(β x) dy.
 
     Parameters
     ----------

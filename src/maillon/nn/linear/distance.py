@@ -96,9 +96,9 @@ class CosineSimilarity(_Pair):
 class PairwiseDistance(_Pair):
     """y = ‖d‖_p = (Σ |d|^p)^(1/p), d = x₁ − x₂ + ε, summed along the last dimension.
 
-    Derivative: dd = dy sign(d) (|d| / y)^(p−1), 0 where d is 0, dx₁ = dd and dx₂ = −dd. For p = ∞ (−∞) y is the
-    largest (smallest) |d| and its gradient is shared by the places that reach it; for p = 0 it is how many d are not 0,
-    without a gradient.
+    Derivative: dd = dy sign(d) (|d| / y)^(p−1), 0 where d is 0, dx₁ = dd and dx₂ = −dd. With p = ∞ or −∞, y is the
+    largest or the smallest |d|, and its gradient is shared by the places that reach it; for p = 0 it is how many d are
+    not 0, without a gradient.
 
     Parameters
     ----------

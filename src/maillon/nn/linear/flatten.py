@@ -11,7 +11,7 @@ from maillon.typing import Array
 
 
 class Flatten(Module):
-    """Dimensions start_dim to end_dim become one; the derivative is the same values in the old shape.
+    """Dimensions start_dim to end_dim become one: y = x in the new shape, dx = dy in the old one.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Dimension dim becomes several; the derivative is the same values in the old shape.
+    """Dimension dim becomes several: y = x in the new shape, dx = dy in the old one.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ class PeriodicEmbedding(Module):
 
     A network learns steep and wavy functions of a number more easily from its embedding than from the number alone.
 
-    Derivative, with dy = (dy₀, dv), h = cos(2π w x + p) and da = −sin(2π w x + p) ⊙ Vᵀ dv: dx = dy₀ + 2π Σ w da over
+    Derivative, with dy = (dy₀, dv): h = cos(2π w x + p), da = −sin(2π w x + p) ⊙ Vᵀ dv, dx = dy₀ + 2π Σ w da over
     the waves; over the rows dw = 2π Σ x da, dp = Σ da, dV = Σ dv hᵀ, dc = Σ dv.
 
     Parameters

@@ -251,7 +251,7 @@ class CrossEntropyLoss(_ClassLoss):
 
 
 class NLLLoss(_ClassLoss):
-    """Negative log-likelihood: l = −w_t z_t for the right class t, dz = −w_t at t, else 0.
+    """Negative log-likelihood: l = −w_t z_t for the right class t; dz_t = −w_t dl, and 0 for all other classes.
 
     Parameters
     ----------

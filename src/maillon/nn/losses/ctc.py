@@ -15,10 +15,11 @@ class CTCLoss(Loss):
 
     A path names a class or the blank at each of T times. It reads as its classes without repetitions and then without
     blanks. The sum runs over the target with blanks around its labels, z = (blank, l₁, blank, l₂, …, blank), forwards
-    in time: α_t(s) = p_t(z_s) (α(s) + α(s−1) + α(s−2)) of the time before, the last only onto a label that differs from
-    the one before it; l = −log (α_T(last) + α_T(last but one)). β is the same sum backwards.
+    in time: α_t(s) = p_t(z_s) (α_{t−1}(s) + α_{t−1}(s − 1) + α_{t−1}(s − 2)), the last only onto a label that differs
+    from the one before it; l = −log(α_T(K) + α_T(K − 1)), K the last place of z. β is the same sum backwards, without
+    the time t itself.
 
-    Derivative, for x = log p: dx_t(c) = (p_t(c) − Σ_{s: z_s = c} α_t(s) β_t(s) / Σ_π …) dl, which is p minus the
+    Derivative, for x = log p: dx_t(c) = (p_t(c) − Σ_{s: z_s = c} α_t(s) β_t(s) / e^(−l)) dl, which is p minus the
     probability that a path is at c at time t; 0 from the end of the sample's sequence on.
 
     Parameters

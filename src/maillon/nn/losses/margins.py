@@ -26,7 +26,7 @@ def check_signs(loss: Loss, target: Array) -> None:
 class HingeEmbeddingLoss(Loss):
     """Small distances for what is alike, large ones for what is not: l = x where y = 1, max(0, Δ − x) where y = −1.
 
-    Derivative: dx = dl where y = 1, and where y = −1 −dl as long as x ≤ Δ, else 0.
+    Derivative: dx = dl where y = 1, −dl where y = −1 and x ≤ Δ, else 0.
 
     Parameters
     ----------

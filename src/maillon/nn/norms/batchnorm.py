@@ -202,6 +202,9 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(BatchNorm1d):
     """BatchNorm1d of images: the mean and variance of a channel are over all samples and pixels.
 
+    y = w x̂ + b, x̂ = (x − μ) / √(σ² + ε). Derivative, with dx̂ = w dy: in training dx = (dx̂ − mean dx̂ − x̂ mean(dx̂
+    x̂)) / √(σ² + ε), in evaluation dx = dx̂ / √(σ² + ε); in both dw = Σ x̂ dy, db = Σ dy.
+
     Parameters
     ----------
     num_features : int
@@ -333,6 +336,9 @@ class InstanceNorm1d(_InstanceNorm):
 
 class InstanceNorm2d(InstanceNorm1d):
     """InstanceNorm1d of images: the mean and variance are over the pixels of one sample's channel.
+
+    y = w x̂ + b, x̂ = (x − μ) / √(σ² + ε). Derivative, with dx̂ = w dy and means over the pixels:
+    dx = (dx̂ − mean dx̂ − x̂ mean(dx̂ x̂)) / √(σ² + ε), dw = Σ x̂ dy, db = Σ dy.
 
     Parameters
     ----------

@@ -182,7 +182,8 @@ SATURATION = 1.7580993408473766
 class AlphaDropout(_Dropout):
     """For SELU: in training y = a (x m − α' (1 − m)) + b, which keeps mean 0 and variance 1; dx = a m dy.
 
-    Each mₖ is 0 with probability p, else 1; α' = 1.7581, a = 1/√((1 − p)(1 + p α'²)), b = a p α'; with p = 1 y is 0.
+    Each mₖ is 0 with probability p, else 1; α' = 1.7581, a = 1/√((1 − p)(1 + p α'²)), b = a p α'. With p = 1 the output
+    is 0.
 
     Parameters
     ----------
@@ -221,7 +222,7 @@ class AlphaDropout(_Dropout):
 
 
 class FeatureAlphaDropout(_ChannelDropout, AlphaDropout):
-    """AlphaDropout of whole channels: one m a channel; dx = a m dy, with a as for AlphaDropout.
+    """AlphaDropout of whole channels: y = a (x m − α' (1 − m)) + b with one m a channel; dx = a m dy.
 
     Parameters
     ----------

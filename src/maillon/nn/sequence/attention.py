@@ -40,12 +40,13 @@ class TakesMasks(Module):
 
 
 class MultiheadAttention(TakesMasks):
-    """A = softmax(Q Kᵀ / √d + mask), y = concat over the heads of (A V) · Woᵀ + bo.
+    """A = softmax(Q Kᵀ / √d + mask), y = concat(A V) W_oᵀ + b_o, joined over the heads.
 
-    Each head has its own part of Q = query Wqᵀ + bq, K = key Wkᵀ + bk, V = value Wvᵀ + bv; d = embed_dim / num_heads.
+    Each head has its own part of Q, K and V: Q = query W_qᵀ + b_q, K = key W_kᵀ + b_k, V = value W_vᵀ + b_v;
+    d = embed_dim / num_heads.
 
-    Derivative of a head, with dC the gradient of C = A V: dV = Aᵀ dC, dA = dC Vᵀ, dS = A (dA − Σ dA A) along the keys,
-    dQ = dS K / √d, dK = dSᵀ Q / √d; the projections and the sum Wo as Linear. backward takes (dy, dweights or None) and
+    Derivative of a head, with dC the gradient of C = A V: dV = Aᵀ dC, dA = dC Vᵀ, dS = A ⊙ (dA − Σ dA ⊙ A) along the
+    keys, dQ = dS K / √d, dK = dSᵀ Q / √d; the projections and W_o as Linear. backward takes (dy, dweights or None) and
     returns (dquery, dkey, dvalue), for query, key and value are three inputs even where they are one array. Where masks
     were given, more follow, one for each argument of forward up to the last mask: for masks that are added dS, summed
     over what they are spread over, None for boolean masks and for flags.

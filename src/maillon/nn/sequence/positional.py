@@ -53,7 +53,9 @@ class _Positional(Module):
 
 
 class SinusoidalPositionalEncoding(_Positional):
-    """y = dropout(x + p), p[l, 2i] = sin(l · base^(−2i / embed_dim)), p[l, 2i + 1] = cos of the same; dx as dropout's.
+    """y = dropout(x + p), with sines and cosines of the place as p; dx = dropout'(dy), dropout's backward.
+
+    p[l, 2i] = sin(l · base^(−2i / embed_dim)), p[l, 2i + 1] = cos(l · base^(−2i / embed_dim)).
 
     Parameters
     ----------
@@ -113,7 +115,7 @@ class SinusoidalPositionalEncoding(_Positional):
 
 
 class LearnedPositionalEncoding(_Positional):
-    """y = dropout(x + p), pₗ = weight[l]; dx as dropout's, dweight[l] = Σ dx[:, l] over the samples, 0 beyond x.
+    """y = dropout(x + p), pₗ = weight[l]; dx = dropout'(dy), dweight[l] = Σ dx[:, l] over the samples, 0 beyond x.
 
     Parameters
     ----------

@@ -263,11 +263,11 @@ class RNN(_Layers, Simple):
 
 
 class LSTM(_Layers, LongShortTerm):
-    """cₜ = f cₜ₋₁ + i g, hₜ = o tanh cₜ; the gates i, f, o = σ(a), g = tanh(a), a = W_ih xₜ + b_ih + W_hh hₜ₋₁ + b_hh.
+    """cₜ = f cₜ₋₁ + i g, hₜ = o tanh cₜ, with i, f, o = σ(a), g = tanh(a), a = W_ih xₜ + b_ih + W_hh hₜ₋₁ + b_hh.
 
     Derivative, backwards through time: dcₜ += o (1 − tanh² cₜ) dhₜ; di = g dcₜ, df = cₜ₋₁ dcₜ, dg = i dcₜ, do = tanh cₜ
-    dhₜ; da = σ' or tanh' times these; dcₜ₋₁ = f dcₜ, dhₜ₋₁ = W_hhᵀ da; the weights as in RNN. With proj_size hₜ = W_hr
-    (o tanh cₜ).
+    dhₜ; da_i = i (1 − i) di, da_f = f (1 − f) df, da_o = o (1 − o) do, da_g = (1 − g²) dg; dcₜ₋₁ = f dcₜ,
+    dhₜ₋₁ = W_hhᵀ da; the weights as in RNN. With proj_size it is hₜ = W_hr (o tanh cₜ).
 
     Parameters
     ----------
@@ -531,8 +531,8 @@ class RNNCell(_Cell, Simple):
 class LSTMCell(_Cell, LongShortTerm):
     """c' = f c + i g, h' = o tanh c', with i, f, o = σ(a), g = tanh(a), a = W_ih x + b_ih + W_hh h + b_hh.
 
-    Derivative: dc' += o (1 − tanh² c') dh'; di = g dc', df = c dc', dg = i dc', do = tanh c' dh', da = σ' or tanh'
-    times these; dc = f dc'; dh, dx and the weights as in RNNCell.
+    Derivative: dc' += o (1 − tanh² c') dh'; di = g dc', df = c dc', dg = i dc', do = tanh c' dh'; da_i = i (1 − i) di,
+    da_f = f (1 − f) df, da_o = o (1 − o) do, da_g = (1 − g²) dg; dc = f dc'; dh, dx and the weights as in RNNCell.
 
     Parameters
     ----------

@@ -33,9 +33,10 @@ class _OfSequences(Module):
 
 
 class LastStep(_OfSequences):
-    """(output, state) of a recurrent layer → h of the last layer after its last step: a sequence as one vector.
+    """y = h_n[−1], the last layer of a recurrent layer's state after its last step: a sequence as one vector.
 
-    Derivative: dh_n is dy in the last layer's row (bidirectional: a half of dy in each of its two), zero elsewhere.
+    Derivative: dh_n[−1] = dy, zero in the other layers; bidirectional, a half of dy in each of the last layer's two
+    rows.
 
     Raises
     ------
@@ -76,7 +77,7 @@ class LastStep(_OfSequences):
 
 
 class EveryStep(_OfSequences):
-    """(output, state) of a recurrent layer → output: a sequence as a sequence, for the next recurrent layer or Linear.
+    """y = output, of the (output, state) of a recurrent layer: a sequence, for the next recurrent layer or Linear.
 
     Derivative: doutput = dy; the state gets zero.
 

@@ -234,8 +234,10 @@ class TransformerEncoderLayer(_Layer):
     The feed-forward block is f(x) = linear2(dropout(activation(linear1(x)))). With norm_first:
     x₁ = x + dropout1(self_attn(n, n, n)) of n = norm1(x), y = x₁ + dropout2(f(norm2(x₁))).
 
-    Derivative: the same steps backwards. Around each block the gradients of both ways add up. backward returns dsrc,
-    and where masks were given a tuple with theirs (None for boolean ones).
+    Derivative, with f' the backward of f: du = norm2'(dy), dx₁ = du + f'(dropout2'(du)), dv = norm1'(dx₁), dx = dv + Σ
+    self_attn'(dropout1'(dv)), over its three inputs: around each block the gradients of both ways add up; with
+    norm_first du = dy, dx₁ = du + norm2'(f'(dropout2'(du))), and so on. backward returns dsrc, and where masks were
+    given a tuple with theirs (None for boolean ones).
 
     Parameters
     ----------
@@ -319,8 +321,8 @@ class TransformerEncoderLayer(_Layer):
 class TransformerEncoder(_Stack):
     """y = norm(layerₙ(… layer₁(x))): num_layers deep copies of one layer, which therefore begin with the same weights.
 
-    Derivative: the layers' own, from the last to the first; gradients of masks add up over the layers. backward returns
-    dsrc, and where masks were given a tuple with theirs (None for boolean ones).
+    Derivative, with f' the backward of f: dx = layer₁'(… layerₙ'(norm'(dy))); gradients of masks add up over the
+    layers. backward returns dsrc, and where masks were given a tuple with theirs (None for boolean ones).
 
     Parameters
     ----------
@@ -377,7 +379,9 @@ class TransformerDecoderLayer(_Layer):
 
     y = norm3(x₂ + dropout3(f(x₂))), f(x) = linear2(dropout(activation(linear1(x)))).
 
-    Derivative: the same steps backwards. Around each block the gradients of both ways add up. backward returns
+    Derivative, with f' the backward of f: du = norm3'(dy), dx₂ = du + f'(dropout3'(du)), dv = norm2'(dx₂),
+    (dq, dk, ds) = multihead_attn'(dropout2'(dv)), dx₁ = dv + dq, dmemory = dk + ds, dw = norm1'(dx₁),
+    dx = dw + Σ self_attn'(dropout1'(dw)): around each block the gradients of both ways add up. backward returns
     (dtgt, dmemory), and after them, where masks were given, theirs (None for boolean ones).
 
     Parameters
@@ -477,7 +481,8 @@ class TransformerDecoderLayer(_Layer):
 class TransformerDecoder(_Stack):
     """y = norm(layerₙ(… layer₁(x, memory) …, memory)): num_layers deep copies of one layer, all given the same memory.
 
-    Derivative: the layers' own, from the last to the first; the gradients of memory and masks add up over the layers.
+    Derivative, with f' the backward of f: (dx, dmemory) = layer₁'(… layerₙ'(norm'(dy))); the gradients of memory and
+    masks add up over the layers.
     backward returns (dtgt, dmemory), and after them, where masks were given, theirs (None for boolean ones).
 
     Parameters
@@ -525,8 +530,8 @@ class TransformerDecoder(_Stack):
 class Transformer(TakesMasks):
     """y = decoder(tgt, encoder(src)), each a stack of layers with a LayerNorm.
 
-    Derivative: the decoder's, whose gradient of the memory goes back through the encoder. backward returns (dsrc,
-    dtgt), and after them, where masks were given, theirs (None for boolean ones).
+    Derivative, with f' the backward of f: (dtgt, dmemory) = decoder'(dy), dsrc = encoder'(dmemory). backward returns
+    (dsrc, dtgt), and after them, where masks were given, theirs (None for boolean ones).
 
     Parameters
     ----------

@@ -302,7 +302,12 @@ class Conv1d(_Conv):
 
 
 class Conv2d(_Conv):
-    """y = W ⋆ x + b over two dimensions: Conv1d's formulas with a pair for each place, size and option.
+    """y = W ⋆ x + b over two dimensions: each output is one window of an image, weighted by one kernel.
+
+    y[n, o, i, j] = b[o] + Σ_c Σ_k Σ_l W[o, c, k, l] · x[n, c, i', j'] with i' = i · stride + k · dilation − padding,
+    j' = j · stride + l · dilation − padding, c in the group of o, and a pair of numbers for each option.
+    Derivative: dW[o, c, k, l] = Σ dy · x at those places, db = Σ dy over batch and places,
+    dx = Σ_o Σ_k Σ_l W[o, c, k, l] · dy.
 
     Parameters
     ----------
@@ -530,7 +535,11 @@ class ConvTranspose1d(_ConvTranspose):
 
 
 class ConvTranspose2d(_ConvTranspose):
-    """The transpose of Conv2d: ConvTranspose1d's formulas with a pair for each place, size and option.
+    """The transpose of Conv2d: each value of x lays the kernel, weighted by itself, on its window of y.
+
+    y[n, o, i', j'] = b[o] + Σ_c W[c, o, k, l] · x[n, c, i, j] with i' = i · stride + k · dilation − padding,
+    j' = j · stride + l · dilation − padding, summed over all i, j, k and l that meet there, c in the group of o.
+    Derivative: dx is Conv2d of dy with the same weight, dW[c, o, k, l] = Σ x · dy at those places, db = Σ dy.
 
     Parameters
     ----------

@@ -50,9 +50,9 @@ class _Columns(Module):
 
 
 class Unfold(_Columns):
-    """Every window of the images as a column: y[n, (c, i, j), l] = x[n, c, l's place + (i, j) · dilation − padding].
+    """Every window of the images as a column: y[n, (c, i, j), l] = x[n, c, p_l + (i, j) · dilation − padding].
 
-    Derivative: dx is Fold of dy, each value the sum of the gradients of its copies.
+    p_l is the first place of window l. Derivative: dx = Fold(dy), each value the sum of the gradients of its copies.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class Unfold(_Columns):
 class Fold(_Columns):
     """Columns added up to images: y[n, c, place] = Σ x[n, (c, i, j), l] over the windows l that have it at (i, j).
 
-    Derivative: dx is Unfold of dy. Fold(Unfold(x)) is x times the number of windows that each value is in.
+    Derivative: dx = Unfold(dy). Fold(Unfold(x)) is x times the number of windows that each value is in.
 
     Parameters
     ----------

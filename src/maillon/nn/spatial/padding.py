@@ -175,7 +175,7 @@ class _ZeroPad(_ConstantPad):
 
 
 class ConstantPad1d(_ConstantPad):
-    """`value` before and after the last dimension; the derivative crops what was added.
+    """`value` before and after the last dimension: y[i] = x[i] where 0 ≤ i < L, else value; dx[i] = dy[i].
 
     Parameters
     ----------
@@ -206,7 +206,9 @@ class ConstantPad1d(_ConstantPad):
 
 
 class ConstantPad2d(_ConstantPad):
-    """`value` around the last two dimensions; the derivative crops what was added.
+    """`value` around the last two dimensions: y[i, j] = x[i, j] where 0 ≤ i < H and 0 ≤ j < W, else value.
+
+    dx[i, j] = dy[i, j].
 
     Parameters
     ----------
@@ -238,7 +240,7 @@ class ConstantPad2d(_ConstantPad):
 
 
 class ZeroPad1d(_ZeroPad):
-    """Zeros before and after the last dimension: ConstantPad1d with the value 0.
+    """Zeros before and after the last dimension: y[i] = x[i] where 0 ≤ i < L, else 0; dx[i] = dy[i].
 
     Parameters
     ----------
@@ -267,7 +269,9 @@ class ZeroPad1d(_ZeroPad):
 
 
 class ZeroPad2d(_ZeroPad):
-    """Zeros around the last two dimensions: ConstantPad2d with the value 0.
+    """Zeros around the last two dimensions: y[i, j] = x[i, j] where 0 ≤ i < H and 0 ≤ j < W, else 0.
+
+    dx[i, j] = dy[i, j].
 
     Parameters
     ----------
@@ -298,7 +302,9 @@ class ZeroPad2d(_ZeroPad):
 
 
 class ReflectionPad1d(_Pad):
-    """The values mirrored at the first and the last one, y₋ᵢ = xᵢ; dxᵢ is the sum of dy over the copies of xᵢ.
+    """The values mirrored at the first and the last one: y[−i] = x[i], y[L − 1 + i] = x[L − 1 − i].
+
+    dx[i] = Σ dy over the copies of x[i].
 
     Parameters
     ----------
@@ -329,6 +335,8 @@ class ReflectionPad1d(_Pad):
 class ReflectionPad2d(_Pad):
     """The values mirrored at the borders of the last two dimensions, as ReflectionPad1d does it along one.
 
+    y[−i, j] = x[i, j], and so at the other borders; dx[i, j] = Σ dy over the copies of x[i, j].
+
     Parameters
     ----------
     padding : int or tuple of int
@@ -358,7 +366,7 @@ class ReflectionPad2d(_Pad):
 
 
 class ReplicationPad1d(_Pad):
-    """The first and the last value repeated; dxᵢ is the sum of dy over the copies of xᵢ.
+    """The first and the last value repeated: y[i] = x[min(max(i, 0), L − 1)]; dx[i] = Σ dy over the copies of x[i].
 
     Parameters
     ----------
@@ -389,6 +397,8 @@ class ReplicationPad1d(_Pad):
 class ReplicationPad2d(_Pad):
     """The borders of the last two dimensions repeated, as ReplicationPad1d does it along one.
 
+    y[i, j] = x[min(max(i, 0), H − 1), min(max(j, 0), W − 1)]; dx[i, j] = Σ dy over the copies of x[i, j].
+
     Parameters
     ----------
     padding : int or tuple of int
@@ -417,7 +427,7 @@ class ReplicationPad2d(_Pad):
 
 
 class CircularPad1d(_Pad):
-    """The end before the beginning and the beginning after the end; dxᵢ is the sum of dy over the copies of xᵢ.
+    """The end before the beginning, the beginning after the end: y[i] = x[i mod L]; dx[i] = Σ dy over the copies.
 
     Parameters
     ----------
@@ -446,7 +456,9 @@ class CircularPad1d(_Pad):
 
 
 class CircularPad2d(_Pad):
-    """The last two dimensions continued on the other side, as CircularPad1d does it along one.
+    """The last two dimensions continued on the other side: y[i, j] = x[i mod H, j mod W].
+
+    dx[i, j] = Σ dy over the copies of x[i, j].
 
     Parameters
     ----------

@@ -207,7 +207,7 @@ class _MaxPool(_Sliding, _GreatestOf):
 
 
 class MaxPool1d(_MaxPool):
-    """yᵢ = the greatest of x[i · stride − padding + k · dilation], 0 ≤ k < kernel_size, as far as they exist.
+    """yᵢ = max_k x[i · stride − padding + k · dilation] over 0 ≤ k < kernel_size, as far as they exist.
 
     dxⱼ = Σ dyᵢ over the windows i whose greatest is xⱼ, the first of equals. A NaN in a window is its greatest.
 
@@ -253,7 +253,10 @@ class MaxPool1d(_MaxPool):
 
 
 class MaxPool2d(_MaxPool):
-    """As MaxPool1d, over rectangles: the first of equals is that of the first row.
+    """As MaxPool1d, over rectangles.
+
+    y[i, j] = max_{k, l} x[i', j'], i' = i · stride − padding + k · dilation, j' = j · stride − padding + l · dilation;
+    dx[i', j'] = Σ dy[i, j] over the windows whose greatest is x[i', j'], the first of equals: that of the first row.
 
     Parameters
     ----------
@@ -312,7 +315,7 @@ class _AvgPool(_Sliding, _MeanOf):
 
 
 class AvgPool1d(_AvgPool):
-    """yᵢ = the mean of x[i · stride − padding + k], 0 ≤ k < kernel_size; dxⱼ = Σ dyᵢ / nᵢ over the windows with xⱼ.
+    """yᵢ = mean_k x[i · stride − padding + k] over 0 ≤ k < kernel_size; dxⱼ = Σ dyᵢ / nᵢ over the windows with xⱼ.
 
     Parameters
     ----------
@@ -367,6 +370,9 @@ class AvgPool1d(_AvgPool):
 
 class AvgPool2d(_AvgPool):
     """As AvgPool1d, over rectangles.
+
+    y[i, j] = mean_{k, l} x[i', j'], i' = i · stride − padding + k, j' = j · stride − padding + l;
+    dx[i', j'] = Σ dy[i, j] / n[i, j] over the windows with x[i', j'].
 
     Parameters
     ----------
@@ -505,7 +511,7 @@ class MaxUnpool1d(_MaxUnpool):
     Notes
     -----
     x, indices: (N, C, L) or (C, L), with return_indices=True from MaxPool1d → y: (N, C, L') or (C, L'). output_size: L'
-    as a tuple, or the whole shape of what was pooled; None: (L − 1) stride + kernel_size − 2 padding. backward returns
+    as a tuple, or the whole shape of what was pooled; None: (L − 1) stride − 2 padding + kernel_size. backward returns
     (dx, None), for indices have no gradient.
 
     References
@@ -523,7 +529,7 @@ class MaxUnpool1d(_MaxUnpool):
 
 
 class MaxUnpool2d(_MaxUnpool):
-    """As MaxUnpool1d, for images and the indices of MaxPool2d.
+    """As MaxUnpool1d, for images and the indices of MaxPool2d: y[indices] = x, 0 elsewhere; dx = dy[indices].
 
     Parameters
     ----------
@@ -564,7 +570,7 @@ class _AdaptiveAvg(_Adaptive, _MeanOf):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvg):
-    """yᵢ = the mean of x from ⌊i L / L'⌋ to ⌈(i + 1) L / L'⌉, without the last; dxⱼ = Σ dyᵢ / nᵢ over those with xⱼ.
+    """yᵢ = mean_j xⱼ over ⌊i L / L'⌋ ≤ j < ⌈(i + 1) L / L'⌉; dxⱼ = Σ dyᵢ / nᵢ over those with xⱼ.
 
     Parameters
     ----------
@@ -597,7 +603,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvg):
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvg):
-    """As AdaptiveAvgPool1d, over rectangles.
+    """Over rectangles as AdaptiveAvgPool1d: y[i, j] = mean_{k, l} x[k, l]; dx[k, l] = Σ dy[i, j] / n[i, j].
 
     Parameters
     ----------
@@ -630,7 +636,7 @@ class _AdaptiveMax(_Adaptive, _GreatestOf):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMax):
-    """yᵢ = the greatest of x from ⌊i L / L'⌋ to ⌈(i + 1) L / L'⌉, without the last.
+    """yᵢ = max_j xⱼ over ⌊i L / L'⌋ ≤ j < ⌈(i + 1) L / L'⌉.
 
     dxⱼ = Σ dyᵢ over the windows i whose greatest is xⱼ, the first of equals. A NaN in a window is its greatest.
 
@@ -667,7 +673,9 @@ class AdaptiveMaxPool1d(_AdaptiveMax):
 
 
 class AdaptiveMaxPool2d(_AdaptiveMax):
-    """As AdaptiveMaxPool1d, over rectangles: the first of equals is that of the first row.
+    """Over rectangles as AdaptiveMaxPool1d: y[i, j] = max_{k, l} x[k, l]; dx[k, l] = Σ dy[i, j].
+
+    The first of equals is that of the first row.
 
     Parameters
     ----------

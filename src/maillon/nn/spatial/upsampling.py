@@ -34,8 +34,8 @@ SHARPNESS = -0.75
 class Upsample(Module):
     """Along each axis yᵢ = Σⱼ wᵢⱼ xⱼ, where the weights depend on the place of i in x; dxⱼ = Σᵢ wᵢⱼ dyᵢ.
 
-    The place of output i is (i + ½) s − ½ with s = size of x / size of y, or 1 / scale_factor where that is given; with
-    align_corners it is i (size of x − 1) / (size of y − 1), which puts the ends upon each other.
+    The place of output i is (i + ½) s − ½ with s = L / L', the size of x over that of y, or s = 1 / scale_factor where
+    that is given; with align_corners it is i (L − 1) / (L' − 1), which puts the ends upon each other.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """Upsample with mode='nearest', for images.
+    """Upsample with mode='nearest', for images: y[i, j] = x[⌊i s⌋, ⌊j s⌋]; dx = Σ dy over the copies.
 
     Parameters
     ----------
@@ -221,6 +221,8 @@ class UpsamplingNearest2d(Upsample):
 
 class UpsamplingBilinear2d(Upsample):
     """Upsample with mode='bilinear' and align_corners=True.
+
+    Along each axis yᵢ = Σⱼ wᵢⱼ xⱼ, dxⱼ = Σᵢ wᵢⱼ dyᵢ.
 
     Parameters
     ----------

@@ -138,7 +138,7 @@ class StepLR(_ByFactor):
 
 
 class MultiStepLR(_ByFactor):
-    """The rate falls by the factor γ at each milestone: lr = lr₀ γ^(number of milestones ≤ epoch).
+    """The rate falls by the factor γ at each milestone: lr = lr₀ γ^k after k of them.
 
     Parameters
     ----------

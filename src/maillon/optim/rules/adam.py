@@ -203,7 +203,8 @@ class AdamW(Adam):
 class NAdam(_Adaptive):
     """Adam with Nesterov's momentum: p ← p − lr (c m + c' g) / d, d = √(v / (1 − β₂ᵗ)) + ε.
 
-    μₜ = β₁ (1 − ½ · 0.96^(t ψ)), c = μₜ₊₁ / (1 − Πᵢ₌₁..ₜ₊₁ μᵢ), c' = (1 − μₜ) / (1 − Πᵢ₌₁..ₜ μᵢ); m and v as Adam's.
+    μₜ = β₁ (1 − ½ · 0.96^(t ψ)), c = μₜ₊₁ / (1 − Π_{i ≤ t+1} μᵢ), c' = (1 − μₜ) / (1 − Π_{i ≤ t} μᵢ); m and v as
+    Adam's.
 
     Parameters
     ----------
