@@ -93,7 +93,7 @@ mathjax_path = "mathjax/tex-chtml-full.js"
 html_theme = "pydata_sphinx_theme"
 html_title = "maillon"
 html_static_path = ["_static", str(Path(_mathjax.submodule_search_locations[0]) / "static")]
-html_css_files = ["maillon.css"]
+html_css_files = ["maillon.css", "reference.css"]
 html_js_files = ["maillon.js"]
 templates_path = ["_templates"]
 html_favicon = "_static/link.svg"
@@ -101,6 +101,7 @@ html_show_sourcelink = False
 html_context = {"default_mode": "auto"}
 html_theme_options: dict[str, Any] = {
     "logo": {"text": "maillon"},
+    "search_bar_text": "Search",
     "navbar_align": "left",
     "navbar_end": ["language", "theme-switcher"],
     "navbar_persistent": ["search-field"],

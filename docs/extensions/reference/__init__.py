@@ -9,7 +9,7 @@ from reference import docstrings, names
 def _write(app: Any) -> None:
     from reference import pages, pictures
 
-    if app.config.language != "fr":
+    if app.config.language != "fr" and app.builder.name != "gettext":
         folder = Path(app.srcdir) / "reference"
         pages.write(folder)
         app.reference_pictures = pictures.write(folder / pages.FOLDER / "pictures")
@@ -50,6 +50,7 @@ def setup(app: Any) -> dict[str, Any]:
 
     app.add_directive("names", listing.Names)
     app.connect("autodoc-process-docstring", docstrings.process, priority=400)
+    app.connect("autodoc-process-signature", docstrings.signature)
     app.connect("autodoc-skip-member", _skip)
     app.connect("builder-inited", _write)
     app.connect("missing-reference", _elsewhere)

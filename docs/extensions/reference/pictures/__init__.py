@@ -24,8 +24,11 @@ def pictures() -> dict[str, tuple[Callable[[], Figure], str]]:
     }
 
 
-def write(folder: Path) -> dict[str, str]:
-    """Draw what is missing, all of it when the links or these files have changed; returns the words of each."""
+def write(folder: Path) -> dict[str, tuple[str, bool]]:
+    """Draw what is missing, all of it when the links or these files have changed.
+
+    Returns the words of each, and whether it is wide: it then keeps its size on a narrow page.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     stamp, now = folder / "stamp", _stamp()
     if not stamp.exists() or stamp.read_text() != now:
@@ -38,7 +41,8 @@ def write(folder: Path) -> dict[str, str]:
             with rc_context(OPTIONS):
                 draw().savefig(path, format="svg", metadata={"Date": None})
     stamp.write_text(now)
-    return {name: words for name, (_, words) in made.items()}
+    wide = images.pictures()
+    return {name: (words, name in wide and not name.endswith("1d")) for name, (_, words) in made.items()}
 
 
 def _stamp() -> str:

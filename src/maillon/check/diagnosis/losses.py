@@ -11,13 +11,14 @@ def taken_for_another(case: Case, got: Array, expected: Array) -> Phrase | None:
     """The derivative of another loss, or of this one by something else than the prediction."""
     if case.target is None or case.x is None or case.target.shape != case.x.shape:
         return None
-    if case.delta.size != 1 and case.delta.shape != case.x.shape:
+    scale = case.delta.flat[0] if np.all(case.delta == case.delta.flat[0]) else case.delta
+    if np.size(scale) != 1 and case.delta.shape != case.x.shape:
         return None
-    got, expected = got / case.delta, expected / case.delta
+    got, expected = got / scale, expected / scale
     multiple = same(expected * float(np.sum(got * expected) / np.sum(expected * expected)), got)
-    for scale in (1.0, float(len(case.x)), float(case.x.size)):
+    for count in (1.0, float(len(case.x)), float(case.x.size)):
         for sentence, array in _known(case.target, case.x, expected):
-            if same(got, array / scale) and not multiple:
+            if same(got, array / count) and not multiple:
                 return sentence
     return None
 
@@ -40,15 +41,11 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
             yhat - y,
         ),
         (
-            say(
-                "It is softmax(yhat) − y, the derivative of the cross-entropy of scores; forward computes something else."
-            ),
+            say("It is softmax(yhat) − y, the derivative of cross-entropy with scores; forward is another one."),
             p - y,
         ),
         (
-            say(
-                "It is σ(yhat) − y, the derivative of the binary cross-entropy of scores; forward computes something else."
-            ),
+            say("It is σ(yhat) − y, the derivative of binary cross-entropy with scores; forward is another one."),
             s - y,
         ),
         (say("It is −y: the division by yhat is missing."), -y),

@@ -147,10 +147,10 @@ CAUSES = {
         "C'est yhat − y : la dérivée du softmax et de l'entropie croisée réunis, par rapport aux scores d'avant le"
         " softmax, ou celle d'une autre perte."
     ),
-    "It is softmax(yhat) − y, the derivative of the cross-entropy of scores; forward computes something else.": (
+    "It is softmax(yhat) − y, the derivative of cross-entropy with scores; forward is another one.": (
         "C'est softmax(yhat) − y, la dérivée de l'entropie croisée de scores ; forward calcule autre chose."
     ),
-    "It is σ(yhat) − y, the derivative of the binary cross-entropy of scores; forward computes something else.": (
+    "It is σ(yhat) − y, the derivative of binary cross-entropy with scores; forward is another one.": (
         "C'est σ(yhat) − y, la dérivée de l'entropie croisée binaire de scores ; forward calcule autre chose."
     ),
     "It is −y: the division by yhat is missing.": "C'est −y : il manque la division par yhat.",
@@ -315,4 +315,11 @@ CAUSES = {
         "C'est yhat − y : il manque la division par yhat (1 − yhat)."
     ),
     "The gradient of output {number} is not used.": "Le gradient de la sortie {number} n'est pas utilisé.",
+    "A row and a column were added: (N,) and (N, 1) give (N, N). Use keepdims for both or for none.": (
+        "Une ligne et une colonne ont été additionnées : (N,) et (N, 1) donnent (N, N). Mettez keepdims aux deux ou à"
+        " aucune."
+    ),
+    "one number, one for each example or one for each element": "un nombre, un par exemple ou un par élément",
+    "a value for each example, of that example alone": "une valeur par exemple, qui ne dépend que de lui",
+    "values that depend on others": "des valeurs qui dépendent des autres",
 }

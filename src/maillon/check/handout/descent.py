@@ -224,6 +224,7 @@ def _steps(subject: Subject, used: list[Array], x: Array, y: Array, net: Any) ->
     held = subject.held
     parts = Step(subject)
     places: dict[Any, Any] = {}
+    start = subject.fresh().net
     for batch in used:
         gradients = parts.gradients(held, x[batch], y[batch])
         for place, gradient in gradients.items():
@@ -233,8 +234,7 @@ def _steps(subject: Subject, used: list[Array], x: Array, y: Array, net: Any) ->
         got = np.asarray(storage.get(net, place), dtype=np.float64)
         size = parts.rate * len(used) + float(np.linalg.norm(expected))
         if got.shape != expected.shape or float(np.linalg.norm(got - expected)) > 1e-6 * size:
-            start = storage.get(subject.fresh().net, place)
-            moved = say("It is not changed.") if np.array_equal(got, start) else ""
+            moved = say("It is not changed.") if np.array_equal(got, storage.get(start, place)) else ""
             raise HandoutError(
                 9,
                 subject.name,

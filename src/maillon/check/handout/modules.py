@@ -224,9 +224,10 @@ def rule_5_zero_grad(trial: Trial) -> None:
     subject = trial.subject
     if not subject.has("zero_grad"):
         raise HandoutError(5, subject.name, "zero_grad", say("a method"), say("none"))
+    before = trial.values(subject.fresh())
     held = trial.started()
     trial.passed(held)
-    once, before = trial.gradients(held), trial.values(held)
+    once = trial.gradients(held)
     subject.call(held, "zero_grad")
     for place, value in trial.values(held).items():
         if not np.array_equal(value, before[place]):
