@@ -25,7 +25,7 @@ LAYOUT = """(() => {
   const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (words.nextNode()) {
     const e = words.currentNode.parentElement, text = words.currentNode.data.trim();
-    if (!text || !shown(e) || e.closest('script, style, title, desc')) continue;
+    if (!text || !shown(e) || e.closest('script, style, title, desc, mjx-assistive-mml')) continue;
     const matrix = e instanceof SVGElement ? e.getScreenCTM() : null;
     const scale = matrix ? Math.hypot(matrix.b, matrix.d) : 1;
     const size = parseFloat(getComputedStyle(e).fontSize) * scale;

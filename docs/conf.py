@@ -101,6 +101,7 @@ html_show_sourcelink = False
 html_context = {"default_mode": "auto"}
 html_theme_options: dict[str, Any] = {
     "logo": {"text": "maillon"},
+    "search_bar_text": "Search",
     "navbar_align": "left",
     "navbar_end": ["language", "theme-switcher"],
     "navbar_persistent": ["search-field"],

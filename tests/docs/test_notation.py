@@ -2,7 +2,7 @@
 
 import pytest
 from reference.display import Display, blocks
-from reference.docstrings import inline, sections
+from reference.docstrings import inline, sections, signature
 from reference.formulas import FormulaError, read
 from reference.sentences import pieces, words
 from reference.tex import tex
@@ -108,3 +108,16 @@ def test_the_sections_of_a_docstring() -> None:
         (["Examples", "--------"], [">>> 1", "1"]),
     ]
     assert list(sections(["One."])) == [([], ["One."])]
+
+
+def test_a_default_without_a_name_is_left_out_of_a_signature() -> None:
+    found = signature(None, "class", "x", None, None, "(rule=None, max_lr=<object object>, epochs=None)", "")
+    assert found == ("(rule=None, max_lr, epochs=None)", "")
+    assert signature(None, "data", "x", None, None, None, "") is None
+
+
+def test_names_lead_to_their_pages() -> None:
+    links = {"LSTM": "maillon.LSTM", "Optim": "maillon.Optim", "Add": "maillon.Add"}
+    assert inline(words("Add the LSTM's `Optim`s, no Add, no maillon.LSTM, `other`."), links) == (
+        r"Add the :py:obj:`LSTM <maillon.LSTM>`'s :py:obj:`Optim <maillon.Optim>`\ s, no Add, no maillon.LSTM, ``other``."
+    )

@@ -50,6 +50,7 @@ def setup(app: Any) -> dict[str, Any]:
 
     app.add_directive("names", listing.Names)
     app.connect("autodoc-process-docstring", docstrings.process, priority=400)
+    app.connect("autodoc-process-signature", docstrings.signature)
     app.connect("autodoc-skip-member", _skip)
     app.connect("builder-inited", _write)
     app.connect("missing-reference", _elsewhere)

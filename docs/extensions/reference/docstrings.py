@@ -2,16 +2,22 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from maillon.nn import Module
 from maillon.optim import LRScheduler, Rule
+from reference import names
 from reference.display import Display, Line, blocks, defined
 from reference.sentences import Piece, pieces, words
 from reference.tex import tex
 
 UNDERLINE = re.compile(r"-{3,}$")
+NAME = re.compile(r"(?<![\w.])[A-Z](?=\w*[A-Z0-9])\w+(?!\w)")
+"""What is a name and no word, wherever it stands: two capitals, or a capital and a digit."""
+
+NOWHERE: Mapping[str, str] = {}
 MARKS = re.compile(r"(?<!\\)([*|\\]|_(?=\W|$))")
 FORMULAS_IN = ("maillon.nn.init", "maillon.nn.utils")
 """Rooms whose functions are described by formulas."""
@@ -20,10 +26,14 @@ FORMULAS_IN = ("maillon.nn.init", "maillon.nn.utils")
 def process(app: Any, what: str, name: str, value: object, options: Any, lines: list[str]) -> None:
     """Rewrite the lines of a docstring in place, before numpydoc reads its sections."""
     with_formulas = is_described_by_formulas(value)
+    links = {} if app is None else names.addresses(Path(app.srcdir) / "reference")
+    links = {short: full for short, full in links.items() if full != name}
     made: list[str] = []
     for heading, body in sections(lines):
         made += heading
-        made += body if heading[:1] in (["Examples"], ["See Also"]) else _section(heading[:1], body, with_formulas)
+        made += (
+            body if heading[:1] in (["Examples"], ["See Also"]) else _section(heading[:1], body, with_formulas, links)
+        )
         if not heading:
             made += _picture(app, name)
     lines[:] = made
@@ -43,6 +53,11 @@ def _picture(app: Any, name: str) -> list[str]:
 def escaped(text: str) -> str:
     """Marks that reStructuredText would take for its own."""
     return MARKS.sub(r"\\\1", text)
+
+
+def signature(app: Any, what: str, name: str, value: object, options: Any, shown: str, returned: str) -> Any:
+    """The signature without defaults that are objects without a name: the argument is wanted."""
+    return (re.sub(r"=<[^>]*>", "", shown), returned) if shown else None
 
 
 def formulas(value: object) -> list[Line]:
@@ -70,7 +85,7 @@ def sections(lines: list[str]) -> Iterator[tuple[list[str], list[str]]]:
         yield lines[start : start + 2], lines[start + 2 : end]
 
 
-def _section(heading: list[str], body: list[str], with_formulas: bool) -> list[str]:
+def _section(heading: list[str], body: list[str], with_formulas: bool, links: Mapping[str, str]) -> list[str]:
     made: list[str] = []
     for paragraph in paragraphs(body):
         first = paragraph[0]
@@ -87,7 +102,7 @@ def _section(heading: list[str], body: list[str], with_formulas: bool) -> list[s
             parts = pieces(text) if with_formulas and heading != ["References"] else words(text)
             made += [
                 indent + line.strip() if line.strip() and not line.startswith(" ") else line
-                for line in _paragraph(parts, display)
+                for line in _paragraph(parts, display, links)
             ]
     return made
 
@@ -120,31 +135,46 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _paragraph(parts: list[Piece], display: bool) -> list[str]:
+def _paragraph(parts: list[Piece], display: bool, links: Mapping[str, str]) -> list[str]:
     if not display:
-        return [inline(parts)]
+        return [inline(parts, links)]
     made: list[str] = []
     for block in blocks(parts):
         if isinstance(block, Display):
             made += ["", ".. math::", "   :no-wrap:", "", rf"   \[{block.tex()}\]", ""]
         else:
-            made.append(inline(block).strip())
+            made.append(inline(block, links).strip())
     return made[1:] if made[:1] == [""] else made
 
 
-def inline(parts: list[Piece]) -> str:
-    """Pieces of a sentence as reStructuredText."""
+def inline(parts: list[Piece], links: Mapping[str, str] = NOWHERE) -> str:
+    """Pieces of a sentence as reStructuredText; links: where names in it lead."""
     shown = ""
     for part in parts:
         if part.tree is not None:
             shown += _joined(shown, f":math:`{tex(part.tree)}`")
         elif part.kind == "code":
             whole = part.text.startswith(("``", ":")) or part.text.endswith("_")
-            shown += _joined(shown, part.text if whole else f"`{part.text}`")
+            name = part.text.strip("`")
+            code = part.text if whole else _link(name, links) if name in links else f"`{part.text}`"
+            shown += _joined(shown, code)
         else:
-            text = escaped(part.text)
-            shown += rf"\ {text}" if shown.endswith("`") and text[:1].isalnum() else text
+            last = 0
+            for match in NAME.finditer(part.text):
+                if match.group() in links:
+                    shown += _words(shown, part.text[last : match.start()])
+                    shown += _joined(shown, _link(match.group(), links))
+                    last = match.end()
+            shown += _words(shown, part.text[last:])
     return shown
+
+
+def _link(name: str, links: Mapping[str, str]) -> str:
+    return f":py:obj:`{name} <{links[name]}>`"
+
+
+def _words(before: str, text: str) -> str:
+    return rf"\ {escaped(text)}" if before.endswith("`") and text[:1].isalnum() else escaped(text)
 
 
 def _joined(before: str, role: str) -> str:

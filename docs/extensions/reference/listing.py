@@ -24,7 +24,7 @@ class Names(SphinxDirective):
         every = [name for name, _ in names.listed(self.env.srcdir / "reference")]
         tree = addnodes.toctree(
             parent=self.env.docname,
-            entries=[(None, f"reference/{FOLDER}/{names.page_of(name, every)}") for name in listed],
+            entries=[(name.rpartition(".")[2], f"reference/{FOLDER}/{names.page_of(name, every)}") for name in listed],
             includefiles=[f"reference/{FOLDER}/{names.page_of(name, every)}" for name in listed],
             maxdepth=1,
             hidden=True,

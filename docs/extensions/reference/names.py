@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from functools import cache
 from pathlib import Path
 
 LIST = re.compile(r"^```\{names\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -13,6 +14,17 @@ def listed(folder: Path) -> list[tuple[str, str]]:
     for page in sorted(folder.glob("*.md")):
         for block in LIST.findall(page.read_text(encoding="utf-8")):
             found += [(name, page.stem) for name in block.split()]
+    return found
+
+
+@cache
+def addresses(folder: Path) -> dict[str, str]:
+    """Where the short names lead: to the shortest of those that end in it."""
+    found: dict[str, str] = {}
+    for name, _ in listed(folder):
+        short = name.rpartition(".")[2]
+        if short not in found or name.count(".") < found[short].count("."):
+            found[short] = name
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.check.diagnosis.case import Case, same
-from maillon.check.diagnosis.diagnose import diagnose
+from maillon.check.diagnosis.diagnose import diagnose, how_large
 from maillon.check.differences import KinkError, jacobian, slope_along, weighted_output
 from maillon.check.probe import Probe, Spot, is_real, rms
 from maillon.check.words import Phrase, say
@@ -24,49 +24,50 @@ MOST_CALLS = 1500
 
 
 def cause(probe: Probe, spot: Spot, grad_output: Any, got: Any) -> Phrase | None:
-    """The most likely cause of a wrong gradient; None when it is not found, or would take too long to look for."""
+    """The most likely cause of a wrong gradient, else how large it is; None where it would take too long to look."""
     outputs = [np.asarray(leaf) for leaf in probe.output() if is_real(leaf)]
-    deltas = [np.asarray(leaf) for leaf in leaves(grad_output) if leaf is not None]
-    value = probe.value(spot)
-    size = sum(output.size for output in outputs)
+    size, value = sum(output.size for output in outputs), probe.value(spot)
     calls = value.size * len(list(probe.link.modules()))
     if value.size > MOST_VALUES or value.size * size > MOST_ELEMENTS or calls > MOST_CALLS:
         return None
     if not isinstance(got, np.ndarray | np.generic):
         return None
+    try:
+        case = _case(probe, spot, grad_output, np.asarray(got, dtype=np.float64), outputs)
+        negative = same(-case.got, case.expected)
+        exchanged = None if negative else _of_another(probe, spot, grad_output, case.got)
+        return exchanged or diagnose(case) or how_large(case.got, case.expected)
+    except KinkError:
+        return None
+
+
+def _case(probe: Probe, spot: Spot, grad_output: Any, got: Array, outputs: list[Array]) -> Case:
+    """What is known of a gradient."""
+    deltas = [np.asarray(leaf, dtype=np.float64) for leaf in leaves(grad_output) if leaf is not None]
     single = len(outputs) == 1
     delta = deltas[0] if single else np.concatenate([np.ravel(one) for one in deltas])
     inputs = [leaf for leaf in probe.inputs if is_real(leaf)]
+    value = probe.value(spot)
     x = value if spot.kind == "input" else (inputs[0] if inputs else None)
-    try:
-        slopes = _jacobian(probe, spot, grad_output).reshape(*value.shape, *delta.shape)
 
-        def again(changes: Mapping[str, Array], direction: Array) -> Array:
-            other = _changed(probe, spot, changes)
-            output = weighted_output(other, spot, _ones(grad_output))
-            return slope_along(output, direction, rms(other.value(spot)), 1e-7).terms
+    def again(changes: Mapping[str, Array], direction: Array) -> Array:
+        other = _changed(probe, spot, changes)
+        output = weighted_output(other, spot, _ones(grad_output))
+        return slope_along(output, direction, rms(other.value(spot)), 1e-7).terms
 
-        negative = same(-np.asarray(got), np.tensordot(slopes, delta, axes=delta.ndim))
-        exchanged = None if negative else _of_another(probe, spot, grad_output, np.asarray(got))
-        if exchanged is not None:
-            return exchanged
-        return diagnose(
-            Case(
-                slopes,
-                np.asarray(delta, dtype=np.float64),
-                np.asarray(got),
-                _at_hand(probe, outputs, delta),
-                outputs[0] if single else None,
-                x,
-                again,
-                "grad_output",
-                spot.kind == "parameter",
-                _target(probe, x),
-                () if single else tuple(output.shape for output in outputs),
-            )
-        )
-    except KinkError:
-        return None
+    return Case(
+        _jacobian(probe, spot, grad_output).reshape(*value.shape, *delta.shape),
+        delta,
+        got,
+        _at_hand(probe, outputs, delta),
+        outputs[0] if single else None,
+        x,
+        again,
+        "grad_output",
+        spot.kind == "parameter",
+        _target(probe, x),
+        () if single else tuple(output.shape for output in outputs),
+    )
 
 
 def _of_another(probe: Probe, spot: Spot, grad_output: Any, got: Array) -> Phrase | None:

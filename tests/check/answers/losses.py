@@ -240,3 +240,15 @@ class Elements(BCELoss):
 
     def backward(self, y, yhat):
         return -(y / yhat) + (1 - y) / (1 - yhat)
+
+
+@wrong("CE of scores: a row plus a column", 1, "(N,) and (N, 1) give (N, N)")
+class RowAndColumn(ScoresLoss):
+    def forward(self, y, yhat):
+        return -np.sum(y * yhat, axis=1) + np.log(np.exp(yhat).sum(axis=1, keepdims=True))
+
+
+@wrong("CE of scores: the largest of the batch's column", 1, "The examples are mixed")
+class Mixed(ScoresLoss):
+    def forward(self, y, yhat):
+        return np.log(np.exp(yhat).sum(axis=0).sum()) - np.sum(y * yhat, axis=1)

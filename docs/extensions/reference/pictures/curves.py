@@ -37,7 +37,8 @@ def activations() -> dict[str, Made]:
 def _activation(name: str) -> Made:
     make, low, high = SPECIAL.get(name, (getattr(m, name), -5, 5))
     link = make()
-    alt = f"{link!r} between {low:g} and {high:g}: the value as a solid line, its derivative as a dashed one."
+    where = f"between −{-low:g} and {high:g}"
+    alt = f"{_called(name, link)} {where}: the value as a solid line, its derivative as a dashed one."
 
     def draw() -> Figure:
         x = np.linspace(low, high, 2001)
@@ -45,6 +46,11 @@ def _activation(name: str) -> Made:
         return curves(x, y, link.backward(np.ones_like(y)), "x", ("y", "dx for dy = 1"))
 
     return draw, alt
+
+
+def _called(name: str, link: Any) -> str:
+    """A link with the options of its picture."""
+    return name if name in ("PReLU", "RReLU") else repr(link).removesuffix("()")
 
 
 def losses() -> dict[str, Made]:

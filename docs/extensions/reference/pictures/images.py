@@ -134,7 +134,8 @@ def pictures() -> dict[str, Made]:
             made[name] = (lambda link=link, x=x, size=size: passed(link, x(size)), f"{link!r} of {shown}")
         made[f"Conv{dims}d"] = (
             lambda dims=dims: _convolution(False, dims),
-            f"Conv{dims}d(1, 1, 3, padding=1) of {what}, with a kernel that finds vertical edges",
+            f"Conv{dims}d(1, 1, 3, padding=1) of {what}, with a kernel that finds "
+            + ("vertical edges" if dims == 2 else "steps"),
         )
         made[f"ConvTranspose{dims}d"] = (
             lambda dims=dims: _convolution(True, dims),
@@ -148,7 +149,13 @@ def pictures() -> dict[str, Made]:
     made["PixelUnshuffle"] = (lambda: _shuffled(True), "PixelUnshuffle(2): one channel of 4 × 4 becomes four of 2 × 2")
     made["Unfold"] = (lambda: _folded(False), "Unfold(2, stride=2) of a 4 × 4 image: each window is a column")
     made["Fold"] = (lambda: _folded(True), "Fold((4, 4), 3) of the columns of Unfold(3): what overlaps is added up")
-    return {name: (lambda show=show: show().draw(), f"{text}.") for name, (show, text) in made.items()}
+    return {name: (lambda show=show: show().draw(), f"{text}{_gradient(name)}.") for name, (show, text) in made.items()}
+
+
+def _gradient(name: str) -> str:
+    """What the last panel shows, of those that show a gradient."""
+    without = ("PixelShuffle", "PixelUnshuffle", "Fold", "Unfold")
+    return "" if name in without else "; last, the gradient that goes back for dy = 1 everywhere"
 
 
 def _usual(dims: int) -> dict[str, Any]:

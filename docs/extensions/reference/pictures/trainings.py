@@ -12,52 +12,66 @@ from reference.pictures.style import SLOPE, VALUE, figure
 
 Made = tuple[Callable[[], Figure], str]
 EPOCHS = 40
+BY_STEPS = ("CyclicLR", "OneCycleLR")
 LIMITS = (-2.4, 1.2, -1.3, 1.3)
 
-SCHEDULES: dict[str, Any] = {
-    "StepLR": s.StepLR(step_size=10, gamma=0.5),
-    "MultiStepLR": s.MultiStepLR(milestones=[10, 15, 30], gamma=0.5),
-    "ExponentialLR": s.ExponentialLR(gamma=0.9),
-    "ConstantLR": s.ConstantLR(factor=0.25, total_iters=10),
-    "LinearLR": s.LinearLR(start_factor=0.1, total_iters=15),
-    "PolynomialLR": s.PolynomialLR(total_iters=30, power=2),
-    "CosineAnnealingLR": s.CosineAnnealingLR(T_max=30),
-    "CosineAnnealingWarmRestarts": s.CosineAnnealingWarmRestarts(T_0=8, T_mult=2),
-    "CyclicLR": s.CyclicLR(base_lr=0.02, max_lr=0.1, step_size_up=8, cycle_momentum=False),
-    "OneCycleLR": s.OneCycleLR(max_lr=0.1, total_steps=EPOCHS + 1, cycle_momentum=False),
-    "LambdaLR": s.LambdaLR(lr_lambda=lambda epoch: 1 / (1 + 0.2 * epoch)),
-    "MultiplicativeLR": s.MultiplicativeLR(lr_lambda=lambda epoch: 0.8 if epoch % 5 == 0 else 1.0),
-    "SequentialLR": s.SequentialLR(
-        schedulers=[s.LinearLR(start_factor=0.1, total_iters=8), s.CosineAnnealingLR(T_max=30)], milestones=[8]
-    ),
-    "ChainedScheduler": s.ChainedScheduler([s.LinearLR(start_factor=0.1, total_iters=8), s.ExponentialLR(gamma=0.95)]),
-    "ReduceLROnPlateau": s.ReduceLROnPlateau(factor=0.5, patience=5),
+WARM_UP = s.LinearLR(start_factor=0.1, total_iters=8)
+
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "StepLR": {"step_size": 10, "gamma": 0.5},
+    "MultiStepLR": {"milestones": [10, 15, 30], "gamma": 0.5},
+    "ExponentialLR": {"gamma": 0.9},
+    "ConstantLR": {"factor": 0.25, "total_iters": 10},
+    "LinearLR": {"start_factor": 0.1, "total_iters": 15},
+    "PolynomialLR": {"total_iters": 30, "power": 2},
+    "CosineAnnealingLR": {"T_max": 30},
+    "CosineAnnealingWarmRestarts": {"T_0": 8, "T_mult": 2},
+    "CyclicLR": {"base_lr": 0.02, "max_lr": 0.1, "step_size_up": 8, "cycle_momentum": False},
+    "OneCycleLR": {"max_lr": 0.1, "total_steps": EPOCHS + 1, "cycle_momentum": False},
+    "LambdaLR": {"lr_lambda": lambda epoch: 1 / (1 + 0.2 * epoch)},
+    "MultiplicativeLR": {"lr_lambda": lambda epoch: 0.8 if epoch % 5 == 0 else 1.0},
+    "SequentialLR": {"schedulers": [WARM_UP, s.CosineAnnealingLR(T_max=30)], "milestones": [8]},
+    "ChainedScheduler": {"schedulers": [WARM_UP, s.ExponentialLR(gamma=0.95)]},
+    "ReduceLROnPlateau": {"factor": 0.5, "patience": 5},
 }
-RULES: dict[str, Any] = {
-    "SGD": m.SGD(lr=0.05, momentum=0.8),
-    "ASGD": m.ASGD(lr=0.1),
-    "Adam": m.Adam(lr=0.2),
-    "AdamW": m.AdamW(lr=0.2),
-    "NAdam": m.NAdam(lr=0.2),
-    "RAdam": m.RAdam(lr=0.2),
-    "Adamax": m.Adamax(lr=0.3),
-    "Adagrad": m.Adagrad(lr=0.5),
-    "Adadelta": m.Adadelta(lr=20.0),
-    "RMSprop": m.RMSprop(lr=0.05),
-    "Rprop": m.Rprop(lr=0.05),
-    "Lion": m.Lion(lr=0.05),
+SAID = {
+    "LambdaLR": "LambdaLR with the factor 1 / (1 + 0.2 epoch)",
+    "MultiplicativeLR": "MultiplicativeLR with the factor 0.8 in every fifth epoch",
+    "SequentialLR": "SequentialLR: LinearLR for 8 epochs, then CosineAnnealingLR",
+    "ChainedScheduler": "ChainedScheduler of LinearLR, which warms up for 8 epochs, and ExponentialLR",
+    "ReduceLROnPlateau": "ReduceLROnPlateau(factor=0.5, patience=5), with a score that falls until epoch 6",
+}
+"""What is not said by the options."""
+
+RULES: dict[str, dict[str, float]] = {
+    "SGD": {"lr": 0.05, "momentum": 0.8},
+    "ASGD": {"lr": 0.1},
+    "Adam": {"lr": 0.2},
+    "AdamW": {"lr": 0.2},
+    "NAdam": {"lr": 0.2},
+    "RAdam": {"lr": 0.2},
+    "Adamax": {"lr": 0.3},
+    "Adagrad": {"lr": 0.5},
+    "Adadelta": {"lr": 20.0},
+    "RMSprop": {"lr": 0.05},
+    "Rprop": {"lr": 0.05},
+    "Lion": {"lr": 0.05},
 }
 
 
 def schedules() -> dict[str, Made]:
     """The rate of each schedule, epoch by epoch."""
-    return {
-        f"optim.{name}": (
-            lambda recipe=recipe: _rates(recipe),
-            f"The rate by {recipe!r}, from 0.1, over {EPOCHS} epochs.",
-        )
-        for name, recipe in SCHEDULES.items()
-    }
+    made: dict[str, Made] = {}
+    for name, options in SCHEDULES.items():
+        words = SAID.get(name, f"{name}({_shown(options)})")
+        recipe = getattr(s, name)(**options)
+        unit = "steps" if name in BY_STEPS else "epochs"
+        made[f"optim.{name}"] = (lambda recipe=recipe: _rates(recipe), f"The rate over {EPOCHS} {unit} by {words}.")
+    return made
+
+
+def _shown(options: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in options.items())
 
 
 def _rates(recipe: Any) -> Figure:
@@ -74,7 +88,7 @@ def _rates(recipe: Any) -> Figure:
     made, ax = figure(5.0, 2.6)
     ax.step(range(EPOCHS), rates, where="mid", color=VALUE, linewidth=1.2, alpha=0.5)
     ax.plot(range(EPOCHS), rates, "o", color=VALUE, markersize=3.5)
-    ax.set(xlabel="step" if recipe.__class__.__name__ in ("CyclicLR", "OneCycleLR") else "epoch", ylabel="rate (lr)")
+    ax.set(xlabel="step" if type(recipe).__name__ in BY_STEPS else "epoch", ylabel="rate (lr)")
     ax.set_ylim(0, 1.08 * max(rates))
     ax.spines[["top", "right"]].set_visible(False)
     return made
@@ -82,11 +96,14 @@ def _rates(recipe: Any) -> Figure:
 
 def rules() -> dict[str, Made]:
     """The path of each rule through a valley that is ten times as steep across as along."""
-    return {name: (lambda rule=rule: _path(rule), _words(rule)) for name, rule in RULES.items()}
-
-
-def _words(rule: Any) -> str:
-    return f"Forty steps of {rule!r} in a narrow valley, from the upper left to its lowest point, the star."
+    where = "in a narrow valley, from the upper left to its lowest point, the star"
+    return {
+        name: (
+            lambda name=name, options=options: _path(getattr(m, name)(**options)),
+            f"Forty steps of {name}({_shown(options)}) {where}.",
+        )
+        for name, options in RULES.items()
+    }
 
 
 def _path(recipe: Any) -> Figure:

@@ -51,6 +51,20 @@ def diagnose(case: Case) -> Phrase | None:
     return None
 
 
+def how_large(got: Array, expected: Array) -> Phrase | None:
+    """What is certain when no cause is found."""
+    if got.shape != expected.shape or got.size < 2:
+        return None
+    size = float(np.max(np.abs(expected), initial=0.0))
+    wrong = int(np.sum(~np.isclose(got, expected, rtol=1e-6, atol=1e-6 * size)))
+    return say(
+        "{wrong} of {size} elements are wrong, by up to {largest}.",
+        wrong=wrong,
+        size=got.size,
+        largest=f"{float(np.max(np.abs(got - expected))):.3g}",
+    )
+
+
 def _not_finite(got: Array) -> Phrase:
     bad = np.argwhere(~np.isfinite(got))
     where = [int(place) for place in bad[0]]

@@ -315,4 +315,11 @@ CAUSES = {
         "C'est yhat − y : il manque la division par yhat (1 − yhat)."
     ),
     "The gradient of output {number} is not used.": "Le gradient de la sortie {number} n'est pas utilisé.",
+    "A row and a column were added: (N,) and (N, 1) give (N, N). Use keepdims for both or for none.": (
+        "Une ligne et une colonne ont été additionnées : (N,) et (N, 1) donnent (N, N). Mettez keepdims aux deux ou à"
+        " aucune."
+    ),
+    "one number, one for each example or one for each element": "un nombre, un par exemple ou un par élément",
+    "a value for each example, of that example alone": "une valeur par exemple, qui ne dépend que de lui",
+    "values that depend on others": "des valeurs qui dépendent des autres",
 }
