@@ -155,6 +155,7 @@ wrong(
 )
 wrong("lstm", "forwards", "walked forwards", ("in reversed(range(x.shape[1]))", "in range(x.shape[1])"))
 
+wrong("lstm", "double precision", r"x\.dtype", ("np.zeros((len(x), self.m), x.dtype)", "np.zeros((len(x), self.m))"))
 right(
     "cell",
     "by einsum, one product",
