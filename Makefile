@@ -90,6 +90,7 @@ resume: $(VENV)/.test ## kill 100 trainings at random moments and resume them (A
 
 clean: ## remove the environment, the caches and what was built (report/ stays)
 	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf docs/gallery/examples docs/gallery/report docs/reference/api
 	rm -f src/maillon/engine/_core.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

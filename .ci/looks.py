@@ -25,11 +25,11 @@ LAYOUT = """(() => {
   const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (words.nextNode()) {
     const e = words.currentNode.parentElement, text = words.currentNode.data.trim();
-    if (!text || !shown(e) || e.closest('script, style, title, desc')) continue;
+    if (!text || !shown(e) || e.closest('script, style, title, desc, mjx-assistive-mml')) continue;
     const matrix = e instanceof SVGElement ? e.getScreenCTM() : null;
     const scale = matrix ? Math.hypot(matrix.b, matrix.d) : 1;
     const size = parseFloat(getComputedStyle(e).fontSize) * scale;
-    if (size < SMALLEST) small.push(size.toFixed(1) + ' px: ' + name(e) + ' ' + text.slice(0, 40));
+    if (size > 0 && size < SMALLEST) small.push(size.toFixed(1) + ' px: ' + name(e) + ' ' + text.slice(0, 40));
   }
   const blank = [...document.images].filter(i => shown(i) && !(i.complete && i.naturalWidth))
     .map(i => name(i) + ' ' + i.alt);

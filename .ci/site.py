@@ -23,8 +23,9 @@ from links import faults_of_links, pages_of
 from looks import faults_of_events, measured, resize
 
 WIDTHS = (1400, 400)
-EVERY = 12  # of the pages of names, each twelfth is judged by axe-core
+EVERY = 12  # of the pages of names, each twelfth is judged by axe-core; of those of sources, each twelfth is opened
 OF_NAMES = ("reference/api/", "_modules/", "genindex")
+OF_SOURCES = "_modules/"
 NOT_OURS = ("_modules/index.html",)  # Sphinx writes lists into lists there, which axe-core calls serious
 MODES = ("light", "dark")
 BROWSERS = 2  # at the same time
@@ -80,10 +81,12 @@ class Judge:
 
     def __init__(self, tab: Tab, home: str, axe: str, shots: Path | None) -> None:
         self.tab, self.home, self.axe, self.shots = tab, home, axe, shots
-        self.faults: list[str] = []
+        self.faults = 0
 
     def note(self, name: str, faults: list[str]) -> None:
-        self.faults += [f"{name}: {fault}" for fault in faults]
+        for fault in faults:
+            self.faults += 1
+            print(f"site: {name}: {fault}", flush=True)
 
     def open(self, name: str) -> None:
         """Opens a page in a window of the larger width, and waits until all of it is set."""
@@ -101,10 +104,9 @@ class Judge:
             if closely:
                 rules = "{}" if mode == "light" else "{runOnly: ['color-contrast']}"
                 self.note(f"{name}, {mode}", self.tab.run(AXE.replace("OPTIONS", rules)))
-            for width in WIDTHS:
+            for width in WIDTHS if mode == "light" or self.shots else ():
                 resize(self.tab, width)
-                _, faults = measured(self.tab)
-                self.note(f"{name}, {mode}, {width} pixels", faults)
+                self.note(f"{name}, {mode}, {width} pixels", measured(self.tab)[1])
                 self.photograph(name, mode, width)
             resize(self.tab, WIDTHS[0])
         self.note(name, faults_of_events(self.tab.events, self.home))
@@ -140,7 +142,7 @@ class Judge:
             "./fr/index.html",
             "Color mode",
         ]
-        words = {"Search the docs ...": "q"}
+        words = {"Search": "q"}
         names = [words.get(what, what) for what in reached]
         faults = [f"Tab does not reach {what}" for what in wanted if what not in names]
         if names[0] != "#main-content":
@@ -153,7 +155,7 @@ class Judge:
             faults.append("the link past the header leads nowhere")
         self.note(f"{name}, keyboard", faults)
 
-    def search(self, words: str, wanted: tuple[str, ...], name: str = "index.html") -> None:
+    def search(self, name: str, words: str, wanted: tuple[str, ...]) -> None:
         """Types into the box of a page: one of the wanted pages must be among the first three that are found."""
         self.open(name)
         self.tab.run("document.querySelector('.navbar-persistent--container input[name=q]').focus()")
@@ -174,34 +176,69 @@ class Judge:
             self.note("search", [f"{words!r} finds {first}, none of {list(wanted)}"])
 
 
-QUESTIONS: dict[str, tuple[str, ...]] = {}
+ANSWERS = "guide/how_do_i.html"
+QUESTIONS: dict[str, tuple[str, ...]] = {
+    "predict": (ANSWERS, "reference/api/maillon.predict.html"),
+    "save": (ANSWERS, "guide/keeping.html", "reference/api/maillon.save.html"),
+    "DataFrame": (ANSWERS, "guide/tables_and_sweeps.html", "tables.html"),
+    "write a layer": (ANSWERS, "guide/your_own_link.html"),
+    "layer": (ANSWERS, "guide/your_own_link.html"),
+    "metric": (ANSWERS, "links.html"),
+    "stop early": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.EarlyStopping.html"),
+    "early stopping": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.EarlyStopping.html"),
+    "early-stop": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.EarlyStopping.html"),
+    "two inputs": (ANSWERS, "guide/graphs.html"),
+    "one thread": (ANSWERS, "guide/the_engine.html"),
+    "threads": (ANSWERS, "engine.html", "guide/the_engine.html", "reference/api/maillon.set_num_threads.html"),
+    "history": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.History.html"),
+    "resume": (ANSWERS, "guide/keeping.html", "keeping.html"),
+    "optimizer": (ANSWERS, "guide/the_loop.html", "links.html"),
+    "learning rate": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.find_lr.html"),
+    "callback": (ANSWERS, "reference/api/maillon.Callback.html"),
+}
+FRENCH = (
+    "prédire",
+    "enregistrer un réseau",
+    "couche",
+    "métrique",
+    "arrêt précoce",
+    "historique",
+    "reprendre",
+    "optimiseur",
+)
+ASKED = [("index.html", words, pages) for words, pages in QUESTIONS.items()]
+ASKED += [("fr/index.html", words, (ANSWERS,)) for words in FRENCH]
 
 
-def judge(site: Path, axe: Path, shots: Path | None, only: str) -> list[str]:
+def judge(site: Path, axe: Path, shots: Path | None, only: str) -> int:
+    """The number of faults."""
     faults, hosts = faults_of_links(site)
     print(
         "links to other hosts, not followed: " + ", ".join(f"{host} ({count})" for host, count in hosts.most_common())
     )
+    for fault in faults:
+        print(f"site: {fault}", flush=True)
     names = [path.relative_to(site).as_posix() for path in pages_of(site)]
-    names = [name for name in names if only in name]
-    of_names = [name for name in names if name.startswith(OF_NAMES)]
-    closely = set(names) - set(of_names) | set(of_names[::EVERY]) - set(NOT_OURS)
+    sources = [name for name in names if name.startswith(OF_SOURCES)]
+    names = [name for name in names if only in name and name not in set(sources) - set(sources[::EVERY])]
+    closely = {name for name in names if not name.startswith(OF_NAMES)}
+    closely |= set([name for name in names if name.startswith(OF_NAMES)][::EVERY]) - set(NOT_OURS)
 
-    def share(first: int) -> list[str]:
+    def share(first: int) -> int:
         with served(site) as home, chromium() as tab:
             judged = Judge(tab, home, axe.read_text(encoding="utf-8"), shots)
             for name in names[first::BROWSERS]:
                 judged.page(name, name in closely)
             if first == 0:
                 judged.keyboard("index.html")
-            for words, wanted in list(QUESTIONS.items())[first::BROWSERS]:
-                judged.search(words, wanted)
+            for question in ASKED[first::BROWSERS]:
+                judged.search(*question)
             return judged.faults
 
     with ThreadPoolExecutor(BROWSERS) as pool:
-        faults += [fault for found in pool.map(share, range(BROWSERS)) for fault in found]
-    print(f"{len(names)} pages, {len(closely)} of them by axe-core, {len(QUESTIONS)} questions to the search")
-    return faults
+        count = len(faults) + sum(pool.map(share, range(BROWSERS)))
+    print(f"{len(names)} pages, {len(closely)} of them by axe-core, {len(ASKED)} questions to the search")
+    return count
 
 
 def main() -> int:
@@ -217,9 +254,9 @@ def main() -> int:
     try:
         faults = judge(options.site, options.axe, options.shots, options.only)
     except BrowserError as error:
-        faults = [str(error)]
-    for fault in faults:
-        print(f"site: {fault}")
+        print(f"site: {error}")
+        return 1
+    print(f"site: {faults} faults" if faults else "site: no faults")
     return 1 if faults else 0
 
 

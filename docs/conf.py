@@ -83,6 +83,7 @@ gettext_uuid = False
 gettext_location = False
 gettext_last_translator = ""
 gettext_language_team = ""
+nb_mime_priority_overrides = [("gettext", "image/svg+xml", 0)]  # what is said of a picture is translated too
 
 # MathJax comes from a package: the site asks nobody for anything.
 _mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
@@ -100,6 +101,7 @@ html_show_sourcelink = False
 html_context = {"default_mode": "auto"}
 html_theme_options: dict[str, Any] = {
     "logo": {"text": "maillon"},
+    "search_bar_text": "Search",
     "navbar_align": "left",
     "navbar_end": ["language", "theme-switcher"],
     "navbar_persistent": ["search-field"],
@@ -115,4 +117,4 @@ html_sidebars = {"index": []}
 intersphinx_mapping: dict[str, Any] = {}
 
 # A phrase without its French and a name that leads nowhere are warnings on these pages.
-complete_pages: tuple[str, ...] = ()
+complete_pages: list[str] = []

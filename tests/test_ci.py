@@ -23,6 +23,7 @@ def script(name: str) -> ModuleType:
 README = script("readme")
 CLAIMS = script("claims")
 BRANCHES = script("branches")
+LINKS = script("links")
 
 
 @pytest.mark.parametrize(
@@ -141,3 +142,29 @@ def test_branches_below_95_percent_fail(covered: int, code: int, tmp_path: Path)
     path = tmp_path / "coverage.json"
     path.write_text(json.dumps({"files": {"a.py": {"summary": summary}}}))
     assert BRANCHES.main(path) == code
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ('<a href="b.html#there">b</a> <a href="#here">a</a> <p id="here">', ""),
+        ('<a href="b.html#gone">b</a>', "a.html: leads nowhere: b.html#gone"),
+        ('<a href="c.html">c</a>', "a.html: leads nowhere: c.html"),
+        ('<a href="#gone">a</a>', "a.html: leads nowhere: #gone"),
+        ('<img src="a.png" alt="A curve that falls">', ""),
+        ('<img src="b.png" alt="A curve that falls">', "a.html: leads nowhere: b.png"),
+        ('<img src="a.png" alt="">', "a.html: a picture has no words: a.png"),
+        ('<img src="a.png">', "a.html: a picture has no words: a.png"),
+        ('<script src="https://elsewhere.example/a.js"></script>', "a.html: fetches https://elsewhere.example/a.js"),
+        ('<a href="https://elsewhere.example/">there</a>', ""),
+    ],
+)
+def test_the_links_of_a_site_are_followed(body: str, fault: str, tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(body, encoding="utf-8")
+    (tmp_path / "b.html").write_text('<h1 id="there">B</h1>', encoding="utf-8")
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "template.html").write_text('<a href="{{ nowhere }}">', encoding="utf-8")
+    faults, hosts = LINKS.faults_of_links(tmp_path)
+    assert faults == ([fault] if fault else [])
+    assert set(hosts) <= {"elsewhere.example"}

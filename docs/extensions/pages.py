@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx import addnodes
+from sphinx.ext.intersphinx import InventoryAdapter
 from sphinx.util import logging
 from sphinx.util.nodes import extract_messages
 
@@ -17,7 +19,6 @@ BACK = re.compile(r"^\[Back to the README\]\(\.\./README\.md\)\n", re.MULTILINE)
 BESIDE = re.compile(r"\[([^]]*)\]\(\.\./((?:benchmarks|examples|src|tests|[A-Z]+\.md)[^)]*)\)")
 CODE = re.compile(r"`[^`]*`|\$[^$]*\$")
 WORD = re.compile(r"[^\W\d_]{2}")
-LATE = 900  # after everybody else has tried to find what a reference leads to
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def french(app: Any, config: Any) -> None:
         return
     config.nb_code_prompt_show, config.nb_code_prompt_hide = "Montrer le code", "Cacher le code"
     leave_out_english(config)
+    config.html_theme_options["search_bar_text"] = "Chercher dans la documentation"
     config.sphinx_gallery_conf |= {"examples_dirs": [], "gallery_dirs": []}
     config.intersphinx_mapping["maillon"] = ("../", (str(HERE.parent / "build/docs/html/objects.inv"),))
 
@@ -58,19 +60,24 @@ def english_page(app: Any, env: Any, node: Any, text: Any) -> Any:
     here = posixpath.dirname(node["refdoc"])
     if not (HERE / f"{page}.md").exists() and not page.startswith(ENGLISH_ONLY):
         return None
-    return nodes.reference("", "", text, refuri=posixpath.relpath(f"../{page}.html", here or "."), internal=False)
+    if not node.get("refexplicit"):
+        titles = InventoryAdapter(env).named_inventory["maillon"]["std:doc"]
+        text = nodes.inline("", titles[page].display_name, classes=text["classes"])
+    address = posixpath.relpath(f"../{page}.html", here or ".")
+    return nodes.reference("", "", text, refuri=address, internal=False, classes=node["classes"])
 
 
-def unresolved(app: Any, env: Any, node: Any, text: Any) -> None:
+def strict(app: Any, tree: nodes.document) -> None:
     """A name of Python that leads nowhere is a warning on the pages that must be complete."""
-    if node.get("refdomain") == "py" and node["refdoc"].startswith(app.config.complete_pages):
-        log.warning("there is no page for %s", node["reftarget"], location=node, type="ref", subtype="python")
+    if app.env.docname.startswith(tuple(app.config.complete_pages)):
+        for name in tree.findall(addnodes.pending_xref):
+            name["refwarn"] = name.get("refwarn") or name.get("refdomain") == "py"
 
 
 def untranslated(app: Any, tree: nodes.document) -> None:
     """A phrase without its French is a warning on the French pages that must be complete; fuzzy is without."""
     name = app.env.docname
-    if app.config.language != "fr" or not name.startswith(app.config.complete_pages):
+    if app.config.language != "fr" or not name.startswith(tuple(app.config.complete_pages)):
         return
     same = set(_said_alike(HERE / "locale/fr/LC_MESSAGES" / f"{name}.po"))
     for node, phrase in extract_messages(tree):
@@ -95,12 +102,12 @@ def notebooks(app: Any) -> None:
 
 
 def setup(app: Any) -> dict[str, Any]:
-    app.add_config_value("complete_pages", (), "env")
+    app.add_config_value("complete_pages", [], "env")
     app.connect("config-inited", french, priority=1)
     app.connect("builder-inited", notebooks)
     app.connect("builder-inited", phrases)
     app.connect("source-read", on_the_site)
+    app.connect("doctree-read", strict)
     app.connect("doctree-read", untranslated)
     app.connect("missing-reference", english_page)
-    app.connect("missing-reference", unresolved, priority=LATE)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -24,6 +24,7 @@ from maillon.nn import (
     HalfMSELoss,
     LastStep,
     Linear,
+    Module,
     MSELoss,
     Multiply,
     Parallel,
@@ -182,6 +183,45 @@ def test_names_of_chains_count_the_links_and_end_in_the_prediction():
     }  # fmt: skip
     named = Sequential({"code": Linear(2, 3), "out": Linear(3, 1)})
     assert record(named, None, SAMPLE[0], None).symbols == {"code": "code", "out": "ŷ"}
+
+
+class Gated(Module):
+    """y = tanh(A x) σ(B x): a link made of links, which is one box."""
+
+    def __init__(self):
+        self.content = Sequential(Linear(2, 2, generator=Generator(0)), Tanh())
+        self.gate = Sequential(Linear(2, 2, generator=Generator(1)), Sigmoid())
+
+    def forward(self, x):
+        a, g = self.content(x), self.gate(x)
+        return self.keep(a * g, a, g)
+
+    def backward(self, grad_output):
+        a, g = self.release(grad_output)
+        return self.content.backward(grad_output * g) + self.gate.backward(grad_output * a)
+
+
+def test_a_link_made_of_links_is_one_box_without_a_table():
+    net = Sequential(Linear(2, 2), Gated(), Linear(2, 1))
+    assert record(net, MSELoss(), *SAMPLE).symbols == {"0": "h₁", "1": "h₂", "2": "ŷ"}
+    shown = texts(drawn(net, MSELoss(), *SAMPLE))
+    assert "12 parameters" in shown and "6 parameters" not in shown and shown.count("weight") == 2
+    deep = Sequential(*[Gated() for _ in range(12)])
+    assert record(deep, None, SAMPLE[0], None).symbols["11"] == "ŷ"
+
+
+def test_several_inputs_by_place_by_name_and_as_a_tuple():
+    nodes = {"both": (Multiply(), "a", "b"), "y": (Linear(1, 1), "both")}
+    graph = Graph(["a", "b"], nodes, "y")
+    one, two = np.array([[2.0]]), np.array([[3.0]])
+    for x in ((one, two), {"b": two, "a": one}):
+        shown = texts(drawn(graph, MSELoss(), x, [[1.0]]))
+        assert "a = 2" in shown and "b = 3" in shown and "both = 6" in shown
+        found = record(graph, MSELoss(), x, [[1.0]])
+        assert found.back[""][0] == pytest.approx(3 * found.grads["both"])
+    net = Sequential(Parallel(Tanh(), ReLU()), Add())
+    shown = texts(drawn(net, MSELoss(), (one, -two), [[1.0]]))
+    assert shown[shown.index("x =") :][:3] == ["x =", "2", "−3"] and "h₂ = 0" in shown
 
 
 def test_several_outputs_and_integers():

@@ -190,6 +190,27 @@ def test_a_loss_without_a_target() -> None:
     )
 
 
+def test_links_and_losses_of_your_own() -> None:
+    class Twice(m.Module):
+        def forward(self, x: Array) -> Any:
+            return self.keep(2 * x)
+
+        def backward(self, grad_output: Array) -> Array:
+            self.release(grad_output)
+            return 2 * grad_output
+
+    class Quartic(m.Loss):
+        def elements(self, *inputs: Array) -> tuple[Array, tuple[Array]]:
+            error = inputs[0] - inputs[1]
+            return error**4, (error,)
+
+        def elements_backward(self, grad_elements: Array, *kept: Array) -> Array:
+            return 4 * kept[0] ** 3 * grad_elements
+
+    found = m.find_lr(m.Sequential(*network(), Twice()), Quartic(), *sine())
+    assert found.lr is not None and 0.003 < found.lr < 0.5
+
+
 def test_weights_count() -> None:
     x, y = sine(300)
     y[::2] = np.random.default_rng(5).normal(size=(150, 1))  # every other target is drawn by lot

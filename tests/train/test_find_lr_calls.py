@@ -81,7 +81,7 @@ CALLS = {
     "an empty range": (
         lambda: m.find_lr(network(), m.MSELoss(), X, Y, min_lr=0.1, max_lr=0.1),
         ValueError,
-        "find_lr: expected max_lr to be a number > 0.1, got 0.1.",
+        "find_lr: expected max_lr to be a number ≥ 0.2, got 0.1.",
     ),
     "a seed for a generator": (
         lambda: m.find_lr(network(), m.MSELoss(), X, Y, generator=3),  # type: ignore[arg-type]

@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from maillon.check.diagnosis.case import Case
-from maillon.check.diagnosis.diagnose import diagnose
+from maillon.check.diagnosis.case import Case, same
+from maillon.check.diagnosis.diagnose import diagnose, how_large
 from maillon.check.differences import KinkError, jacobian, slope_along, weighted_output
 from maillon.check.probe import Probe, Spot, is_real, rms
-from maillon.check.words import Phrase
+from maillon.check.words import Phrase, say
 from maillon.nesting import leaves, rebuilt
 from maillon.nn import Loss
+from maillon.random import Generator
 from maillon.typing import Array
 
-MOST_VALUES = 256
+MOST_VALUES = 512
 """Elements of an input or parameter that are moved one by one for a diagnosis."""
 MOST_ELEMENTS = 200_000
 """Of the matrix of derivatives."""
@@ -23,44 +24,69 @@ MOST_CALLS = 1500
 
 
 def cause(probe: Probe, spot: Spot, grad_output: Any, got: Any) -> Phrase | None:
-    """The most likely cause of a wrong gradient; None when it is not found, or would take too long to look for."""
+    """The most likely cause of a wrong gradient, else how large it is; None where it would take too long to look."""
     outputs = [np.asarray(leaf) for leaf in probe.output() if is_real(leaf)]
-    deltas = [np.asarray(leaf) for leaf in leaves(grad_output) if leaf is not None]
-    value = probe.value(spot)
-    size = sum(output.size for output in outputs)
+    size, value = sum(output.size for output in outputs), probe.value(spot)
     calls = value.size * len(list(probe.link.modules()))
     if value.size > MOST_VALUES or value.size * size > MOST_ELEMENTS or calls > MOST_CALLS:
         return None
     if not isinstance(got, np.ndarray | np.generic):
         return None
+    try:
+        case = _case(probe, spot, grad_output, np.asarray(got, dtype=np.float64), outputs)
+        negative = same(-case.got, case.expected)
+        exchanged = None if negative else _of_another(probe, spot, grad_output, case.got)
+        return exchanged or diagnose(case) or how_large(case.got, case.expected)
+    except KinkError:
+        return None
+
+
+def _case(probe: Probe, spot: Spot, grad_output: Any, got: Array, outputs: list[Array]) -> Case:
+    """What is known of a gradient."""
+    deltas = [np.asarray(leaf, dtype=np.float64) for leaf in leaves(grad_output) if leaf is not None]
     single = len(outputs) == 1
     delta = deltas[0] if single else np.concatenate([np.ravel(one) for one in deltas])
     inputs = [leaf for leaf in probe.inputs if is_real(leaf)]
+    value = probe.value(spot)
     x = value if spot.kind == "input" else (inputs[0] if inputs else None)
-    try:
-        slopes = _jacobian(probe, spot, grad_output).reshape(*value.shape, *delta.shape)
 
-        def again(changes: Mapping[str, Array], direction: Array) -> Array:
-            other = _changed(probe, spot, changes)
-            output = weighted_output(other, spot, _ones(grad_output))
-            return slope_along(output, direction, rms(other.value(spot)), 1e-7).terms
+    def again(changes: Mapping[str, Array], direction: Array) -> Array:
+        other = _changed(probe, spot, changes)
+        output = weighted_output(other, spot, _ones(grad_output))
+        return slope_along(output, direction, rms(other.value(spot)), 1e-7).terms
 
-        return diagnose(
-            Case(
-                slopes,
-                np.asarray(delta, dtype=np.float64),
-                np.asarray(got),
-                _at_hand(probe, outputs, delta),
-                outputs[0] if single else None,
-                x,
-                again if single else None,
-                "grad_output",
-                spot.kind == "parameter",
-                _target(probe, x),
+    return Case(
+        _jacobian(probe, spot, grad_output).reshape(*value.shape, *delta.shape),
+        delta,
+        got,
+        _at_hand(probe, outputs, delta),
+        outputs[0] if single else None,
+        x,
+        again,
+        "grad_output",
+        spot.kind == "parameter",
+        _target(probe, x),
+        () if single else tuple(output.shape for output in outputs),
+    )
+
+
+def _of_another(probe: Probe, spot: Spot, grad_output: Any, got: Array) -> Phrase | None:
+    """The gradient of another input or parameter of the same shape, along three random directions."""
+    for other in probe.spots():
+        if other == spot or other.kind != spot.kind or probe.value(other).shape != got.shape or got.size < 2:
+            continue
+        size, output = rms(probe.value(other)), weighted_output(probe, other, grad_output)
+        directions = [Generator(seed).normal(got.shape, dtype=np.float64) for seed in range(3)]
+        slopes = [slope_along(output, direction, size, 1e-7) for direction in directions]
+        differences = [abs(slope.value - float(np.sum(got * d))) for slope, d in zip(slopes, directions, strict=True)]
+        if max(differences) <= 1e-6 * max(slope.scale for slope in slopes):
+            kind = (
+                say("input {name}", name=other.name)
+                if other.kind == "input"
+                else say("parameter {name}", name=other.name)
             )
-        )
-    except KinkError:
-        return None
+            return say("It is the gradient of {other}: are the two exchanged?", other=kind)
+    return None
 
 
 def _jacobian(probe: Probe, spot: Spot, grad_output: Any) -> Array:

@@ -13,7 +13,7 @@ from maillon.nn import Add, Concat, Graph, Module, Multiply, Parallel, Residual,
 from maillon.nn.graph import address
 from maillon.nn.support.errors import shown
 from maillon.plot.layers import Edge, Point, Shape, layered
-from maillon.plot.numbers import Numbers, rows
+from maillon.plot.numbers import Numbers, made_of_links, rows
 
 # Inches, of the drawing at its natural size; points, of its letters.
 WIDTH, JOINT, LINE, ROOM, PAD, HEAD, MARGIN, FOOT = 2.7, 1.7, 0.165, 0.09, 0.2, 0.26, 0.3, 0.4
@@ -275,7 +275,8 @@ def _lines(link: Module, name: str, place: str, told: Told) -> list[tuple[str, s
     code = [(line, "code") for line in _folded(shown(link))]
     count = sum(parameter.size for parameter in link.parameters())
     noun = "parameter" if count == 1 else "parameters"
-    note = [(f"{count:,} {noun}".replace(",", "\u202f"), "note")] if count and told.numbers is None else []
+    written = told.numbers is not None and not made_of_links(link)
+    note = [(f"{count:,} {noun}".replace(",", "\u202f"), "note")] if count and not written else []
     return [*([(name, "name")] if name else []), *code, *told.shape(place), *note]
 
 

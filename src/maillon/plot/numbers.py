@@ -43,8 +43,8 @@ class Numbers:
     def of_input(self, number: int, name: str) -> tuple[list[str], list[str]]:
         """The lines of an input and of its gradient."""
         back = self.back.get("")
-        grads = back if isinstance(back, tuple) else (back,) * len(self.inputs)
-        return _flow(name, self.inputs[number], grads[number], self.terms.get(name, []))
+        grad = back if back is None or len(self.inputs) == 1 else back[number]
+        return _flow(name, self.inputs[number], grad, self.terms.get(name, []))
 
     def of_link(self, place: str) -> tuple[list[str], list[str]]:
         """The lines of a link's output and of the gradient that comes back to it."""
@@ -57,14 +57,15 @@ class Numbers:
         return value + ([] if self.target is None else _after("target y =", rows(self.target)))
 
     def parameters(self, place: str) -> list[tuple[str, Array, Array | None]]:
-        """Name, value and gradient of each parameter of the link there."""
+        """Name, value and gradient of each parameter of the link there; none of a link that is made of links."""
         assert self.network is not None
-        return [(name, p.data, p.grad) for name, p in self.network.get_submodule(place).named_parameters()]
+        link = self.network.get_submodule(place)
+        return [] if made_of_links(link) else [(name, p.data, p.grad) for name, p in link.named_parameters()]
 
 
 def record(net: Module, loss: Loss | None, x: Any, y: Any) -> Numbers:
     """Forward, and with a loss backward, of one sample through a copy of the network in evaluation mode."""
-    links = sum(next(link.children(), None) is None for link in net.modules())
+    links = sum(not any(_inside(link)) for _, link in _walked(net))
     if links > MOST_LINKS:
         raise ValueError(
             f"network: expected at most {MOST_LINKS} links to write their numbers, got {links}. Leave x out, or draw a "
@@ -77,11 +78,10 @@ def record(net: Module, loss: Loss | None, x: Any, y: Any) -> Numbers:
         given, target = convert(x, own.dtype, "x", own), None
     else:
         given, target, _ = convert_batch(own, own_loss, x, y)
-    inputs = tuple(given.values()) if isinstance(given, dict) else given if isinstance(given, tuple) else (given,)
-    for part in inputs:
+    for part in leaves(given):
         if part.ndim == 0 or len(part) != 1:
             raise ValueError(f"network: expected x to be one sample, shape (1, …), got {part.shape}. Give x[:1].")
-    found = Numbers(inputs=inputs, network=own, target=target, symbols=_symbols(own))
+    found = Numbers(inputs=_inputs(own, given), network=own, target=target, symbols=_symbols(own))
     for place, link in own.named_modules():
         _listen(link, place, found)
     prediction = call(own, given)
@@ -93,6 +93,33 @@ def record(net: Module, loss: Loss | None, x: Any, y: Any) -> Numbers:
     own.backward(own_loss.of_predictions(own_loss.backward(ones)))
     found.terms = {_end(own, place): terms for place, terms in _terms(own, found)}
     return found
+
+
+def _inputs(net: Module, given: Any) -> tuple[Any, ...]:
+    """What each input of the picture stands for: those of a Graph by their names, else all together."""
+    if not isinstance(net, Graph):
+        return (tuple(given.values()) if isinstance(given, dict) else given,)
+    if isinstance(given, dict):
+        return tuple(given[name] for name in net.inputs)
+    return given if isinstance(given, tuple) else (given,)
+
+
+def made_of_links(link: Module) -> bool:
+    """Whether links are inside it, drawn or not."""
+    return next(link.children(), None) is not None
+
+
+def _inside(link: Module) -> Iterator[tuple[str, Module]]:
+    """The links that are drawn inside this one; any other is one box, whatever it is made of."""
+    if isinstance(link, Sequential | Graph | Residual | Parallel):
+        yield from link.named_children()
+
+
+def _walked(link: Module, place: str = "") -> Iterator[tuple[str, Module]]:
+    """The links that are drawn, each after those inside it."""
+    for name, child in _inside(link):
+        yield from _walked(child, f"{place}.{name}" if place else name)
+    yield place, link
 
 
 def _end(net: Module, place: str) -> str:
@@ -109,22 +136,16 @@ def _end(net: Module, place: str) -> str:
 def _symbols(net: Module) -> dict[str, str]:
     """The names of nodes, else h₁, h₂ …, and ŷ for the end of a chain."""
     symbols: dict[str, str] = {}
-    for place, link in _inside_first(net):
+    for place, link in _walked(net):
         name = place.rpartition(".")[2]
         part = isinstance(net.get_submodule(place.rpartition(".")[0]), Residual)  # "link" or "shortcut", no names
         if name and not name.isdecimal() and not part:
             symbols[_end(net, place)] = name
-        elif isinstance(link, Residual) or next(link.children(), None) is None:
+        elif isinstance(link, Residual) or not any(_inside(link)):
             symbols[place] = ""
     for number, place in enumerate((place for place, name in symbols.items() if not name), start=1):
         symbols[place] = "h" + str(number).translate(_SUBSCRIPTS)
     return symbols if isinstance(net, Graph | Parallel) else symbols | {_end(net, ""): "ŷ"}
-
-
-def _inside_first(link: Module, place: str = "") -> Iterator[tuple[str, Module]]:
-    for name, child in link.named_children():
-        yield from _inside_first(child, f"{place}.{name}" if place else name)
-    yield place, link
 
 
 def _listen(link: Module, place: str, found: Numbers) -> None:

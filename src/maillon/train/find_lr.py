@@ -15,8 +15,6 @@ from maillon.random import Generator
 from maillon.tracebacks import short_traceback
 from maillon.train.fit import learner_and_data
 from maillon.train.lr_range import LRRange
-from maillon.train.lr_runs import Runs
-from maillon.train.lr_search import Search
 
 _PER_DECADE = 2  # rates
 _LONGER = 4  # so many times the steps, where so few have shown nothing
@@ -62,7 +60,7 @@ def find_lr(
         Steps of one short training, ≥ 10. Where so many show nothing clear, there is a second try with four times as
         many.
     min_lr, max_lr : float
-        The range, 0 < min_lr < max_lr: two rates a decade, and at least five.
+        The range, min_lr > 0 and max_lr ≥ 2 min_lr: two rates a decade, and at least five, of two digits each.
     sample_weight : array_like, optional
         n factors ≥ 0 on the samples' losses.
     generator : Generator, optional
@@ -118,6 +116,9 @@ def find_lr(
     >>> maillon.find_lr(network, maillon.MSELoss(), x, generator.randn((200, 1))).lr is None     # noise
     True
     """
+    from maillon.train.lr_runs import Runs  # here, for `import maillon` does without them
+    from maillon.train.lr_search import Search
+
     batch_size = arguments.integer("find_lr", "batch_size", batch_size)
     steps = arguments.integer("find_lr", "steps", steps, least=10)
     rates = _rates(min_lr, max_lr)
@@ -143,7 +144,7 @@ def find_lr(
 
 def _rates(least: Any, most: Any) -> list[float]:
     least = arguments.number("find_lr", "min_lr", least, 0.0, above=True, finite=True)
-    most = arguments.number("find_lr", "max_lr", most, least, above=True, finite=True)
+    most = arguments.number("find_lr", "max_lr", most, 2 * least, finite=True)
     count = max(5, round(_PER_DECADE * math.log10(most / least)) + 1)
     return [float(f"{rate:.2g}") for rate in np.geomspace(least, most, count)]
 

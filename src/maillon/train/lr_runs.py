@@ -86,7 +86,8 @@ class Run:
 class Runs:
     """Where all runs begin, and what they learn from. Nothing of it is changed: a run learns on a copy.
 
-    optim: network, loss and rule. generator: where orders of rows, and the seeds of what links draw, come from.
+    optim: network, loss and rule. engine: "native", which goes on in NumPy where it must, or "numpy". generator: where
+    orders of rows, and the seeds of what links draw, come from.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class Runs:
 
     def _score(self, optim: Optim, asked: Data) -> float:
         """How far the loss of these rows lies below that with their targets shuffled, in standard deviations."""
-        prediction = predict(optim.network, asked.x, engine=self._engine)
+        prediction = predict(optim.network, asked.x, engine="numpy" if self._engine == "numpy" else "auto")
         targets = replace(asked, x=np.empty((asked.rows, 0)))
 
         def value(given: Data) -> float:

@@ -16,15 +16,19 @@ SAME_SHAPE = (
     factors.factor,
     factors.delta_itself,
     shapes.turned_square,
+    shapes.wrong_axis,
     factors.wrong_product,
     functions.diagonal,
     functions.elementwise,
     functions.softmaxes,
     factors.at_the_output,
+    places.output_ignored,
     places.some_outputs,
     places.stride,
     places.overwritten,
-    places.flipped_kernel,
+    places.only_a_step,
+    places.nothing_flows,
+    places.other_parameter,
     factors.ratio,
     factors.too_much,
     places.only_there,
@@ -45,6 +49,20 @@ def diagnose(case: Case) -> Phrase | None:
             if found is not None:
                 return found
     return None
+
+
+def how_large(got: Array, expected: Array) -> Phrase | None:
+    """What is certain when no cause is found."""
+    if got.shape != expected.shape or got.size < 2:
+        return None
+    size = float(np.max(np.abs(expected), initial=0.0))
+    wrong = int(np.sum(~np.isclose(got, expected, rtol=1e-6, atol=1e-6 * size)))
+    return say(
+        "{wrong} of {size} elements are wrong, by up to {largest}.",
+        wrong=wrong,
+        size=got.size,
+        largest=f"{float(np.max(np.abs(got - expected))):.3g}",
+    )
 
 
 def _not_finite(got: Array) -> Phrase:

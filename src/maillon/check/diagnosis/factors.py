@@ -22,8 +22,8 @@ def nearly(case: Case, got: Array, expected: Array) -> Phrase | None:
     wrong = float(np.mean(~np.isclose(got, expected, rtol=AGREE, atol=AGREE * size)))
     if error < 2e-3 and wrong > 0.3 and got.size > 3:
         return say(
-            "It is nearly right, to {error}: a small constant (eps, clip) or a rounding stands in one of forward and"
-            " backward only.",
+            "It is nearly right, to {error}: is there a small constant (eps, clip), a rounding or an approximation in"
+            " one of forward and backward only?",
             error=f"{error:.0e}",
         )
     return None
@@ -35,10 +35,12 @@ def factor(case: Case, got: Array, expected: Array) -> Phrase | None:
         return None
     if abs(factor + 1) < AGREE:
         return say("The sign is wrong.")
+    cause = named_factor(factor, case.delta.shape, case.x) if factor > 0 else None
+    if got.size == 1 and cause is None:
+        return None  # one number is a multiple of any other
     sentence = say("It is {factor} times what it should be.", factor=f"{factor:.4g}")
-    cause = named_factor(abs(factor), case.delta.shape, case.x)
     if factor < 0:
-        sentence = say("{first} {second}", first=sentence, second=say("The sign is wrong too."))
+        cause = say("The sign is wrong too.")
     return sentence if cause is None else say("{first} {second}", first=sentence, second=cause)
 
 
@@ -83,7 +85,7 @@ def too_much(case: Case, got: Array, expected: Array) -> Phrase | None:
     difference = got - expected
     for name, array in case.given.items():
         squared = float(np.sum(array * array))
-        if array.shape != difference.shape or not squared:
+        if array.shape != difference.shape or not squared or array.size < 2:
             continue
         factor = float(np.sum(difference * array) / squared)
         if same(difference, factor * array) and abs(factor) > AGREE:

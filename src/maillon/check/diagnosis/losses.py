@@ -11,10 +11,14 @@ def taken_for_another(case: Case, got: Array, expected: Array) -> Phrase | None:
     """The derivative of another loss, or of this one by something else than the prediction."""
     if case.target is None or case.x is None or case.target.shape != case.x.shape:
         return None
+    scale = case.delta.flat[0] if np.all(case.delta == case.delta.flat[0]) else case.delta
+    if np.size(scale) != 1 and case.delta.shape != case.x.shape:
+        return None
+    got, expected = got / scale, expected / scale
     multiple = same(expected * float(np.sum(got * expected) / np.sum(expected * expected)), got)
-    for scale in (1.0, float(len(case.x)), float(case.x.size)):
+    for count in (1.0, float(len(case.x)), float(case.x.size)):
         for sentence, array in _known(case.target, case.x, expected):
-            if same(got, array / scale) and not multiple:
+            if same(got, array / count) and not multiple:
                 return sentence
     return None
 
@@ -25,8 +29,10 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
     s = 1 / (1 + np.exp(-yhat))
     crossed = (yhat - y) / (yhat * (1 - yhat))
     binary = same(expected * np.sum(crossed * crossed), crossed * np.sum(expected * crossed))
+    logistic = np.where(binary, yhat - y, np.nan)
     lost = say("It is |yhat − y|: the sign is lost.")
     known = [
+        (say("It is yhat − y: the division by yhat (1 − yhat) is missing."), logistic),
         (
             say(
                 "It is yhat − y: the derivative of softmax and cross-entropy in one, by the scores before the softmax,"
@@ -34,8 +40,14 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
             ),
             yhat - y,
         ),
-        (say("It is softmax(yhat) − y: the derivative for scores, but forward takes yhat as it is."), p - y),
-        (say("It is σ(yhat) − y: the derivative for scores, but forward takes yhat as it is."), s - y),
+        (
+            say("It is softmax(yhat) − y, the derivative of cross-entropy with scores; forward is another one."),
+            p - y,
+        ),
+        (
+            say("It is σ(yhat) − y, the derivative of binary cross-entropy with scores; forward is another one."),
+            s - y,
+        ),
         (say("It is −y: the division by yhat is missing."), -y),
         (say("It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing."), np.where(binary, -y / yhat, np.nan)),
         (

@@ -11,13 +11,15 @@ from maillon.check.words import Phrase, say
 from maillon.typing import Array
 
 
-def flipped_kernel(case: Case, got: Array, expected: Array) -> Phrase | None:
-    if case.again is None or case.parameter:
-        return None
+def other_parameter(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """The gradient with a parameter flipped, as a kernel, or transposed."""
     for name, array in case.given.items():
-        if array.ndim not in (3, 4) or array is case.x or array is case.output or array is case.delta:
+        if array is case.x or array is case.output or array is case.delta:
             continue
-        for axes in some_of(range(array.ndim)):
+        square = array.ndim == 2 and array.shape[0] == array.shape[1] > 1
+        if square and case.with_other({name: array.T.copy()}):
+            return say("{name} is taken transposed in backward.", name=name)
+        for axes in some_of(range(array.ndim)) if array.ndim in (3, 4) and not case.parameter else ():
             if case.with_other({name: np.flip(array, axes)}):
                 return say(
                     "{name} is flipped along axes {axes} where forward does not flip it, or the reverse.",
@@ -29,39 +31,79 @@ def flipped_kernel(case: Case, got: Array, expected: Array) -> Phrase | None:
 
 def some_outputs(case: Case, got: Array, expected: Array) -> Phrase | None:
     """One example, time step, row or border of the output is left out, or is all there is."""
-    lead = case.jacobian.ndim - case.delta.ndim
-    for axis in range(case.delta.ndim):
-        extent = case.delta.shape[axis]
-        for index in (extent - 1, 0, *range(1, extent - 1)) if extent > 1 else ():
-            delta = np.zeros_like(case.delta)
-            place = (*[slice(None)] * axis, index)
-            delta[place] = case.delta[place]
-            part = case.by(delta)
-            if not part.any():
-                continue
-            where = _place(axis, index, extent)
-            if same(got, part):
-                return say("It is the gradient of {where} of the output only.", where=where)
-            if same(got, expected - part):
-                return say("The share of {where} of the output is missing.", where=where)
-            if same(got, expected + part):
-                return say("The share of {where} of the output is counted twice.", where=where)
-    if not case.parameter and case.delta.ndim >= 3 and lead >= 2:
-        for axis in range(1, case.delta.ndim):
-            if got.ndim > axis and got.shape[axis] == case.delta.shape[axis]:
-                part = np.zeros_like(expected)
-                for index in range(got.shape[axis]):
-                    delta = np.zeros_like(case.delta)
-                    place = (*[slice(None)] * axis, index)
-                    delta[place] = case.delta[place]
-                    part[place] = case.by(delta)[place]
-                if same(got, part) and not same(part, expected):
-                    return say(
-                        "Nothing flows from one place of axis {axis} to another: what later steps owe to earlier"
-                        " ones is missing.",
-                        axis=axis,
-                    )
+    for where, mask in _masks(case):
+        part = case.by(np.where(mask, case.delta, 0.0))
+        if not part.any() or same(part, expected):
+            continue
+        if same(got, part):
+            return say("It is the gradient of {where} of the output only.", where=where)
+        if same(got, expected - part):
+            return say("The share of {where} of the output is missing.", where=where)
+        if same(got, expected + part):
+            return say("The share of {where} of the output is counted twice.", where=where)
     return None
+
+
+def output_ignored(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """Of several outputs the gradient of one is not used."""
+    start = 0
+    for number, shape in enumerate(case.parts):
+        size = int(np.prod(shape, dtype=int))
+        delta = case.delta.copy()
+        delta[start : start + size] = 0.0
+        start += size
+        if same(got, case.by(delta)):
+            return say("The gradient of output {number} is not used.", number=number)
+    return None
+
+
+def only_a_step(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """Of several outputs the first has a gradient at one place of an axis only."""
+    if len(case.parts) < 2:
+        return None
+    size = int(np.prod(case.parts[0], dtype=int))
+    rest = np.arange(case.delta.size) >= size
+    for where, mask in _masks(case):
+        if same(got, case.by(np.where(mask | rest, case.delta, 0.0))):
+            return say("It is the gradient of {where} of the output only.", where=where)
+    return None
+
+
+def nothing_flows(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """Each place of an axis by itself: what goes from one step to another is lost."""
+    shape = case.parts[0] if case.parts else case.delta.shape
+    if case.parameter or len(shape) < 2 or got.ndim < 2:
+        return None
+    size = int(np.prod(shape, dtype=int))
+    for axis in range(min(len(shape), got.ndim)):
+        if got.shape[axis] != shape[axis] or shape[axis] < 2:
+            continue
+        own = np.zeros_like(expected)
+        for index in range(shape[axis]):
+            place: tuple[Any, ...] = (*[slice(None)] * axis, index)
+            mask = np.zeros(shape, dtype=bool)
+            mask[place] = True
+            rest = np.full(case.delta.size - size, index == shape[axis] - 1)
+            flat = np.concatenate([mask.ravel(), rest]).reshape(case.delta.shape)
+            own[place] = case.by(np.where(flat, case.delta, 0.0))[place]
+        if same(got, own) and not same(own, expected):
+            return say(
+                "Nothing flows from one place of axis {axis} to another: what later steps owe to earlier ones is"
+                " missing.",
+                axis=axis,
+            )
+    return None
+
+
+def _masks(case: Case) -> Iterator[tuple[Phrase, Array]]:
+    """Each place of each axis of the output, or of the first of several; the last one first."""
+    shape = case.parts[0] if case.parts else case.delta.shape
+    for axis, extent in enumerate(shape):
+        for index in (extent - 1, 0, *range(1, extent - 1)) if extent > 1 else ():
+            mask = np.zeros(shape, dtype=bool)
+            mask[(*[slice(None)] * axis, index)] = True
+            rest = np.zeros(case.delta.size - mask.size, dtype=bool)
+            yield _place(axis, index, extent), np.concatenate([mask.ravel(), rest]).reshape(case.delta.shape)
 
 
 def _place(axis: int, index: int, extent: int) -> Phrase:
@@ -143,6 +185,8 @@ def where_different(got: Array, expected: Array) -> Phrase | None:
     if not wrong.any() or got.ndim == 0 or got.size == 1:
         return None
     places = np.argwhere(wrong)
+    if len(places) == 1:
+        return _state(got, say("at {places}", places=[int(index) for index in places[0]]), wrong)
     for axis in range(got.ndim):
         found = np.unique(places[:, axis])
         extent = got.shape[axis]

@@ -50,14 +50,32 @@ def turned_square(case: Case, got: Array, expected: Array) -> Phrase | None:
         return None
     if got.ndim == 2 and same(got.T, expected):
         return say("It is transposed.")
-    for axes in permutations(range(got.ndim)):
-        if axes != tuple(range(got.ndim)) and same(np.transpose(got, axes), expected):
-            swapped = [axis for axis, other in enumerate(axes) if axis != other]
+    for order in permutations(range(got.ndim)):
+        if order != tuple(range(got.ndim)) and same(np.transpose(got, order), expected):
+            swapped = [axis for axis, other in enumerate(order) if axis != other]
             return say("Its axes {axes} are exchanged.", axes=", ".join(map(str, swapped)))
     for flipped in some_of(range(got.ndim)):
         if same(np.flip(got, flipped), expected):
-            return say(
-                "It is flipped along axes {axes}: a convolution in place of a cross-correlation, or the reverse.",
-                axes=", ".join(map(str, flipped)),
-            )
+            axes = ", ".join(map(str, flipped))
+            if case.parameter and got.ndim > 2:
+                return say(
+                    "It is flipped along axes {axes}: a convolution in place of a cross-correlation, or the reverse.",
+                    axes=axes,
+                )
+            return say("It is flipped along axes {axes}.", axes=axes)
     return None
+
+
+def wrong_axis(case: Case, got: Array, expected: Array) -> Phrase | None:
+    """A bias: delta summed, but over other axes."""
+    if not case.parameter or case.delta.ndim < 2:
+        return None
+    sums = {axes: np.squeeze(case.delta.sum(axis=axes)) for axes in some_of(range(case.delta.ndim))}
+    if not any(same(np.squeeze(expected), one) for one in sums.values()):
+        return None
+    wrong = next((axes for axes, one in sums.items() if same(np.squeeze(got), one)), None)
+    if wrong is None:
+        return None
+    return say(
+        "It is {delta} summed over axis {axis}, the wrong one.", delta=case.name, axis=", ".join(map(str, wrong))
+    )

@@ -39,8 +39,8 @@ class Parts:
 
 def descent_holds(
     function: Callable[..., Any], seed: int, tolerance: float, inputs: list[Array], given: Mapping[str, Any]
-) -> tuple[float, str, list[str]]:
-    """Rule 9: each epoch uses each example once, with its own target, and each batch makes one right step."""
+) -> tuple[str, list[Phrase]]:
+    """Rule 9: each example once an epoch, with its own target, and a right step for each batch. Its name, and notes."""
     name = getattr(function, "__qualname__", type(function).__name__)
     arguments, roles = _arguments(function, name, copy.deepcopy(dict(given)), inputs)
     owner = getattr(function, "__self__", None)
@@ -59,7 +59,7 @@ def descent_holds(
     _steps(subject, used, x, y, net)
     if len(used) > 1 and used[0].tolist() == sorted(used[0].tolist()):
         subject.notes.append(say("the examples are not shuffled"))
-    return 0.0, "", [name.rsplit(".", 1)[-1]]
+    return name.rsplit(".", 1)[-1], subject.notes
 
 
 def _arguments(
@@ -224,6 +224,7 @@ def _steps(subject: Subject, used: list[Array], x: Array, y: Array, net: Any) ->
     held = subject.held
     parts = Step(subject)
     places: dict[Any, Any] = {}
+    start = subject.fresh().net
     for batch in used:
         gradients = parts.gradients(held, x[batch], y[batch])
         for place, gradient in gradients.items():
@@ -233,8 +234,7 @@ def _steps(subject: Subject, used: list[Array], x: Array, y: Array, net: Any) ->
         got = np.asarray(storage.get(net, place), dtype=np.float64)
         size = parts.rate * len(used) + float(np.linalg.norm(expected))
         if got.shape != expected.shape or float(np.linalg.norm(got - expected)) > 1e-6 * size:
-            start = storage.get(subject.fresh().net, place)
-            moved = say("It is not changed.") if np.array_equal(got, start) else ""
+            moved = say("It is not changed.") if np.array_equal(got, storage.get(start, place)) else ""
             raise HandoutError(
                 9,
                 subject.name,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from maillon.check.diagnosis.case import Case, same
-from maillon.check.diagnosis.diagnose import diagnose
+from maillon.check.diagnosis.diagnose import diagnose, how_large
 from maillon.check.differences import slope_along
 from maillon.check.handout import storage
 from maillon.check.handout.storage import GRADIENT, NAMED, Place
@@ -137,19 +137,7 @@ def hold(subject: Subject, rule: int, what: Phrase, case: Case, source: object) 
         say("{number} at {where}, by finite differences", number=f"{expected[place]:.6g}", where=where),
         say("{number} from {method}", number=f"{got[place]:.6g}", method=source),
         relative_error=error,
-        way_out=diagnose(case) or how_large(got, expected),
-    )
-
-
-def how_large(got: Array, expected: Array) -> Phrase:
-    """What is certain when no cause is found."""
-    size = float(np.max(np.abs(expected), initial=0.0))
-    wrong = int(np.sum(~np.isclose(got, expected, rtol=1e-6, atol=1e-6 * size)))
-    return say(
-        "{wrong} of {size} elements are wrong, by up to {largest}.",
-        wrong=wrong,
-        size=got.size,
-        largest=f"{float(np.max(np.abs(got - expected))):.3g}",
+        way_out=diagnose(case) or how_large(got, expected) or "",
     )
 
 

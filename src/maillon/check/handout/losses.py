@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from maillon.check.diagnosis.case import Case, same
-from maillon.check.diagnosis.diagnose import diagnose
+from maillon.check.diagnosis.diagnose import diagnose, how_large
 from maillon.check.differences import KinkError, jacobian
-from maillon.check.handout.gradients import how_large
 from maillon.check.handout.subject import Subject
 from maillon.check.handout.values import reduced, why_value
 from maillon.check.handout.verdict import HandoutError
@@ -43,12 +42,29 @@ def loss_holds(
         raise HandoutError(1, subject.name, "forward", say("the same for the same input"), say("two different ones"))
     if not np.isfinite(value).all():
         raise HandoutError(1, subject.name, "forward", say("finite values"), say("NaN or infinity"))
+    _shaped(subject, yhat, value)
     if like is not None:
         _like_holds(subject, y, yhat, value, like)
     worst = _derivative(subject, y, yhat, value, reduction)
     if len(yhat) > 1:
         _derivative(subject, y[:1], yhat[:1], values(subject, y[:1], yhat[:1]), reduction)
     return worst, "backward", ["forward", "backward"]
+
+
+def _shaped(subject: Subject, yhat: Array, value: Array) -> None:
+    """Rule 1: one number, one for each example, or one for each element."""
+    if value.size == 1 or value.shape in ((len(yhat),), (len(yhat), 1), yhat.shape):
+        return
+    broadcast = value.shape == (len(yhat), len(yhat))
+    way_out = say("A row and a column were added: (N,) and (N, 1) give (N, N). Use keepdims for both or for none.")
+    raise HandoutError(
+        1,
+        subject.name,
+        "forward",
+        say("one number, one for each example or one for each element"),
+        say("an array of shape {shape}", shape=value.shape),
+        way_out=way_out if broadcast else "",
+    )
 
 
 def suitable(subject: Subject, like: Loss | None) -> tuple[Array, Array]:
@@ -87,6 +103,21 @@ def _derivative(subject: Subject, y: Array, yhat: Array, value: Array, reduction
     except KinkError:
         yhat = yhat + 1e-3
         return _derivative(subject, y, yhat, values(subject, y, yhat), reduction)
+    if value.size > 1 and any(
+        slopes[one][..., other, :].any() if value.ndim > 1 else slopes[one][..., other].any()
+        for one in range(len(yhat))
+        for other in range(len(yhat))
+        if one != other
+    ):
+        way_out = say("The examples are mixed: a sum, mean or maximum runs over axis 0.")
+        raise HandoutError(
+            1,
+            subject.name,
+            "forward",
+            say("a value for each example, of that example alone"),
+            say("values that depend on others"),
+            way_out=way_out,
+        )
     total = np.asarray(slopes.sum(axis=tuple(range(yhat.ndim, slopes.ndim))))
     allowed = _scales(value, reduction)
     for scale in allowed:
@@ -157,7 +188,7 @@ def _wrong(subject: Subject, got: Array, expected: Array, way_out: Phrase | str)
         say("{number} at {where}, by finite differences", number=f"{expected[place]:.6g}", where=where),
         say("{number} from {method}", number=f"{got[place]:.6g}", method="backward"),
         relative_error=_error(got, expected),
-        way_out=way_out or how_large(got, expected),
+        way_out=way_out or how_large(got, expected) or "",
     )
 
 

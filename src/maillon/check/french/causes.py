@@ -1,141 +1,6 @@
-"""The sentences of the checks in French, by their English templates; a test holds that none is missing."""
+"""What is wrong, or how to go on."""
 
-FRENCH = {
-    # The frame of a message
-    "rule {rule}, {sentence}: broken by {link}.": "règle {rule}, {sentence} : {link} ne la respecte pas.",
-    "{what}: expected {expected}, got {got}{error}.": "{what} : attendu {expected}, obtenu {got}{error}.",
-    " (relative error {number})": " (erreur relative {number})",
-    "right": "justes",
-    "relative error ≤ {error}": "erreur relative ≤ {error}",
-    "{first} {second}": "{first} {second}",
-    # The rules of a link
-    "backward is the exact derivative of forward": "backward est la dérivée exacte de forward",
-    "backward adds to each Parameter.grad": "backward ajoute à chaque Parameter.grad",
-    "inputs, grad_output and what was kept are not changed": (
-        "les entrées, grad_output et ce qui a été gardé ne sont pas modifiés"
-    ),
-    "gradients are nested, shaped and typed like the inputs": (
-        "les gradients ont l'imbrication, la forme et le type des entrées"
-    ),
-    "one forward serves one backward": "un forward sert à un seul backward",
-    "backward works in eval mode too": "backward fonctionne aussi en mode eval",
-    "the reductions agree: mean · denominator = sum = Σ none": (
-        "les réductions sont cohérentes : mean · dénominateur = sum = Σ none"
-    ),
-    "backward() is backward(1)": "backward() est backward(1)",
-    # The rules of the handout
-    "forward is a function of its input and the parameters": "forward est une fonction de son entrée et des paramètres",
-    "what is given is not changed": "ce qui est donné n'est pas modifié",
-    "backward_delta is the gradient with respect to the input": "backward_delta est le gradient par rapport à l'entrée",
-    "backward_update_gradient adds the gradient with respect to the parameters": (
-        "backward_update_gradient ajoute le gradient par rapport aux paramètres"
-    ),
-    "zero_grad sets the gradients to zero": "zero_grad remet les gradients à zéro",
-    "update_parameters takes one step against the gradient": (
-        "update_parameters fait un pas dans le sens opposé au gradient"
-    ),
-    "backward of a loss is the derivative of its forward with respect to yhat": (
-        "le backward d'une perte est la dérivée de son forward par rapport à yhat"
-    ),
-    "a learning step is forward, loss, backward, update": (
-        "un pas d'apprentissage, c'est : forward, perte, backward, mise à jour"
-    ),
-    "each epoch uses each example once": "chaque époque utilise chaque exemple une fois",
-    # What was looked at
-    "gradient of the input": "gradient par rapport à l'entrée",
-    "gradient of the input, where that is exactly 0": (
-        "gradient par rapport à l'entrée, là où celle-ci vaut exactement 0"
-    ),
-    "gradient of the input, of the first example alone": (
-        "gradient par rapport à l'entrée, pour le premier exemple seul"
-    ),
-    "gradient of yhat": "gradient par rapport à yhat",
-    "gradient of {name}": "gradient de {name}",
-    "gradient of {name}, after two backward passes": "gradient de {name}, après deux passes backward",
-    "gradient of {name}, after zero_grad": "gradient de {name}, après zero_grad",
-    "gradient of {name}, after zero_grad and a backward pass": (
-        "gradient de {name}, après zero_grad et une passe backward"
-    ),
-    "parameter {name} after update_parameters({step})": "paramètre {name} après update_parameters({step})",
-    "parameter {name} after the backward pass": "paramètre {name} après la passe backward",
-    "parameter {name} after zero_grad": "paramètre {name} après zero_grad",
-    "parameter {name} after one step": "paramètre {name} après un pas",
-    "parameter {name} after a second step": "paramètre {name} après un deuxième pas",
-    "parameter {name} at the end": "paramètre {name} à la fin",
-    "step of {name}, divided by gradient_step": "pas de {name}, divisé par gradient_step",
-    "forward after a forward of another input": "forward après un forward sur une autre entrée",
-    "forward of the first example alone": "forward du premier exemple seul",
-    "forward of inputs of 1000": "forward d'entrées de l'ordre de 1000",
-    "{argument} after {method}": "{argument} après {method}",
-    "arguments": "arguments",
-    "attributes": "attributs",
-    "parameters": "paramètres",
-    "a batch": "un lot",
-    "the targets of a batch": "les cibles d'un lot",
-    "the largest batch": "le plus grand lot",
-    "uses of the examples 0 … {last}": "nombre d'utilisations des exemples 0 … {last}",
-    # What was expected, and what came
-    "a result": "un résultat",
-    "an array": "un tableau",
-    "an array of shape {shape}": "un tableau de forme {shape}",
-    "one of shape {shape}": "un tableau de forme {shape}",
-    "finite values": "des valeurs finies",
-    "NaN or infinity": "NaN ou l'infini",
-    "NaN, infinity or other values": "NaN, l'infini ou d'autres valeurs",
-    "the same for the same input": "le même résultat pour la même entrée",
-    "two different ones": "deux résultats différents",
-    "the same values": "les mêmes valeurs",
-    "other ones": "d'autres valeurs",
-    "others": "d'autres",
-    "another one": "un autre",
-    "something else": "autre chose",
-    "none": "rien",
-    "zeros": "des zéros",
-    "a method": "une méthode",
-    "a method backward, or backward_delta and backward_update_gradient": (
-        "une méthode backward, ou bien backward_delta et backward_update_gradient"
-    ),
-    "a network": "un réseau",
-    "a loss": "une perte",
-    "a gradient_step": "un gradient_step",
-    "a network, a loss and a gradient_step": "un réseau, une perte et un gradient_step",
-    "net, loss, datax, datay, batch_size, epochs, eps, or the like": (
-        "net, loss, datax, datay, batch_size, epochs, eps, ou des noms voisins"
-    ),
-    "calls of the network and of the loss": "des appels du réseau et de la perte",
-    "rows of x": "des lignes de x",
-    "those of its examples": "celles de ses exemples",
-    "{count} each": "{count} chacun",
-    "{count} examples": "{count} exemples",
-    "the first row of the whole batch's output": "la première ligne de la sortie du lot entier",
-    "the first row of the whole batch's": "la première ligne de celui du lot entier",
-    "the sum of both gradients": "la somme des deux gradients",
-    "the first one alone": "le premier seul",
-    "the second one alone": "le deuxième seul",
-    "the first one twice and the second": "deux fois le premier, plus le deuxième",
-    "their difference": "leur différence",
-    "the gradient of before": "le gradient d'avant",
-    "that of the first backward pass": "celui de la première passe backward",
-    "the same as before": "la même valeur qu'avant",
-    "{name} − {step} · gradient": "{name} − {step} · gradient",
-    "−{step} · gradient alone": "−{step} · gradient seul",
-    "the old value − {factor} · gradient": "l'ancienne valeur − {factor} · gradient",
-    "the output of its modules, one after the other": "la sortie de ses modules, l'un après l'autre",
-    "what {count} steps of size {step} by the right gradients give": (
-        "ce que donnent {count} pas de taille {step} avec les bons gradients"
-    ),
-    "one for each of {link}": "un pour chacun de ceux de {link}",
-    "a differentiable function near the input": "une fonction dérivable près de l'entrée",
-    "a slope between {low} and {high}": "une pente entre {low} et {high}",
-    "{number} at {where}, by finite differences": "{number} en {where}, par différences finies",
-    "{number} from {method}": "{number} par {method}",
-    "{number} at {where}, as {link} gives": "{number} en {where}, comme {link}",
-    "{number}, as {link} gives": "{number}, comme {link}",
-    "backward": "backward",
-    "backward_delta": "backward_delta",
-    "backward_update_gradient": "backward_update_gradient",
-    "the backward pass": "la passe backward",
-    # Causes, shapes
+CAUSES = {
     "It is transposed.": "Il est transposé.",
     "Its shape is that of the transposed array.": "Sa forme est celle du tableau transposé.",
     "It is not summed over axis {axis}, the examples of the batch.": (
@@ -158,7 +23,6 @@ FRENCH = {
         "Il est retourné le long des axes {axes} : une convolution au lieu d'une corrélation croisée, ou l'inverse."
     ),
     "Its shape was {shape}.": "Sa forme était {shape}.",
-    # Causes, factors and terms
     "The sign is wrong.": "Le signe est faux.",
     "The sign is wrong too.": "Le signe est faux aussi.",
     "It is {factor} times what it should be.": "Il vaut {factor} fois ce qu'il devrait.",
@@ -200,7 +64,6 @@ FRENCH = {
     ),
     "It is multiplied by {name} once too often.": "Il est multiplié une fois de trop par {name}.",
     "A factor {name} is missing.": "Il manque un facteur {name}.",
-    # Causes, functions of each element, softmaxes
     "The cross terms are missing: each output depends on several inputs, and only ∂y_i/∂x_i is there.": (
         "Il manque les termes croisés : chaque sortie dépend de plusieurs entrées, et seul ∂y_i/∂x_i est là."
     ),
@@ -251,7 +114,6 @@ FRENCH = {
     "That is the derivative of the softmax, not of its logarithm.": (
         "C'est la dérivée du softmax, pas celle de son logarithme."
     ),
-    # Causes, places
     "the last place of axis {axis}": "la dernière place de l'axe {axis}",
     "the first place of axis {axis}": "la première place de l'axe {axis}",
     "place {index} of axis {axis}": "la place {index} de l'axe {axis}",
@@ -280,17 +142,16 @@ FRENCH = {
     "{wrong} of {size} elements are wrong, by up to {largest}.": (
         "{wrong} éléments sur {size} sont faux, d'au plus {largest}."
     ),
-    # Causes, losses
     "It is yhat − y: the derivative of softmax and cross-entropy in one, by the scores before the softmax, or"
     " that of another loss.": (
         "C'est yhat − y : la dérivée du softmax et de l'entropie croisée réunis, par rapport aux scores d'avant le"
         " softmax, ou celle d'une autre perte."
     ),
-    "It is softmax(yhat) − y: the derivative for scores, but forward takes yhat as it is.": (
-        "C'est softmax(yhat) − y : la dérivée pour des scores, mais forward prend yhat tel quel."
+    "It is softmax(yhat) − y, the derivative of cross-entropy with scores; forward is another one.": (
+        "C'est softmax(yhat) − y, la dérivée de l'entropie croisée de scores ; forward calcule autre chose."
     ),
-    "It is σ(yhat) − y: the derivative for scores, but forward takes yhat as it is.": (
-        "C'est σ(yhat) − y : la dérivée pour des scores, mais forward prend yhat tel quel."
+    "It is σ(yhat) − y, the derivative of binary cross-entropy with scores; forward is another one.": (
+        "C'est σ(yhat) − y, la dérivée de l'entropie croisée binaire de scores ; forward calcule autre chose."
     ),
     "It is −y: the division by yhat is missing.": "C'est −y : il manque la division par yhat.",
     "It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing.": (
@@ -319,7 +180,6 @@ FRENCH = {
         "La valeur est divisée par {count}, {name} : une moyenne au lieu d'une somme."
     ),
     "It is the square root of what it should be.": "C'est la racine carrée de ce qu'il faut.",
-    # Causes, values
     "It is the input itself.": "C'est l'entrée elle-même.",
     "The same row is missing or too much for each example: the bias.": (
         "La même ligne manque, ou est de trop, pour chaque exemple : le biais."
@@ -346,7 +206,6 @@ FRENCH = {
         "exp déborde : pour un softmax, soustrayez d'abord la plus grande entrée de chaque exemple."
     ),
     "There is none for {name}.": "Il n'y en a pas pour {name}.",
-    # Causes, what a method does or does not
     "{method} is not written yet.": "{method} n'est pas encore écrite.",
     "Is a return missing in {method}?": "Manque-t-il un return dans {method} ?",
     "It is changed in place: a *= b and a[i] -= b change a; work on a copy.": (
@@ -385,7 +244,6 @@ FRENCH = {
     "Give an input that it takes: check_handout(module, x).": (
         "Donnez une entrée qui convient : check_handout(module, x)."
     ),
-    # Causes, networks and learning
     "The modules are passed in the reverse order.": "Les modules sont parcourus dans l'ordre inverse.",
     "The step does not reach it.": "Le pas ne l'atteint pas.",
     "The step goes with the gradient in place of against it.": (
@@ -395,8 +253,8 @@ FRENCH = {
     "The gradient of the first step is still there: call zero_grad in step.": (
         "Le gradient du premier pas est encore là : appelez zero_grad dans step."
     ),
-    "It was moved by a gradient worked out after a later module's parameters had been changed: update when all"
-    " deltas are known.": (
+    "It was moved by a gradient worked out after a later module's parameters had been changed: update when"
+    " all deltas are known.": (
         "Son gradient a été calculé après la modification des paramètres d'un module suivant : mettez à jour quand"
         " tous les delta sont connus."
     ),
@@ -414,11 +272,6 @@ FRENCH = {
     ),
     "steps of one size for all elements": "des pas de même taille pour tous les éléments",
     "That is Adam or another rule, not plain descent.": "C'est Adam ou une autre règle, pas la simple descente.",
-    "It is nearly right, to {error}: a small constant (eps, clip) or a rounding stands in one of forward and"
-    " backward only.": (
-        "Il est presque juste, à {error} près : une petite constante (eps, clip) ou un arrondi n'est que dans forward"
-        " ou que dans backward."
-    ),
     "Where windows overlap, a later share overwrites an earlier one: write += in place of =.": (
         "Là où les fenêtres se recouvrent, une part écrase la précédente : écrivez += au lieu de =."
     ),
@@ -446,57 +299,33 @@ FRENCH = {
         "Les paramètres d'un module sont modifiés avant le calcul de son backward_delta : mettez à jour quand tous"
         " les delta sont connus."
     ),
-    "output of forward": "sortie de forward",
-    "a differentiable function near the inputs": "une fonction dérivable près des entrées",
-    "one without a derivative here and at all places beside": "une fonction sans dérivée, ici comme à côté",
-    "It has kinks, jumps or noise everywhere, or its values are too large for the differences.": (
-        "Elle a partout des angles, des sauts ou du bruit, ou ses valeurs sont trop grandes pour les différences."
+    "It is nearly right, to {error}: is there a small constant (eps, clip), a rounding or an approximation in"
+    " one of forward and backward only?": (
+        "Il est presque juste, à {error} près : y a-t-il une petite constante (eps, clip), un arrondi ou une"
+        " approximation dans un seul de forward et de backward ?"
     ),
-    "the same for the same inputs and the same random draws": "la même pour les mêmes entrées et les mêmes tirages",
-    "Draw random numbers from maillon.random.resolve(self.generator) only.": (
-        "Ne tirez de nombres aléatoires que de maillon.random.resolve(self.generator)."
+    "It is flipped along axes {axes}.": "Il est retourné le long des axes {axes}.",
+    "{name} is taken transposed in backward.": "{name} est pris transposé dans backward.",
+    "input {name}": "entrée {name}",
+    "parameter {name}": "paramètre {name}",
+    "It is the gradient of {other}: are the two exchanged?": (
+        "C'est le gradient d'un autre ({other}) : les deux sont-ils échangés ?"
     ),
-    "It is zero in every direction.": "Elle est nulle dans toutes les directions.",
-    "{number} along a random direction, by finite differences": (
-        "{number} dans une direction tirée au hasard, par différences finies"
+    "It is yhat − y: the division by yhat (1 − yhat) is missing.": (
+        "C'est yhat − y : il manque la division par yhat (1 − yhat)."
     ),
-    "gradient of input {name}": "gradient de l'entrée {name}",
-    "gradient of parameter {name}": "gradient du paramètre {name}",
-    "{what}, {when}": "{what}, {when}",
-    "in eval mode, {what}": "en mode eval, {what}",
-    "with None for the gradient of output {place}": "avec None pour le gradient de la sortie {place}",
-    "after an earlier forward and backward": "après un forward et un backward précédents",
-    "backward after a forward": "backward après un forward",
-    "backward without a forward": "backward sans forward",
-    "a second backward after one forward": "un deuxième backward après un seul forward",
-    "a gradient": "un gradient",
-    "the gradient that backward returned": "le gradient que backward a renvoyé",
-    "{name}, part {place}": "{name}, partie {place}",
-    "one array": "un seul tableau",
-    "a {kind} of {count}": "un {kind} de {count}",
-    "{count} of them": "{count}",
-    "a tuple of {count}, one for each input": "un tuple de {count}, un par entrée",
-    "{number}, the sum of the elements": "{number}, la somme des éléments",
-    "what backward(1) gives": "ce que donne backward(1)",
-    "Give other inputs.": "Donnez d'autres entrées.",
-    "None, for it is frozen": "None, car il est gelé",
-    "None, for the input is {kind}": "None, car l'entrée est {kind}",
-    "{dtype} of shape {shape}": "{dtype} de forme {shape}",
-    "what was there plus the new gradient": "ce qui était là plus le nouveau gradient",
-    "the new gradient alone": "le nouveau gradient seul",
-    "what was there alone": "ce qui était là seul",
-    "what was there plus the new gradient twice": "ce qui était là plus deux fois le nouveau gradient",
-    "what was there twice plus the new gradient": "deux fois ce qui était là plus le nouveau gradient",
-    "what was there less the new gradient": "ce qui était là moins le nouveau gradient",
-    "Use parameter.accumulate(grad).": "Utilisez parameter.accumulate(grad).",
-    "an error that names the link": "une erreur qui nomme le maillon",
-    "no error": "aucune erreur",
-    "self.keep(…) in forward and self.release(grad_output) in backward see to it.": (
-        "self.keep(…) dans forward et self.release(grad_output) dans backward s'en chargent."
+    "The gradient of output {number} is not used.": "Le gradient de la sortie {number} n'est pas utilisé.",
+    "A row and a column were added: (N,) and (N, 1) give (N, N). Use keepdims for both or for none.": (
+        "Une ligne et une colonne ont été additionnées : (N,) et (N, 1) donnent (N, N). Mettez keepdims aux deux ou à"
+        " aucune."
     ),
-    "that of this forward": "celui de ce forward",
-    "the same values after {method}": "les mêmes valeurs après {method}",
-    "Make a new array: a *= b changes a, a = a * b does not.": (
-        "Créez un nouveau tableau : a *= b modifie a, a = a * b ne le modifie pas."
+    "one number, one for each example or one for each element": "un nombre, un par exemple ou un par élément",
+    "a value for each example, of that example alone": "une valeur par exemple, qui ne dépend que de lui",
+    "values that depend on others": "des valeurs qui dépendent des autres",
+    "A factor 2 too much, added twice, or the division by the square root of 4 is missing.": (
+        "Un facteur 2 de trop, un ajout fait deux fois, ou la division par la racine de 4 qui manque."
+    ),
+    "It depends on something outside of the object: a global variable, or one of the class.": (
+        "Il dépend de quelque chose d'extérieur à l'objet : une variable globale, ou une variable de classe."
     ),
 }
