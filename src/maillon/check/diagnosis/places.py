@@ -185,6 +185,8 @@ def where_different(got: Array, expected: Array) -> Phrase | None:
     if not wrong.any() or got.ndim == 0 or got.size == 1:
         return None
     places = np.argwhere(wrong)
+    if len(places) == 1:
+        return _state(got, say("at {places}", places=[int(index) for index in places[0]]), wrong)
     for axis in range(got.ndim):
         found = np.unique(places[:, axis])
         extent = got.shape[axis]
