@@ -155,7 +155,7 @@ class Judge:
             faults.append("the link past the header leads nowhere")
         self.note(f"{name}, keyboard", faults)
 
-    def search(self, words: str, wanted: tuple[str, ...], name: str = "index.html") -> None:
+    def search(self, name: str, words: str, wanted: tuple[str, ...]) -> None:
         """Types into the box of a page: one of the wanted pages must be among the first three that are found."""
         self.open(name)
         self.tab.run("document.querySelector('.navbar-persistent--container input[name=q]').focus()")
@@ -196,6 +196,18 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "learning rate": (ANSWERS, "guide/learning_curve.html", "reference/api/maillon.find_lr.html"),
     "callback": (ANSWERS, "reference/api/maillon.Callback.html"),
 }
+FRENCH = (
+    "prédire",
+    "enregistrer un réseau",
+    "couche",
+    "métrique",
+    "arrêt précoce",
+    "historique",
+    "reprendre",
+    "optimiseur",
+)
+ASKED = [("index.html", words, pages) for words, pages in QUESTIONS.items()]
+ASKED += [("fr/index.html", words, (ANSWERS,)) for words in FRENCH]
 
 
 def judge(site: Path, axe: Path, shots: Path | None, only: str) -> int:
@@ -219,13 +231,13 @@ def judge(site: Path, axe: Path, shots: Path | None, only: str) -> int:
                 judged.page(name, name in closely)
             if first == 0:
                 judged.keyboard("index.html")
-            for words, wanted in list(QUESTIONS.items())[first::BROWSERS]:
-                judged.search(words, wanted)
+            for question in ASKED[first::BROWSERS]:
+                judged.search(*question)
             return judged.faults
 
     with ThreadPoolExecutor(BROWSERS) as pool:
         count = len(faults) + sum(pool.map(share, range(BROWSERS)))
-    print(f"{len(names)} pages, {len(closely)} of them by axe-core, {len(QUESTIONS)} questions to the search")
+    print(f"{len(names)} pages, {len(closely)} of them by axe-core, {len(ASKED)} questions to the search")
     return count
 
 

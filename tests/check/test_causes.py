@@ -15,7 +15,7 @@ WORDS = {
     "Linear: gradient averaged over the batch": "the number of examples in the batch, 4: a mean in place of a sum.",
     "Linear: bias gradient summed over the wrong axis": "It is grad_output summed over axis 1, the wrong one.",
     "Linear: last sample left out of the gradient": "The share of the last place of axis 0 of the output is missing.",
-    "Linear: one element off by a part in a hundred thousand": "It is right but at the places 0 of axis 0.",
+    "Linear: one element off by a part in a hundred thousand": "It is right but at [0, 0].",
     "Linear: bias gradient not summed over the batch": "It is not summed over axis 0, the examples of the batch.",
     "Linear: gradient added twice to what was there": "what was there twice plus the new gradient",
     "gradients of two inputs swapped": "It is the gradient of input b: are the two exchanged?",

@@ -208,3 +208,24 @@ class LogSoftmaxOfSoftmax(LogSoftmax):
 @wrong("LogSoftmax: the logarithm forgotten", 1, "The logarithm is missing.", like=maillon.LogSoftmax(1))
 class LogSoftmaxNoLog(Softmax):
     pass
+
+
+@wrong("Tanh: a counter of the class", 1, "a global variable, or one of the class")
+class Counter(Tanh):
+    calls = 0
+
+    def forward(self, X):
+        Counter.calls += 1
+        return np.tanh(X) + 0.1 * (Counter.calls % 7)
+
+
+@wrong("ReLU: wrong at exactly 0", 3, "The case of exactly 0 is treated wrongly.")
+class ReLUZero(ReLU):
+    def backward_delta(self, input, delta):
+        return np.where(input == 0, 2 * delta, delta * (input > 0))
+
+
+@wrong("Tanh: scaled by the square root of the width", 3, "the square root of the number of outputs, 3")
+class RootOfWidth(Tanh):
+    def backward_delta(self, input, delta):
+        return super().backward_delta(input, delta) * np.sqrt(input.shape[1])

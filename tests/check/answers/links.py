@@ -300,7 +300,7 @@ class Attention(Module):
         return ds.transpose(0, 2, 1) @ q / 2.0
 
 
-@link("Attention: the scale 1/√d forgotten going back", 1, "A factor 2 too much", *TOKENS)
+@link("Attention: the scale 1/√d forgotten going back", 1, "the division by the square root of 4 is missing", *TOKENS)
 class NoScale(Attention):
     def queries(self, ds, k):
         return ds @ k

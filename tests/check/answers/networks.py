@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import maillon
 from answers.base import SGD, Linear, Module, MSELoss, Optim, Sequential, Softmax, Tanh
 from answers.table import normal, right, wrong
 
@@ -318,3 +319,11 @@ def split():
                     self.step(X[chosen], y[chosen])
 
     return Splits().SGD
+
+
+@right(
+    "Sequential against a network of maillon",
+    like=maillon.Sequential(maillon.Linear(3, 4), maillon.Tanh(), maillon.Linear(4, 2)),
+)
+class Alike(Sequential):
+    pass

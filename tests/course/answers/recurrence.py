@@ -73,6 +73,13 @@ wrong(
     ("da = (grad_output[:, t] + dh)", "grad_output[:, t] += dh\n            da = grad_output[:, t]"),
 )
 
+wrong(
+    "rnn",
+    "nothing is kept",
+    "keeps nothing",
+    ("self.keep(np.stack(states[1:], axis=1), x, states)", "np.stack(states[1:], axis=1)"),
+)
+
 SCALE = "parameter.grad = parameter.grad * (largest / norm)"
 NORM = "np.sqrt(sum(np.sum(parameter.grad**2) for parameter in learning))"
 wrong("clip", "no square root", "square root is missing", (NORM, NORM.removeprefix("np.sqrt")))
@@ -148,6 +155,7 @@ wrong(
 )
 wrong("lstm", "forwards", "walked forwards", ("in reversed(range(x.shape[1]))", "in range(x.shape[1])"))
 
+wrong("lstm", "double precision", r"x\.dtype", ("np.zeros((len(x), self.m), x.dtype)", "np.zeros((len(x), self.m))"))
 right(
     "cell",
     "by einsum, one product",

@@ -87,6 +87,9 @@ def same(one: Array, other: Array) -> bool:
 
 def named_factor(factor: float, shape: tuple[int, ...], x: Array | None = None) -> Phrase | None:
     """What a constant factor probably is: the batch's size, the number of outputs, a square root of these."""
+    widths = {size for array in (shape, () if x is None else x.shape) for size in array[-1:] if len(array) > 1}
+    if abs(factor - 2) < AGREE and 4 in widths:
+        return say("A factor 2 too much, added twice, or the division by the square root of 4 is missing.")
     if abs(factor - 2) < AGREE:
         return say("A factor 2 too much, or added twice.")
     if abs(factor - 0.5) < AGREE:
@@ -107,19 +110,19 @@ def named_factor(factor: float, shape: tuple[int, ...], x: Array | None = None) 
             sentences = (
                 (1 / size, say("It is divided by {name}, {size}: a mean in place of a sum.", name=name, size=size)),
                 (size, say("{size} is {name}: a sum in place of a mean.", name=name, size=size)),
-                (
-                    size**-0.5,
-                    say("It is divided by the square root of {name}, {size}, once too often.", name=name, size=size),
-                ),
-                (
-                    size**0.5,
-                    say("The division by the square root of {name}, {size}, is missing.", name=name, size=size),
-                ),
+                *(_roots(size, name) if size in widths else ()),
             )
             for number, sentence in sentences:
                 if abs(factor / number - 1) < AGREE:
                     return sentence
     return None
+
+
+def _roots(size: int, name: Phrase) -> list[tuple[float, Phrase]]:
+    return [
+        (size**-0.5, say("It is divided by the square root of {name}, {size}, once too often.", name=name, size=size)),
+        (size**0.5, say("The division by the square root of {name}, {size}, is missing.", name=name, size=size)),
+    ]
 
 
 def some_of(axes: Iterable[int]) -> Iterator[tuple[int, ...]]:

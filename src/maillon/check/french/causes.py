@@ -322,4 +322,10 @@ CAUSES = {
     "one number, one for each example or one for each element": "un nombre, un par exemple ou un par élément",
     "a value for each example, of that example alone": "une valeur par exemple, qui ne dépend que de lui",
     "values that depend on others": "des valeurs qui dépendent des autres",
+    "A factor 2 too much, added twice, or the division by the square root of 4 is missing.": (
+        "Un facteur 2 de trop, un ajout fait deux fois, ou la division par la racine de 4 qui manque."
+    ),
+    "It depends on something outside of the object: a global variable, or one of the class.": (
+        "Il dépend de quelque chose d'extérieur à l'objet : une variable globale, ou une variable de classe."
+    ),
 }

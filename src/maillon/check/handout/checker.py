@@ -16,6 +16,7 @@ from maillon.check.handout.training import is_loss, step_holds
 from maillon.check.handout.verdict import HandoutError, HandoutReport
 from maillon.check.verdict import CheckError
 from maillon.check.words import check_language, say
+from maillon.messages import got
 from maillon.nn import Loss, Module
 from maillon.typing import Array
 
@@ -100,11 +101,13 @@ def check_handout(
     maillon.check.handout.verdict.HandoutError: ...
     """
     check_language("check_handout", language)
+    if isinstance(module, type):
+        raise TypeError(f"check_handout: expected an object, {got(module)}")
     arrays = [np.array(one, dtype=np.float64) if np.asarray(one).dtype.kind == "f" else np.array(one) for one in inputs]
     try:
         if inspect.isroutine(module):
-            worst, worst_at, methods = descent_holds(module, seed, tolerance, arrays, given)
-            return HandoutReport(methods[0], (2, 9), worst, worst_at, 0, seed, tuple(methods), (), language)
+            name, notes = descent_holds(module, seed, tolerance, arrays, given)
+            return HandoutReport(name, (2, 9), 0.0, "", 0, seed, (name,), tuple(notes), language)
         subject = Subject(module, seed, tolerance)
         worst, worst_at, methods = _held(subject, arrays, like, reduction)
     except CheckError as error:
@@ -138,7 +141,11 @@ def _held(
     for nudge in NUDGES:
         beside = x + nudge * np.cos(np.arange(x.size)).reshape(x.shape) if nudge else x
         try:
-            return container_holds(subject, beside) if modules_of(subject.held) else module_holds(subject, beside, like)
+            return (
+                container_holds(subject, beside, like)
+                if modules_of(subject.held)
+                else module_holds(subject, beside, like)
+            )
         except KinkError:
             continue
     raise HandoutError(1, subject.name, "forward", say("a differentiable function near the input"), say("none"))

@@ -20,8 +20,10 @@ from maillon.check.handout.modules import (
 )
 from maillon.check.handout.slips import slip
 from maillon.check.handout.subject import Subject, last
+from maillon.check.handout.values import like_holds
 from maillon.check.handout.verdict import HandoutError
 from maillon.check.words import say
+from maillon.nn import Module as Link
 from maillon.typing import Array
 
 DELTA = re.compile(r"delta|grad(?!ient_step)|loss|err|^d[A-Z_]", re.IGNORECASE)
@@ -44,7 +46,7 @@ def modules_of(held: object) -> list[Any]:
     return found
 
 
-def container_holds(subject: Subject, x: Array) -> tuple[float, str, list[str]]:
+def container_holds(subject: Subject, x: Array, like: Link | None) -> tuple[float, str, list[str]]:
     """Rules 1 to 6 of a network; a mistake of one of its modules is told of that module."""
     rule_1_a_function(subject, x)
     _composed(subject, x)
@@ -58,6 +60,8 @@ def container_holds(subject: Subject, x: Array) -> tuple[float, str, list[str]]:
             say("none"),
         )
     names, worst, trial = _first_right(subject, x, ways)
+    if like is not None:
+        like_holds(subject, x, trial.output, trial.found.parameters, like)
     methods = ["forward", *names]
     if trial.found.parameters and not _steps_itself(trial):
         if subject.has("zero_grad"):

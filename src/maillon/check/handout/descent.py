@@ -39,8 +39,8 @@ class Parts:
 
 def descent_holds(
     function: Callable[..., Any], seed: int, tolerance: float, inputs: list[Array], given: Mapping[str, Any]
-) -> tuple[float, str, list[str]]:
-    """Rule 9: each epoch uses each example once, with its own target, and each batch makes one right step."""
+) -> tuple[str, list[Phrase]]:
+    """Rule 9: each example once an epoch, with its own target, and a right step for each batch. Its name, and notes."""
     name = getattr(function, "__qualname__", type(function).__name__)
     arguments, roles = _arguments(function, name, copy.deepcopy(dict(given)), inputs)
     owner = getattr(function, "__self__", None)
@@ -59,7 +59,7 @@ def descent_holds(
     _steps(subject, used, x, y, net)
     if len(used) > 1 and used[0].tolist() == sorted(used[0].tolist()):
         subject.notes.append(say("the examples are not shuffled"))
-    return 0.0, "", [name.rsplit(".", 1)[-1]]
+    return name.rsplit(".", 1)[-1], subject.notes
 
 
 def _arguments(

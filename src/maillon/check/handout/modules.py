@@ -101,7 +101,15 @@ def rule_1_a_function(subject: Subject, x: Array) -> None:
     if not np.isfinite(first).all():
         raise HandoutError(1, subject.name, "forward", say("finite values"), say("NaN or infinity"))
     if not same(first, subject.forward(subject.fresh(), x)):
-        raise HandoutError(1, subject.name, "forward", say("the same for the same input"), say("two different ones"))
+        way_out = say("It depends on something outside of the object: a global variable, or one of the class.")
+        raise HandoutError(
+            1,
+            subject.name,
+            "forward",
+            say("the same for the same input"),
+            say("two different ones"),
+            way_out=way_out,
+        )
     held = subject.fresh()
     subject.forward(held, 0.5 - x)
     if not same(first, subject.forward(held, x)):

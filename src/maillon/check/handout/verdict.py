@@ -23,7 +23,26 @@ HANDOUT_RULES = {
 class HandoutError(CheckError):
     """A rule of the handout is broken.
 
-    The message is in the `language` that the check was asked for. `rule` is a number in `HANDOUT_RULES`.
+    Parameters
+    ----------
+    rule : int
+        Its number in `HANDOUT_RULES`.
+    link : object or str
+        What was checked, or the name of its class.
+    what : str
+        The method, parameter or gradient it is about.
+    expected : object
+        As the message shows it.
+    got : object
+        As the message shows it.
+    relative_error : float, optional
+        None where there is no number to compare.
+    way_out : str
+        The likely cause.
+
+    Notes
+    -----
+    `language` is that of the message: the one that the check was asked for.
     """
 
     rules = HANDOUT_RULES
@@ -38,6 +57,18 @@ class HandoutReport(CheckReport):
 
     Parameters
     ----------
+    link : str
+        The name of the class.
+    rules : tuple of int
+        The numbers of the rules, in `HANDOUT_RULES`.
+    worst : float
+        The largest relative error between the gradients and the finite differences.
+    worst_at : str
+        The method where it is.
+    kinks : int
+        Always 0: an input on a kink is moved without a word.
+    seed : int
+        Of the inputs and of delta.
     methods : tuple of str
         What was called.
     notes : tuple of str
