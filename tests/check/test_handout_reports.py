@@ -329,6 +329,12 @@ def test_a_language_that_is_not_there() -> None:
         check_handout(Tanh(), language="de")
 
 
+def test_a_class_in_the_place_of_its_object() -> None:
+    message = r"^check_handout: expected an object, got the class Tanh\. Did you mean Tanh\(\)\?$"
+    with pytest.raises(TypeError, match=message):
+        check_handout(Tanh)
+
+
 def test_it_is_a_check_error_with_its_rule() -> None:
     with pytest.raises(CheckError) as caught:
         check_handout(Tanh(), X, tolerance=1e-20)

@@ -5,7 +5,7 @@ from reference.display import Display, blocks
 from reference.docstrings import inline, sections, signature
 from reference.formulas import FormulaError, read
 from reference.sentences import pieces, words
-from reference.tex import tex
+from reference.tex import in_text, tex
 from reference.tokens import plain
 
 FORMULAS = {
@@ -118,6 +118,11 @@ def test_a_default_without_a_name_is_left_out_of_a_signature() -> None:
 
 def test_names_lead_to_their_pages() -> None:
     links = {"LSTM": "maillon.LSTM", "Optim": "maillon.Optim", "Add": "maillon.Add"}
-    assert inline(words("Add the LSTM's `Optim`s, no Add, no maillon.LSTM, `other`."), links) == (
-        r"Add the :py:obj:`LSTM <maillon.LSTM>`'s :py:obj:`Optim <maillon.Optim>`\ s, no Add, no maillon.LSTM, ``other``."
+    assert inline(words("Add the LSTM's `Optim`s, no maillon.LSTM, `other`."), links) == (
+        r"Add the :py:obj:`LSTM <maillon.LSTM>`'s :py:obj:`Optim <maillon.Optim>`\ s, no maillon.LSTM, ``other``."
     )
+
+
+def test_what_is_raised_in_a_fraction_of_a_sentence_is_not_too_small() -> None:
+    assert in_text(read("y = e^xᵢ / 2 + ½")) == r"y = \dfrac{e^{x_{i}}}{2} + \dfrac{1}{2}"
+    assert in_text(read("y = x / 2")) == r"y = \frac{x}{2}"

@@ -11,7 +11,7 @@ from maillon.optim import LRScheduler, Rule
 from reference import names
 from reference.display import Display, Line, blocks, defined
 from reference.sentences import Piece, pieces, words
-from reference.tex import tex
+from reference.tex import in_text
 
 UNDERLINE = re.compile(r"-{3,}$")
 NAME = re.compile(r"(?<![\w.])[A-Z](?=\w*[A-Z0-9])\w+(?!\w)")
@@ -152,7 +152,7 @@ def inline(parts: list[Piece], links: Mapping[str, str] = NOWHERE) -> str:
     shown = ""
     for part in parts:
         if part.tree is not None:
-            shown += _joined(shown, f":math:`{tex(part.tree)}`")
+            shown += _joined(shown, f":math:`{in_text(part.tree)}`")
         elif part.kind == "code":
             whole = part.text.startswith(("``", ":")) or part.text.endswith("_")
             name = part.text.strip("`")

@@ -11,7 +11,7 @@ from reference import names
 from reference.docstrings import is_described_by_formulas
 from reference.pages import FOLDER
 from reference.sentences import pieces, words
-from reference.tex import tex
+from reference.tex import in_text
 
 
 class Names(SphinxDirective):
@@ -65,7 +65,7 @@ def first_sentence(value: object) -> list[nodes.Node]:
     shown: list[nodes.Node] = []
     for piece in (pieces if is_described_by_formulas(value) else words)(text):
         if piece.tree is not None:
-            shown.append(nodes.math("", tex(piece.tree)))
+            shown.append(nodes.math("", in_text(piece.tree)))
         elif piece.kind == "code":
             shown.append(nodes.literal("", piece.text.strip("`").rpartition("`")[2]))
         else:

@@ -26,6 +26,19 @@ def tex(node: Node) -> str:
     return _MAKERS[node.kind](node).replace("  ", " ").strip()
 
 
+def in_text(node: Node) -> str:
+    """The same, inside a sentence, where what is raised or lowered in a fraction would be too small to be read."""
+    shown = tex(node)
+    return shown.replace(r"\frac", r"\dfrac") if _has_small(node, False) else shown
+
+
+def _has_small(node: Node, above: bool) -> bool:
+    """Whether a fraction holds something raised or lowered."""
+    if above and node.kind in ("power", "index"):
+        return True
+    return any(_has_small(part, above or node.kind == "quotient") for part in node.parts)
+
+
 def align(node: Node) -> str:
     """The same, with a mark at its first sign of relation."""
     if node.kind != "relation":

@@ -182,37 +182,44 @@ def where_different(got: Array, expected: Array) -> Phrase | None:
     """Where two arrays of one shape differ, if that is not everywhere."""
     size = float(np.max(np.abs(expected), initial=0.0))
     wrong = ~np.isclose(got, expected, rtol=AGREE, atol=AGREE * size)
-    if not wrong.any() or got.ndim == 0 or got.size == 1:
+    if not wrong.any() or got.size == 1:
         return None
-    places = np.argwhere(wrong)
-    if len(places) == 1:
-        return _state(got, say("at {places}", places=[int(index) for index in places[0]]), wrong)
-    for axis in range(got.ndim):
-        found = np.unique(places[:, axis])
-        extent = got.shape[axis]
-        if len(found) == 1 and extent > 2 and _whole(wrong, axis, int(found[0])):
-            return _state(got, say("in {where}", where=_place(axis, int(found[0]), extent)), wrong)
-    inner = tuple(slice(1, -1) if extent > 2 else slice(None) for extent in got.shape)
-    for axes in some_of(range(got.ndim)):
-        inside = tuple(inner[axis] if axis in axes else slice(None) for axis in range(got.ndim))
-        if all(got.shape[axis] > 4 for axis in axes) and not wrong[inside].any() and got.ndim >= 3:
-            return _state(got, say("at the border of axes {axes} (padding?)", axes=", ".join(map(str, axes))), wrong)
-    for axis in range(got.ndim):
-        found = np.unique(places[:, axis])
-        if 2 * len(found) <= got.shape[axis]:
-            listed = ", ".join(map(str, found[:6])) + ("…" if len(found) > 6 else "")
-            return _state(got, say("at the places {places} of axis {axis}", places=listed, axis=axis), wrong)
-    if len(places) <= 3 and len(places) * 2 < got.size:
-        listed = ", ".join(str([int(i) for i in place]) for place in places)
-        return _state(got, say("at {places}", places=listed), wrong)
-    return None
-
-
-def _whole(wrong: Array, axis: int, index: int) -> bool:
-    return float(np.mean(np.take(wrong, index, axis))) > 0.4
-
-
-def _state(got: Array, where: Phrase, wrong: Array) -> Phrase:
+    where = _single(wrong) or _one_slice(wrong) or _border(wrong) or _some_slices(wrong)
+    if where is None:
+        return None
     if not got[wrong].any():
         return say("It is right but {where}, where it is zero.", where=where)
     return say("It is right but {where}.", where=where)
+
+
+def _single(wrong: Array) -> Phrase | None:
+    places = np.argwhere(wrong)
+    return say("at {places}", places=[int(index) for index in places[0]]) if len(places) == 1 else None
+
+
+def _one_slice(wrong: Array) -> Phrase | None:
+    """One place of an axis, where most is wrong."""
+    for axis, extent in enumerate(wrong.shape):
+        found = np.unique(np.argwhere(wrong)[:, axis])
+        if len(found) == 1 and extent > 2 and float(np.mean(np.take(wrong, found[0], axis))) > 0.4:
+            return say("in {where}", where=_place(axis, int(found[0]), extent))
+    return None
+
+
+def _border(wrong: Array) -> Phrase | None:
+    """The first and last places of some axes."""
+    for axes in some_of(range(wrong.ndim)) if wrong.ndim >= 3 else ():
+        inside = tuple(slice(1, -1) if axis in axes else slice(None) for axis in range(wrong.ndim))
+        if all(wrong.shape[axis] > 4 for axis in axes) and not wrong[inside].any():
+            return say("at the border of axes {axes} (padding?)", axes=", ".join(map(str, axes)))
+    return None
+
+
+def _some_slices(wrong: Array) -> Phrase | None:
+    """Up to half of the places of an axis."""
+    for axis, extent in enumerate(wrong.shape):
+        found = np.unique(np.argwhere(wrong)[:, axis])
+        if 2 * len(found) <= extent:
+            listed = ", ".join(map(str, found[:6])) + ("…" if len(found) > 6 else "")
+            return say("at the places {places} of axis {axis}", places=listed, axis=axis)
+    return None

@@ -16,6 +16,7 @@ from maillon.check.handout.training import is_loss, step_holds
 from maillon.check.handout.verdict import HandoutError, HandoutReport
 from maillon.check.verdict import CheckError
 from maillon.check.words import check_language, say
+from maillon.messages import got
 from maillon.nn import Loss, Module
 from maillon.typing import Array
 
@@ -100,6 +101,8 @@ def check_handout(
     maillon.check.handout.verdict.HandoutError: ...
     """
     check_language("check_handout", language)
+    if isinstance(module, type):
+        raise TypeError(f"check_handout: expected an object, {got(module)}")
     arrays = [np.array(one, dtype=np.float64) if np.asarray(one).dtype.kind == "f" else np.array(one) for one in inputs]
     try:
         if inspect.isroutine(module):
