@@ -79,6 +79,7 @@ numpydoc_show_class_members = False
 # Translations: docs/locale/fr/LC_MESSAGES/guide/*.po, one file a page.
 locale_dirs = ["locale"]
 gettext_compact = False
+gettext_additional_targets = ["index"]  # the words that the search knows a page by
 gettext_uuid = False
 gettext_location = False
 gettext_last_translator = ""

@@ -192,7 +192,7 @@ def test_l1_loss_of_a_perfect_prediction() -> None:
     report = check_loss(maillon.L1Loss(), X, X.copy())
     assert report.kinks > 0
     assert report.worst <= 1e-7
-    assert repr(report).endswith(f"; {report.kinks} kinks stepped around>")
+    assert repr(report).endswith(f"; {report.kinks} kinks or sharp bends stepped around>")
 
 
 def test_a_mistake_is_seen_beside_a_kink() -> None:
@@ -472,5 +472,5 @@ def test_reports_join_and_show_what_held() -> None:
     other = CheckReport("Tanh(copy)", (1, 3), 2e-9, "gradient of input y", 2, 3)
     assert repr(one) == "<Tanh(): rule 1 holds; relative error ≤ 1.0e-09 in the gradient of input x; no kinks>"
     assert repr(one.joined(other)) == (
-        "<Tanh(): rules 1, 3 hold; relative error ≤ 2.0e-09 in the gradient of input y; 2 kinks stepped around>"
+        "<Tanh(): rules 1, 3 hold; relative error ≤ 2.0e-09 in the gradient of input y; 2 kinks or sharp bends stepped around>"
     )

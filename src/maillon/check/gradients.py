@@ -77,7 +77,7 @@ def check_gradients(
     >>> import numpy as np, maillon
     >>> from maillon.check import check_gradients
     >>> check_gradients(maillon.ReLU(), np.array([-1.0, 0.0, 2.0]))  # doctest: +ELLIPSIS
-    <ReLU(): rule 1 holds; relative error ≤ ... in the gradient of input x; 4 kinks stepped around>
+    <ReLU(): rule 1 holds; relative error ≤ ... in the gradient of input x; 4 kinks or sharp bends stepped around>
     """
     check_language("check_gradients", language)
     try:

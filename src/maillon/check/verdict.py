@@ -139,7 +139,7 @@ class CheckReport:
         whole = self.rules == tuple(range(first, last + 1))
         rules = f"{first}–{last}" if whole and last > first else ", ".join(map(str, self.rules))
         hold = f"rule {rules} holds" if len(self.rules) == 1 else f"rules {rules} hold"
-        kinks = f"{self.kinks} kinks stepped around" if self.kinks else "no kinks"
+        kinks = f"{self.kinks} kinks or sharp bends stepped around" if self.kinks else "no kinks"
         where = f" in the {self.worst_at}" if self.worst_at else ""
         return f"<{self.link}: {hold}; relative error ≤ {self.worst:.1e}{where}; {kinks}>"
 
