@@ -472,5 +472,6 @@ def test_reports_join_and_show_what_held() -> None:
     other = CheckReport("Tanh(copy)", (1, 3), 2e-9, "gradient of input y", 2, 3)
     assert repr(one) == "<Tanh(): rule 1 holds; relative error ≤ 1.0e-09 in the gradient of input x; no kinks>"
     assert repr(one.joined(other)) == (
-        "<Tanh(): rules 1, 3 hold; relative error ≤ 2.0e-09 in the gradient of input y; 2 kinks or sharp bends stepped around>"
+        "<Tanh(): rules 1, 3 hold; relative error ≤ 2.0e-09 in the gradient of input y; "
+        "2 kinks or sharp bends stepped around>"
     )

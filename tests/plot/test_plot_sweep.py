@@ -44,6 +44,15 @@ def test_few_numbers_on_a_logarithmic_axis_are_named_one_by_one() -> None:
     assert "10^{-3}" in "".join(tick.get_text() for tick in rates.get_xticklabels())
 
 
+def test_few_numbers_on_a_linear_axis_are_named_where_they_have_room() -> None:
+    space = {"width": [1, 4, 8], "activation": [m.Tanh], "lr": [0.1, 0.11, 0.5]}
+    wide, rates = sweep(m.sweep(build, space, X, X**2, loss=m.MSELoss(), epochs=1))
+    wide.figure.canvas.draw()
+    assert wide.get_xscale() == rates.get_xscale() == "linear"
+    assert [tick.get_text() for tick in wide.get_xticklabels()] == ["1", "4", "8"]
+    assert "0.11" not in [tick.get_text() for tick in rates.get_xticklabels()]
+
+
 def test_one_setting_and_axes_given() -> None:
     found = result()
     (panel,) = sweep(found, "lr", ax=Figure().add_subplot())

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _DECADES = 1.5  # positive numbers over so many are drawn on a logarithmic axis
 _MOST_NAMES = 12  # characters of a value on an axis
-_MOST_TICKS = 6  # numbers on a logarithmic axis that are named one by one, not by powers of ten
+_MOST_TICKS = 6  # numbers that are named one by one on their axis
+_CLOSE = 0.12  # of a linear axis: numbers nearer to one another are not named, their names would touch
 _FEW = 4  # values that are named one by one
 _PANEL = 2.4  # inches
 
@@ -131,12 +132,14 @@ def _placed(ax: Axes, which: str, values: Sequence[Any]) -> np.ndarray[Any, Any]
     axis = getattr(ax, f"{which}axis")
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         numbers = np.array(values, float)
+        tried = np.unique(numbers)
+        apart = float(np.diff(tried).min(initial=np.inf))
         if numbers.min() > 0 and np.log10(numbers.max() / numbers.min()) > _DECADES:
             getattr(ax, f"set_{which}scale")("log")
-            tried = np.unique(numbers)
-            if len(tried) <= _MOST_TICKS:
-                axis.set_ticks(tried, [f"{number:g}" for number in tried])
-                axis.set_ticks([], minor=True)
+            apart = np.inf
+        if 1 < len(tried) <= _MOST_TICKS and apart > _CLOSE * (tried[-1] - tried[0]):
+            axis.set_ticks(tried, [f"{number:g}" for number in tried])
+            axis.set_ticks([], minor=True)
         return numbers
     kinds, places = _kinds(values)
     axis.set_ticks(range(len(kinds)), kinds)
