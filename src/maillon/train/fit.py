@@ -127,9 +127,8 @@ def fit(
     generator : Generator, optional
         Where the order, and what links such as Dropout draw, come from; the global one by default.
     engine : str
-        "auto" runs whole epochs in the compiled core where that is installed. A link or a loss that the core does not
-        know runs in NumPy, the rest in the core, with a warning. "numpy" runs all in NumPy; "native" raises
-        RuntimeError where the core cannot do it.
+        "auto" runs whole epochs in the compiled core where that is installed and knows every link, the loss and the
+        rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
     progress : bool, optional
         Whether to show a bar on the error stream; by default on a terminal and in a notebook, unless the environment
         has tqdm's own TQDM_DISABLE.
