@@ -289,7 +289,9 @@ def test_a_constant_loss() -> None:
     found = m.find_lr(network(), Same(), *sine())
     assert found.lr is None
     assert (
-        found.reason == "The loss stays 2 at every rate. Look whether it depends on any parameter that the rule moves."
+        found.reason
+        == "The loss stays 2 at every rate, up to 1e+02. Look whether it depends on any parameter that the "
+        "rule moves, or raise max_lr."
     )
 
 

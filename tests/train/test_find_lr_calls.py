@@ -14,6 +14,13 @@ def network() -> m.Sequential:
     return m.Sequential(m.Linear(3, 16, generator=generator), m.Tanh(), m.Linear(16, 1, generator=generator))
 
 
+def groups(*rates: float) -> tuple[m.Optim]:
+    """An Optim whose rule has a group for each of these rates, with one parameter each."""
+    learner = network()
+    listed = [{"params": [parameter], "lr": rate} for parameter, rate in zip(learner.parameters(), rates, strict=False)]
+    return (m.Optim(learner, m.MSELoss(), m.SGD(lr=0.1).bind(listed)),)
+
+
 numbers = np.random.default_rng(3)
 X, Y = numbers.normal(size=(40, 3)).astype(np.float32), numbers.normal(size=(40, 1)).astype(np.float32)
 CALLS = {
@@ -24,7 +31,7 @@ CALLS = {
         "line_search_fn='strong_wolfe', or take another rule.",
     ),
     "a rate of 0": (
-        lambda: m.find_lr(network(), m.MSELoss(), X, Y, rule=m.SGD(lr=0.0)),
+        lambda: m.find_lr(*groups(0.0, 0.1), X, Y),
         ValueError,
         "find_lr: expected the first group of SGD to have a rate > 0, got 0.0. The other groups keep their ratio to "
         "it: put one that learns first.",
@@ -142,3 +149,40 @@ def test_native_where_the_core_cannot(engine: str) -> None:
             m.find_lr(network(), m.MSELoss(), X, Y, rule=Own(lr=0.1), engine="native")
         assert m.find_lr(network(), m.MSELoss(), X, X[:, :1], engine="native").lr is not None
     assert m.find_lr(network(), m.MSELoss(), X, X[:, :1], rule=Own(lr=0.1)).lr is not None
+
+
+def test_the_rate_of_a_single_group_does_not_matter() -> None:
+    found = [m.find_lr(network(), m.MSELoss(), X, 2 * X[:, :1], rule=m.SGD(lr=rate)) for rate in (0.0, 0.1)]
+    assert found[0].lr is not None
+    assert found[0].lr == found[1].lr
+
+
+class Noting(m.Module):
+    """The identity, which keeps what it has seen as a user's own link may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.seen: list[Array] = []
+
+    def forward(self, x: Array) -> Array:
+        self.calls += 1
+        self.seen.append(x)
+        return x
+
+    def backward(self, grad: Array) -> Array:
+        return grad
+
+
+def test_a_link_of_the_user_s_own_is_never_called_itself() -> None:
+    link = Noting()
+    learner = m.Sequential(m.Linear(3, 1), link)
+    m.find_lr(learner, m.MSELoss(), X, Y)
+    assert link.calls == 0
+    assert not link.seen
+
+
+def test_only_its_result_is_drawn() -> None:
+    with pytest.raises(TypeError) as caught:
+        m.plot.find_lr(3)  # type: ignore[arg-type]
+    assert str(caught.value) == "plot.find_lr: expected what maillon.find_lr returns, got 3."

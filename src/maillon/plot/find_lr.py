@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from maillon.messages import got
 from maillon.plot.axes import axes
 from maillon.plot.style import BLACK, BLUE, GREY, VERMILION
 from maillon.train.lr_range import LRRange
@@ -46,6 +47,8 @@ def find_lr(result: LRRange, ax: Axes | None = None) -> Axes:
     >>> find_lr(found, Figure().add_subplot()).get_xscale()
     'log'
     """
+    if not isinstance(result, LRRange):
+        raise TypeError(f"plot.find_lr: expected what maillon.find_lr returns, {got(result)}")
     ax = axes(ax)
     ax.set_xscale("log")
     rates, losses = result.lrs, result.losses

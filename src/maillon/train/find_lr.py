@@ -116,7 +116,7 @@ def find_lr(
     >>> maillon.find_lr(network, maillon.MSELoss(), x, generator.randn((200, 1))).lr is None     # noise
     True
     """
-    from maillon.train.lr_runs import Runs  # here, for `import maillon` does without them
+    from maillon.train.lr_runs import Runs, copied  # here, for `import maillon` does without them
     from maillon.train.lr_search import Search
 
     batch_size = arguments.integer("find_lr", "batch_size", batch_size)
@@ -131,8 +131,9 @@ def find_lr(
             "an iterable of them may not give again."
         )
     data = check("find_lr", optim.network, optim.loss, x, y, sample_weight)
-    dry_run("find_lr", optim.network, optim.loss, data, batch_size, drop_last=batch_size < data.rows)
-    _require_engine(optim, data, batch_size, engine)
+    still = copied(optim)  # what links of the user's own keep from a pass is theirs as well
+    dry_run("find_lr", still.network, still.loss, data, batch_size, drop_last=batch_size < data.rows)
+    _require_engine(still, data, batch_size, engine)
     runs = Runs(optim, data, batch_size, steps, engines.choose(engine), generator)
     search = Search(runs, rates)
     if search.undecided:
@@ -158,7 +159,7 @@ def _require_rate(optim: Optim) -> None:
         )
     if not all("lr" in group for group in groups):
         raise ValueError(f"find_lr: expected a rule with an option lr, got {name}.")
-    if not groups[0]["lr"] > 0:
+    if len(groups) > 1 and not groups[0]["lr"] > 0:
         raise ValueError(
             f"find_lr: expected the first group of {name} to have a rate > 0, got {groups[0]['lr']!r}. The other "
             "groups keep their ratio to it: put one that learns first."

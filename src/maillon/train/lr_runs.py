@@ -94,7 +94,7 @@ class Runs:
         self, optim: Optim, data: Data, batch_size: int, steps: int, engine: str, generator: Generator
     ) -> None:
         self.data, self.steps, self.taken = data, steps, 0
-        self._optim, self._engine, self._batch = _copied(optim), engine, batch_size
+        self._optim, self._engine, self._batch = copied(optim), engine, batch_size
         self._generator = generator
         self._ratios = _ratios(optim)
 
@@ -107,7 +107,7 @@ class Runs:
     def run(self, rate: float) -> Run:
         """One at this rate."""
         rows, seed, before = self._begun
-        losses = self._losses(_copied(self._optim), rate, rows, seed, _BLOWN * float(np.abs(before).max()))
+        losses = self._losses(copied(self._optim), rate, rows, seed, _BLOWN * float(np.abs(before).max()))
         judged = slice(-max(1, round(self.steps * _JUDGED)), None)
         return Run(np.array(losses)[judged] if len(losses) == len(before) else np.empty(0), before[judged])
 
@@ -115,7 +115,7 @@ class Runs:
     def _begun(self) -> tuple[list[Array], int, Array]:
         """The mini-batches, a seed, and the loss of each before any step."""
         rows, seed = self._drawn(self.data.rows, self.steps), self._seed()
-        still = _copied(self._optim)
+        still = copied(self._optim)
         still = Optim(still.network, still.loss, SGD(lr=0.0))  # Rprop, for one, moves at a rate of 0 too
         before = self._losses(still, 0.0, rows, seed, math.inf, blows=False)
         return rows, seed, np.array(before)
@@ -133,7 +133,7 @@ class Runs:
         half = self.data.rows // 2
         scores: list[float] = []
         for learnt, others in ((shuffled[:half], shuffled[half:]), (shuffled[half:], shuffled[:half])):
-            optim = _copied(self._optim)
+            optim = copied(self._optim)
             rows = [learnt[batch] for batch in self._drawn(len(learnt), self.steps)]
             if len(self._losses(optim, rate, rows, self._seed(), math.inf)) < self.steps:
                 return -math.inf
@@ -199,10 +199,11 @@ class Runs:
 def _ratios(optim: Optim) -> list[float]:
     """The rate of each group of parameters, over that of the first one."""
     rates = [group["lr"] for group in optim.rule.param_groups]
-    return [float(rate / rates[0]) for rate in rates]
+    return [float(rate / rates[0]) for rate in rates] if len(rates) > 1 else [1.0]
 
 
-def _copied(optim: Optim) -> Optim:
+def copied(optim: Optim) -> Optim:
+    """A copy without gradients."""
     try:
         copied = copy.deepcopy(optim)
     except Exception as error:

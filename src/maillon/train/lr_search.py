@@ -126,8 +126,8 @@ class Search:
         if any(run.fall for run in self.tried.values()):
             return ""
         return (
-            f"The loss stays {self.run.start:.3g} at every rate. Look whether it depends on any parameter that the "
-            "rule moves."
+            f"The loss stays {self.run.start:.3g} at every rate, up to {self.rates[-1]:.2g}. Look whether it depends "
+            "on any parameter that the rule moves, or raise max_lr."
         )
 
     def _not_clear(self) -> str:
