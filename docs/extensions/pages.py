@@ -96,6 +96,16 @@ def _said_alike(path: Path) -> Iterator[str]:
             yield str(message.string)
 
 
+def index_leads_to_sections(app: Any, tree: nodes.document) -> None:
+    """A word of the index that stands before a heading leads to its section: a search shows the text of that."""
+    for node in tree.findall(addnodes.index):
+        section = node.next_node(nodes.section, descend=False, siblings=True, ascend=True)
+        if section is not None:
+            for at, (kind, word, target, main, key) in enumerate(node["entries"]):
+                if target.startswith("index-"):
+                    node["entries"][at] = (kind, word, section["ids"][0], main, key)
+
+
 def notebooks(app: Any) -> None:
     """The notebooks of the course, which its page offers."""
     runpy.run_path(str(HERE.parent / "course" / "build.py"))["build"](HERE.parent / "build" / "course")
@@ -103,11 +113,13 @@ def notebooks(app: Any) -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     app.add_config_value("complete_pages", [], "env")
+    app.add_js_file("search.js")
     app.connect("config-inited", french, priority=1)
     app.connect("builder-inited", notebooks)
     app.connect("builder-inited", phrases)
     app.connect("source-read", on_the_site)
     app.connect("doctree-read", strict)
     app.connect("doctree-read", untranslated)
+    app.connect("doctree-read", index_leads_to_sections)
     app.connect("missing-reference", english_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
