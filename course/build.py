@@ -132,13 +132,18 @@ def notebook(path: Path, language: str, kind: str) -> nbformat.NotebookNode:
     return made
 
 
+def file_name(path: Path, language: str, kind: str) -> str:
+    """The name of a notebook, its own: several may be downloaded into one folder."""
+    return f"{path.stem}_{language}{'_solution' if kind == 'solutions' else ''}.ipynb"
+
+
 def build(folder: Path) -> list[Path]:
     """Write all notebooks to folder/{en,fr}/{student,solutions}; those that are there and the same are left alone."""
     written = []
     for path in sources():
         for language in LANGUAGES:
             for kind in KINDS:
-                target = folder / language / kind / f"{path.stem}.ipynb"
+                target = folder / language / kind / file_name(path, language, kind)
                 text = nbformat.writes(notebook(path, language, kind)) + "\n"
                 if not target.exists() or target.read_text(encoding="utf-8") != text:
                     target.parent.mkdir(parents=True, exist_ok=True)

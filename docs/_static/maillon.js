@@ -21,3 +21,32 @@ const foldFormulas = () => {
 };
 window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(foldFormulas));
 window.addEventListener("resize", () => requestAnimationFrame(foldFormulas));
+
+// A figure of several panels is too small to be read on a telephone: there it keeps its size, and scrolls.
+const WIDE = 1.7;
+const scrollFigures = () => {
+  const narrow = window.matchMedia("(max-width: 720px)").matches;
+  for (const picture of document.querySelectorAll(".bd-article img:not(td img, .sd-card img, .sphx-glr-thumbnails img)")) {
+    const scrolls = narrow && picture.naturalWidth > WIDE * picture.naturalHeight && picture.naturalWidth > 500;
+    let frame = picture.parentElement;
+    if (frame.tagName === "A") frame = frame.parentElement;
+    if (frame.tagName === "SECTION") {
+      if (!scrolls) continue;
+      frame = document.createElement("div");
+      picture.replaceWith(frame);
+      frame.append(picture);
+    }
+    if (frame.childElementCount > 1 && frame.tagName !== "FIGURE") continue;
+    frame.classList.toggle("maillon-scrolls", scrolls);
+    if (scrolls) frame.tabIndex = 0;
+    else frame.removeAttribute("tabindex");
+  }
+};
+window.addEventListener("load", scrollFigures);
+window.addEventListener("resize", () => requestAnimationFrame(scrollFigures));
+
+// The other language opens at the same place of the page.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a.maillon-language[data-same]");
+  if (link) link.hash = window.location.hash;
+});

@@ -38,3 +38,7 @@ experiment.show("figure-7")
 # --------------------------------------------------
 
 experiment.claims()
+
+# %%
+# To run this page yourself, take a clone of the repository: the file uses others of it. There,
+# ``pip install '.[docs]'``, then ``PYTHONPATH=docs/extensions python docs/experiments/binary.py``.

@@ -31,3 +31,7 @@ experiment.show("figure-9")
 # Curves that look alike may differ in their last digits; here every bit is compared.
 
 experiment.claims()
+
+# %%
+# To run this page yourself, take a clone of the repository: the file uses others of it. There,
+# ``pip install '.[docs]'``, then ``PYTHONPATH=docs/extensions python docs/experiments/encapsulation.py``.

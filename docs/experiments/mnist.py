@@ -48,3 +48,7 @@ experiment.show("figure-13")
 # --------------------------------------------------
 
 experiment.claims()
+
+# %%
+# To run this page yourself, take a clone of the repository: the file uses others of it. There,
+# ``pip install '.[docs]'``, then ``PYTHONPATH=docs/extensions python docs/experiments/mnist.py``.

@@ -41,7 +41,7 @@ def french(app: Any, config: Any) -> None:
         return
     config.nb_code_prompt_show, config.nb_code_prompt_hide = "Montrer le code", "Cacher le code"
     leave_out_english(config)
-    config.html_theme_options["search_bar_text"] = "Chercher dans la documentation"
+    config.html_theme_options["search_bar_text"] = "Chercher"
     config.sphinx_gallery_conf |= {"examples_dirs": [], "gallery_dirs": []}
     config.intersphinx_mapping["maillon"] = ("../", (str(HERE.parent / "build/docs/html/objects.inv"),))
 

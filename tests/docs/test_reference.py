@@ -188,10 +188,12 @@ def test_a_page_names_file_rows_and_core() -> None:
     page = pages.page("maillon.LeakyReLU")
     assert page.startswith("maillon.LeakyReLU\n=================\n\n.. autoclass:: maillon.LeakyReLU\n")
     assert ":File: `src/maillon/nn/activations/basic.py <../../_modules/maillon/nn/activations/basic.html>`__" in page
-    assert "tests/catalogue/activations.py <catalogue/activations>`, 3 rows: ``LeakyReLU``, ``LeakyReLU 0.2``" in page
-    assert ":Core: runs there, by ``src/maillon/engine/families/activations.py``" in page
-    assert ":Core: runs there, by ``src/maillon/engine/families/rules.py``" in pages.page("maillon.Adam")
-    assert ":Core:" not in pages.page("maillon.Module")
+    tested = next(line for line in page.splitlines() if line.startswith(":Tested with:"))
+    assert tested.startswith(":Tested with: ``LeakyReLU``, ``LeakyReLU 0.2``, ``")
+    assert tested.endswith(" (:doc:`tests/catalogue/activations.py <catalogue/activations>`)")
+    assert ":Compiled core: yes (``src/maillon/engine/families/activations.py``)" in page
+    assert ":Compiled core: yes (``src/maillon/engine/families/rules.py``)" in pages.page("maillon.Adam")
+    assert ":Compiled core:" not in pages.page("maillon.Module")
     assert ".. autofunction:: maillon.fit\n\n:File: `src/maillon/train/fit.py" in pages.page("maillon.fit")
 
 

@@ -93,9 +93,8 @@ def fields(name: str, value: object) -> list[str]:
         of_it = [row for other, row in proved if other == file]
         shown = ", ".join(f"``{row}``" for row in of_it[:MANY])
         more = f" and {len(of_it) - MANY} more" if len(of_it) > MANY else ""
-        count = "1 row" if len(of_it) == 1 else f"{len(of_it)} rows"
-        lines.append(f":Catalogue: :doc:`{catalogue_file(file)} <catalogue/{file}>`, {count}: {shown}{more}")
+        lines.append(f":Tested with: {shown}{more} (:doc:`{catalogue_file(file)} <catalogue/{file}>`)")
     core = in_core(value)
     if core or proved:
-        lines.append(f":Core: runs there, by ``{core}``" if core else ":Core: not there; it runs in NumPy")
+        lines.append(f":Compiled core: yes (``{core}``)" if core else ":Compiled core: no, it runs in NumPy")
     return lines

@@ -127,8 +127,10 @@ def fit(
     generator : Generator, optional
         Where the order, and what links such as Dropout draw, come from; the global one by default.
     engine : str
-        "auto" runs whole epochs in the compiled core where that is installed and knows every link, the loss and the
-        rule, else it runs in NumPy; "numpy" forces that, "native" raises RuntimeError where the core cannot do it.
+        "auto" runs whole epochs in the compiled core where that is installed. A link or loss that the core does not
+        know runs in NumPy and the rest in the core; with a rule that it does not know all runs in NumPy; a
+        FallbackWarning says which. "numpy" runs all in NumPy. "native" raises RuntimeError where "auto" would run all
+        in NumPy.
     progress : bool, optional
         Whether to show a bar on the error stream; by default on a terminal and in a notebook, unless the environment
         has tqdm's own TQDM_DISABLE.
@@ -144,17 +146,22 @@ def fit(
     Returns
     -------
     History
-        One row of numbers for each epoch. Ctrl-C ends the training: a long step of the core that is not done yet, or a
-        validation, is left as if it had not begun. The history says `interrupted`, and one line on the error stream
-        which training it was. Pressed twice within a second it raises KeyboardInterrupt, which ends the program.
-        Afterwards each link's mode is what it was.
+        One row of numbers for each epoch. Afterwards each link's mode is what it was.
 
     Raises
     ------
     ValueError, TypeError
-        For a wrong call, before the first step, with nothing changed. The network has then tried the first mini-batch.
+        For a wrong call, before the first step. The network may have run forward on the first mini-batch; its
+        parameters are unchanged.
     NonFiniteLossError
         With its epoch, batch and history, before the step that would have spoilt the parameters.
+
+    Notes
+    -----
+    Ctrl-C ends the training after the step that is being made. A long step of the core and a validation are not waited
+    for: they are broken off, and the parameters and the rule are what they were before them. The history is returned;
+    its `interrupted` is True, and one line on the error stream says which training it was. Ctrl-C pressed twice within
+    a second raises KeyboardInterrupt, which ends the program.
 
     Examples
     --------

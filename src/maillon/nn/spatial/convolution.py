@@ -241,6 +241,7 @@ class _Conv(_Convolution):
 class Conv1d(_Conv):
     """y = W ⋆ x + b over one dimension: each output is one window of x, weighted by one kernel.
 
+    The sign ⋆ means that the kernel slides over x, unflipped:
     y[n, o, l] = b[o] + Σ_c Σ_k W[o, c, k] · x[n, c, l · stride + k · dilation − padding], c in the group of o.
     Derivative: dW[o, c, k] = Σ dy · x at those places, db = Σ dy over batch and places, dx = Σ_o Σ_k W[o, c, k] · dy.
 
@@ -275,9 +276,10 @@ class Conv1d(_Conv):
     Raises
     ------
     ValueError
-        For other arguments.
+        For an argument that is not as described above, for channels that are no multiple of groups, and for
+        padding='same' with a stride other than 1.
     LinkShapeError
-        For other channels, or an x smaller than the kernel spans.
+        For an x that has not in_channels channels, or that is smaller, with its padding, than the kernel spans.
 
     Notes
     -----
@@ -304,8 +306,10 @@ class Conv1d(_Conv):
 class Conv2d(_Conv):
     """y = W ⋆ x + b over two dimensions: each output is one window of an image, weighted by one kernel.
 
+    The sign ⋆ means that the kernel slides over x, unflipped:
     y[n, o, i, j] = b[o] + Σ_c Σ_k Σ_l W[o, c, k, l] · x[n, c, i', j'] with i' = i · stride + k · dilation − padding,
-    j' = j · stride + l · dilation − padding, c in the group of o, and a pair of numbers for each option.
+    j' = j · stride + l · dilation − padding, c in the group of o. Each of kernel_size, stride, padding and dilation may
+    be a pair, one number for each dimension: the first for i and k, the second for j and l.
     Derivative: dW[o, c, k, l] = Σ dy · x at those places, db = Σ dy over batch and places,
     dx = Σ_o Σ_k Σ_l W[o, c, k, l] · dy.
 
@@ -340,14 +344,17 @@ class Conv2d(_Conv):
     Raises
     ------
     ValueError
-        For other arguments.
+        For an argument that is not as described above, for channels that are no multiple of groups, and for
+        padding='same' with a stride other than 1.
     LinkShapeError
-        For other channels, or an x smaller than the kernel spans.
+        For an x that has not in_channels channels, or that is smaller, with its padding, than the kernel spans.
 
     Notes
     -----
-    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W'). weight: (out_channels, in_channels
-    / groups, *kernel_size); bias: (out_channels). Initial weights as Conv1d's.
+    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W'), where
+    H' = ⌊(H + 2 padding − dilation (k_h − 1) − 1) / stride⌋ + 1 for a kernel of k_h rows, and W' likewise for its k_w
+    columns. weight: (out_channels, in_channels / groups, k_h, k_w); bias: (out_channels). Initial weights: U(±1/√fan)
+    for both, fan = in_channels / groups · k_h · k_w (PyTorch's law and its bits).
 
     References
     ----------
@@ -356,7 +363,8 @@ class Conv2d(_Conv):
     Examples
     --------
     >>> import numpy as np, maillon
-    >>> maillon.Conv2d(3, 8, (3, 5), stride=2, padding=(1, 2))(np.zeros((4, 3, 28, 28), np.float32)).shape
+    >>> link = maillon.Conv2d(3, 8, (3, 5), stride=2, padding=(1, 2))
+    >>> link(np.zeros((4, 3, 28, 28), np.float32)).shape
     (4, 8, 14, 14)
     """
 
@@ -507,9 +515,10 @@ class ConvTranspose1d(_ConvTranspose):
     Raises
     ------
     ValueError
-        For other arguments.
+        For an argument that is not as described above, and for channels that are no multiple of groups.
     LinkShapeError
-        For other channels, or a size that is not possible.
+        For an x that has not in_channels channels, an x of which the padding crops more than there is, or an
+        output_size that the stride does not leave a choice for.
 
     Notes
     -----
@@ -539,6 +548,8 @@ class ConvTranspose2d(_ConvTranspose):
 
     y[n, o, i', j'] = b[o] + Σ_c W[c, o, k, l] · x[n, c, i, j] with i' = i · stride + k · dilation − padding,
     j' = j · stride + l · dilation − padding, summed over all i, j, k and l that meet there, c in the group of o.
+    Each of kernel_size, stride, padding, output_padding and dilation may be a pair, one number for each dimension: the
+    first for i and k, the second for j and l.
     Derivative: dx is Conv2d of dy with the same weight, dW[c, o, k, l] = Σ x · dy at those places, db = Σ dy.
 
     Parameters
@@ -572,13 +583,19 @@ class ConvTranspose2d(_ConvTranspose):
 
     Raises
     ------
-    ValueError, LinkShapeError
-        As ConvTranspose1d.
+    ValueError
+        For an argument that is not as described above, and for channels that are no multiple of groups.
+    LinkShapeError
+        For an x that has not in_channels channels, an x of which the padding crops more than there is, or an
+        output_size that the stride does not leave a choice for.
 
     Notes
     -----
-    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W'). weight: (in_channels, out_channels
-    / groups, *kernel_size); bias: (out_channels). Initial weights as ConvTranspose1d's.
+    x: (N, in_channels, H, W) or (in_channels, H, W) → y: (…, out_channels, H', W'), where
+    H' = (H − 1) stride − 2 padding + dilation (k_h − 1) + output_padding + 1 for a kernel of k_h rows, and W' likewise
+    for its k_w columns; `forward(x, output_size)` gives (H', W') (or y's shape) instead. weight: (in_channels,
+    out_channels / groups, k_h, k_w); bias: (out_channels). Initial weights: U(±1/√fan) for both,
+    fan = out_channels / groups · k_h · k_w (PyTorch's law and its bits).
 
     References
     ----------
@@ -587,7 +604,8 @@ class ConvTranspose2d(_ConvTranspose):
     Examples
     --------
     >>> import numpy as np, maillon
-    >>> maillon.ConvTranspose2d(8, 3, 4, stride=2, padding=1)(np.zeros((5, 8, 14, 14), np.float32)).shape
+    >>> link = maillon.ConvTranspose2d(8, 3, 4, stride=2, padding=1)
+    >>> link(np.zeros((5, 8, 14, 14), np.float32)).shape
     (5, 3, 28, 28)
     """
 

@@ -13,6 +13,8 @@ from maillon.typing import Array
 class Adagrad(Rule):
     """Adagrad: s ← s + g², p ← p − lr / (1 + (t − 1) η) · g / (√s + ε).
 
+    g is the gradient of the parameter p, s the sum of its squares so far; t counts the steps from 1.
+
     Parameters
     ----------
     params : iterable of Parameter or of dict, optional
@@ -33,8 +35,8 @@ class Adagrad(Rule):
     maximize : bool
         Climb instead of descending.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------
@@ -106,6 +108,7 @@ class Adagrad(Rule):
 class RMSprop(Rule):
     """RMSprop: v ← α v + (1 − α) g², p ← p − lr · g / (√v + ε).
 
+    g is the gradient of the parameter p, v the running mean of its square.
     With a momentum μ > 0 it is b ← μ b + g / (√v + ε), p ← p − lr · b.
 
     Parameters
@@ -132,8 +135,8 @@ class RMSprop(Rule):
     maximize : bool
         Climb instead of descending.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------
@@ -208,6 +211,7 @@ class RMSprop(Rule):
 class Adadelta(Rule):
     """Adadelta: v ← ρ v + (1 − ρ) g², Δ = g √(u + ε) / √(v + ε), p ← p − lr Δ, u ← ρ u + (1 − ρ) Δ².
 
+    g is the gradient of the parameter p, v and u the running means of g² and Δ².
     The steps have the parameter's unit, so the rate can stay 1.
 
     Parameters
@@ -228,8 +232,8 @@ class Adadelta(Rule):
     maximize : bool
         Climb instead of descending.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------

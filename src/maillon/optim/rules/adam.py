@@ -54,7 +54,8 @@ class _Adaptive(Rule):
 class Adam(_Adaptive):
     """Adam: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², p ← p − lr · m̂ / (√v̂ + ε).
 
-    m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) make up for the start at zero; t counts the steps from 1.
+    g is the gradient of the parameter p, m and v the running means of g and g², zero at the beginning:
+    m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) make up for that. t counts the steps from 1.
 
     Parameters
     ----------
@@ -76,8 +77,8 @@ class Adam(_Adaptive):
     decoupled_weight_decay : bool
         Apply the weight decay to the parameters, not to the gradient, as AdamW does.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------
@@ -138,7 +139,7 @@ class Adam(_Adaptive):
 class AdamW(Adam):
     """Adam with decoupled weight decay: p ← (1 − lr λ) p, then Adam's step on the plain gradient.
 
-    All weights shrink by the same factor, whatever the size of their gradients.
+    p is a parameter, λ the weight decay. All weights shrink by the same factor, whatever the size of their gradients.
 
     Parameters
     ----------
@@ -160,8 +161,8 @@ class AdamW(Adam):
     decoupled_weight_decay : bool
         False gives Adam's own weight decay.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------
@@ -204,7 +205,7 @@ class NAdam(_Adaptive):
     """Adam with Nesterov's momentum: p ← p − lr (c m + c' g) / d, d = √(v / (1 − β₂ᵗ)) + ε.
 
     μₜ = β₁ (1 − ½ · 0.96^(t ψ)), c = μₜ₊₁ / (1 − Π_{i ≤ t+1} μᵢ), c' = (1 − μₜ) / (1 − Π_{i ≤ t} μᵢ); m and v as
-    Adam's.
+    Adam's, g the gradient of the parameter p, t the number of the step, from 1.
 
     Parameters
     ----------
@@ -226,8 +227,8 @@ class NAdam(_Adaptive):
     maximize : bool
         Climb instead of descending.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------
@@ -304,7 +305,8 @@ class RAdam(_Adaptive):
     """Adam whose rate is reduced while v has seen few gradients: p ← p − lr m̂ r √(1 − β₂ᵗ) / (√v + ε).
 
     ρ∞ = 2 / (1 − β₂) − 1, ρ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ), r² = (ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ). While ρ ≤ 5
-    the step is lr m̂ alone. m̂ = m / (1 − β₁ᵗ); m and v as Adam's.
+    the step is lr m̂ alone. m̂ = m / (1 − β₁ᵗ); m and v as Adam's, from the gradient of the parameter p; t counts
+    the steps from 1.
 
     Parameters
     ----------
@@ -324,8 +326,8 @@ class RAdam(_Adaptive):
     maximize : bool
         Climb instead of descending.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------
@@ -385,6 +387,8 @@ class RAdam(_Adaptive):
 class Adamax(_Adaptive):
     """Adam with the largest gradient as its scale: u ← max(β₂ u, |g| + ε), p ← p − lr / (1 − β₁ᵗ) · m / u.
 
+    g is the gradient of the parameter p, m as Adam's; t counts the steps from 1.
+
     Parameters
     ----------
     params : iterable of Parameter or of dict, optional
@@ -403,8 +407,8 @@ class Adamax(_Adaptive):
     maximize : bool
         Climb instead of descending.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------

@@ -23,6 +23,7 @@ from maillon.typing import Array
 class SGD(Rule):
     """Stochastic gradient descent: p ← p − lr · g.
 
+    g is the gradient of the parameter p.
     With a momentum μ > 0 it is v ← μ v + (1 − dampening) g, p ← p − lr · v. The first v is g itself.
 
     Parameters
@@ -43,8 +44,8 @@ class SGD(Rule):
     maximize : bool
         Climb instead of descending.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------
@@ -114,6 +115,7 @@ class SGD(Rule):
 class ASGD(Rule):
     """Averaged SGD: p ← (1 − λ η) p − η g, with an average of p beside it.
 
+    g is the gradient of the parameter p, λ is `lambd`, t counts the steps.
     η = lr / (1 + λ lr t)^α, and the average is ax ← ax + μ (p − ax) with μ = 1 / max(1, t − t0): until t0 it is
     p itself.
 
@@ -137,8 +139,8 @@ class ASGD(Rule):
     maximize : bool
         Climb instead of descending.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------
@@ -200,6 +202,7 @@ class ASGD(Rule):
 class Rprop(Rule):
     """Resilient propagation: p ← p − Δ · sign g, with a step size Δ for each entry.
 
+    g is the gradient of the parameter p.
     Where g keeps its sign, Δ grows by η⁺. Where g changes its sign, Δ shrinks by η⁻ and the entry does not move in this
     step. Δ begins at lr.
 
@@ -217,8 +220,8 @@ class Rprop(Rule):
     maximize : bool
         Climb instead of descending.
     **ways : None or False
-        PyTorch's `foreach`, `fused`, `capturable` and `differentiable`: accepted where they ask for nothing,
-        refused otherwise.
+        PyTorch's options `foreach`, `fused`, `capturable` and `differentiable`, so that a call written for PyTorch
+        runs here too. None and False are accepted and change nothing; any other value is refused.
 
     Raises
     ------
@@ -282,6 +285,7 @@ class Rprop(Rule):
 class Lion(Rule):
     """Lion: p ← p − lr (sign(β₁ m + (1 − β₁) g) + λ p), then m ← β₂ m + (1 − β₂) g.
 
+    g is the gradient of the parameter p, m a running mean of it.
     Every entry moves by lr. Choose a rate 3 to 10 times smaller than Adam's, and a weight decay as many times larger.
 
     Parameters

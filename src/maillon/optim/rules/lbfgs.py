@@ -16,6 +16,7 @@ _DECREASE, _SLOPE = 1e-4, 0.9  # Wolfe's conditions, Nocedal and Wright's values
 class LBFGS(Rule):
     """Limited-memory BFGS: p ← p + t d, d = −H g, where H is made of the last pairs of steps and gradient changes.
 
+    g is the gradient of the parameters p.
     H g is found by two loops over the pairs s = t d, y = gₖ − gₖ₋₁, from the scale s·y / y·y. t is lr, at the very
     first step min(1, 1 / Σ|g|) lr; with line_search_fn="strong_wolfe" it is searched for.
 
