@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from maillon.check.diagnosis.case import Case, same
+from maillon.check.diagnosis.case import Case, same, told_apart
 from maillon.check.words import Phrase, say
 from maillon.typing import Array
 
@@ -78,12 +78,10 @@ def averaged(case: Case, got: Array, expected: Array) -> Phrase | None:
     if factor <= 0 or not same(got, factor * expected):
         return None
     n, size = len(case.x), case.x.size
-    counts = (
-        (size, say("the number of all elements")),
-        (n, say("the number of examples")),
-        (size // n, say("the number of outputs")),
-    )
-    for count, name in counts:
+    counts = [(n, say("the number of examples")), (size // n, say("the number of outputs"))]
+    if size != n:
+        counts.insert(0, (size, say("the number of all elements")))
+    for count, name in told_apart(counts):
         if count > 2 and abs(factor - count) < 1e-6 * count:
             return say("forward is divided by {count}, {name}, and backward is not.", count=count, name=name)
         if count > 2 and abs(factor * count - 1) < 1e-6:

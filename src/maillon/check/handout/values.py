@@ -26,7 +26,7 @@ def like_holds(subject: Subject, x: Array, output: Array, parameters: dict[Place
     theirs = [np.squeeze(value) for value in parameters.values()]
     missing = [name for name, ours in link.named_parameters() if not any(_fits(ours.data, one) for one in theirs)]
     if missing:
-        got = ", ".join(f"{place} {value.shape}" for place, value in parameters.items()) or "none"
+        got = ", ".join(f"{place} {value.shape}" for place, value in parameters.items()) or say("none")
         raise HandoutError(
             1,
             subject.name,
