@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from answers.base import Linear, Module, MSELoss, Optim, Tanh
+from answers.base import Linear, LogSoftmax, Module, MSELoss, Optim, Softmax, Tanh
 from answers.table import X
 
 import maillon
@@ -272,3 +272,27 @@ def test_infinities_hide_no_difference() -> None:
     assert not same(np.array([np.inf, 1.0]), np.array([np.inf, 2.0]))
     assert same(np.array([np.inf, 1.0]), np.array([np.inf, 1.0]))
     assert not same(np.array([np.nan, 1.0]), np.array([np.nan, 1.0]))
+
+
+INPUTS = {
+    "whole numbers": np.arange(15).reshape(5, 3) - 7,
+    "zeros": np.zeros((5, 3)),
+    "ones": np.ones((5, 3)),
+    "saturated": 1e3 * X,
+    "one example": X[:1],
+}
+
+
+@pytest.mark.parametrize("x", INPUTS.values(), ids=INPUTS.keys())
+@pytest.mark.parametrize(
+    "module, link",
+    [
+        (Linear(), maillon.Linear(3, 2)),
+        (Tanh(), maillon.Tanh()),
+        (Softmax(), maillon.Softmax()),
+        (LogSoftmax(), maillon.LogSoftmax()),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_right_answers_are_right_at_any_input(module: Module, link: maillon.Module, x: Array) -> None:
+    check_handout(module, x, like=link)

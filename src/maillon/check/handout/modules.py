@@ -364,6 +364,13 @@ def extremes(trial: Trial) -> None:
             )
 
 
+def _mixes(subject: Subject, x: Array) -> bool:
+    """Whether an input shows in several outputs."""
+    moved = x.copy()
+    moved.flat[0] += 1.0
+    return bool(np.sum(subject.forward(subject.fresh(), moved) != subject.forward(subject.fresh(), x)) > 1)
+
+
 def _between(trial: Trial, x: Array, output: Array, got: Array) -> None:
     """Rule 3 at kinks, for functions of each element: any slope between the two is right."""
     subject, delta, h = trial.subject, trial.delta, 1e-6
@@ -372,10 +379,9 @@ def _between(trial: Trial, x: Array, output: Array, got: Array) -> None:
     right = (subject.forward(subject.fresh(), x + h) - output) / h
     left = (output - subject.forward(subject.fresh(), x - h)) / h
     together = subject.forward(subject.fresh(), x + h * signed(2, x.shape))
-    one = x.copy()
-    one.flat[0] += 1.0
-    crossed = np.flatnonzero(subject.forward(subject.fresh(), one) != output)
-    if crossed.size > 1 or not (np.isfinite(right).all() and np.isfinite(left).all() and np.isfinite(together).all()):
+    if _mixes(subject, x) or _mixes(subject, signed(3, x.shape)):
+        return
+    if not (np.isfinite(right).all() and np.isfinite(left).all() and np.isfinite(together).all()):
         return
     low, high = np.minimum(left, right), np.maximum(left, right)
     slope = got / delta

@@ -68,7 +68,8 @@ def updated_early(modules: list[Any], values: list[Any], delta: Array) -> None:
         delta = module.backward_delta(value, delta)
 
 
-SLIPS: list[tuple[Pass, Phrase]] = [
+SLIPS: list[tuple[Pass, Phrase | None]] = [
+    (right, None),
     (at_outputs, say("Each module is given its output in place of its input in the backward pass.")),
     (deltas_at_outputs, say("backward_delta is given the output of the module in place of its input.")),
     (
