@@ -11,7 +11,8 @@ WITHIN_THE_PAGE = ("data:", "blob:", "about:")
 
 LAYOUT = """(() => {
   const shown = e => e.checkVisibility({checkVisibilityCSS: true}) && e.getClientRects().length > 0;
-  const scrolls = e => e && e !== document.body && e !== document.documentElement &&
+  const whole = e => [document.body, document.documentElement].includes(e) || e.matches('.bd-article-container');
+  const scrolls = e => e && !whole(e) &&
     (['auto', 'scroll'].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
   const name = e => [e.tagName.toLowerCase() + (e.id ? '#' + e.id : ''), ...e.classList].join('.');
   const wide = [], small = [];
@@ -19,7 +20,7 @@ LAYOUT = """(() => {
     if (!shown(e)) continue;
     const box = e.getBoundingClientRect();
     const outside = box.right > innerWidth + 1 || (box.left < -1 && box.right > 0);
-    if (outside && !e.closest('svg *') && !scrolls(e.parentElement))
+    if (outside && !e.closest('svg *, mjx-assistive-mml') && !scrolls(e.parentElement))
       wide.push(name(e) + ' reaches ' + Math.round(box.right));
   }
   const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

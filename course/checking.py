@@ -37,7 +37,7 @@ def told(error):
     if cause is not None:
         return f"[[{place} is not written yet|{place} n'est pas encore écrit]]"
     if isinstance(error, AssertionError) and str(error):
-        return str(error)
+        return str(error).partition("\nReplay: ")[0]
     return f"[[{place}, line {line}:|{place}, ligne {line} :]] {type(error).__name__}: {error}"
 
 

@@ -24,6 +24,7 @@ def test_a_wrong_answer_is_rejected_in_both_languages(answer: Answer) -> None:
     for language in ("en", "fr"):
         said = verdict(answer.notebook, answer.task, answer.code, language)
         assert re.match(rf"✗ {answer.task}\u202f?: \w", said)
+        assert "Replay" not in said
 
 
 def test_most_wrong_answers_are_told_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:

@@ -193,4 +193,13 @@ def test_a_page_names_file_rows_and_core() -> None:
     assert ":Core: runs there, by ``src/maillon/engine/families/rules.py``" in pages.page("maillon.Adam")
     assert ":Core:" not in pages.page("maillon.Module")
     assert ".. autofunction:: maillon.fit\n\n:File: `src/maillon/train/fit.py" in pages.page("maillon.fit")
-    assert ".. autodata:: maillon.engine.ENGINES" in pages.page("maillon.engine.ENGINES")
+
+
+def test_a_constants_page_says_what_it_is_and_shows_its_value() -> None:
+    page = pages.page("maillon.engine.ENGINES")
+    assert ".. py:data:: maillon.engine.ENGINES\n\n   What ``engine=`` takes.\n" in page
+    assert "   .. code-block:: python\n\n      ('auto', 'numpy', 'native')\n" in page
+    assert names.described("maillon.plot.COLOURS") == ("maillon.plot.style", "The order in which series are drawn.")
+    constants = [name for name, _ in LISTED if not callable(names.resolve(name))]
+    assert len(constants) >= 4
+    assert all(names.described(name)[1] for name in constants)

@@ -47,7 +47,7 @@ class Names(SphinxDirective):
         for name in listed:
             row = nodes.row()
             row += nodes.entry("", nodes.paragraph("", "", self.link(name)))
-            row += nodes.entry("", nodes.paragraph("", "", *first_sentence(names.resolve(name))))
+            row += nodes.entry("", nodes.paragraph("", "", *first_sentence(name)))
             body += row
         return table
 
@@ -59,9 +59,11 @@ class Names(SphinxDirective):
         return link
 
 
-def first_sentence(value: object) -> list[nodes.Node]:
-    """The first paragraph of a docstring, its formulas in mathematics."""
-    text = " ".join(((inspect.getdoc(value) if callable(value) else "") or "").partition("\n\n")[0].split())
+def first_sentence(name: str) -> list[nodes.Node]:
+    """The first paragraph of what is said of a name, its formulas in mathematics."""
+    value = names.resolve(name)
+    said = inspect.getdoc(value) if callable(value) else names.described(name)[1]
+    text = " ".join((said or "").partition("\n\n")[0].split())
     shown: list[nodes.Node] = []
     for piece in (pieces if is_described_by_formulas(value) else words)(text):
         if piece.tree is not None:

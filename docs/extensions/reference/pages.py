@@ -1,9 +1,11 @@
 """The pages of the reference: one for each public name, written anew where it has changed."""
 
 import inspect
+import pprint
 from pathlib import Path
 
-from reference import names, proofs
+from reference import docstrings, names, proofs
+from reference.sentences import words
 
 FOLDER = "api"
 
@@ -26,11 +28,21 @@ def write(folder: Path) -> None:
 def page(name: str) -> str:
     """The page of one name, as reStructuredText."""
     value = names.resolve(name)
-    kind = "class" if inspect.isclass(value) else "function" if inspect.isfunction(value) else "data"
-    lines = [name, "=" * len(name), "", f".. auto{kind}:: {name}"]
-    if kind == "class":
+    title = [name, "=" * len(name), ""]
+    if not inspect.isclass(value) and not inspect.isfunction(value):
+        return "\n".join([*title, *constant(name, value), "", *proofs.fields(name, value), ""])
+    lines = [*title, f".. auto{'class' if inspect.isclass(value) else 'function'}:: {name}"]
+    if inspect.isclass(value):
         lines += ["   :members:"]
     return "\n".join([*lines, "", *proofs.fields(name, value), ""])
+
+
+def constant(name: str, value: object) -> list[str]:
+    """What a constant is, and its value."""
+    shown = pprint.pformat(value, width=100, sort_dicts=False).splitlines()
+    code = [".. code-block:: python", "", *[f"   {line}" for line in shown]]
+    text = docstrings.inline(words(names.described(name)[1]))
+    return [f".. py:data:: {name}", "", *[f"   {line}".rstrip() for line in (text, "", *code)]]
 
 
 def catalogue_page(file: str) -> str:

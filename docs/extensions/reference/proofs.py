@@ -12,6 +12,7 @@ import maillon
 from maillon.engine import families
 from maillon.engine.builder import LOWERINGS
 from maillon.engine.families.rules import RULES
+from reference import names
 
 ROOT = Path(__file__).resolve().parents[3]
 MANY = 12
@@ -81,16 +82,18 @@ def in_core(value: object) -> str | None:
 def fields(name: str, value: object) -> list[str]:
     """Lines of reStructuredText: the file, the rows, the core."""
     lines = []
-    found = source_file(value)
+    found = source_file(value) or source_file(sys.modules[names.described(name)[0]])
     if found is not None:
         path, module = found
-        lines.append(f":File: `{path} <../../_modules/{module.replace('.', '/')}.html>`__")
+        known = inspect.isclass(value) or inspect.isfunction(value)
+        address = f"../../_modules/{module.replace('.', '/')}.html"
+        lines.append(f":File: `{path} <{address}>`__" if known else f":File: ``{path}``")
     proved = rows().get(value, []) if inspect.isclass(value) else []
     for file in dict.fromkeys(file for file, _ in proved):
-        names = [row for other, row in proved if other == file]
-        shown = ", ".join(f"``{row}``" for row in names[:MANY])
-        more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
-        count = "1 row" if len(names) == 1 else f"{len(names)} rows"
+        of_it = [row for other, row in proved if other == file]
+        shown = ", ".join(f"``{row}``" for row in of_it[:MANY])
+        more = f" and {len(of_it) - MANY} more" if len(of_it) > MANY else ""
+        count = "1 row" if len(of_it) == 1 else f"{len(of_it)} rows"
         lines.append(f":Catalogue: :doc:`{catalogue_file(file)} <catalogue/{file}>`, {count}: {shown}{more}")
     core = in_core(value)
     if core or proved:

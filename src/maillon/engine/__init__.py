@@ -20,6 +20,8 @@ from maillon.optim import Optim
 from maillon.optim.door import convert_batch
 
 ENGINES = ("auto", "numpy", "native")
+"""What `engine=` takes."""
+
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 __all__ = [

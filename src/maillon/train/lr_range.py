@@ -9,7 +9,7 @@ from maillon.typing import Array
 class LRRange:
     """A learning rate, or why there is none, and the losses that say so. `maillon.plot.find_lr` draws it.
 
-    Attributes
+    Parameters
     ----------
     lr : float or None
         The rate to train with: that of the rule's first group of parameters. None where no rate is clearly good.

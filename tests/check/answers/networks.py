@@ -327,3 +327,28 @@ def split():
 )
 class Alike(Sequential):
     pass
+
+
+@right("Sequential whose backward takes the targets and the loss, and steps")
+class WithLoss:
+    def __init__(self):
+        self.modules = [Linear(3, 4), Tanh(), Linear(4, 2)]
+
+    def forward(self, X):
+        outputs = []
+        for module in self.modules:
+            X = module.forward(X)
+            outputs.append(X)
+        return outputs
+
+    def backward(self, x, y, loss, eps=1e-3):
+        outputs = [x, *self.forward(x)]
+        delta = loss.backward(y, outputs[-1])
+        deltas = []
+        for module, value in zip(self.modules[::-1], outputs[-2::-1], strict=True):
+            module.backward_update_gradient(value, delta)
+            delta = module.backward_delta(value, delta)
+            deltas.append(delta)
+        for module in self.modules:
+            module.update_parameters(eps)
+            module.zero_grad()

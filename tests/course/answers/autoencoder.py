@@ -51,7 +51,7 @@ wrong(
 wrong(
     "autoencoder",
     "written for one length",
-    "5, 3|ValueError|unpack",
+    "any length",
     text="""
 def autoencoder(sizes, seed=0):
     a, b, c, d = sizes
@@ -151,7 +151,7 @@ wrong(
 wrong("denoise", "scale not passed on", "standard deviation", ("scale, rng), x[rows])", "1.0, rng), x[rows])"))
 wrong("denoise", "one epoch", "3 epochs", ("range(epochs)", "range(1)"))
 wrong("denoise", "every loss kept", "one an epoch", ("history.append(np.mean(losses))", "history.extend(losses)"))
-wrong("denoise", "the last loss", "means of the three", ("np.mean(losses)", "losses[-1]"))
+wrong("denoise", "the last loss", "last loss", ("np.mean(losses)", "losses[-1]"))
 wrong("denoise", "no return", "returns nothing", ("    return history", "    history"))
 
 WEIGHT = "input.T @ inside + delta.T @ self.hidden(input)"
@@ -178,7 +178,7 @@ wrong(
 wrong(
     "tied",
     "backward_delta by the decoder alone",
-    "backward_delta",
+    "derivative of tanh",
     (
         'return self.delta_inside(input, delta) @ self._parameters["weight"].T',
         'return delta @ self._parameters["weight"] @ self._parameters["weight"].T',

@@ -126,6 +126,9 @@ wrong("gates", "no derivative of a sigmoid", "own function", (" * i * (1 - i)", 
 wrong("gates", "a sigmoid's derivative for g", "1 − g²", ("dnew * i * (1 - g**2)", "dnew * i * g * (1 - g)"))
 wrong("gates", "the new c in the forget gate", "old c", ("dnew * c * f", "(dnew * (f * c + i * g)) * f"))
 
+wrong(
+    "gates", "the blocks of backward in another order", "order of the blocks", ("[di, df, dg, do]", "[df, di, dg, do]")
+)
 wrong("lstm", "c not carried", "state c is not carried", ("h, c = steps[t](a, c)", "h, _ = steps[t](a, c)"))
 wrong(
     "lstm",

@@ -142,7 +142,7 @@ MESSAGES = {
     "Draw random numbers from maillon.random.resolve(self.generator) only.": (
         "Ne tirez de nombres aléatoires que de maillon.random.resolve(self.generator)."
     ),
-    "It is zero in every direction.": "Elle est nulle dans toutes les directions.",
+    "It is zero in every direction.": "Il est nul dans toutes les directions.",
     "{number} along a random direction, by finite differences": (
         "{number} dans une direction tirée au hasard, par différences finies"
     ),

@@ -28,7 +28,8 @@ from maillon.typing import Array
 
 DELTA = re.compile(r"delta|grad(?!ient_step)|loss|err|^d[A-Z_]", re.IGNORECASE)
 RATE = re.compile(r"eps|^lr$|learning_rate|step|pas|rate|eta|alpha", re.IGNORECASE)
-OUTPUTS = re.compile(r"output|inputs|list|outs|sorties|entrees", re.IGNORECASE)
+LOSS = re.compile(r"_*(loss|criterion|cout|coût|perte)$", re.IGNORECASE)
+TARGET = re.compile(r"_*(batch_?|data_?)?(y|yhat|y_true|targets?|labels?)$", re.IGNORECASE)
 """What the arguments of backward are called."""
 
 
@@ -182,18 +183,38 @@ def _own_backward(subject: Subject) -> Backward:
     return run
 
 
+class Given:
+    """A loss whose derivative is the delta that a backward pass is tried with."""
+
+    def __init__(self, delta: Array) -> None:
+        self.delta = delta
+
+    def forward(self, y: Array, yhat: Array) -> float:
+        return float(np.sum(self.delta * yhat))
+
+    def backward(self, y: Array, yhat: Array) -> Array:
+        return self.delta.copy()
+
+
 def _arguments(held: Any) -> list[Callable[[Array, Array, Any], Any]]:
     """What to give for each argument of backward, out of (x, delta, what forward returned)."""
     listed = list(inspect.signature(held.backward).parameters.values())
     listed = [p for p in listed if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    of_a_loss = any(LOSS.match(p.name) for p in listed) and any(TARGET.match(p.name) for p in listed)
     made: list[Callable[[Array, Array, Any], Any]] = []
     for p in listed:
-        if RATE.search(p.name):
+        if of_a_loss and LOSS.match(p.name):
+            made.append(lambda x, delta, outputs: Given(delta))
+        elif of_a_loss and TARGET.match(p.name):
+            made.append(lambda x, delta, outputs: np.zeros_like(delta))
+        elif RATE.search(p.name):
             made.append(lambda x, delta, outputs: STEP)
         elif DELTA.search(p.name) or len(listed) == 1:
             made.append(lambda x, delta, outputs: delta.copy())
         elif p.default is not p.empty:
             break
+        elif of_a_loss:
+            made.append(lambda x, delta, outputs: x.copy())
         else:
             made.append(lambda x, delta, outputs: outputs if isinstance(outputs, list | tuple) else x.copy())
     return made
