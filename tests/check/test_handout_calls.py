@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from answers.base import Linear, LogSoftmax, Module, MSELoss, Optim, Softmax, Tanh
+from answers.base import Linear, LogSoftmax, Module, MSELoss, Optim, ReLU, Softmax, Tanh
 from answers.table import X
 
 import maillon
@@ -296,3 +296,66 @@ INPUTS = {
 )
 def test_right_answers_are_right_at_any_input(module: Module, link: maillon.Module, x: Array) -> None:
     check_handout(module, x, like=link)
+
+
+def loss(forward: Callable[[Array, Array], Any], backward: Callable[[Array, Array], Any]) -> Any:
+    """A loss of two functions of (y, yhat)."""
+
+    class Made:
+        def forward(self, y: Array, yhat: Array) -> Any:
+            return forward(y, yhat)
+
+        def backward(self, y: Array, yhat: Array) -> Any:
+            return backward(y, yhat)
+
+    return Made()
+
+
+def squares(y: Array, yhat: Array) -> Any:
+    return np.sum((yhat - y) ** 2, axis=1)
+
+
+def logarithm(y: Array, yhat: Array) -> Any:
+    return -np.sum(y * np.log(yhat), axis=1)
+
+
+def binary(y: Array, yhat: Array) -> Any:
+    return -np.sum(y * np.log(yhat) + (1 - y) * np.log(1 - yhat), axis=1)
+
+
+def scores(y: Array, yhat: Array) -> Any:
+    return np.log(np.sum(np.exp(yhat), axis=1)) - np.sum(y * yhat, axis=1)
+
+
+TAKEN: dict[str, tuple[Callable[[Array, Array], Any], str, str]] = {
+    "-y": (lambda y, yhat: -y, "the division by yhat is missing", "logarithm"),
+    "(yhat - y) yhat (1 - yhat)": (
+        lambda y, yhat: (yhat - y) * yhat * (1 - yhat),
+        "divide by yhat (1 − yhat) in place of multiplying",
+        "binary",
+    ),
+    "|yhat - y|": (lambda y, yhat: 2 * np.abs(yhat - y), "the sign is lost", "squares"),
+    "the value": (lambda y, yhat: (yhat - y) ** 2, "the value, not its derivative", "squares"),
+    "2 yhat": (lambda y, yhat: 2 * yhat, "y is not subtracted", "squares"),
+    "softmax": (
+        lambda y, yhat: np.exp(yhat) / np.sum(np.exp(yhat), axis=1, keepdims=True),
+        "y is not subtracted",
+        "scores",
+    ),
+}
+
+
+@pytest.mark.parametrize("forward", [squares, logarithm, binary, scores], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("backward, words, owner", TAKEN.values(), ids=TAKEN.keys())
+def test_a_loss_is_told_only_what_is_wrong_with_it(
+    forward: Callable[[Array, Array], Any], backward: Callable[[Array, Array], Any], words: str, owner: str
+) -> None:
+    assert (words in said(loss(forward, backward))) is (forward.__name__ == owner)
+
+
+def test_a_kink_at_its_output_is_no_fault_of_forward() -> None:
+    class Added(ReLU):
+        def backward_delta(self, input: Array, delta: Array) -> Any:
+            return delta + input
+
+    assert "gradient of the input: expected" in said(Added())

@@ -28,11 +28,15 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
     p = shifted / shifted.sum(axis=-1, keepdims=True)
     s = 1 / (1 + np.exp(-yhat))
     crossed = (yhat - y) / (yhat * (1 - yhat))
-    binary = same(expected * np.sum(crossed * crossed), crossed * np.sum(expected * crossed))
-    logistic = np.where(binary, yhat - y, np.nan)
+
+    def owed(array: Array, right: Array) -> Array:
+        """The array where a multiple of `right` would be right: else the sentence would name a wrong cause."""
+        fits = same(expected * np.sum(right * right), right * np.sum(expected * right))
+        return np.where(fits, array, np.nan)
+
     lost = say("It is |yhat − y|: the sign is lost.")
     known = [
-        (say("It is yhat − y: the division by yhat (1 − yhat) is missing."), logistic),
+        (say("It is yhat − y: the division by yhat (1 − yhat) is missing."), owed(yhat - y, crossed)),
         (
             say(
                 "It is yhat − y: the derivative of softmax and cross-entropy in one, by the scores before the softmax,"
@@ -48,19 +52,23 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
             say("It is σ(yhat) − y, the derivative of binary cross-entropy with scores; forward is another one."),
             s - y,
         ),
-        (say("It is −y: the division by yhat is missing."), -y),
-        (say("It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing."), np.where(binary, -y / yhat, np.nan)),
+        (say("It is −y: the division by yhat is missing."), owed(-y, y / yhat)),
+        (say("It is −y, and that is not the derivative of what forward computes."), -y),
+        (say("It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing."), owed(-y / yhat, crossed)),
         (
             say("It is −y / yhat − (1 − y) / (1 − yhat): the second term has the wrong sign."),
-            -y / yhat - (1 - y) / (1 - yhat),
+            owed(-y / yhat - (1 - y) / (1 - yhat), crossed),
         ),
-        (say("The division by yhat (1 − yhat) is missing or squared."), (yhat - y) * yhat * (1 - yhat)),
-        (say("It is the softmax of yhat: y is not subtracted."), p),
-        (say("It is yhat: y is not subtracted."), yhat),
-        (say("It is yhat: y is not subtracted."), 2 * yhat),
-        (lost, np.abs(yhat - y)),
-        (lost, 2 * np.abs(yhat - y)),
-        (say("It is (yhat − y)²: the value, not its derivative."), (yhat - y) ** 2),
+        (
+            say("It is (yhat − y) · yhat (1 − yhat): divide by yhat (1 − yhat) in place of multiplying."),
+            owed((yhat - y) * yhat * (1 - yhat), crossed),
+        ),
+        (say("It is the softmax of yhat: y is not subtracted."), owed(p, p - y)),
+        (say("It is yhat: y is not subtracted."), owed(yhat, yhat - y)),
+        (say("It is yhat: y is not subtracted."), owed(2 * yhat, yhat - y)),
+        (lost, owed(np.abs(yhat - y), yhat - y)),
+        (lost, owed(2 * np.abs(yhat - y), yhat - y)),
+        (say("It is (yhat − y)²: the value, not its derivative."), owed((yhat - y) ** 2, yhat - y)),
         (
             say("It is 2 (yhat − y), the derivative of (yhat − y)², and that is not what forward computes."),
             2 * (yhat - y),
