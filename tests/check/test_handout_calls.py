@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from answers.base import Linear, LogSoftmax, Module, MSELoss, Optim, ReLU, Softmax, Tanh
+from answers.base import SGD, Linear, LogSoftmax, Module, MSELoss, Optim, ReLU, Sequential, Softmax, Tanh
 from answers.table import X
 
 import maillon
@@ -359,3 +359,23 @@ def test_a_kink_at_its_output_is_no_fault_of_forward() -> None:
             return delta + input
 
     assert "gradient of the input: expected" in said(Added())
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_examples_that_are_equal_are_no_mistake(batch_size: int) -> None:
+    x = np.repeat([[0.0, 1.0, 0.5], [1.0, 0.0, 0.5]], 5, axis=0)
+    net = Sequential()
+    y = np.linspace(-1, 1, 10 * net.forward(x).shape[1]).reshape(10, -1)
+    assert check_handout(SGD, x, y, net=net, loss=MSELoss(), batch_size=batch_size).notes == ()
+
+
+def test_only_a_last_batch_that_is_missing_is_named() -> None:
+    def again(net: Any, loss: Any, datax: Array, datay: Array, batch_size: int, epochs: int, eps: float = 0.05) -> None:
+        """The first batch again and again."""
+        for _ in range(3 * epochs):
+            SGD(net, loss, datax[:batch_size], datay[:batch_size], batch_size, 1, eps)
+
+    net = Sequential()
+    x = np.array(maillon.Generator(1).normal((11, 3), dtype=np.float64))
+    message = said(again, x, net.forward(x) + 1, net=net, loss=MSELoss())
+    assert "the last, smaller batch" not in message

@@ -75,6 +75,8 @@ def check_handout(
     HandoutError
         For a broken rule of `HANDOUT_RULES`: what was expected, what came, and the likely cause where arithmetic
         proves one.
+    TypeError, ValueError
+        For a wrong call, and for an object that cannot be copied.
 
     Notes
     -----
