@@ -106,6 +106,7 @@ class Judge:
                 self.note(f"{name}, {mode}", self.tab.run(AXE.replace("OPTIONS", rules)))
             for width in WIDTHS if mode == "light" or self.shots else ():
                 resize(self.tab, width)
+                self.tab.run(READY)  # what the page does when its width changes
                 self.note(f"{name}, {mode}, {width} pixels", measured(self.tab)[1])
                 self.photograph(name, mode, width)
             resize(self.tab, WIDTHS[0])

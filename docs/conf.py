@@ -117,4 +117,4 @@ html_sidebars = {"index": []}
 intersphinx_mapping: dict[str, Any] = {}
 
 # A phrase without its French and a name that leads nowhere are warnings on these pages.
-complete_pages: list[str] = []
+complete_pages: list[str] = ["index", "guide/", "course/", "coming_from/"]
