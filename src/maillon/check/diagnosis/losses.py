@@ -27,16 +27,8 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
     shifted = np.exp(yhat - yhat.max(axis=-1, keepdims=True))
     p = shifted / shifted.sum(axis=-1, keepdims=True)
     s = 1 / (1 + np.exp(-yhat))
-    crossed = (yhat - y) / (yhat * (1 - yhat))
-
-    def owed(array: Array, right: Array) -> Array:
-        """The array where a multiple of `right` would be right: else the sentence would name a wrong cause."""
-        fits = same(expected * np.sum(right * right), right * np.sum(expected * right))
-        return np.where(fits, array, np.nan)
-
-    lost = say("It is |yhat − y|: the sign is lost.")
     known = [
-        (say("It is yhat − y: the division by yhat (1 − yhat) is missing."), owed(yhat - y, crossed)),
+        *_slips(y, yhat, p, expected),
         (
             say(
                 "It is yhat − y: the derivative of softmax and cross-entropy in one, by the scores before the softmax,"
@@ -52,23 +44,7 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
             say("It is σ(yhat) − y, the derivative of binary cross-entropy with scores; forward is another one."),
             s - y,
         ),
-        (say("It is −y: the division by yhat is missing."), owed(-y, y / yhat)),
         (say("It is −y, and that is not the derivative of what forward computes."), -y),
-        (say("It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing."), owed(-y / yhat, crossed)),
-        (
-            say("It is −y / yhat − (1 − y) / (1 − yhat): the second term has the wrong sign."),
-            owed(-y / yhat - (1 - y) / (1 - yhat), crossed),
-        ),
-        (
-            say("It is (yhat − y) · yhat (1 − yhat): divide by yhat (1 − yhat) in place of multiplying."),
-            owed((yhat - y) * yhat * (1 - yhat), crossed),
-        ),
-        (say("It is the softmax of yhat: y is not subtracted."), owed(p, p - y)),
-        (say("It is yhat: y is not subtracted."), owed(yhat, yhat - y)),
-        (say("It is yhat: y is not subtracted."), owed(2 * yhat, yhat - y)),
-        (lost, owed(np.abs(yhat - y), yhat - y)),
-        (lost, owed(2 * np.abs(yhat - y), yhat - y)),
-        (say("It is (yhat − y)²: the value, not its derivative."), owed((yhat - y) ** 2, yhat - y)),
         (
             say("It is 2 (yhat − y), the derivative of (yhat − y)², and that is not what forward computes."),
             2 * (yhat - y),
@@ -76,6 +52,38 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
         (say("It is −y / yhat, the derivative of −y log yhat, and that is not what forward computes."), -y / yhat),
     ]
     return [(sentence, array) for sentence, array in known if np.isfinite(array).all()]
+
+
+def _slips(y: Array, yhat: Array, p: Array, expected: Array) -> list[tuple[Phrase, Array]]:
+    """Slips on the way to a known derivative, each where a multiple of that one is owed."""
+    difference, crossed = yhat - y, (yhat - y) / (yhat * (1 - yhat))
+    lost, whole = say("It is |yhat − y|: the sign is lost."), say("It is yhat: y is not subtracted.")
+    slips = [
+        (say("It is yhat − y: the division by yhat (1 − yhat) is missing."), difference, crossed),
+        (say("It is −y: the division by yhat is missing."), -y, y / yhat),
+        (say("It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing."), -y / yhat, crossed),
+        (
+            say("It is −y / yhat − (1 − y) / (1 − yhat): the second term has the wrong sign."),
+            -y / yhat - (1 - y) / (1 - yhat),
+            crossed,
+        ),
+        (
+            say("It is (yhat − y) · yhat (1 − yhat): divide by yhat (1 − yhat) in place of multiplying."),
+            difference * yhat * (1 - yhat),
+            crossed,
+        ),
+        (say("It is the softmax of yhat: y is not subtracted."), p, p - y),
+        (whole, yhat, difference),
+        (whole, 2 * yhat, difference),
+        (lost, np.abs(difference), difference),
+        (lost, 2 * np.abs(difference), difference),
+        (say("It is (yhat − y)²: the value, not its derivative."), difference**2, difference),
+    ]
+    return [
+        (sentence, array)
+        for sentence, array, right in slips
+        if same(expected * np.sum(right * right), right * np.sum(expected * right))
+    ]
 
 
 def averaged(case: Case, got: Array, expected: Array) -> Phrase | None:
