@@ -302,3 +302,34 @@ def test_without_axes_the_figure_is_filled_and_larger_than_without_numbers():
     assert ax.get_window_extent().bounds == pytest.approx(ax.figure.bbox.bounds, rel=0.01)
     assert max(text.get_fontsize() for text in ax.texts) == pytest.approx(10)
     pyplot.close(ax.figure)
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (
+            {"x": [[1.0, 2.0]], "loss": MSELoss()},
+            "network: expected y beside x and loss, got none. Give the sample's target, or leave loss out.",
+        ),
+        (
+            {"x": [[1.0, 2.0]], "y": [[1.0]]},
+            "network: expected loss beside y, got none. Give the loss that compares them, or leave y out.",
+        ),
+        (
+            {"y": [[1.0]], "loss": MSELoss()},
+            "network: expected x beside y, got none. Give the sample's input, or leave y out.",
+        ),
+        (
+            {"x": [[1.0, 2.0]], "y": [[1.0]], "loss": MSELoss},
+            "network: expected loss to be a Loss, got the class MSELoss. Did you mean MSELoss()?",
+        ),
+        (
+            {"net": Linear, "x": [[1.0, 2.0]]},
+            "network: expected net to be a Module, got the class Linear. Did you mean ",
+        ),
+    ],
+)
+def test_what_is_missing_is_named(given, message):
+    with pytest.raises(TypeError) as error:
+        plot.network(**{"net": Linear(2, 1)} | given)
+    assert str(error.value).startswith(message)

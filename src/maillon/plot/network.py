@@ -116,6 +116,8 @@ def network(
     """
     if x is not None:
         return _draw_numbers(net, ax, loss, record(net, loss, x, y))
+    if y is not None:
+        raise TypeError("network: expected x beside y, got none. Give the sample's input, or leave y out.")
     chain = graph.chain_of(net)
     given = _given(net, chain, input_shape)
     shapes = {} if given is None else _shapes(net, given, dtype)

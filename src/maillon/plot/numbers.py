@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from maillon.messages import got
 from maillon.nesting import leaves
 from maillon.nn import Graph, Loss, Module, Parallel, Residual, Sequential
 from maillon.nn.graph import address
@@ -65,6 +66,7 @@ class Numbers:
 
 def record(net: Module, loss: Loss | None, x: Any, y: Any) -> Numbers:
     """Forward, and with a loss backward, of one sample through a copy of the network in evaluation mode."""
+    _require(net, loss, y)
     links = sum(not any(_inside(link)) for _, link in _walked(net))
     if links > MOST_LINKS:
         raise ValueError(
@@ -93,6 +95,17 @@ def record(net: Module, loss: Loss | None, x: Any, y: Any) -> Numbers:
     own.backward(own_loss.of_predictions(own_loss.backward(ones)))
     found.terms = {_end(own, place): terms for place, terms in _terms(own, found)}
     return found
+
+
+def _require(net: Module, loss: Loss | None, y: Any) -> None:
+    if not isinstance(net, Module):
+        raise TypeError(f"network: expected net to be a Module, {got(net)}")
+    if loss is not None and not isinstance(loss, Loss):
+        raise TypeError(f"network: expected loss to be a Loss, {got(loss)}")
+    if loss is not None and loss.targets and y is None:
+        raise TypeError("network: expected y beside x and loss, got none. Give the sample's target, or leave loss out.")
+    if loss is None and y is not None:
+        raise TypeError("network: expected loss beside y, got none. Give the loss that compares them, or leave y out.")
 
 
 def _inputs(net: Module, given: Any) -> tuple[Any, ...]:

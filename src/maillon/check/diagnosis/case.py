@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from maillon.check.differences import KinkError
 from maillon.check.words import Phrase, say
 from maillon.random import Generator
 from maillon.typing import Array
@@ -70,7 +71,10 @@ class Case:
             return False
         for seed in range(3):
             direction = Generator(seed).normal(self.got.shape, dtype=np.float64)
-            terms = self.again(changes, direction) * np.ravel(self.delta)
+            try:
+                terms = self.again(changes, direction) * np.ravel(self.delta)
+            except KinkError:  # as of ReLU at its own output
+                return False
             difference = float(np.sum(terms)) - float(np.sum(self.got * direction))
             if not abs(difference) <= AGREE * float(np.linalg.norm(terms)):
                 return False
@@ -81,7 +85,7 @@ def same(one: Array, other: Array) -> bool:
     """Whether two arrays agree as closely as a hypothesis asks."""
     if np.shape(one) != np.shape(other):
         return False
-    size = max(float(np.max(np.abs(one), initial=0.0)), float(np.max(np.abs(other), initial=0.0)))
+    size = max(float(np.max(np.abs(some), where=np.isfinite(some), initial=0.0)) for some in (one, other))
     return bool(np.allclose(one, other, rtol=AGREE, atol=AGREE * size))
 
 
@@ -97,15 +101,16 @@ def named_factor(factor: float, shape: tuple[int, ...], x: Array | None = None) 
     if not shape and x is not None:
         shape = x.shape
     batch, outputs = (shape[0] if shape else 1), (shape[-1] if len(shape) > 1 else 1)
-    inputs = x.shape[-1] if x is not None and x.ndim > 1 else 1
+    inputs = x.shape[-1] if x is not None and x.ndim > 1 and x.shape != shape else 1
     total = int(np.prod(shape, dtype=int))
     sizes = [
         (batch, say("the number of examples in the batch")),
         (outputs, say("the number of outputs")),
-        (total, say("the number of elements of the output")),
         (inputs, say("the number of inputs")),
     ]
-    for size, name in sizes:
+    if total not in (batch, outputs):
+        sizes.insert(2, (total, say("the number of elements of the output")))
+    for size, name in told_apart(sizes):
         if size > 1:
             sentences = (
                 (1 / size, say("It is divided by {name}, {size}: a mean in place of a sum.", name=name, size=size)),
@@ -116,6 +121,14 @@ def named_factor(factor: float, shape: tuple[int, ...], x: Array | None = None) 
                 if abs(factor / number - 1) < AGREE:
                     return sentence
     return None
+
+
+def told_apart(sizes: Iterable[tuple[int, Phrase]]) -> list[tuple[int, Phrase]]:
+    """Sizes with their names; a size that several have, once, with all of them."""
+    names: dict[int, Phrase] = {}
+    for size, name in sizes:
+        names[size] = say("{first} or {second}", first=names[size], second=name) if size in names else name
+    return list(names.items())
 
 
 def _roots(size: int, name: Phrase) -> list[tuple[float, Phrase]]:

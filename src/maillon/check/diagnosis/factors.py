@@ -85,8 +85,8 @@ def too_much(case: Case, got: Array, expected: Array) -> Phrase | None:
     difference = got - expected
     for name, array in case.given.items():
         squared = float(np.sum(array * array))
-        if array.shape != difference.shape or not squared or array.size < 2:
-            continue
+        if array.shape != difference.shape or not squared or array.size < 2 or np.all(array == array.flat[0]):
+            continue  # a constant is a multiple of any other
         factor = float(np.sum(difference * array) / squared)
         if same(difference, factor * array) and abs(factor) > AGREE:
             if abs(factor - 1) < AGREE:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from maillon.check.diagnosis.case import Case, same
+from maillon.check.diagnosis.case import Case, same, told_apart
 from maillon.check.words import Phrase, say
 from maillon.typing import Array
 
@@ -27,12 +27,8 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
     shifted = np.exp(yhat - yhat.max(axis=-1, keepdims=True))
     p = shifted / shifted.sum(axis=-1, keepdims=True)
     s = 1 / (1 + np.exp(-yhat))
-    crossed = (yhat - y) / (yhat * (1 - yhat))
-    binary = same(expected * np.sum(crossed * crossed), crossed * np.sum(expected * crossed))
-    logistic = np.where(binary, yhat - y, np.nan)
-    lost = say("It is |yhat − y|: the sign is lost.")
     known = [
-        (say("It is yhat − y: the division by yhat (1 − yhat) is missing."), logistic),
+        *_slips(y, yhat, p, expected),
         (
             say(
                 "It is yhat − y: the derivative of softmax and cross-entropy in one, by the scores before the softmax,"
@@ -48,19 +44,7 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
             say("It is σ(yhat) − y, the derivative of binary cross-entropy with scores; forward is another one."),
             s - y,
         ),
-        (say("It is −y: the division by yhat is missing."), -y),
-        (say("It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing."), np.where(binary, -y / yhat, np.nan)),
-        (
-            say("It is −y / yhat − (1 − y) / (1 − yhat): the second term has the wrong sign."),
-            -y / yhat - (1 - y) / (1 - yhat),
-        ),
-        (say("The division by yhat (1 − yhat) is missing or squared."), (yhat - y) * yhat * (1 - yhat)),
-        (say("It is the softmax of yhat: y is not subtracted."), p),
-        (say("It is yhat: y is not subtracted."), yhat),
-        (say("It is yhat: y is not subtracted."), 2 * yhat),
-        (lost, np.abs(yhat - y)),
-        (lost, 2 * np.abs(yhat - y)),
-        (say("It is (yhat − y)²: the value, not its derivative."), (yhat - y) ** 2),
+        (say("It is −y, and that is not the derivative of what forward computes."), -y),
         (
             say("It is 2 (yhat − y), the derivative of (yhat − y)², and that is not what forward computes."),
             2 * (yhat - y),
@@ -68,6 +52,38 @@ def _known(y: Array, yhat: Array, expected: Array) -> list[tuple[Phrase, Array]]
         (say("It is −y / yhat, the derivative of −y log yhat, and that is not what forward computes."), -y / yhat),
     ]
     return [(sentence, array) for sentence, array in known if np.isfinite(array).all()]
+
+
+def _slips(y: Array, yhat: Array, p: Array, expected: Array) -> list[tuple[Phrase, Array]]:
+    """Slips on the way to a known derivative, each where a multiple of that one is owed."""
+    difference, crossed = yhat - y, (yhat - y) / (yhat * (1 - yhat))
+    lost, whole = say("It is |yhat − y|: the sign is lost."), say("It is yhat: y is not subtracted.")
+    slips = [
+        (say("It is yhat − y: the division by yhat (1 − yhat) is missing."), difference, crossed),
+        (say("It is −y: the division by yhat is missing."), -y, y / yhat),
+        (say("It is −y / yhat: the term with (1 − y) / (1 − yhat) is missing."), -y / yhat, crossed),
+        (
+            say("It is −y / yhat − (1 − y) / (1 − yhat): the second term has the wrong sign."),
+            -y / yhat - (1 - y) / (1 - yhat),
+            crossed,
+        ),
+        (
+            say("It is (yhat − y) · yhat (1 − yhat): divide by yhat (1 − yhat) in place of multiplying."),
+            difference * yhat * (1 - yhat),
+            crossed,
+        ),
+        (say("It is the softmax of yhat: y is not subtracted."), p, p - y),
+        (whole, yhat, difference),
+        (whole, 2 * yhat, difference),
+        (lost, np.abs(difference), difference),
+        (lost, 2 * np.abs(difference), difference),
+        (say("It is (yhat − y)²: the value, not its derivative."), difference**2, difference),
+    ]
+    return [
+        (sentence, array)
+        for sentence, array, right in slips
+        if same(expected * np.sum(right * right), right * np.sum(expected * right))
+    ]
 
 
 def averaged(case: Case, got: Array, expected: Array) -> Phrase | None:
@@ -78,12 +94,10 @@ def averaged(case: Case, got: Array, expected: Array) -> Phrase | None:
     if factor <= 0 or not same(got, factor * expected):
         return None
     n, size = len(case.x), case.x.size
-    counts = (
-        (size, say("the number of all elements")),
-        (n, say("the number of examples")),
-        (size // n, say("the number of outputs")),
-    )
-    for count, name in counts:
+    counts = [(n, say("the number of examples")), (size // n, say("the number of outputs"))]
+    if size != n:
+        counts.insert(0, (size, say("the number of all elements")))
+    for count, name in told_apart(counts):
         if count > 2 and abs(factor - count) < 1e-6 * count:
             return say("forward is divided by {count}, {name}, and backward is not.", count=count, name=name)
         if count > 2 and abs(factor * count - 1) < 1e-6:

@@ -160,8 +160,11 @@ CAUSES = {
     "It is −y / yhat − (1 − y) / (1 − yhat): the second term has the wrong sign.": (
         "C'est −y / yhat − (1 − y) / (1 − yhat) : le deuxième terme a le mauvais signe."
     ),
-    "The division by yhat (1 − yhat) is missing or squared.": (
-        "La division par yhat (1 − yhat) manque, ou c'est une multiplication."
+    "It is (yhat − y) · yhat (1 − yhat): divide by yhat (1 − yhat) in place of multiplying.": (
+        "C'est (yhat − y) · yhat (1 − yhat) : il faut diviser par yhat (1 − yhat) au lieu de multiplier."
+    ),
+    "It is −y, and that is not the derivative of what forward computes.": (
+        "C'est −y, et ce n'est pas la dérivée de ce que forward calcule."
     ),
     "It is the softmax of yhat: y is not subtracted.": "C'est le softmax de yhat : y n'est pas soustrait.",
     "It is yhat: y is not subtracted.": "C'est yhat : y n'est pas soustrait.",

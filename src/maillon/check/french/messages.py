@@ -7,6 +7,7 @@ MESSAGES = {
     "right": "justes",
     "relative error ≤ {error}": "erreur relative ≤ {error}",
     "{first} {second}": "{first} {second}",
+    "{first} or {second}": "{first} ou {second}",
     "backward is the exact derivative of forward": "backward est la dérivée exacte de forward",
     "backward adds to each Parameter.grad": "backward ajoute à chaque Parameter.grad",
     "inputs, grad_output and what was kept are not changed": (
@@ -53,7 +54,8 @@ MESSAGES = {
         "gradient de {name}, après zero_grad et une passe backward"
     ),
     "parameter {name} after update_parameters({step})": "paramètre {name} après update_parameters({step})",
-    "parameter {name} after the backward pass": "paramètre {name} après la passe backward",
+    "parameter {name} after {method}": "paramètre {name} après {method}",
+    "a second backward pass": "une deuxième passe backward",
     "parameter {name} after zero_grad": "paramètre {name} après zero_grad",
     "parameter {name} after one step": "paramètre {name} après un pas",
     "parameter {name} after a second step": "paramètre {name} après un deuxième pas",

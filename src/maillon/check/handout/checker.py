@@ -18,6 +18,7 @@ from maillon.check.verdict import CheckError
 from maillon.check.words import check_language, say
 from maillon.messages import got
 from maillon.nn import Loss, Module
+from maillon.nn.support import arguments
 from maillon.typing import Array
 
 NUDGES = (0.0, 1e-2, 3e-3, 1e-3)
@@ -74,6 +75,8 @@ def check_handout(
     HandoutError
         For a broken rule of `HANDOUT_RULES`: what was expected, what came, and the likely cause where arithmetic
         proves one.
+    TypeError, ValueError
+        For a wrong call, and for an object that cannot be copied.
 
     Notes
     -----
@@ -103,7 +106,18 @@ def check_handout(
     check_language("check_handout", language)
     if isinstance(module, type):
         raise TypeError(f"check_handout: expected an object, {got(module)}")
-    arrays = [np.array(one, dtype=np.float64) if np.asarray(one).dtype.kind == "f" else np.array(one) for one in inputs]
+    seed = arguments.integer("check_handout", "seed", seed, least=0)
+    tolerance = arguments.number("check_handout", "tolerance", tolerance, 0.0, above=True, finite=True)
+    if reduction not in (None, "sum", "mean"):
+        raise ValueError(f"check_handout: expected reduction 'sum', 'mean' or None, {got(reduction)}")
+    if like is not None and not isinstance(like, Module):
+        raise TypeError(f"check_handout: expected like a link or a loss of maillon, {got(like)}")
+    if given and not inspect.isroutine(module):
+        raise TypeError(
+            f"check_handout: expected no argument {next(iter(given))!r}: those by other names are for a function that "
+            "trains. Take like, reduction, seed, tolerance or language."
+        )
+    arrays = [_numbers(one) for one in inputs]
     try:
         if inspect.isroutine(module):
             name, notes = descent_holds(module, seed, tolerance, arrays, given)
@@ -116,6 +130,19 @@ def check_handout(
     return HandoutReport(
         subject.name, _rules(methods), worst, worst_at, 0, seed, tuple(methods), tuple(subject.notes), language
     )
+
+
+def _numbers(given: Any) -> Array:
+    """An input as an array of its own; floats in float64."""
+    try:
+        array = np.array(given)
+    except ValueError:
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"check_handout: expected inputs that are arrays of numbers, {got(given)}")
+    if not array.size:
+        raise ValueError(f"check_handout: expected inputs with at least one example, {got(array)}")
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
 def _rules(methods: list[str]) -> tuple[int, ...]:
@@ -131,12 +158,21 @@ def _held(
 ) -> tuple[float, str, list[str]]:
     """Whatever it is: a loss, an Optim, a network or a module."""
     first, second = (*inputs, None, None)[:2]
+    pairs = is_loss(subject.held) or callable(getattr(subject.held, "step", None))
+    if len(inputs) not in ((0, 2) if pairs else (0, 1)):
+        owed = "y and yhat of a loss, or x and y of an Optim" if pairs else "one input of a module or network"
+        arrays = "1 array" if len(inputs) == 1 else f"{len(inputs)} arrays"
+        raise TypeError(f"check_handout: expected {owed}, got {arrays}.")
     if is_loss(subject.held):
         if like is not None and not isinstance(like, Loss):
             raise TypeError(f"check_handout: expected like a loss of maillon, got {like!r}.")
         return loss_holds(subject, first, second, like, reduction)
     if callable(getattr(subject.held, "step", None)):
         return step_holds(subject, first, second)
+    if isinstance(like, Loss):
+        raise TypeError(f"check_handout: expected like a link of maillon, got {like!r}.")
+    if not subject.has("forward"):
+        raise HandoutError(1, subject.name, "forward", say("a method"), say("none"))
     x = fitting(subject) if first is None else first
     for nudge in NUDGES:
         beside = x + nudge * np.cos(np.arange(x.size)).reshape(x.shape) if nudge else x

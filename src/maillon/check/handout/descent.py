@@ -54,10 +54,12 @@ def descent_holds(
     batches = _recorded(subject, function, arguments, net, loss)
     if not batches:
         raise HandoutError(9, name, name, say("calls of the network and of the loss"), say("none"))
-    used = [_indices(subject, x, y, batch, targets) for batch, targets in batches]
+    uses = np.zeros(len(x), dtype=int)
+    used = [_indices(subject, x, y, batch, targets, uses) for batch, targets in batches]
     _each_once(subject, used, len(x), arguments, roles)
     _steps(subject, used, x, y, net)
-    if len(used) > 1 and used[0].tolist() == sorted(used[0].tolist()):
+    epoch = np.concatenate(used)[: len(x)].tolist()
+    if len(used[0]) < len(x) and epoch == sorted(epoch):
         subject.notes.append(say("the examples are not shuffled"))
     return name.rsplit(".", 1)[-1], subject.notes
 
@@ -161,8 +163,8 @@ def _recorded(
     return batches
 
 
-def _indices(subject: Subject, x: Array, y: Array, batch: Array, targets: Array) -> Array:
-    """Which examples a batch is made of; each must come with its own target."""
+def _indices(subject: Subject, x: Array, y: Array, batch: Array, targets: Array, uses: Array) -> Array:
+    """Which examples a batch is made of, each with its own target; of equal ones the one that was used least so far."""
     if batch.ndim != x.ndim or batch.shape[1:] != x.shape[1:]:
         raise HandoutError(
             9,
@@ -176,7 +178,8 @@ def _indices(subject: Subject, x: Array, y: Array, batch: Array, targets: Array)
         places = [place for place, one in enumerate(x) if np.array_equal(one, row)]
         if not places:
             raise HandoutError(9, subject.name, say("a batch"), say("rows of x"), say("another one"))
-        if not np.array_equal(np.ravel(y[places[0]]), target):
+        places = [place for place in places if np.array_equal(np.ravel(y[place]), target)]
+        if not places:
             raise HandoutError(
                 9,
                 subject.name,
@@ -185,7 +188,8 @@ def _indices(subject: Subject, x: Array, y: Array, batch: Array, targets: Array)
                 say("others"),
                 way_out=say("x and y are shuffled apart: use the same indices for both."),
             )
-        found.append(places[0])
+        found.append(min(places, key=lambda place: uses[place]))
+        uses[found[-1]] += 1
     return np.array(found, dtype=int)
 
 
@@ -207,7 +211,7 @@ def _each_once(subject: Subject, used: list[Array], n: int, arguments: dict[str,
     way_out: Phrase | str = say("In each epoch each example is to be used once.")
     if (counts == counts[0]).all():
         way_out = say("There are {count} epochs.", count=int(counts[0]))
-    elif not counts.all() or counts.sum() < epochs * n:
+    elif size and n % size and counts.sum() == epochs * (n - n % size):
         way_out = say("Is the last, smaller batch left out?")
     raise HandoutError(
         9,

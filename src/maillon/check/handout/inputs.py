@@ -51,6 +51,8 @@ def _shapes(subject: Subject) -> Iterator[tuple[int, ...]]:
             yield (n - 2, 2 * shape[0] + 4, shape[1])
             yield (n - 2, shape[1], 2 * shape[2] + 4)
             yield (n - 2, 2 * shape[1] + 4, shape[2])
+        if len(shape) == 2 and shape[0] == 1:  # a row, which an input of one column would take too
+            yield (n, shape[1])
         if len(shape) == 2:
             yield (n, shape[0])
             yield (n, shape[1])

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from maillon.check.diagnosis.case import Case, same
+from maillon.check.diagnosis.case import Case, same, told_apart
 from maillon.check.diagnosis.diagnose import diagnose, how_large
 from maillon.check.differences import KinkError, jacobian
 from maillon.check.handout.subject import Subject
@@ -232,11 +232,10 @@ def _value_factor(got: float, expected: float, yhat: Array) -> Phrase | str:
     n, size = len(yhat), yhat.size
     if abs(factor + 1) < 1e-6:
         return say("The sign is wrong.")
-    for count, name in (
-        (n, say("the number of examples")),
-        (size, say("the number of all elements")),
-        (size // n, say("the number of outputs")),
-    ):
+    counts = [(n, say("the number of examples")), (size // n, say("the number of outputs"))]
+    if size != n:
+        counts.append((size, say("the number of all elements")))
+    for count, name in told_apart(counts):
         if count > 1 and abs(factor - count) < 1e-6 * count:
             return say("It is not divided by {count}, {name}: a sum in place of a mean.", count=count, name=name)
         if count > 1 and abs(factor * count - 1) < 1e-6:

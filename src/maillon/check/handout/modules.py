@@ -33,7 +33,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         self.output = self.subject.forward(self.subject.fresh(), self.x)
-        self.delta = signed(self.subject.seed, self.output.shape)
+        self.delta = np.asarray(signed(self.subject.seed, self.output.shape))
 
     def look(self) -> None:
         """Find out where the parameters and their gradients are kept."""
@@ -100,6 +100,8 @@ def rule_1_a_function(subject: Subject, x: Array) -> None:
     first = subject.forward(subject.fresh(), x)
     if not np.isfinite(first).all():
         raise HandoutError(1, subject.name, "forward", say("finite values"), say("NaN or infinity"))
+    if not first.size:
+        raise HandoutError(1, subject.name, "forward", say("finite values"), say("none"))
     if not same(first, subject.forward(subject.fresh(), x)):
         way_out = say("It depends on something outside of the object: a global variable, or one of the class.")
         raise HandoutError(
@@ -151,8 +153,10 @@ def rule_3_delta(trial: Trial) -> float:
     jacobian = subject.jacobian(x).reshape(*x.shape, *delta.shape)
     held = trial.started()
     before = trial.values(held)
-    got = subject.array(trial.passed(held), "backward_delta")
-    _parameters_stand(trial, held, before)
+    subject.forward(held, x)
+    _parameters_stand(trial, held, before, "forward")
+    got = subject.array(trial.backward(held, x, delta), "backward_delta")
+    _parameters_stand(trial, held, before, say("the backward pass"))
     case = Case(
         jacobian,
         delta,
@@ -163,7 +167,7 @@ def rule_3_delta(trial: Trial) -> float:
         again_by(subject, x, None, trial.found),
     )
     worst = hold(subject, 3, say("gradient of the input"), case, say("backward_delta"))
-    if len(x) > 1 and "norm" not in subject.name.lower() and len(delta) == len(x) and x.ndim > 1:
+    if x.ndim > 1 and len(x) > 1 and "norm" not in subject.name.lower() and delta.shape[:1] == x.shape[:1]:
         alone = subject.array(trial.passed(trial.started(), x[:1], delta[:1]), "backward_delta")
         if not same(alone, got[:1]):
             raise HandoutError(
@@ -176,13 +180,13 @@ def rule_3_delta(trial: Trial) -> float:
     return worst
 
 
-def _parameters_stand(trial: Trial, held: Any, before: dict[Place, Array]) -> None:
+def _parameters_stand(trial: Trial, held: Any, before: dict[Place, Array], when: str) -> None:
     for place, value in trial.values(held).items():
         if not np.array_equal(value, before[place]):
             raise HandoutError(
                 6,
                 trial.subject.name,
-                say("parameter {name} after the backward pass", name=place),
+                say("parameter {name} after {method}", name=place, method=when),
                 say("the same values"),
                 say("other ones"),
                 way_out=say("Only update_parameters may change the parameters."),
@@ -197,7 +201,9 @@ def rule_4_gradients(trial: Trial) -> float:
     worst = check_gradients_of(subject, found, x, delta, held)
     first = trial.gradients(held)
     other_x, other_delta = x[::-1] + 0.125, 0.5 - delta
+    before = trial.values(held)
     trial.passed(held, other_x, other_delta)
+    _parameters_stand(trial, held, before, say("a second backward pass"))
     second = trial.started()
     trial.passed(second, other_x, other_delta)
     for place, total in trial.gradients(held).items():
@@ -358,6 +364,13 @@ def extremes(trial: Trial) -> None:
             )
 
 
+def _mixes(subject: Subject, x: Array) -> bool:
+    """Whether an input shows in several outputs."""
+    moved = x.copy()
+    moved.flat[0] += 1.0
+    return bool(np.sum(subject.forward(subject.fresh(), moved) != subject.forward(subject.fresh(), x)) > 1)
+
+
 def _between(trial: Trial, x: Array, output: Array, got: Array) -> None:
     """Rule 3 at kinks, for functions of each element: any slope between the two is right."""
     subject, delta, h = trial.subject, trial.delta, 1e-6
@@ -366,10 +379,9 @@ def _between(trial: Trial, x: Array, output: Array, got: Array) -> None:
     right = (subject.forward(subject.fresh(), x + h) - output) / h
     left = (output - subject.forward(subject.fresh(), x - h)) / h
     together = subject.forward(subject.fresh(), x + h * signed(2, x.shape))
-    one = x.copy()
-    one.flat[0] += 1.0
-    crossed = np.flatnonzero(subject.forward(subject.fresh(), one) != output)
-    if crossed.size > 1 or not (np.isfinite(right).all() and np.isfinite(left).all() and np.isfinite(together).all()):
+    if _mixes(subject, x) or _mixes(subject, signed(3, x.shape)):
+        return
+    if not (np.isfinite(right).all() and np.isfinite(left).all() and np.isfinite(together).all()):
         return
     low, high = np.minimum(left, right), np.maximum(left, right)
     slope = got / delta

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from maillon.check.diagnosis.case import same
+from maillon.check.handout import storage
 from maillon.check.handout.modules import STEP, Trial
 from maillon.check.handout.storage import Place
 from maillon.check.words import Phrase, say
@@ -67,7 +68,8 @@ def updated_early(modules: list[Any], values: list[Any], delta: Array) -> None:
         delta = module.backward_delta(value, delta)
 
 
-SLIPS: list[tuple[Pass, Phrase]] = [
+SLIPS: list[tuple[Pass, Phrase | None]] = [
+    (right, None),
     (at_outputs, say("Each module is given its output in place of its input in the backward pass.")),
     (deltas_at_outputs, say("backward_delta is given the output of the module in place of its input.")),
     (
@@ -89,7 +91,8 @@ def slip(trial: Trial, modules_of: Callable[[Any], list[Any]]) -> Phrase | None:
     held = trial.started()
     before = trial.values(held)
     trial.passed(held)
-    got = _left(trial, held, before)
+    got, kept = _left(trial, held, before), storage.arrays(modules_of(held))
+    seen = all(place is not None for place in trial.found.gradients.values())
     for wrong, sentence in SLIPS:
         other = trial.started()
         modules, values = modules_of(other), [trial.x]
@@ -101,9 +104,15 @@ def slip(trial: Trial, modules_of: Callable[[Any], list[Any]]) -> Phrase | None:
         except Exception:  # shapes that do not fit: it is not that slip
             continue
         made = _left(trial, other, before)
+        if not seen and not _alike(kept, storage.arrays(modules)):
+            continue  # some gradients are not known: nothing that the modules hold may differ
         if all(same(np.asarray(got[place]), np.asarray(made[place])) for place in got):
             return sentence
     return None
+
+
+def _alike(one: dict[Place, Array], other: dict[Place, Array]) -> bool:
+    return one.keys() == other.keys() and all(same(one[place], other[place]) for place in one)
 
 
 def _left(trial: Trial, held: Any, before: dict[Place, Array]) -> dict[Place, Array]:

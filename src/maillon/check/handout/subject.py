@@ -37,7 +37,13 @@ class Subject:
         self.seed = seed
         self.tolerance = tolerance
         self.notes: list[Phrase] = []
-        self.held = copy.deepcopy(given)
+        try:
+            self.held = copy.deepcopy(given)
+        except Exception as error:
+            raise TypeError(
+                f"check_handout: it looks at a copy, and this {self.name} cannot be copied: {raised(error)}. Give what "
+                "cannot be a method __deepcopy__."
+            ) from error
         storage.in_double(self.held)
 
     def part(self, held: Any) -> "Subject":
@@ -103,6 +109,8 @@ class Subject:
             way_out = say("Is a return missing in {method}?", method=method)
             raise HandoutError(rule, self.name, method, say("an array"), "None", way_out=way_out)
         try:
+            if np.iscomplexobj(value):
+                raise TypeError
             return np.array(value, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise HandoutError(rule, self.name, method, say("an array"), type(value).__name__) from error
@@ -136,8 +144,9 @@ class Subject:
 
 
 def last(result: Any) -> Any:
-    """The last of a list of outputs; anything else as it is."""
-    return result[-1] if isinstance(result, list | tuple) and result else result
+    """The last of a list of arrays; anything else, as a list of rows of numbers, as it is."""
+    several = isinstance(result, list | tuple) and len(result) and isinstance(result[-1], np.ndarray)
+    return result[-1] if several else result
 
 
 def argument_names(held: Any, method: str, count: int) -> list[str]:

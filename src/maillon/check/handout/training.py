@@ -47,11 +47,15 @@ class Step:
         parts = {name: value for name, value in vars(subject.held).items() if callable(getattr(value, "forward", None))}
         losses = [name for name, value in parts.items() if is_loss(value)]
         networks = [name for name in parts if name not in losses]
-        rates = [name for name, value in vars(subject.held).items() if isinstance(value, float) and RATES.search(name)]
+        rates = [
+            name for name, value in vars(subject.held).items() if type(value) in (int, float) and RATES.search(name)
+        ]
         rates = rates or [name for name, value in vars(subject.held).items() if isinstance(value, float)]
         for what, found in ((say("a network"), networks), (say("a loss"), losses), (say("a gradient_step"), rates)):
             if not found:
-                raise HandoutError(8, subject.name, say("attributes"), what, ", ".join(vars(subject.held)) or "none")
+                raise HandoutError(
+                    8, subject.name, say("attributes"), what, ", ".join(vars(subject.held)) or say("none")
+                )
         self.net, self.loss, self.rate = networks[0], losses[0], float(getattr(subject.held, rates[0]))
 
     def gradients(self, held: Any, x: Array, y: Array) -> dict[Place, Array]:

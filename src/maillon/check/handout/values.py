@@ -14,6 +14,7 @@ from maillon.check.handout.subject import Subject
 from maillon.check.handout.verdict import HandoutError
 from maillon.check.words import Phrase, say
 from maillon.nn import Module
+from maillon.nn.support.errors import LinkDtypeError
 from maillon.typing import Array
 
 MOST_ORDERS = 500
@@ -26,7 +27,7 @@ def like_holds(subject: Subject, x: Array, output: Array, parameters: dict[Place
     theirs = [np.squeeze(value) for value in parameters.values()]
     missing = [name for name, ours in link.named_parameters() if not any(_fits(ours.data, one) for one in theirs)]
     if missing:
-        got = ", ".join(f"{place} {value.shape}" for place, value in parameters.items()) or "none"
+        got = ", ".join(f"{place} {value.shape}" for place, value in parameters.items()) or say("none")
         raise HandoutError(
             1,
             subject.name,
@@ -35,6 +36,7 @@ def like_holds(subject: Subject, x: Array, output: Array, parameters: dict[Place
             got,
             way_out=say("There is none for {name}.", name=", ".join(missing)),
         )
+    x = _taken(link, x)
     first: Array | None = None
     for weights in _ways(link, theirs):
         for parameter, weight in zip(link.parameters(), weights, strict=True):
@@ -47,6 +49,15 @@ def like_holds(subject: Subject, x: Array, output: Array, parameters: dict[Place
             return
     assert first is not None
     raise HandoutError(1, subject.name, "forward", *_values(output, first, like), way_out=why_value(output, first, x))
+
+
+def _taken(link: Module, x: Array) -> Array:
+    """The input as the link takes it: a module may take whole numbers where the link wants floats."""
+    try:
+        link(x.copy())
+    except LinkDtypeError:
+        return x.astype(np.float64)
+    return x
 
 
 def _fits(ours: Array, theirs: Array) -> bool:
