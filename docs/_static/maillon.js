@@ -23,11 +23,13 @@ window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(fol
 window.addEventListener("resize", () => requestAnimationFrame(foldFormulas));
 
 // A figure of several panels is too small to be read on a telephone: there it keeps its size, and scrolls.
-const WIDE = 1.7;
+const WIDE = 1.7; // times its height, or
+const LARGE = 1100; // pixels
 const scrollFigures = () => {
   const narrow = window.matchMedia("(max-width: 720px)").matches;
   for (const picture of document.querySelectorAll(".bd-article img:not(td img, .sd-card img, .sphx-glr-thumbnails img)")) {
-    const scrolls = narrow && picture.naturalWidth > WIDE * picture.naturalHeight && picture.naturalWidth > 500;
+    const [width, height] = [picture.naturalWidth, picture.naturalHeight];
+    const scrolls = narrow && ((width > WIDE * height && width > 500) || width > LARGE);
     let frame = picture.parentElement;
     if (frame.tagName === "A") frame = frame.parentElement;
     if (frame.tagName === "SECTION") {

@@ -158,10 +158,10 @@ def fit(
 
     Notes
     -----
-    Ctrl-C ends the training after the step that is being made. A long step of the core and a validation are not waited
-    for: they are broken off, and the parameters and the rule are what they were before them. The history is returned;
-    its `interrupted` is True, and one line on the error stream says which training it was. Ctrl-C pressed twice within
-    a second raises KeyboardInterrupt, which ends the program.
+    Ctrl-C ends the training. A step or a validation that is under way may be broken off: the parameters and the rule
+    are then what they were before it. The history is returned; its `interrupted` is True, and one line on the error
+    stream says which training it was. Ctrl-C pressed twice within a second raises KeyboardInterrupt, which ends the
+    program.
 
     Examples
     --------

@@ -68,7 +68,7 @@ class Unfold(_Columns):
     Raises
     ------
     ValueError
-        For other arguments.
+        For an argument that is not as described above.
     LinkShapeError
         For images smaller than the window.
 
@@ -134,7 +134,8 @@ class Fold(_Columns):
     Raises
     ------
     ValueError
-        For other arguments.
+        For an argument that is not as described above, and for an output_size that is smaller, with its padding, than
+        one window.
     LinkShapeError
         For another number of windows or values in each.
 
