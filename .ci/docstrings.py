@@ -7,8 +7,6 @@ import importlib
 import inspect
 import sys
 
-from numpydoc.validate import validate
-
 ROOMS = (
     "maillon",
     "maillon.nn.init",
@@ -53,6 +51,8 @@ def public(room: str) -> dict[str, object]:
 
 
 def main(rooms: list[str]) -> int:
+    from numpydoc.validate import validate
+
     seen: dict[int, str] = {}
     faults = 0
     for room in rooms or ROOMS:

@@ -11,6 +11,7 @@ import maillon
 HERE = Path(__file__).parent
 BUILT = HERE.parent / "build" / "docs"
 os.environ.setdefault("PYTHONHASHSEED", "0")
+os.environ.pop("MPLBACKEND", None)  # pages show figures as notebooks do
 os.environ.setdefault("TQDM_DISABLE", "1")  # a page shows no bar of a training that is over
 sys.path.insert(0, str(HERE / "extensions"))
 

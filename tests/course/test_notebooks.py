@@ -1,5 +1,6 @@
 """Every notebook runs to its end: the solutions are right, and in the student's each check says what is not written."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ CASES = [(stem, language, kind) for stem in NOTEBOOKS for language in build.LANG
 def kernel() -> Iterator[tuple[Any, Any]]:
     """One kernel for all: to start one, and to import what the notebooks need, takes longer than to run them."""
     manager = KernelManager(kernel_name="python3", transport="ipc")
-    manager.start_kernel(extra_arguments=["--HistoryManager.enabled=False"])
+    shown = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # as in a notebook: none stays open
+    manager.start_kernel(extra_arguments=["--HistoryManager.enabled=False"], env=shown)
     client = manager.client()
     client.start_channels()
     client.wait_for_ready(timeout=60)

@@ -116,7 +116,7 @@ def test_ctrl_c_ends_a_training_soon(batch: int, number: int) -> None:
     finger.join()
     assert history.interrupted
     assert ended - pressed[0] < 10  # 0.3 s where nobody else computes
-    assert 0 < len(history) < 10**7
+    assert len(history) < 10**7
     steps = -(-120 // batch)
     assert len(history) * steps <= history.steps < (len(history) + 1) * steps
     assert np.isfinite(history["loss"]).all()
