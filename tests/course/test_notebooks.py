@@ -22,7 +22,9 @@ CASES = [(stem, language, kind) for stem in NOTEBOOKS for language in build.LANG
 def kernel() -> Iterator[tuple[Any, Any]]:
     """One kernel for all: to start one, and to import what the notebooks need, takes longer than to run them."""
     manager = KernelManager(kernel_name="python3", transport="ipc")
-    shown = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # as in a notebook: none stays open
+    shown = os.environ | {
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline"
+    }  # as in a notebook: none stays open
     manager.start_kernel(extra_arguments=["--HistoryManager.enabled=False"], env=shown)
     client = manager.client()
     client.start_channels()
