@@ -104,7 +104,7 @@ def test_ctrl_c_ends_a_training_soon(batch: int, number: int) -> None:
     pressed: list[float] = []
 
     def press() -> None:
-        time.sleep(0.3)
+        time.sleep(1)  # an epoch has ended by then, on a busy machine too
         pressed.append(time.perf_counter())
         signal.raise_signal(signal.SIGINT)
 
@@ -116,7 +116,7 @@ def test_ctrl_c_ends_a_training_soon(batch: int, number: int) -> None:
     finger.join()
     assert history.interrupted
     assert ended - pressed[0] < 10  # 0.3 s where nobody else computes
-    assert len(history) < 10**7
+    assert 0 < len(history) < 10**7
     steps = -(-120 // batch)
     assert len(history) * steps <= history.steps < (len(history) + 1) * steps
     assert np.isfinite(history["loss"]).all()

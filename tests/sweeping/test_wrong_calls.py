@@ -48,7 +48,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"seed": -1}, ValueError, "expected seed to be an integer ≥ 0"),
     ({"space": {"seed": [1.5]}}, ValueError, "expected seed to be an integer, got 1.5"),
     ({"y": None}, TypeError, "expected y beside x, got none"),
-    ({"callbacks": 3}, TypeError, "expected each callback to be a Callback"),
+    ({"callbacks": None}, TypeError, "expected each callback to be a Callback"),
     ({"checkpoint": "a"}, TypeError, "an option of fit"),
     ({"rule": m.Adam(m.Linear(1, 1).parameters())}, ValueError, "a rule of its own"),
     ({"rule": m.SGD(lr=0.1), "space": {"amsgrad": [True]}}, ValueError, "'amsgrad' is no argument"),

@@ -91,7 +91,11 @@ class Fitting:
         course = self._course(optim, size, held_out)
         self.estimator.n_iter_ = 0
         self.network.train()
-        callbacks = [course, *([] if tasks is None else [tasks]), *listed(self.estimator.callbacks)]
+        callbacks = [
+            course,
+            *([] if tasks is None else [tasks]),
+            *listed(() if self.estimator.callbacks is None else self.estimator.callbacks),
+        ]
         given = self._given(samples, size)
         if held_out is not None and (self.estimator.callbacks is not None or self.estimator.schedule is not None):
             given["validation_data"] = (dense(held_out.X), *self._targets(held_out))

@@ -191,9 +191,7 @@ Hook = Callable[[State], None]
 
 
 def listed(given: Any) -> list[Any]:
-    """What may be given as one, as several or as none."""
-    if given is None:
-        return []
+    """What may be given as one or as several."""
     return list(given) if isinstance(given, Iterable) and not callable(given) else [given]
 
 
