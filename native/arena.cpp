@@ -1,6 +1,7 @@
 #include "arena.hpp"
 
 #include <cstring>
+#include <stdexcept>
 
 #include "operations/gradients.hpp"
 
@@ -37,10 +38,11 @@ void* Arena::add(Carry carry, int64_t bytes) {
 
 void* Arena::add(const Entry* entry, Carry carry, int64_t bytes, double work, bool alone, bool decides) {
     const size_t head = sizeof(Operation) / 8, place = words_.size();
+    const Part part = entry == nullptr ? nullptr : entry->part[program.wide];
     static_assert(sizeof(Operation) % 8 == 0);
     words_.resize(place + head + size_t(bytes) / 8);
     const int32_t stride = int32_t(8 * (words_.size() - place));
-    new (&words_[place]) Operation{carry, stride, stride, alone, true, decides, true};
+    new (&words_[place]) Operation{carry, part, stride, stride, alone, true, decides, true};
     rows_.push_back({entry, int64_t(place)});
     program.work += work;
     return &words_[place + head];
@@ -74,6 +76,14 @@ void Arena::finish() {
         if (entry != nullptr && entry == rows_[i - 1].entry && entry->joined[wide] != nullptr &&
             op.carry == entry->joined[wide] && before.carry == op.carry)
             before.skip += op.skip;
+    }
+    for (size_t i = 0; i < rows_.size(); ++i) {
+        Operation& op = at(rows_[i]);
+        const Entry* entry = rows_[i].entry;
+        if (entry == nullptr || entry->through[wide] == nullptr || op.carry != entry->through[wide]) continue;
+        if (i + 1 == rows_.size() || at(rows_[i + 1]).part == nullptr)
+            throw std::invalid_argument("a gradient passes to an operation that is no rule");
+        op.skip += at(rows_[i + 1]).stride;
     }
     for (size_t i = 0; i < rows_.size(); ++i) {
         Operation& op = at(rows_[i]);

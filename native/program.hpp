@@ -50,6 +50,8 @@ inline constexpr int64_t block_words = 8192; // some 50 µs
 struct Operation;
 // Carries out an operation; false when the numbers went wrong (a loss that is not finite), the same for all threads.
 using Carry = bool (*)(const Operation&, const Team&);
+// Carries out a rule for some of a parameter's elements: those from `begin` on, whose gradient lies at `grad`.
+using Part = void (*)(const Operation&, const void* grad, int64_t begin, int64_t count);
 
 // What a family's file offers to the core: one operation, for float and for double.
 struct Entry {
@@ -58,6 +60,8 @@ struct Entry {
     Carry carry[2];
     Carry (*pick[2])(const void* fields); // another function for some sizes, or null: then always `carry`
     Carry joined[2];                      // a function that also carries out those after it that it serves, or null
+    Carry through[2];                     // a function that also carries out the rule after it, part by part, or null
+    Part part[2];                         // of a rule, otherwise null
 };
 
 struct Family {
@@ -68,6 +72,7 @@ struct Family {
 // One operation in a program: this head, and after it the fields of its struct in native/operations/.
 struct Operation {
     Carry carry;
+    Part part;
     int32_t stride; // bytes to the next operation
     int32_t skip;   // bytes to the next one that is not carried out by this one as well
     bool alone;      // too small to share: the first thread does it

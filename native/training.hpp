@@ -166,12 +166,13 @@ __attribute__((noinline)) inline void begin_step(const Training& t, const Progra
     if (t.shuffle) t.words->begun = t.words->drawn;
 }
 
-// Whether the program that has failed was left. Then everything but words is as if it had not begun.
+// What a program that may be left has kept is there again after it has failed, so that everything but words is as if it
+// had not begun. Whether it was left.
 inline bool put_back(const Program& program, Lookout* lookout) {
-    if (lookout == nullptr || !lookout->leaving(false)) return false;
+    if (lookout == nullptr) return false;
     for (const Kept* kept = program.kept; kept != program.kept_end; ++kept)
         std::memcpy(kept->place, kept->copy, size_t(kept->bytes));
-    return true;
+    return lookout->leaving(false);
 }
 
 struct Step { // one mini-batch's, as the threads of a team carry it out

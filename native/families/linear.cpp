@@ -36,6 +36,28 @@ template <class T> bool linear_grad_weight(const op::LinearGradWeight<T>& op, co
     return true;
 }
 
+// A weight's gradient, and the rule after it, part by part: what the rule takes is still in the nearest cache, and goes
+// nowhere else.
+template <class T> bool linear_step(const Operation& first, const Team& team) {
+    constexpr int64_t most = 16384 / int64_t(sizeof(T));
+    const auto& op = first.as<op::LinearGradWeight<T>>();
+    const Operation& rule = *first.after(first.stride);
+    alignas(64) T grad[most];
+    const int64_t tall = most / op.inputs < 1 ? 1 : most / op.inputs, width = op.inputs < most ? op.inputs : most;
+    const Span own = share(op.outputs, 1, team);
+    for (int64_t i = own.begin; i < own.end; i += tall) {
+        const int64_t rows = own.end - i < tall ? own.end - i : tall;
+        for (int64_t j = 0; j < op.inputs; j += width) {
+            const int64_t columns = op.inputs - j < width ? op.inputs - j : width;
+            product_unpacked<T>({rows, columns, op.rows, op.dy + i, 1, op.outputs, op.x + j, op.inputs, 1, grad,
+                                 columns, nullptr, Begin::zero}, Team{});
+            rule.part(rule, grad, i * op.inputs + j, rows * columns);
+        }
+    }
+    if (op.dbias) column_sums<T>(op.dy, op.rows, op.outputs, op.dbias, false, team);
+    return true;
+}
+
 // ── Two factors: y_k = x₁ᵀ W_k x₂ + b_k. For each output one product; `half` holds x₁ᵀ W_k. ────────────────────────
 
 template <class T> bool bilinear(const op::Bilinear<T>& op, const Team& team) {
@@ -161,12 +183,19 @@ template <class Fields, bool (*small)(const Fields&, const Team&)> Carry if_few(
     return op.rows * op.inputs * op.outputs <= few ? carried<Fields, small> : nullptr;
 }
 
+template <class T> Carry grad_weight_for(const void* fields) {
+    if (static_cast<const op::LinearGradWeight<T>*>(fields)->passes) return linear_step<T>;
+    return if_few<op::LinearGradWeight<T>, linear_grad_weight_few<T>>(fields);
+}
+
 #define IF_FEW(Struct, small) \
     .pick = { if_few<op::Struct<float>, small<float>>, if_few<op::Struct<double>, small<double>> }
 
 const Entry entries[] = {ENTRY(Linear, linear, IF_FEW(Linear, linear_few)),
                          ENTRY(LinearGradInput, linear_grad_input, IF_FEW(LinearGradInput, linear_grad_input_few)),
-                         ENTRY(LinearGradWeight, linear_grad_weight, IF_FEW(LinearGradWeight, linear_grad_weight_few)),
+                         ENTRY(LinearGradWeight, linear_grad_weight,
+                               .pick = {grad_weight_for<float>, grad_weight_for<double>},
+                               .through = {linear_step<float>, linear_step<double>}),
                          ENTRY(Bilinear, bilinear),
                          ENTRY(BilinearGrad, bilinear_grad)};
 

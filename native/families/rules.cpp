@@ -14,25 +14,35 @@ template <class T> bool count_step(const op::CountStep<T>& op, const Team&) {
     return true;
 }
 
+template <class T, template <class> class Fields, bool (*kernel)(const Fields<T>&, const Team&)>
+void part(const Operation& op, const void* grad, int64_t begin, int64_t count) {
+    kernel(op.as<Fields<T>>().part(begin, count, static_cast<const T*>(grad)), Team{});
+}
+
+#define RULE(Struct, kernel)                                                                                           \
+    ENTRY(Struct, kernel,                                                                                              \
+          .part = {part<float, op::Struct, kernel<float>>, part<double, op::Struct, kernel<double>>})
+
 const Entry entries[] = {
     ENTRY(CountStep, count_step),
-    ENTRY(Sgd, sgd, .pick = {if_few<float>, if_few<double>}, .joined = {sgd_few<float>, sgd_few<double>}),
+    ENTRY(Sgd, sgd, .pick = {if_few<float>, if_few<double>}, .joined = {sgd_few<float>, sgd_few<double>},
+          .part = {part<float, op::Sgd, sgd<float>>, part<double, op::Sgd, sgd<double>>}),
     ENTRY(AsgdRates, asgd_rates),
-    ENTRY(Asgd, asgd),
-    ENTRY(Rprop, rprop),
-    ENTRY(Lion, lion),
+    RULE(Asgd, asgd),
+    RULE(Rprop, rprop),
+    RULE(Lion, lion),
     ENTRY(AdamRates, adam_rates),
-    ENTRY(Adam, adam),
+    RULE(Adam, adam),
     ENTRY(NadamRates, nadam_rates),
-    ENTRY(Nadam, nadam),
+    RULE(Nadam, nadam),
     ENTRY(RadamRates, radam_rates),
-    ENTRY(Radam, radam),
+    RULE(Radam, radam),
     ENTRY(AdamaxRates, adamax_rates),
-    ENTRY(Adamax, adamax),
+    RULE(Adamax, adamax),
     ENTRY(AdagradRates, adagrad_rates),
-    ENTRY(Adagrad, adagrad),
-    ENTRY(Rmsprop, rmsprop),
-    ENTRY(Adadelta, adadelta),
+    RULE(Adagrad, adagrad),
+    RULE(Rmsprop, rmsprop),
+    RULE(Adadelta, adadelta),
 };
 
 } // namespace

@@ -31,14 +31,14 @@ template <class T> struct LinearGradInput {
     double slope;
 };
 
-// dW (+)= dyᵀ x, db (+)= Σ dy
+// dW (+)= dyᵀ x, db (+)= Σ dy; passes: dW goes to the rule after it, part by part, and nowhere else
 template <class T> struct LinearGradWeight {
     const T* dy; // r rows * outputs
     const T* x; // r rows * inputs
-    T* dweight; // rw outputs * inputs
+    T* dweight; // rw (1 - passes) * outputs * inputs
     T* dbias; // may be null; rw outputs
     T* workspace; // w product_workspace(outputs, inputs, rows)
-    int64_t rows, inputs, outputs, keep, zeros;
+    int64_t rows, inputs, outputs, keep, zeros, passes;
 };
 
 // y_k = x₁ᵀ W_k x₂ + b_k; half = x₁ᵀ W_k

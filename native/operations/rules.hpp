@@ -19,6 +19,16 @@ template <class T> struct Sgd {
     const double* options; // r 4
     const int64_t* count; // may be null; r 1
     int64_t n, maximize, nesterov;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Sgd part(int64_t begin, int64_t elements, const T* from) const {
+        Sgd some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        if (some.velocity != nullptr) some.velocity += begin;
+        return some;
+    }
 };
 
 // η and μ of this step, and those of the next
@@ -37,6 +47,16 @@ template <class T> struct Asgd {
     const double* options; // r 6
     const double* rates; // r 2
     int64_t n, maximize;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Asgd part(int64_t begin, int64_t elements, const T* from) const {
+        Asgd some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        some.average += begin;
+        return some;
+    }
 };
 
 // resilient propagation; options: η⁻, η⁺, least, most
@@ -47,6 +67,17 @@ template <class T> struct Rprop {
     T* step_size; // rw n
     const double* options; // r 4
     int64_t n, maximize;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Rprop part(int64_t begin, int64_t elements, const T* from) const {
+        Rprop some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        some.previous += begin;
+        some.step_size += begin;
+        return some;
+    }
 };
 
 // Lion; options: lr, β₁, β₂, weight decay
@@ -56,6 +87,16 @@ template <class T> struct Lion {
     T* mean; // rw n
     const double* options; // r 4
     int64_t n, maximize;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Lion part(int64_t begin, int64_t elements, const T* from) const {
+        Lion some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        some.mean += begin;
+        return some;
+    }
 };
 
 // lr / (1 - β₁ᵗ) and 1 / √(1 - β₂ᵗ)
@@ -75,6 +116,18 @@ template <class T> struct Adam {
     const double* options; // r 5
     const double* rates; // r 2
     int64_t n, maximize, decoupled;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Adam part(int64_t begin, int64_t elements, const T* from) const {
+        Adam some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        some.mean += begin;
+        some.square += begin;
+        if (some.largest != nullptr) some.largest += begin;
+        return some;
+    }
 };
 
 // the factors of g and m, and 1 / (1 - β₂ᵗ); product: of the μ, of 64 bits or 32
@@ -95,6 +148,17 @@ template <class T> struct Nadam {
     const double* options; // r 6
     const double* rates; // r 3
     int64_t n, maximize, decoupled;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Nadam part(int64_t begin, int64_t elements, const T* from) const {
+        Nadam some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        some.mean += begin;
+        some.square += begin;
+        return some;
+    }
 };
 
 // lr / (1 - β₁ᵗ) and r √(1 - β₂ᵗ), 0 while ρ ≤ 5
@@ -113,6 +177,17 @@ template <class T> struct Radam {
     const double* options; // r 5
     const double* rates; // r 2
     int64_t n, maximize, decoupled;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Radam part(int64_t begin, int64_t elements, const T* from) const {
+        Radam some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        some.mean += begin;
+        some.square += begin;
+        return some;
+    }
 };
 
 // lr / (1 - β₁ᵗ)
@@ -131,6 +206,17 @@ template <class T> struct Adamax {
     const double* options; // r 5
     const double* rates; // r 1
     int64_t n, maximize;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Adamax part(int64_t begin, int64_t elements, const T* from) const {
+        Adamax some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        some.mean += begin;
+        some.largest += begin;
+        return some;
+    }
 };
 
 // lr / (1 + (t - 1) η)
@@ -148,6 +234,16 @@ template <class T> struct Adagrad {
     const double* options; // r 4
     const double* rates; // r 1
     int64_t n, maximize;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Adagrad part(int64_t begin, int64_t elements, const T* from) const {
+        Adagrad some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        some.sum += begin;
+        return some;
+    }
 };
 
 // RMSprop; options: lr, α, ε, weight decay, momentum
@@ -159,6 +255,18 @@ template <class T> struct Rmsprop {
     T* velocity; // may be null; rw n
     const double* options; // r 5
     int64_t n, maximize;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Rmsprop part(int64_t begin, int64_t elements, const T* from) const {
+        Rmsprop some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        some.square += begin;
+        if (some.mean != nullptr) some.mean += begin;
+        if (some.velocity != nullptr) some.velocity += begin;
+        return some;
+    }
 };
 
 // Adadelta; options: lr, ρ, ε, weight decay
@@ -169,6 +277,17 @@ template <class T> struct Adadelta {
     T* moved; // rw n
     const double* options; // r 4
     int64_t n, maximize;
+
+    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.
+    Adadelta part(int64_t begin, int64_t elements, const T* from) const {
+        Adadelta some = *this;
+        some.n = elements;
+        some.grad = from;
+        some.parameter += begin;
+        some.square += begin;
+        some.moved += begin;
+        return some;
+    }
 };
 
 } // namespace maillon::op

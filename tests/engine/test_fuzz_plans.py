@@ -123,7 +123,7 @@ def test_a_loss_without_classes_has_no_place_for_an_ignored_label() -> None:
 
 @pytest.mark.parametrize("name", ["inputs", "outputs"])
 def test_a_layer_without_numbers_is_none(name: str) -> None:
-    sizes = {"rows": 1, "inputs": 1, "outputs": 1, "keep": 0, "zeros": 0}
+    sizes = {"rows": 1, "inputs": 1, "outputs": 1, "keep": 0, "zeros": 0, "passes": 0}
     operands = {name: buffer(name, 1) for name in ("dy", "x", "dweight", "workspace")}
     verify(plan_of(Operation("linear_grad_weight", "backward", operands, sizes)))
     with pytest.raises(PlanError, match=f"{name} is 0"):

@@ -39,7 +39,27 @@ def _struct(kind: Kind) -> list[str]:
         lines.append(f"    double {', '.join(kind.numbers)};")
     if kind.stream:
         lines.append("    WordStream* words;")
-    return [*lines, "};"]
+    return [*lines, *_part(kind), "};"]
+
+
+def _part(kind: Kind) -> list[str]:
+    """The function that makes the operation one on some of its elements."""
+    if not kind.in_parts:
+        return []
+    name = camel(kind.name)
+    lines = [
+        "",
+        "    // The same for its elements begin … begin + elements - 1, whose gradient lies at `from`.",
+        f"    {name} part(int64_t begin, int64_t elements, const T* from) const {{",
+        f"        {name} some = *this;",
+        "        some.n = elements;",
+        "        some.grad = from;",
+    ]
+    for operand in kind.operands:
+        if operand.extent == "n" and operand.name != "grad":
+            there = f"if (some.{operand.name} != nullptr) " * operand.optional
+            lines.append(f"        {there}some.{operand.name} += begin;")
+    return [*lines, "        return some;", "    }"]
 
 
 def choices() -> str:

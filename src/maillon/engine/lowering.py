@@ -1,6 +1,6 @@
 """The walk through a network: every link lowered, in the order in which it computes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from maillon.engine.builder import Builder, Losses, NotLoweredError, Tree, Value, values_of
 from maillon.engine.memory import Memory
 from maillon.engine.passes import improve
-from maillon.engine.plan import Buffer, address
+from maillon.engine.plan import Buffer, Operation, address
 from maillon.engine.table import OPERATIONS
 from maillon.engine.walk import lower_child, lower_its_loss, own_links
 from maillon.nesting import leaf_names, leaves, rebuilt
@@ -61,13 +61,16 @@ def lower_loss(b: Builder, loss: Loss, prediction: Tree, target: Tree, weight: V
     return result.buffer
 
 
-def finish(b: Builder, output: Tree) -> Any:
-    """Improve the builder's operations and give all values memory; returns the buffers of the output, nested alike."""
+def finish(b: Builder, output: Tree, passing: Sequence[Operation] = ()) -> Any:
+    """Improve the builder's operations and give all values memory; returns the buffers of the output, nested alike.
+
+    passing: as `improve` has it.
+    """
     for number, value in enumerate(values_of(output)):
         if value.buffer.is_local:  # the plans of one training leave their output at one place
             buffer = value.buffer
             buffer.put(b.memory.take(f".output {number}", buffer.size, buffer.dtype))
-    b.operations = improve(b.operations, (value.buffer for value in values_of(output)), b.memory)
+    b.operations = improve(b.operations, (value.buffer for value in values_of(output)), b.memory, passing)
     return _shown(output)
 
 

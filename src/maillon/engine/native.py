@@ -10,11 +10,11 @@ import numpy as np
 from maillon.engine import leaving, processor
 from maillon.engine.begun import Begun
 from maillon.engine.builder import NotLoweredError
-from maillon.engine.leaving import program_of
+from maillon.engine.leaving import program_of, writer_of
 from maillon.engine.orders import Epochs, order_of
 from maillon.engine.origins import Origins
 from maillon.engine.own import StepBegin
-from maillon.engine.plan import address, stream_of
+from maillon.engine.plan import Plan, address, stream_of
 from maillon.engine.recording import recorded, seen
 from maillon.engine.step import Batches, Beginning, copied, lower_training
 from maillon.engine.stepper import SLICE_S, Place, Schedule, Slice, never
@@ -25,7 +25,7 @@ from maillon.random import GeneratorState, default_generator
 from maillon.typing import Array
 
 _MOST_EPOCHS = 4096  # ends of epochs in one slice: what the array of their losses holds
-_LIGHT_BYTES = 2**22  # parameters and momenta that are worth copying once a slice
+_LIGHT_BYTES = 2**22  # parameters and momenta that are worth copying once a slice; beyond, steps copy what they spoil
 _FEW = 8  # steps that are not as planned, and one in so many
 _ENDINGS = ("steps", "epochs", "time", "trouble", "left")
 
@@ -96,13 +96,14 @@ class Runner:
         self._generator, self.state, self.gradients = generator, state, gradients
         self.whole, self.rest, self.own, self._begin = whole, rest, whole.own, begin
         self._in_python = list(dict.fromkeys([*self._in_python, *(type(own).__name__ for own in whole.own)]))
-        self._prepare(full)
-        self._origins = Origins(optim, list(self._streams))
         self._changing = [each.parameter.data for each in state.trained] + state.arrays
         self._changing += whole.changing
+        heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
+        self._keeps = heavy and not (self.own or self.by_closure)
+        self._prepare(full)
+        self._origins = Origins(optim, list(self._streams))
         arrays = [gradients.whole.array, *self._changing]
         self.bytes = memory.bytes + sum(array.nbytes for array in arrays)  # about what it takes
-        self._heavy = sum(array.nbytes for array in self._changing) > _LIGHT_BYTES
 
     def _prepare(self, full: int) -> None:
         """Hand the plans to the core."""
@@ -111,7 +112,9 @@ class Runner:
         shuffles = self.batches.shuffle and not self._draws
         generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * shuffles)]))
         self._streams = self._begin.streams = {generator: stream_of(generator) for generator in generators}
-        programs = self._programs = [program_of(plan, self._streams) for plan in (self.whole, self.rest) if plan]
+        plans = [plan for plan in (self.whole, self.rest) if plan]
+        programs = self._programs = [program_of(plan, self._streams, self._keeping(plans)) for plan in plans]
+        self._writers = [writer_of(plan) for plan in plans]
         feeds = [
             (address(array), array.nbytes // len(array), buffer.address)
             for (_, array), buffer in zip(data, self.whole.inputs, strict=True)
@@ -130,6 +133,13 @@ class Runner:
         )
         self._training.ask(self._interrupted, leaving.ASK_S)
         self._work = programs[0].work
+
+    def _keeping(self, plans: list[Plan]) -> list[Array] | None:
+        """What each step copies at its beginning to be there again should it fail; None where the slice's do so."""
+        if not self._keeps:
+            return None
+        read = (one.operands[name] for plan in plans for one in plan.passing for name in ("dy", "x"))
+        return list({(buffer.address, buffer.size): buffer.array for buffer in read}.values())
 
     @property
     def between_epochs(self) -> bool:
@@ -239,10 +249,9 @@ class Runner:
     def _limits(self, max_steps: int, max_epochs: int, record: bool) -> tuple[Array | None, int, int]:
         """Where predictions are recorded, and how many steps and epochs a slice may have."""
         rests = self.gradients.gathers and self.optim.accumulate <= 1  # one more step gathers
-        alone = (self._heavy and not self.own) or rests
         one = self._draws and (not callable(self.batches.shuffle) or self.gradients.gathers)
         one = one or (bool(self.own) and self._work >= leaving.LONG)
-        most, epochs = 1 if alone else max_steps, 1 if one else min(max_epochs, _MOST_EPOCHS)
+        most, epochs = 1 if rests else max_steps, 1 if one else min(max_epochs, _MOST_EPOCHS)
         verify_sums(self._ends, epochs)
         room = recorded(self.whole, self._training, self.batches.rows, most) if record else None
         if record:
@@ -254,7 +263,10 @@ class Runner:
         if self.own:
             self._go_back_a_step()
         else:
-            steps, ended = self._go_back(before, steps, ended, timetable)
+            if self._keeps:
+                before.draw_back(self._streams, to_step=True)
+            else:
+                steps, ended = self._go_back(before, steps, ended, timetable)
             self._refused = True
         if not steps and self._error is not None:
             raise self._taken_error()
@@ -334,8 +346,10 @@ class Runner:
             if self._training.gathered != optim.gathered[0] + steps:  # the rule has moved the parameters
                 self.state.store()
             self._hand_out_gathered()
-        last = self.whole if position or self.rest is None else self.rest
-        optim.prediction = copied(last.output)
+        short = not position and self.rest is not None
+        optim.prediction = copied((self.rest if short and self.rest is not None else self.whole).output)
+        if writer := self._writers[short]:
+            writer.run(processor.threads_for(writer.work), processor.paced)
         self._shown, self._stepped = False, True
 
     def _hand_out_gathered(self) -> None:
@@ -396,7 +410,8 @@ class Runner:
         training = self._training
         drawn = self.whole.streams if training.position and not whole else self._streams
         ordered = self.batches.shuffle and (training.position or self._draws)
-        return Begun.of(training, drawn, [*self._changing, *[self._order] * bool(ordered)] if whole else [])
+        copied = whole and not self._keeps
+        return Begun.of(training, drawn, [*self._changing, *[self._order] * bool(ordered)] if copied else [])
 
     def _go_back(self, before: Begun, steps: int, ended: int, timetable: Timetable | None) -> tuple[int, int]:
         """As if the step that failed had not been tried: the slice's others once more, from its beginning.

@@ -3,11 +3,12 @@
 `leave_out` spares an operation what nobody reads; `derive_first` takes derivatives of activations before the gradient
 of a max pool; `fuse` lets products apply the activation that follows them, or the derivative of the one before;
 `go_in_place` lets an operation write over what nobody reads any more; `place` gives buffers the same memory where their
-lives do not overlap. Each goes by how often a value is used, and none changes a result.
+lives do not overlap. Each goes by how often a value is used, and none changes a result. `passing` finds the gradients
+that need no memory, since a rule takes them part by part, and `pass_on` puts the two together.
 """
 
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from maillon.engine.memory import ALIGNMENT, Memory
@@ -15,6 +16,9 @@ from maillon.engine.plan import Buffer, Operation
 from maillon.engine.table import OPERATIONS
 
 _BESIDE = 2**17  # bytes: so little is not worth sharing memory
+_FEW_ROWS, _LARGE = 8, 2**11
+"""Rows up to which the gradient of a weight costs its memory rather than its arithmetic, and numbers in a weight from
+which on they do not stay in the nearest cache."""
 
 
 @cache
@@ -23,9 +27,53 @@ def _within(kind: str) -> list[tuple[str, str]]:
     return [(operand.name, operand.within) for operand in OPERATIONS[kind].operands if operand.within]
 
 
-def improve(operations: list[Operation], kept: Iterable[Buffer], memory: Memory) -> list[Operation]:
-    """The operations as they will run, all their buffers with memory. kept: what must be there at the end."""
-    outputs = set(kept)
+def passing(operations: list[Operation], updates: list[Operation]) -> list[Operation]:
+    """Of the operations, those that compute the gradient of a weight for its rule alone: in `updates`, and no other.
+
+    Few rows, a large weight: then what such a gradient costs is to be written and read.
+    """
+    few = [one for one in operations if one.kind == "linear_grad_weight" and one.sizes["rows"] <= _FEW_ROWS]
+    if not few or any(update.part != "update" for update in updates):  # all gradients are looked at together
+        return []
+    uses = _uses(operations + updates)
+    order = {operands["grad"]: place for place, update in enumerate(updates) if "grad" in (operands := update.operands)}
+    found = []
+    for operation in few:
+        weight, bias = operation.operands["dweight"], operation.operands.get("dbias")
+        taken = order.get(weight)
+        if taken is None or weight.size < _LARGE or uses[weight] != 2 or not OPERATIONS[updates[taken].kind].in_parts:
+            continue
+        if bias is None or (uses[bias] == 2 and order.get(bias, -1) > taken):
+            found.append(operation)
+    return found
+
+
+def pass_on(operations: list[Operation], passing: list[Operation], updates: list[Operation]) -> list[Operation]:
+    """All operations, those that are passing with the updates that take their gradients. They stand at the end."""
+    passes = {
+        operation.operands["dweight"]: operation.altered(part="update", sizes={**operation.sizes, "passes": 1})
+        for operation in passing
+    }
+    whole = operations[: len(operations) - len(passing)]
+    for update in updates:
+        grad = update.operands.get("grad")
+        if grad in passes:
+            whole.append(passes[grad])
+        whole.append(update)
+    return whole
+
+
+def improve(
+    operations: list[Operation], kept: Iterable[Buffer], memory: Memory, passing: Sequence[Operation] = ()
+) -> list[Operation]:
+    """The operations as they will run, all their buffers with memory.
+
+    kept: what must be there at the end. passing: operations that go there, and may be carried out once more then.
+    """
+    outputs = {*kept, *(one.operands[name] for one in passing for name in ("dy", "x"))}
+    if passing:
+        last = {id(one) for one in passing}
+        operations = [one for one in operations if id(one) not in last] + list(passing)
     improved, becomes = go_in_place(fuse(derive_first(leave_out(operations, outputs), outputs), outputs), outputs)
     place(improved, outputs, memory)
     for written, buffer in becomes.items():  # whoever holds the value itself finds it too

@@ -176,6 +176,8 @@ class Plan:
     changing : list of array
         What operations change, beside what they compute, before they move parameters: running statistics, gradients
         that add up over several steps.
+    passing : list of Operation
+        What computes the gradients that a step passes on to its rule and leaves nowhere: after it they can be written.
     """
 
     subject: tuple[Any, ...]
@@ -188,6 +190,7 @@ class Plan:
     streams: list[Any] = field(default_factory=list)
     own: Mapping[Any, str] = field(default_factory=dict)
     changing: list[Array] = field(default_factory=list)
+    passing: list[Operation] = field(default_factory=list)
 
     @property
     def outputs(self) -> list[Buffer]:
@@ -206,7 +209,7 @@ class Plan:
 
     def buffers(self) -> list[Buffer]:
         """Every buffer once, in order of first use."""
-        used = chain.from_iterable(operation.operands.values() for operation in self.operations)
+        used = chain.from_iterable(operation.operands.values() for operation in [*self.operations, *self.passing])
         return list(dict.fromkeys(chain(self.inputs, used)))
 
     def __str__(self) -> str:

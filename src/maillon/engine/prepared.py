@@ -164,7 +164,7 @@ class Step:
         self._common, optim = common, common.optim
         rows, self._begin = len(leaves(inputs)[0]), StepBegin(once=not optim.rule.needs_closure)
         batches = Batches.of(inputs, target, weight, rows, shuffle=False)
-        plan = lower_training(optim, batches, rows, common.state, common.gradients, Memory(), self._begin)
+        plan = lower_training(optim, batches, rows, common.state, common.gradients, Memory(), self._begin, shown=True)
         self.plan, self._one = plan, isinstance(plan.output, Buffer)
         kinds = [one.kind for one in plan.operations]
         self._clear = kinds.index("clear") if common.gradients.gathers else len(kinds)

@@ -242,18 +242,18 @@ class RuleState:
 
     # Operations
 
-    def lower_once(self, b: Builder, gradients: Gradients) -> list[Operation]:
-        """As `lower`: for any number of rows the operations are the same, so that several plans share them.
+    def lowered(self, b: Builder, gradients: Gradients) -> tuple[list[Operation], bool]:
+        """The operations of `lower`, and whether another plan has them already.
 
-        Returns those that another plan has already.
+        For any number of rows they are the same, so that several plans share them.
         """
+        known = self._lowered is not None
         if self._lowered is None:
             begun = len(b.operations)
             self.lower(b, gradients)
             self._lowered = b.operations[begun:]
-            return []
-        b.operations += self._lowered
-        return self._lowered
+            del b.operations[begun:]
+        return self._lowered, known
 
     def lower(self, b: Builder, gradients: Gradients) -> None:
         """Add the division of gathered gradients, the clipping and the updates."""

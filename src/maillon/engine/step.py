@@ -14,6 +14,7 @@ from maillon.engine.memory import Gradients, Memory, aligned
 from maillon.engine.orders import Shuffle
 from maillon.engine.origins import gathers, require_plain
 from maillon.engine.own import StepBegin
+from maillon.engine.passes import pass_on, passing
 from maillon.engine.plan import Plan, address
 from maillon.engine.rules import RuleState
 from maillon.engine.table import product_workspace
@@ -154,10 +155,12 @@ def lower_training(
     memory: Memory,
     begin: StepBegin | None = None,
     forward: Forward | None = None,
+    *,
+    shown: bool = False,
 ) -> Plan:
     """One step on so many rows; NotLoweredError with the reason where the core cannot do it.
 
-    forward: as far as it is lowered already.
+    forward: as far as it is lowered already. shown: every step leaves all gradients to be seen.
     """
     begin = StepBegin() if begin is None else begin
     part = None if rows == len(batches.first) else rows
@@ -173,14 +176,16 @@ def lower_training(
         b.add("clear", gradients=gradients.whole, n=gradients.whole.size)
     b.operations += b.effects
     b.walk_back()
-    shown = finish(b, output)
-    known = state.lower_once(b, gradients)  # nothing in it is to be improved, or to be verified twice
-    begin.take(b, [*gradients.gathering, result.array, *(value.array for value in leaves(shown) if value is not None)])
+    updates, known = state.lowered(b, gradients)  # nothing in them is to be improved, or to be verified twice
+    passes = [] if shown or b.own else passing(b.operations, updates)
+    made = finish(b, output, passes)
+    b.operations = pass_on(b.operations, passes, updates)
+    begin.take(b, [*gradients.gathering, result.array, *(value.array for value in leaves(made) if value is not None)])
     subject = (optim.network, optim.loss, optim.rule)
     inputs = [value.buffer for value in given.values()]
     changing = [*b.changing, *gradients.gathering]
-    plan = Plan(subject, b.dtype, rows, b.operations, inputs, shown, result, b.streams, b.own, changing)
-    verify(plan, known)
+    plan = Plan(subject, b.dtype, rows, b.operations, inputs, made, result, b.streams, b.own, changing, passes)
+    verify(plan, updates if known else ())
     return plan
 
 

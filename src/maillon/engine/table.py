@@ -114,6 +114,8 @@ class Kind:
         `reference` for is the derivative of one.
     spares : sequence of str
         Optional operands that it need not write where nobody reads them.
+    in_parts : bool
+        Some of its n elements can be done alone, by a `grad` that lies elsewhere.
     """
 
     def __init__(
@@ -133,6 +135,7 @@ class Kind:
         decides: bool = False,
         epilogue: str | None = None,
         spares: Sequence[str] = (),
+        in_parts: bool = False,
     ) -> None:
         self.name = name
         self.about = about
@@ -141,7 +144,7 @@ class Kind:
         self.numbers = tuple(numbers)
         self.must = tuple(must)
         self.stream, self.alone, self.decides = stream, alone, decides
-        self.epilogue, self.spares = epilogue, tuple(spares)
+        self.epilogue, self.spares, self.in_parts = epilogue, tuple(spares), in_parts
         self.flops_text, self.work_text = flops, work or flops
 
     @cached_property

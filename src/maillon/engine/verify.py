@@ -38,7 +38,7 @@ def _operands(kind: str) -> list[tuple[str, bool, DType | None]]:
 def verify(plan: Plan, known: Sequence[Operation] = ()) -> None:
     """PlanError unless every operation stays within its buffers and writes only what it may.
 
-    known: the last operations, where they are verified already, in another plan of the same dtype.
+    known: operations that are verified already, in another plan of the same dtype.
     """
     if plan.dtype not in (np.float32, np.float64):
         raise PlanError(f"expected float32 or float64, got {plan.dtype}")
@@ -55,11 +55,14 @@ def verify(plan: Plan, known: Sequence[Operation] = ()) -> None:
     spans = {buffer: _span(buffer) for buffer in buffers}
     kept = [buffer for buffer in buffers if buffer.read_only]
     apart = _apart(spans.values())
-    first_known = len(plan.operations) - len(known)
-    for place, operation in enumerate(plan.operations):
+    verified, after = set(map(id, known)), iter([*plan.operations[1:], None])
+    for place, operation in enumerate([*plan.operations, *plan.passing]):
         try:
-            if place < first_known:
+            if id(operation) not in verified:
                 _verify_operation(operation, plan)
+            follower = next(after, None)
+            if operation.sizes.get("passes"):
+                _verify_passing(operation, follower, spans)
             if not apart or kept or len(set(operation.operands.values())) < len(operation.operands):
                 _verify_aliases(operation, spans, kept)
         except PlanError as error:
@@ -249,6 +252,21 @@ def _verify_aliases(operation: Operation, spans: dict[Buffer, Span], kept: list[
         for buffer in kept:
             if _overlap((begin, end), spans[buffer]):
                 raise PlanError(f"operand {written} would overwrite {buffer.name}")
+
+
+def _verify_passing(operation: Operation, update: Operation | None, spans: dict[Buffer, Span]) -> None:
+    """What computes a gradient part by part stands before the rule that takes the whole of it, and reads nothing that
+    this one changes."""
+    operands, sizes = operation.operands, operation.sizes
+    spec = None if update is None else OPERATIONS.get(update.kind)
+    if update is None or spec is None or not spec.in_parts or update.operands.get("grad") is not operands["dweight"]:
+        raise PlanError("its gradient passes to no rule")
+    if update.sizes["n"] != sizes["inputs"] * sizes["outputs"]:
+        raise PlanError("its gradient is not like the parameter")
+    for written in update.written:
+        for name in ("dy", "x"):
+            if _overlap(spans[update.operands[written]], spans[operands[name]]):
+                raise PlanError(f"the rule after it would overwrite {name}")
 
 
 def _apart(spans: Iterable[Span]) -> bool:

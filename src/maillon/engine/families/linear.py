@@ -58,16 +58,17 @@ OPERATIONS = declare(
     ),
     Kind(
         "linear_grad_weight",
-        "dW (+)= dyᵀ x, db (+)= Σ dy",
+        "dW (+)= dyᵀ x, db (+)= Σ dy; passes: dW goes to the rule after it, part by part, and nowhere else",
         (
             "dy: r rows * outputs",
             "x: r rows * inputs",
-            "dweight: rw outputs * inputs",
+            "dweight: rw (1 - passes) * outputs * inputs",
             "dbias?: rw outputs",
             "workspace: w product_workspace(outputs, inputs, rows)",
         ),
-        ("rows", "inputs>0", "outputs>0", "keep<2", "zeros<2"),
+        ("rows", "inputs>0", "outputs>0", "keep<2", "zeros<2", "passes<2"),
         flops="2 * rows * inputs * outputs",
+        must=("not (keep and passes)",),
     ),
     Kind(
         "bilinear",
@@ -122,7 +123,7 @@ def product_grads(
     sizes = {"rows": rows, "inputs": inputs, "outputs": outputs, "zeros": zeros}
     for to_weight, to_bias, adds in parts:
         if to_weight is not None:
-            b.add("linear_grad_weight", dy=dy, x=x, dweight=to_weight, dbias=to_bias, keep=int(adds), **sizes)
+            b.add("linear_grad_weight", dy=dy, x=x, dweight=to_weight, dbias=to_bias, keep=int(adds), **sizes, passes=0)
 
 
 @lowers("Linear")

@@ -34,7 +34,7 @@ def _moves(name: str, about: str, kept: tuple[str, ...], options: int, rates: in
     operands += [f"options: r float64 {options}", *([f"rates: r float64 {rates}"] * (rates > 0))]
     operands += more.pop("operands", ())
     sizes = ("n", "maximize<2", *more.pop("sizes", ()))
-    return Kind(name, about, operands, sizes, work="10 * n", **more)
+    return Kind(name, about, operands, sizes, work="10 * n", in_parts=True, **more)
 
 
 def _rates(name: str, about: str, options: int, rates: int, *operands: str, sizes: tuple[str, ...] = ()) -> Kind:
