@@ -39,7 +39,7 @@ template <class T> bool linear_grad_weight(const op::LinearGradWeight<T>& op, co
 // A weight's gradient, and the rule after it, part by part: what the rule takes is still in the nearest cache, and goes
 // nowhere else.
 template <class T> bool linear_step(const Operation& first, const Team& team) {
-    constexpr int64_t most = 16384 / int64_t(sizeof(T));
+    constexpr int64_t most = 8192 / int64_t(sizeof(T));
     const auto& op = first.as<op::LinearGradWeight<T>>();
     const Operation& rule = *first.after(first.stride);
     alignas(64) T grad[most];

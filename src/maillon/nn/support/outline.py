@@ -10,7 +10,6 @@ import numpy as np
 
 from maillon.typing import Array, DType
 
-
 _LINE, _LARGE = 64, 1024
 """Bytes of a cache line, and from which on an array begins at one."""
 
