@@ -431,41 +431,94 @@ uint64_t address(nb::handle array) {
 
 template <class T> using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-// Where the values of so many arrays lie; false where one of them is not like q.
-template <class T> bool places(nb::list arrays, size_t n, std::vector<const T*>& to) {
-    for (nb::handle array : arrays) {
-        Py_buffer values;
-        if (PyObject_GetBuffer(array.ptr(), &values, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
-            PyErr_Clear();
-            return false;
-        }
-        const bool fits = size_t(values.len) == n * sizeof(T) && size_t(values.buf) % alignof(T) == 0 &&
-                          holds(values, sizeof(T) == 8 ? 'd' : 'f');
-        to.push_back(static_cast<const T*>(values.buf));
-        PyBuffer_Release(&values);
-        if (!fits) return false;
+// Where the n values of an array lie; null where it is not an array of so many in C order.
+template <class T> const T* place(nb::handle array, size_t n) {
+    Py_buffer values;
+    if (PyObject_GetBuffer(array.ptr(), &values, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
+        PyErr_Clear();
+        return nullptr;
     }
-    return true;
+    const bool fits = size_t(values.len) == n * sizeof(T) && size_t(values.buf) % alignof(T) == 0 &&
+                      holds(values, sizeof(T) == 8 ? 'd' : 'f');
+    const auto* begin = static_cast<const T*>(values.buf);
+    PyBuffer_Release(&values);
+    return fits ? begin : nullptr;
 }
 
-// False, with nothing done, where arrays are not all alike.
-template <class T>
-bool two_loops(const std::string& set, nb::list changes, nb::list steps, Vector<const double> weights, double scale,
-               Vector<T> q) {
-    const Core& core = core_named(set);
-    const size_t pairs = changes.size(), n = q.shape(0);
-    std::vector<const T*> y, s;
-    std::vector<double> shares(pairs);
-    if (pairs == 0 || steps.size() != pairs || weights.shape(0) != pairs) return false;
-    if (!places(changes, n, y) || !places(steps, n, s)) return false;
-    nb::gil_scoped_release released;
-    const auto loops = [&] {
-        if constexpr (sizeof(T) == 4) return core.two_loops_float;
-        else return core.two_loops_double;
-    }();
-    loops(y.data(), s.data(), weights.data(), shares.data(), int64_t(pairs), scale, q.data(), int64_t(n));
-    return true;
-}
+// The two loops of LBFGS for one training, whose pairs are mostly those of the call before: their products are kept.
+class PairProducts {
+  public:
+    explicit PairProducts(const std::string& set) : core_(core_named(set)) {}
+
+    // False, with nothing done, where arrays are not all alike.
+    template <class T>
+    bool run(nb::list changes, nb::list steps, const std::vector<double>& weights, double scale, Vector<T> q,
+             int threads, bool paced) {
+        const size_t count = changes.size(), n = q.shape(0);
+        if (count == 0 || steps.size() != count || weights.size() != count) return false;
+        const size_t known = keep<T>(changes, steps, n);
+        if (pairs_.size() < count) return false;
+        std::vector<const T*> y, s;
+        std::vector<double*> between, among;
+        for (Pair& pair : pairs_) {
+            y.push_back(static_cast<const T*>(pair.y));
+            s.push_back(static_cast<const T*>(pair.s));
+            between.push_back(pair.between.data() + pair.gone);
+            among.push_back(pair.among.data() + pair.gone);
+        }
+        std::vector<double> by_step(count), by_change(count);
+        struct Given {
+            const Core& core;
+            TwoLoops<T> loops;
+        } given{core_, {y.data(), s.data(), weights.data(), between.data(), among.data(), by_step.data(),
+                       by_change.data(), int64_t(count), int64_t(known), scale, q.data(), int64_t(n)}};
+        const Work work = [](void* context, const Team& team) {
+            const auto& it = *static_cast<Given*>(context);
+            if constexpr (sizeof(T) == 4) it.core.two_loops_float(it.loops, team);
+            else it.core.two_loops_double(it.loops, team);
+        };
+        nb::gil_scoped_release released;
+        if (paced) run_paced(pace_, 8.0 * double(count) * double(n), threads, work, &given);
+        else run_team(threads, work, &given);
+        return true;
+    }
+
+  private:
+    struct Pair {
+        nb::object change, step;
+        const void *y, *s;                  // their values
+        std::vector<double> between, among; // its products with the pairs up to it
+        size_t gone = 0;                    // of these, how many are no longer there
+
+        bool is(nb::handle other, nb::handle other_step) const { return change.is(other) && step.is(other_step); }
+    };
+
+    // Let the pairs be these, as far as they are arrays of n numbers: how many of them, from the first on, were there at
+    // the last call.
+    template <class T> size_t keep(nb::list changes, nb::list steps, size_t n) {
+        if (n != n_ || sizeof(T) != size_) pairs_.clear();
+        n_ = n, size_ = sizeof(T);
+        while (!pairs_.empty() && !pairs_.front().is(changes[0], steps[0])) {
+            pairs_.pop_front();
+            for (Pair& pair : pairs_) ++pair.gone;
+        }
+        size_t known = 0;
+        while (known < pairs_.size() && known < changes.size() && pairs_[known].is(changes[known], steps[known])) ++known;
+        while (pairs_.size() > known) pairs_.pop_back();
+        for (size_t i = known; i < changes.size(); ++i) {
+            const T *y = place<T>(changes[i], n), *s = place<T>(steps[i], n);
+            if (y == nullptr || s == nullptr) break;
+            const std::vector<double> room(i + 1);
+            pairs_.push_back({nb::borrow(changes[i]), nb::borrow(steps[i]), y, s, room, room});
+        }
+        return known;
+    }
+
+    const Core& core_;
+    size_t n_ = 0, size_ = 0; // of the arrays: numbers, and bytes of each
+    std::deque<Pair> pairs_;
+    Pace pace_;
+};
 
 // For tests and benchmarks: the shapes are checked in engine/native.py.
 template <class T>
@@ -570,8 +623,12 @@ NB_MODULE(_core, m) {
     const auto a = [](const char* name) { return nb::arg(name).noconvert(); };
     m.def("matmul", matmul<float>, "set"_a, a("a"), a("b"), a("c"), "workspace"_a, "transposed"_a, "threads"_a);
     m.def("matmul", matmul<double>, "set"_a, a("a"), a("b"), a("c"), "workspace"_a, "transposed"_a, "threads"_a);
-    m.def("two_loops", two_loops<float>, "set"_a, "changes"_a, "steps"_a, "weights"_a, "scale"_a, a("q"));
-    m.def("two_loops", two_loops<double>, "set"_a, "changes"_a, "steps"_a, "weights"_a, "scale"_a, a("q"));
+    nb::class_<PairProducts>(m, "PairProducts")
+        .def(nb::init<const std::string&>(), "set"_a)
+        .def("two_loops", &PairProducts::run<float>, "changes"_a, "steps"_a, "weights"_a, "scale"_a, a("q"),
+             "threads"_a, "paced"_a)
+        .def("two_loops", &PairProducts::run<double>, "changes"_a, "steps"_a, "weights"_a, "scale"_a, a("q"),
+             "threads"_a, "paced"_a);
     m.def("elementary", elementary<float>, "set"_a, "name"_a, a("x"), a("y"));
     m.def("elementary", elementary<double>, "set"_a, "name"_a, a("x"), a("y"));
     bind_calls(m);

@@ -177,6 +177,19 @@ struct Slice { // how far to go, and how far it went
 
 enum class Evaluated : int { trouble, fine, left };
 
+template <class T> struct TwoLoops { // of LBFGS: q holds -g and becomes -H g
+    const T *const *changes, *const *steps; // y and s of each pair, the oldest first
+    const double* weights;                  // 1 / (s · y)
+    // Of each pair i, a row with its products with those up to it: s_k · y_i and y_k · y_i. They are worked out here
+    // from the row `known` on, and for the last one in any case.
+    double *const *between, *const *among;
+    double *by_step, *by_change; // room for a number for each pair
+    int64_t pairs, known;        // pairs > 0
+    double scale;                // of the H in the middle
+    T* q;
+    int64_t n;
+};
+
 struct Core { // the same functions, compiled for one instruction set
     const char* name;
     const Family* const* families;
@@ -187,10 +200,8 @@ struct Core { // the same functions, compiled for one instruction set
     void (*train)(Training&, Slice&);
     void (*flush)(Training&);
     Evaluated (*evaluate)(Training&, int threads, bool paced, Lookout*);
-    void (*two_loops_float)(const float* const* changes, const float* const* steps, const double* weights,
-                            double* shares, int64_t pairs, double scale, float* q, int64_t n);
-    void (*two_loops_double)(const double* const* changes, const double* const* steps, const double* weights,
-                             double* shares, int64_t pairs, double scale, double* q, int64_t n);
+    void (*two_loops_float)(const TwoLoops<float>&, const Team&);
+    void (*two_loops_double)(const TwoLoops<double>&, const Team&);
     void (*matmul_float)(const float* a, const float* b, float* c, float* workspace, int64_t m, int64_t n, int64_t k,
                          bool transposed, const Team&);
     void (*matmul_double)(const double* a, const double* b, double* c, double* workspace, int64_t m, int64_t n,

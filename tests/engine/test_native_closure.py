@@ -133,47 +133,81 @@ def test_ctrl_c_in_an_evaluation_puts_the_step_back() -> None:
     before = optim.network.state_dict()
     count = 0
 
-    def loops(*pairs: Any) -> Any:
+    def loops(self: closure.TwoLoops, *pairs: Any) -> Any:
         nonlocal count
         count += 1
         if count == 3:
             raise KeyboardInterrupt
         return two_loops(*pairs)
 
-    with patch.object(closure, "loops", loops), pytest.raises(KeyboardInterrupt):
+    with patch.object(closure.TwoLoops, "__call__", loops), pytest.raises(KeyboardInterrupt):
         m.fit(optim, X, Y, batch_size=22, epochs=3, engine="native", shuffle=False)
     assert all((value == before[name]).all() for name, value in optim.network.state_dict().items())
 
 
-@both_dtypes
-@pytest.mark.parametrize("size", [1, 7, 64, 300, 1000])
-@pytest.mark.parametrize("pairs", [1, 2, 9])
-def test_the_two_loops(pairs: int, size: int, dtype: str) -> None:
+def pairs_of(count: int, size: int, dtype: str) -> tuple[list[Array], list[Array], list[float], Array]:
     generator = Generator(7)
-    steps = [generator.normal((size,), dtype=np.float64).astype(dtype) for _ in range(pairs)]
+    steps = [generator.normal((size,), dtype=np.float64).astype(dtype) for _ in range(count)]
     changes = [(s * 1.3 + 0.1 * generator.normal((size,), dtype=np.float64)).astype(dtype) for s in steps]
     weights = [1 / float(y @ s) for y, s in zip(changes, steps, strict=True)]
-    grad = generator.normal((size,), dtype=np.float64).astype(dtype)
-    expected = two_loops(changes, steps, weights, 0.7, grad)
+    return changes, steps, weights, generator.normal((size,), dtype=np.float64).astype(dtype)
+
+
+def in_core(known: Any, changes: list[Any], steps: list[Any], weights: Any, q: Array, threads: int = 1) -> bool:
+    done: bool = known.two_loops(changes, steps, list(map(float, weights)), 0.7, q, threads, False)
+    return done
+
+
+def no_pairs(name: str = "") -> Any:
+    return processor.core().PairProducts(name or processor.instruction_set())
+
+
+@both_dtypes
+@pytest.mark.parametrize("size", [1, 7, 64, 300, 1000, 3000])
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_the_two_loops(count: int, size: int, dtype: str) -> None:
+    *pairs, grad = pairs_of(count, size, dtype)
+    expected = two_loops(*pairs, 0.7, grad)
     sets = processor.core().instruction_sets()
     found = []
     for name in sets:
-        q: Array = -grad
-        assert processor.core().two_loops(name, changes, steps, np.array(weights), 0.7, q)
-        close("direction", q, expected, 100 * TOLERANCE[dtype])
-        found.append(q.tobytes())
-    assert len({bits for name, bits in zip(sets, found, strict=True) if name != "baseline"}) <= 1
+        for number in (1, 2, 3):
+            q: Array = -grad
+            assert in_core(no_pairs(name), *pairs, q, number)
+            close("direction", q, expected, 100 * TOLERANCE[dtype])
+            found.append((name == "baseline", q.tobytes()))
+    assert len({bits for old, bits in found if not old}) <= 1
+    assert len({bits for old, bits in found if old}) <= 1
+
+
+@both_dtypes
+def test_products_that_are_kept_give_the_same_bits(dtype: str) -> None:
+    changes, steps, weights, grad = pairs_of(12, 300, dtype)
+    known = no_pairs()
+    # One more pair, the oldest gone, several new ones, fewer, the same again, others altogether, those of before.
+    for part in (*[slice(0, end) for end in range(1, 6)], slice(1, 6), slice(2, 7), slice(2, 12), slice(2, 9)):
+        for given in (part, part, slice(9, 12) if part == slice(2, 7) else part):
+            found = []
+            for products in (known, no_pairs()):
+                q: Array = -grad
+                assert in_core(products, changes[given], steps[given], weights[given], q)
+                found.append(q.tobytes())
+            assert found[0] == found[1]
 
 
 def test_the_two_loops_refuse_arrays_that_are_not_alike() -> None:
-    like, q = np.ones(3), np.ones(3)
+    like, q, known = np.ones(3), np.ones(3), no_pairs()
     for other in (np.ones(4), np.ones(3, np.float32), np.ones(6)[::2], "no array"):
-        assert not processor.core().two_loops(processor.instruction_set(), [like], [other], np.ones(1), 1.0, q)
-    assert not processor.core().two_loops(processor.instruction_set(), [], [], np.ones(0), 1.0, q)
-    assert not processor.core().two_loops(processor.instruction_set(), [like], [like], np.ones(2), 1.0, q)
+        for _ in range(2):
+            assert not in_core(known, [like], [other], [1], q)
+    assert not in_core(known, [], [], [], q)
+    assert not in_core(known, [like], [like], [1, 1], q)
+    assert not in_core(known, [like, like], [like], [1, 1], q)
     assert (q == 1).all()
     from_a_file = np.ones(3).astype(np.dtype("<f8").newbyteorder("<"))
-    assert processor.core().two_loops(processor.instruction_set(), [like], [from_a_file], np.ones(1), 1.0, q)
+    assert in_core(known, [like], [from_a_file], [1], q)
+    assert not in_core(known, [like], [from_a_file], [1], np.ones(4))
+    assert not in_core(known, [like], [from_a_file], [1], np.ones(3, np.float32))
 
 
 @both_dtypes

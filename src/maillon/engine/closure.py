@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,10 @@ class ClosureRunner(Runner):
     """The core's stepper for LBFGS. A slice is one step; the two loops are the core's as well."""
 
     by_closure = True
+
+    @cached_property
+    def _loops(self) -> "TwoLoops":
+        return TwoLoops()
 
     def run(
         self,
@@ -115,7 +120,7 @@ class ClosureRunner(Runner):
                 predictions.append(copied(plan.output))
             return float(result[0])
 
-        loss = float(rule.search(closure, loops))
+        loss = float(rule.search(closure, self._loops))
         optim.prediction = predictions[0]
         if optim.loss.averages:
             optim.loss.denominator = float(result[1])
@@ -132,9 +137,17 @@ def runner_of(
     return (ClosureRunner if optim.rule.needs_closure else Runner)(optim, batches, beginning, interrupted)
 
 
-def loops(changes: list[Array], steps: list[Array], weights: list[float], scale: float, grad: Array) -> Array:
-    """The rule's two loops, by the core."""
-    q = -grad
-    if processor.core().two_loops(processor.instruction_set(), changes, steps, np.array(weights), scale, q):
-        return q
-    return two_loops(changes, steps, weights, scale, grad)
+class TwoLoops:
+    """The rule's two loops for one training, by the core, which keeps what it has worked out of the pairs."""
+
+    def __init__(self) -> None:
+        self._pairs = processor.core().PairProducts(processor.instruction_set())
+
+    def __call__(
+        self, changes: list[Array], steps: list[Array], weights: list[float], scale: float, grad: Array
+    ) -> Array:
+        q = -grad
+        threads = processor.threads_for(8.0 * len(changes) * q.size)
+        if self._pairs.two_loops(changes, steps, weights, scale, q, threads, processor.paced):
+            return q
+        return two_loops(changes, steps, weights, scale, grad)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from threading import Lock
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from maillon.engine import leaving, processor
 from maillon.engine.builder import Builder, NotLoweredError, Value, values_of
-from maillon.engine.closure import RefusedError, loops
+from maillon.engine.closure import RefusedError, TwoLoops
 from maillon.engine.leaving import program_of
 from maillon.engine.lowering import finish, given_inputs, lower_network, values_for
 from maillon.engine.memory import Memory
@@ -177,6 +177,10 @@ class Step:
         self._first.call.step(plan.result.address, (optim, "prediction") if self._one else (), loss)
         self._further: dict[tuple[bool, bool], Turn] = {}
 
+    @cached_property
+    def _loops(self) -> TwoLoops:
+        return TwoLoops()
+
     @property
     def fast(self) -> Callable[..., Any]:
         """What a step costs least by: arrays to the loss, None where the numbers went wrong, or NotImplemented."""
@@ -237,7 +241,7 @@ class Step:
 
         loss: float | None = None
         try:
-            loss = float(rule.search(closure, loops))
+            loss = float(rule.search(closure, self._loops))
         except RefusedError as error:
             return None if predictions else error.args[0]
         finally:

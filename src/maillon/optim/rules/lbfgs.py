@@ -151,9 +151,10 @@ class LBFGS(Rule):
             here, more = self._move(closure, here, slope, memory, group["max_eval"] - evaluations, last)
             evaluations += more
             memory["func_evals"] += more
-            still = float(np.abs(direction).max()) * abs(memory["t"]) <= group["tolerance_change"]
             settled = abs(here.loss - memory["prev_loss"]) < group["tolerance_change"]
-            if last or evaluations >= group["max_eval"] or still or settled:
+            if last or settled or evaluations >= group["max_eval"]:
+                break
+            if float(np.abs(direction).max()) * abs(memory["t"]) <= group["tolerance_change"]:
                 break
         return first
 
@@ -193,11 +194,12 @@ class LBFGS(Rule):
         return np.concatenate(parts)
 
     def _add(self, t: float, direction: Array) -> None:
-        begin = 0
+        step, begin = t * direction, 0
         for parameter in self.param_groups[0]["params"]:
-            part = direction[begin : begin + parameter.size]
-            parameter.data += t * part.reshape(parameter.shape)
-            begin += parameter.size
+            data = parameter.data
+            end = begin + data.size
+            data += step[begin:end].reshape(data.shape)
+            begin = end
 
 
 def _listed(kept: Any) -> Any:
