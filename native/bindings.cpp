@@ -1,6 +1,7 @@
 // What Python sees of the core. No arithmetic here: addresses and sizes come checked from engine/verify.py.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -103,6 +104,19 @@ struct Stream : WordStream {
         while (!held_here.empty()) held_here.back()->give();
     }
 
+    // From here on words are counted, and whether others draw some.
+    void count_from_here() {
+        drawn = 0;
+        others_ = false;
+        note();
+    }
+
+    // Whether nobody else has drawn since then; nothing where that cannot be told.
+    std::optional<bool> alone() const {
+        if (key == nullptr) return {};
+        return !others_ && as_left();
+    }
+
   private:
     static constexpr double again_seconds = 0.01;
 
@@ -117,14 +131,24 @@ struct Stream : WordStream {
             __atomic_store_n(wanted_, 0, __ATOMIC_RELAXED);
         }
         held = true;
+        others_ = others_ || (key != nullptr && !as_left());
         held_here.push_back(this);
     }
 
     void give() {
         nb::gil_scoped_acquire gil;
         held = false;
+        note();
         held_here.erase(std::find(held_here.begin(), held_here.end(), this));
         release_();
+    }
+
+    // Where the twister stands. Whoever draws changes its position, or all of its words.
+    void note() {
+        if (key != nullptr) left_[0] = uint32_t(*position), left_[1] = key[0], left_[2] = key[twister_words - 1];
+    }
+    bool as_left() const {
+        return left_[0] == uint32_t(*position) && left_[1] == key[0] && left_[2] == key[twister_words - 1];
     }
 
     bool acquired(bool blocking, double seconds) {
@@ -149,6 +173,8 @@ struct Stream : WordStream {
 
     nb::object acquire_, release_;
     uint32_t* wanted_;
+    uint32_t left_[3]{};
+    bool others_ = false;
 };
 
 thread_local std::vector<Stream*> Stream::held_here;
@@ -569,8 +595,9 @@ NB_MODULE(_core, m) {
     nb::class_<Stream>(m, "Stream")
         .def(nb::init<nb::capsule, nb::object, uint64_t, uint64_t>(), "capsule"_a, "lock"_a, "wanted"_a, "twister"_a)
         .def_ro("begun", &Stream::begun)
-        .def_prop_rw(
-            "drawn", [](const Stream& s) { return s.drawn; }, [](Stream& s, uint64_t n) { s.drawn = n; });
+        .def_ro("drawn", &Stream::drawn)
+        .def_prop_ro("alone", &Stream::alone)
+        .def("count_from_here", &Stream::count_from_here);
     nb::class_<Operations>(m, "Program")
         .def(nb::init<const std::string&, bool, int64_t, nb::list, const std::vector<Stream*>&>(),
              nb::keep_alive<1, 6>())

@@ -37,7 +37,7 @@ class Begun:
         streams: the core's, which count their words. to_step: not those of the slice's whole steps.
         """
         drawn = self.streams.items()
-        if not all(generator.has_drawn(int(streams[generator].drawn), state) for generator, state in drawn):
+        if not all(drawn_alone(streams[generator], generator, state) for generator, state in drawn):
             return False
         for generator, state in drawn:
             generator.set_state(state)
@@ -51,3 +51,9 @@ class Begun:
             array[...] = values
         training = self.training
         training.position, training.total, training.size, training.gathered = self.sums
+
+
+def drawn_alone(stream: Any, generator: Generator, since: GeneratorState) -> bool:
+    """Whether nobody but the core has drawn from the generator since it stood there and its stream began to count."""
+    alone: bool | None = stream.alone
+    return generator.has_drawn(int(stream.drawn), since) if alone is None else alone

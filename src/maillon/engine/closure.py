@@ -54,9 +54,9 @@ class ClosureRunner(Runner):
             self.batch = 0
             if batches.shuffle and not self._ordered:
                 self._draw_order()
-        before = self._begun(whole=True)
         for stream in self._streams.values():
-            stream.drawn = 0
+            stream.count_from_here()
+        before = self._begun(whole=True)
         try:
             self.loss = self._step()
         except RefusedError:

@@ -223,11 +223,11 @@ class Runner:
         if timetable is not None:
             epochs = 1 if self._draws else epochs
             epochs = timetable.foresee(self._moves(most, epochs), epochs)
+        for stream in self._streams.values():
+            stream.count_from_here()
         before = self._begun(whole=most > 1 and not self.own)
         if self.own and self.batches.shuffle and not (self._draws or self._training.position):
             self._before_order = before.streams.get(self._generator)
-        for stream in self._streams.values():
-            stream.drawn = 0
         steps, ended, ending = self._epochs.run(self._core_steps, self._generator, most, epochs, seconds)
         self._training.record(0, 0, 0)
         ends = self._ends[:ended].copy()

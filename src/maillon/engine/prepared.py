@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from maillon.engine import leaving, processor
+from maillon.engine.begun import drawn_alone
 from maillon.engine.builder import Builder, NotLoweredError, Value, values_of
 from maillon.engine.closure import RefusedError, TwoLoops
 from maillon.engine.leaving import program_of
@@ -74,9 +75,9 @@ class Common:
         """What `work` gives: None where the numbers went wrong. Then, or when it raises, it leaves nothing behind."""
         if default_generator() is not self._default or not self._busy.acquire(blocking=False):
             return NotImplemented
-        states = [] if plan.own else [(generator, generator.get_state()) for generator in plan.streams]
         for generator in plan.streams:
-            self.streams[generator].drawn = 0
+            self.streams[generator].count_from_here()
+        states = [] if plan.own else [(generator, generator.get_state()) for generator in plan.streams]
         done, raised = None, True
         try:
             done = work()
@@ -99,7 +100,7 @@ class Common:
             self.optim.zero_grad()
         self.gradients.half = False
         for generator, state in states:
-            if generator.has_drawn(int(self.streams[generator].drawn), state):
+            if drawn_alone(self.streams[generator], generator, state):
                 generator.set_state(state)
 
     def clear(self) -> None:
