@@ -229,6 +229,15 @@ def test_which_gradients_pass(make: Callable[[], m.Optim], rows: int, names: lis
     assert passing(runner_of(make(), Batches.of(x, y, None, rows, shuffle=False)).whole) == names
 
 
+def test_none_passes_that_is_made_of_what_rules_change(plan: Plan) -> None:
+    updates = [one for one in plan.operations if one.part == "update" and not one.sizes.get("passes")]
+    assert passes.passing(plan.passing, updates) == plan.passing
+    parameter = updates[-1].operands["parameter"]
+    for name in ("x", "dy"):
+        spoilt = [one.altered(operands={**one.operands, name: parameter}) for one in plan.passing]
+        assert passes.passing(spoilt, updates) == []
+
+
 def test_a_learner_leaves_all_gradients_to_be_seen() -> None:
     x, y = data()
     optims = [learner(m.SGD)() for _ in range(2)]

@@ -36,12 +36,16 @@ def passing(operations: list[Operation], updates: list[Operation]) -> list[Opera
     if not few or any(update.part != "update" for update in updates):  # all gradients are looked at together
         return []
     uses = _uses(operations + updates)
+    changed = {update.operands[name] for update in updates for name in update.written}
     order = {operands["grad"]: place for place, update in enumerate(updates) if "grad" in (operands := update.operands)}
     found = []
     for operation in few:
-        weight, bias = operation.operands["dweight"], operation.operands.get("dbias")
+        operands = operation.operands
+        weight, bias = operands["dweight"], operands.get("dbias")
         taken = order.get(weight)
         if taken is None or weight.size < _LARGE or uses[weight] != 2 or not OPERATIONS[updates[taken].kind].in_parts:
+            continue
+        if operands["dy"] in changed or operands["x"] in changed:
             continue
         if bias is None or (uses[bias] == 2 and order.get(bias, -1) > taken):
             found.append(operation)
