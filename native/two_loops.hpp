@@ -38,12 +38,13 @@ void products(const T* one, const T* two, const T* const (&others)[count], int64
         }
 }
 
-// Σ x_k y_k, and y ← y + a x, of few doubles.
-inline double inner(const double* x, const double* y, int64_t n) { return dot(x, y, n); }
-inline void add_multiple(double* y, double a, const double* x, int64_t n) {
+// y ← y + a x, of n doubles; returns x · z, where there is a z.
+MAILLON_INLINE double add_multiple(double* y, double a, const double* x, int64_t n, const double* z = nullptr) {
     const Vec<double> factor = broadcast(a);
-    each_register<double>(n, [=](int64_t i, int count) __attribute__((always_inline)) {
-        store_up_to(y + i, fma(factor, load_up_to(x + i, count), load_up_to(y + i, count)), count);
+    return sum_terms<double>(n, [=](int64_t i, int64_t count) __attribute__((always_inline)) {
+        const Vec<double> v = load_up_to(x + i, count);
+        store_up_to(y + i, fma(factor, v, load_up_to(y + i, count)), count);
+        return z == nullptr ? Vec<double>{} : v * load_up_to(z + i, count);
     });
 }
 
@@ -56,11 +57,11 @@ template <class T> void weigh(const TwoLoops<T>& it) {
         add_multiple(shares, -shares[i], it.between[i], i);
     }
     for (int64_t i = 0; i < it.pairs; ++i) {
-        left[i] -= inner(it.among[i], shares, i + 1);
-        add_multiple(left, -shares[i], it.among[i], i);
+        const double* row = it.among[i];
+        left[i] -= add_multiple(left, -shares[i], row, i, shares) + row[i] * shares[i];
     }
     for (int64_t i = 0; i < it.pairs; ++i) {
-        const double product = it.scale * left[i] + inner(it.between[i], shares, i); // y · q
+        const double product = it.scale * left[i] + dot<double>(it.between[i], shares, i); // y · q
         left[i] = -it.scale * shares[i];
         shares[i] -= it.weights[i] * product;
     }
