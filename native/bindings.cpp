@@ -106,15 +106,16 @@ struct Stream : WordStream {
 
     // From here on words are counted, and whether others draw some.
     void count_from_here() {
+        look();
         drawn = 0;
         others_ = false;
-        note();
     }
 
     // Whether nobody else has drawn since then; nothing where that cannot be told.
-    std::optional<bool> alone() const {
+    std::optional<bool> alone() {
         if (key == nullptr) return {};
-        return !others_ && as_left();
+        look();
+        return !others_;
     }
 
   private:
@@ -141,6 +142,14 @@ struct Stream : WordStream {
         note();
         held_here.erase(std::find(held_here.begin(), held_here.end(), this));
         release_();
+    }
+
+    // `others_` is up to date, and where the twister stands is noted. Others may draw meanwhile, so behind the lock.
+    void look() {
+        if (key == nullptr) return;
+        if (!held) take();
+        give();
+        leave();
     }
 
     // Where the twister stands. Whoever draws changes its position, or all of its words.
