@@ -9,11 +9,12 @@ JOBS ?= auto --maxprocesses=8
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
 TORCH := torch==2.13.0 expecttest 'keras>=3' # the second for PyTorch's own definitions of its tests
-CORE := CMakeLists.txt $(wildcard native/* native/*/*)
+CORE := CMakeLists.txt $(shell find native -name '*.?pp')
 LISTED := find src/maillon -name '*.py' | LC_ALL=C sort
 # One process a core; a sample of the longest tests where it is asked for (tests/sampling.py).
 PYTEST = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MAILLON_SAMPLE=$(or $(SAMPLE),$(1)) $(PY) -m pytest -n $(JOBS) --dist worksteal
 
+MAKEFLAGS += --no-builtin-rules # no program is to be made of native/families/rules.cpp
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help report test mutants parity headers cluster docs course phrases lint bench native sanitize fuzz resume clean FORCE
