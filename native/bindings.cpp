@@ -493,13 +493,14 @@ class PairProducts {
         if (count == 0 || steps.size() != count || weights.size() != count) return false;
         const size_t known = keep<T>(changes, steps, n);
         if (pairs_.size() < count) return false;
-        std::vector<const T*> y, s;
-        std::vector<double*> between, among;
-        for (Pair& pair : pairs_) {
-            y.push_back(static_cast<const T*>(pair.y));
-            s.push_back(static_cast<const T*>(pair.s));
-            between.push_back(pair.between.data() + pair.gone);
-            among.push_back(pair.among.data() + pair.gone);
+        std::vector<const T*> y(count), s(count);
+        std::vector<double*> between(count), among(count);
+        for (size_t i = 0; i < count; ++i) {
+            Pair& pair = pairs_[i];
+            y[i] = static_cast<const T*>(pair.y);
+            s[i] = static_cast<const T*>(pair.s);
+            between[i] = pair.between.data() + pair.gone;
+            among[i] = pair.among.data() + pair.gone;
         }
         std::vector<double> by_step(count), by_change(count);
         struct Given {
@@ -525,7 +526,10 @@ class PairProducts {
         std::vector<double> between, among; // its products with the pairs up to it
         size_t gone = 0;                    // of these, how many are no longer there
 
-        bool is(nb::handle other, nb::handle other_step) const { return change.is(other) && step.is(other_step); }
+        bool is(const nb::list& changes, const nb::list& steps, size_t place) const {
+            return change.ptr() == PyList_GET_ITEM(changes.ptr(), Py_ssize_t(place)) &&
+                   step.ptr() == PyList_GET_ITEM(steps.ptr(), Py_ssize_t(place));
+        }
     };
 
     // Let the pairs be these, as far as they are arrays of n numbers: how many of them, from the first on, were there at
@@ -533,12 +537,12 @@ class PairProducts {
     template <class T> size_t keep(nb::list changes, nb::list steps, size_t n) {
         if (n != n_ || sizeof(T) != size_) pairs_.clear();
         n_ = n, size_ = sizeof(T);
-        while (!pairs_.empty() && !pairs_.front().is(changes[0], steps[0])) {
+        while (!pairs_.empty() && !pairs_.front().is(changes, steps, 0)) {
             pairs_.pop_front();
             for (Pair& pair : pairs_) ++pair.gone;
         }
         size_t known = 0;
-        while (known < pairs_.size() && known < changes.size() && pairs_[known].is(changes[known], steps[known])) ++known;
+        while (known < pairs_.size() && known < changes.size() && pairs_[known].is(changes, steps, known)) ++known;
         while (pairs_.size() > known) pairs_.pop_back();
         for (size_t i = known; i < changes.size(); ++i) {
             const T *y = place<T>(changes[i], n), *s = place<T>(steps[i], n);

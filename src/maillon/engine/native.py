@@ -346,9 +346,9 @@ class Runner:
             if self._training.gathered != optim.gathered[0] + steps:  # the rule has moved the parameters
                 self.state.store()
             self._hand_out_gathered()
-        short = not position and self.rest is not None
-        optim.prediction = copied((self.rest if short and self.rest is not None else self.whole).output)
-        if writer := self._writers[short]:
+        last = self.whole if position or self.rest is None else self.rest
+        optim.prediction = copied(last.output)
+        if writer := self._writers[last is not self.whole]:
             writer.run(processor.threads_for(writer.work), processor.paced)
         self._shown, self._stepped = False, True
 
