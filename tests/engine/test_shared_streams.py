@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 
 import maillon as m
+from maillon.engine.begun import drawn_alone
+from maillon.engine.native import Runner
+from maillon.engine.plan import stream_of
+from maillon.engine.step import Batches
 from maillon.random import Generator, default_generator
 
 pytestmark = pytest.mark.usefixtures("core")
@@ -221,3 +225,30 @@ def test_two_threads_may_fork_at_once() -> None:
             pass
         stop.set()
     assert statuses == [0] * 10
+
+
+@pytest.mark.parametrize("words", [1, 623, 624, 625, 6240])
+@pytest.mark.parametrize("before", [0, 1, 624])
+def test_whether_others_have_drawn(before: int, words: int) -> None:
+    generator = Generator(4)
+    generator.random_raw(before)
+    stream = stream_of(generator)
+    for _ in range(2):
+        stream.count_from_here()
+        state = generator.get_state()
+        assert stream.alone
+        assert drawn_alone(stream, generator, state)
+        generator.random_raw(words)
+        assert not stream.alone
+        assert not drawn_alone(stream, generator, state)
+    generator.set_state(state)
+    assert stream.alone is False, "somebody has drawn, whatever came after"
+
+
+def test_the_words_of_the_core_are_not_those_of_others() -> None:
+    network = m.Sequential(m.Linear(32, 8), m.Dropout(0.5, generator=Generator(3)))
+    runner = Runner(m.Optim(network, m.MSELoss(), 0.01), Batches.of(X, Y, None, 40, shuffle=False))
+    assert runner.run(3, 1).steps == 3
+    (stream,) = runner._streams.values()
+    assert stream.drawn > 0
+    assert stream.alone
