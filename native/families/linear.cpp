@@ -49,8 +49,8 @@ template <class T> bool linear_step(const Operation& first, const Team& team) {
         const int64_t rows = own.end - i < tall ? own.end - i : tall;
         for (int64_t j = 0; j < op.inputs; j += width) {
             const int64_t columns = op.inputs - j < width ? op.inputs - j : width;
-            product_unpacked<T>({rows, columns, op.rows, op.dy + i, 1, op.outputs, op.x + j, op.inputs, 1, grad,
-                                 columns, nullptr, Begin::zero}, Team{});
+            product_plain<T>({rows, columns, op.rows, op.dy + i, 1, op.outputs, op.x + j, op.inputs, 1, grad, columns,
+                              nullptr, Begin::zero}, Team{});
             rule.part(rule, grad, i * op.inputs + j, rows * columns);
         }
     }

@@ -79,6 +79,12 @@ class Arena:
         """Which bytes the plan's operations may change, or those of the named operands only."""
         mask = np.zeros(self.bytes.size, bool)
         for operation in plan.operations:
+            if operation.call is not None:  # one in NumPy writes whole arrays
+                for name in () if kinds else operation.written:
+                    array = operation.operands[name].array
+                    start = address(array) - address(self.bytes)
+                    mask[start : start + array.nbytes] = True
+                continue
             kind = OPERATIONS[operation.kind]
             for operand, elements in zip(kind.operands, kind.extents(*operation.sizes.values()), strict=True):
                 buffer = operation.operands.get(operand.name)

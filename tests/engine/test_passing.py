@@ -11,10 +11,10 @@ from cores import TOLERANCE, Outcome, agree, outcome, threads, trained
 
 import maillon as m
 from maillon import engine
-from maillon.engine import PlanError, native, passes, processor
+from maillon.engine import PlanError, leaving, native, passes, processor
 from maillon.engine.closure import runner_of
 from maillon.engine.families.rules import RULES as KNOWN
-from maillon.engine.plan import Plan
+from maillon.engine.plan import Plan, stream_of
 from maillon.engine.step import Batches
 from maillon.engine.verify import verify
 from maillon.random import Generator
@@ -229,6 +229,19 @@ def test_which_gradients_pass(make: Callable[[], m.Optim], rows: int, names: lis
     assert passing(runner_of(make(), Batches.of(x, y, None, rows, shuffle=False)).whole) == names
 
 
+def test_a_mini_batch_of_no_rows() -> None:
+    optim = learner(lambda: m.SGD(lr=0.1, weight_decay=0.5))()
+    plan = plan_of(optim, *data(), 4)
+    operations = [one for one in plan.operations if one.part == "update"]
+    operations = [one.altered(sizes={**one.sizes, "rows": 0}) if "rows" in one.sizes else one for one in operations]
+    nothing = replace(plan, operations=operations, passing=[], streams=[])
+    verify(nothing)
+    weight = optim.network[0].weight.data
+    expected = weight - np.float32(0.1) * (np.float32(0.5) * weight)
+    leaving.program_of(nothing, {}).run(1)
+    np.testing.assert_allclose(weight, expected, rtol=1e-6)
+
+
 def test_none_passes_that_is_made_of_what_rules_change(plan: Plan) -> None:
     updates = [one for one in plan.operations if one.part == "update" and not one.sizes.get("passes")]
     assert passes.passing(plan.passing, updates) == plan.passing
@@ -279,8 +292,9 @@ def test_the_verifier_refuses(plan: Plan) -> None:
         (changed(plan, place + 1, operands={**update.operands, "grad": update.operands["mean"]}), "passes to no rule"),
         (changed(plan, place + 1, sizes={**update.sizes, "n": 5}), "its gradient is not like the parameter"),
         (changed(plan, place, sizes={**one.sizes, "keep": 1}), "it does not hold that not"),
-        (changed(plan, place, operands={**one.operands, "x": update.operands["mean"]}), "would overwrite x"),
-        (changed(plan, place, operands={**one.operands, "dy": update.operands["parameter"]}), "would overwrite dy"),
+        (changed(plan, place, operands={**one.operands, "x": update.operands["mean"]}), "overwrite x of"),
+        (changed(plan, place, operands={**one.operands, "dy": update.operands["parameter"]}), "overwrite dy of"),
+        (changed(plan, place, operands={**one.operands, "dbias": update.operands["mean"]}), "would overwrite"),
     ]
     for spoilt, words in cases:
         with pytest.raises(PlanError, match=rf"operation {place}, linear_grad_weight: .*{words}"):
@@ -288,13 +302,10 @@ def test_the_verifier_refuses(plan: Plan) -> None:
 
 
 def test_the_core_refuses_what_passes_to_no_rule(plan: Plan) -> None:
-    from maillon.engine.leaving import program_of
-    from maillon.engine.plan import stream_of
-
     place = next(number for number, one in enumerate(plan.operations) if one.sizes.get("passes"))
     with pytest.raises(ValueError, match="a gradient passes to an operation that is no rule"):
         streams = {generator: stream_of(generator) for generator in plan.streams}
-        program_of(replace(plan, operations=plan.operations[: place + 1]), streams)
+        leaving.program_of(replace(plan, operations=plan.operations[: place + 1]), streams)
 
 
 def test_large_parameters_begin_at_a_cache_line() -> None:

@@ -255,18 +255,20 @@ def _verify_aliases(operation: Operation, spans: dict[Buffer, Span], kept: list[
 
 
 def _verify_passing(operation: Operation, update: Operation | None, spans: dict[Buffer, Span]) -> None:
-    """What computes a gradient part by part stands before the rule that takes the whole of it, and reads nothing that
-    this one changes."""
+    """What computes a gradient part by part stands before the rule that takes the whole of it, and neither touches what
+    the other one changes."""
     operands, sizes = operation.operands, operation.sizes
     spec = None if update is None else OPERATIONS.get(update.kind)
     if update is None or spec is None or not spec.in_parts or update.operands.get("grad") is not operands["dweight"]:
         raise PlanError("its gradient passes to no rule")
     if update.sizes["n"] != sizes["inputs"] * sizes["outputs"]:
         raise PlanError("its gradient is not like the parameter")
-    for written in update.written:
-        for name in ("dy", "x"):
-            if _overlap(spans[update.operands[written]], spans[operands[name]]):
-                raise PlanError(f"the rule after it would overwrite {name}")
+    for one, other in ((update, operation), (operation, update)):  # both are carried out at once
+        for written in one.written:
+            for name, buffer in other.operands.items():
+                apart = not _overlap(spans[one.operands[written]], spans[buffer])
+                if not apart and buffer is not operands["dweight"]:
+                    raise PlanError(f"{written} of {one.kind} would overwrite {name} of {other.kind}")
 
 
 def _apart(spans: Iterable[Span]) -> bool:
