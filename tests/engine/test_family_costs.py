@@ -4,9 +4,10 @@ import pytest
 import trainings
 
 import maillon as m
-from maillon.engine.memory import ALIGNMENT, Memory
+from maillon.engine.memory import Memory
 from maillon.engine.step import Batches, lower_training, rule_and_gradients
 from maillon.nesting import leaves, mapped
+from maillon.nn.support.outline import ALIGNMENT
 
 pytestmark = pytest.mark.usefixtures("core")
 

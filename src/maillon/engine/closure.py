@@ -54,8 +54,6 @@ class ClosureRunner(Runner):
             self.batch = 0
             if batches.shuffle and not self._ordered:
                 self._draw_order()
-        for stream in self._streams.values():
-            stream.count_from_here()
         before = self._begun(whole=True)
         try:
             self.loss = self._step()

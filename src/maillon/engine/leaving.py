@@ -27,7 +27,8 @@ def program_of(plan: Plan, streams: Mapping[Generator, Any], keeping: Sequence[A
     It is not left once all gradients are there. Where copies of what it changes before would cost too much, it is not
     left once it changes that. The links of the user's own have their own way back (`StepBegin`).
 
-    keeping: it may be left, and a step that fails leaves as it was what a step leaves: these arrays as well.
+    keeping: arrays that are to be as they were, like the loss and the output, where a step fails; then it may be left
+    whatever it takes. None: a step that fails is made good in another way.
     """
     program = _program(plan, [streams[generator] for generator in plan.streams])
     if program.work < LONG and keeping is None:

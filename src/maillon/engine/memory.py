@@ -6,9 +6,9 @@ import numpy as np
 
 from maillon.engine.plan import Buffer, address
 from maillon.nn import Parameter
+from maillon.nn.support.outline import ALIGNMENT, aligned_part
 from maillon.typing import Array, DType
 
-ALIGNMENT = 64  # bytes: a cache line, and the widest register
 _BYTE = np.dtype(np.uint8)
 _LARGE, _HUGE = 2**20, 2**22
 """From 4 MiB on NumPy asks the system for huge pages, which are there in a third of the time: an arena of more than
@@ -47,8 +47,7 @@ class Memory:
 def aligned(size: int, dtype: DType) -> Array:
     """Zeros, beginning at a cache line."""
     raw = np.zeros(size * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -address(raw) % ALIGNMENT
-    return raw[start : start + size * dtype.itemsize].view(dtype)
+    return aligned_part(raw, address(raw), size * dtype.itemsize).view(dtype)
 
 
 class Gradients:

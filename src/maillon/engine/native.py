@@ -113,7 +113,8 @@ class Runner:
         generators = list(dict.fromkeys([*self.whole.streams, *([self._generator] * shuffles)]))
         self._streams = self._begin.streams = {generator: stream_of(generator) for generator in generators}
         plans = [plan for plan in (self.whole, self.rest) if plan]
-        programs = self._programs = [program_of(plan, self._streams, self._keeping(plans)) for plan in plans]
+        keeping = self._keeping(plans)
+        programs = self._programs = [program_of(plan, self._streams, keeping) for plan in plans]
         self._writers = [writer_of(plan) for plan in plans]
         feeds = [
             (address(array), array.nbytes // len(array), buffer.address)
@@ -223,8 +224,6 @@ class Runner:
         if timetable is not None:
             epochs = 1 if self._draws else epochs
             epochs = timetable.foresee(self._moves(most, epochs), epochs)
-        for stream in self._streams.values():
-            stream.count_from_here()
         before = self._begun(whole=most > 1 and not self.own)
         if self.own and self.batches.shuffle and not (self._draws or self._training.position):
             self._before_order = before.streams.get(self._generator)
@@ -333,7 +332,10 @@ class Runner:
             gradients.divisor.array[0] = np.nan if divisor is None else divisor
 
     def _hand_out(self, steps: int) -> None:
-        """What the last step has left, but for the gradients, which no further step spoils without replacing them."""
+        """What the last step has left. `show` takes the gradients, but those passed on are written now.
+
+        The next step spoils what they are made of; those in memory it does not spoil without replacing them.
+        """
         optim, position = self.optim, int(self._training.position)
         self.steps += steps
         self.batch = -(-(position or self.batches.rows) // self.batches.size)
@@ -406,12 +408,14 @@ class Runner:
         return done
 
     def _begun(self, whole: bool) -> Begun:
-        """What a slice begins from; whole=False is enough for one whose first step fails."""
+        """What a slice begins from; words count from here. whole=False is enough for one whose first step fails."""
         training = self._training
+        for stream in self._streams.values():
+            stream.count_from_here()
         drawn = self.whole.streams if training.position and not whole else self._streams
         ordered = self.batches.shuffle and (training.position or self._draws)
-        copied = whole and not self._keeps
-        return Begun.of(training, drawn, [*self._changing, *[self._order] * bool(ordered)] if copied else [])
+        arrays = [*self._changing, *[self._order] * bool(ordered)] if whole and not self._keeps else []
+        return Begun.of(training, drawn, arrays)
 
     def _go_back(self, before: Begun, steps: int, ended: int, timetable: Timetable | None) -> tuple[int, int]:
         """As if the step that failed had not been tried: the slice's others once more, from its beginning.

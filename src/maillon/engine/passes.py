@@ -11,9 +11,10 @@ from bisect import insort
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from maillon.engine.memory import ALIGNMENT, Memory
+from maillon.engine.memory import Memory
 from maillon.engine.plan import Buffer, Operation
 from maillon.engine.table import OPERATIONS
+from maillon.nn.support.outline import ALIGNMENT
 
 _BESIDE = 2**17  # bytes: so little is not worth sharing memory
 _FEW_ROWS, _LARGE = 8, 2**11

@@ -8,6 +8,7 @@ beside. PlanError says what is wrong.
 import math
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import zip_longest
 
 import numpy as np
 
@@ -55,12 +56,11 @@ def verify(plan: Plan, known: Sequence[Operation] = ()) -> None:
     spans = {buffer: _span(buffer) for buffer in buffers}
     kept = [buffer for buffer in buffers if buffer.read_only]
     apart = _apart(spans.values())
-    verified, after = set(map(id, known)), iter([*plan.operations[1:], None])
-    for place, operation in enumerate([*plan.operations, *plan.passing]):
+    verified, operations = set(map(id, known)), [*plan.operations, *plan.passing]
+    for place, (operation, follower) in enumerate(zip_longest(operations, operations[1:])):
         try:
             if id(operation) not in verified:
                 _verify_operation(operation, plan)
-            follower = next(after, None)
             if operation.sizes.get("passes"):
                 _verify_passing(operation, follower, spans)
             if not apart or kept or len(set(operation.operands.values())) < len(operation.operands):

@@ -10,8 +10,8 @@ import numpy as np
 
 from maillon.typing import Array, DType
 
-_LINE, _LARGE = 64, 1024
-"""Bytes of a cache line, and from which on an array begins at one."""
+ALIGNMENT = 64  # bytes: a cache line, and the widest register
+_LARGE = 1024  # bytes from which on an array begins at a cache line
 
 
 class OutlineError(ValueError):
@@ -69,9 +69,14 @@ def empty(shape: int | tuple[int, ...], dtype: DType) -> Array:
     size = math.prod((shape,) if isinstance(shape, int) else shape) * dtype.itemsize
     if size < _LARGE:
         return np.empty(shape, dtype)
-    raw = np.empty(size + _LINE, np.uint8)
-    start = -raw.__array_interface__["data"][0] % _LINE
-    return raw[start : start + size].view(dtype).reshape(shape)
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    return aligned_part(raw, raw.__array_interface__["data"][0], size).view(dtype).reshape(shape)
+
+
+def aligned_part(raw: Array, begin: int, size: int) -> Array:
+    """So many bytes of `raw`, which begins at that address, from a cache line on."""
+    start = -begin % ALIGNMENT
+    return raw[start : start + size]
 
 
 def full(shape: int | tuple[int, ...], value: float, dtype: DType) -> Array:
