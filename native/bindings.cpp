@@ -349,8 +349,7 @@ bool run_program(const Operations& operations, int threads, bool paced) {
         const bool fine = it.core.run(it.program, team);
         if (team.rank == 0) it.fine = fine;
     };
-    if (paced) run_paced(operations.pace, program.work, threads, work, &once);
-    else run_team(threads, work, &once);
+    run_with(operations.pace, paced, program.work, threads, work, &once);
     if (!once.fine) operations.core.put_back(program, once.lookout);
     Stream::leave();
     return once.fine;
@@ -514,8 +513,7 @@ class PairProducts {
             else it.core.two_loops_double(it.loops, team);
         };
         nb::gil_scoped_release released;
-        if (paced) run_paced(pace_, 8.0 * double(count) * double(n), threads, work, &given);
-        else run_team(threads, work, &given);
+        run_with(pace_, paced, 8.0 * double(count) * double(n), threads, work, &given);
         return true;
     }
 

@@ -98,8 +98,9 @@ void Pace::rest(double now) {
     if (last_.late()) crowded_until_->store(now + crowded_rests * rest_, std::memory_order_relaxed);
 }
 
-void run_paced(Pace& pace, double operations, int threads, Work work, void* context) {
+void run_with(Pace& pace, bool paced, double operations, int threads, Work work, void* context) {
     if (threads == 1) return work(context, Team{});
+    if (!paced) return void(run_team(threads, work, context));
     const double begun = seconds_now();
     double waited = 0;
     if (pace.together(begun, operations < light_work)) waited = run_team(threads, work, context);

@@ -44,7 +44,8 @@ class Pace {
     int64_t steps_ = 0, trial_after_ = 300; // together, since the last trial
 };
 
-// Runs `work` with as many threads as pay, up to `threads`; the arithmetic of it costs so many operations.
-void run_paced(Pace& pace, double operations, int threads, Work work, void* context);
+// Runs `work` with up to `threads` threads: paced, with as many as pay, otherwise with all. Its arithmetic costs so many
+// operations.
+void run_with(Pace& pace, bool paced, double operations, int threads, Work work, void* context);
 
 } // namespace maillon

@@ -196,8 +196,7 @@ inline void carry_step(void* given, const Team& threads) {
 
 // The same by several threads; paced: by as many as pay.
 __attribute__((noinline)) inline bool shared_step(Training& t, int threads, bool paced, Step& step) {
-    if (paced) run_paced(t.pace, t.whole->work, threads, carry_step, &step);
-    else run_team(threads, carry_step, &step);
+    run_with(t.pace, paced, t.whole->work, threads, carry_step, &step);
     return step.fine;
 }
 

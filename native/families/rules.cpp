@@ -19,14 +19,13 @@ void part(const Operation& op, const void* grad, int64_t begin, int64_t count) {
     kernel(op.as<Fields<T>>().part(begin, count, static_cast<const T*>(grad)), Team{});
 }
 
-#define RULE(Struct, kernel)                                                                                           \
-    ENTRY(Struct, kernel,                                                                                              \
+#define RULE(Struct, kernel, ...)                                                                                      \
+    ENTRY(Struct, kernel, __VA_ARGS__ __VA_OPT__(, )                                                                   \
           .part = {part<float, op::Struct, kernel<float>>, part<double, op::Struct, kernel<double>>})
 
 const Entry entries[] = {
     ENTRY(CountStep, count_step),
-    ENTRY(Sgd, sgd, .pick = {if_few<float>, if_few<double>}, .joined = {sgd_few<float>, sgd_few<double>},
-          .part = {part<float, op::Sgd, sgd<float>>, part<double, op::Sgd, sgd<double>>}),
+    RULE(Sgd, sgd, .pick = {if_few<float>, if_few<double>}, .joined = {sgd_few<float>, sgd_few<double>}),
     ENTRY(AsgdRates, asgd_rates),
     RULE(Asgd, asgd),
     RULE(Rprop, rprop),
